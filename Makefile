@@ -1,0 +1,69 @@
+# make demo: the flagship sweep. make test: every check. make bench: the tables of benchmarks/RESULTS.md.
+# PYTHON chooses the interpreter of the virtual environment (3.11 or newer).
+PYTHON ?= python3
+VENV ?= .venv
+PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
+BIN = $(VENV)/bin
+
+# A virtual environment of another version than the one asked for is made anew.
+VERSION = -c 'import sys; print(sys.version_info[:2])'
+ifneq ($(origin PYTHON),file)
+ifneq ($(wildcard $(BIN)/python),)
+ifneq ($(shell $(PYTHON) $(VERSION)),$(shell $(BIN)/python $(VERSION)))
+$(shell rm -rf $(VENV))
+endif
+endif
+endif
+
+.PHONY: demo test lint bench parity goldens clean
+.DEFAULT_GOAL := demo
+
+demo: $(VENV)/installed
+ifdef FRESH
+	rm -rf runs/demo
+endif
+	$(BIN)/python -m experiments.optimizers_x_initializers --workdir=runs/demo
+
+test: lint
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal
+
+lint: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/installed
+	$(BIN)/python -m benchmarks.run_all
+
+parity: $(VENV)/installed-parity
+	$(BIN)/python -m pytest -q tests/parity
+	$(BIN)/python -m benchmarks.sweep_throughput --json=runs/parity/sweep_throughput.json
+
+goldens: $(VENV)/installed-parity
+	set -e; for script in tests/goldens/make_*.py; do $(BIN)/python $$script; done
+
+clean:
+	rm -rf $(VENV) runs build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "jaxdl needs Python 3.11 or newer; choose one with make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	  { echo "$(PYTHON) lacks its venv module; on Debian and Ubuntu the package python3-venv brings it" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "installing the pinned dependencies into $(VENV) (a minute or two)"
+	@$(PIP) install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	@echo "installing the tools of the tests into $(VENV)"
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+$(VENV)/installed-parity: $(VENV)/installed-test
+	@echo "installing the peers to compare with into $(VENV) (PyTorch is large)"
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[test,parity]'
+	@touch $@
