@@ -1,0 +1,80 @@
+"""Optimizers: optax gradient transformations whose numbers may be traced, one algorithm a file."""
+
+from collections.abc import Callable
+
+import optax
+
+from jaxdl.optimizers import schedules
+from jaxdl.optimizers.adagrad import adagrad, scale_by_adagrad
+from jaxdl.optimizers.adam import adam, scale_by_adam
+from jaxdl.optimizers.adamw import adamw
+from jaxdl.optimizers.averages import Scalar, accumulators, debias, ema
+from jaxdl.optimizers.clipping import (
+    adaptive_clip,
+    clip_by_global_norm,
+    clip_by_layer_norm,
+    clip_by_value,
+    global_norm,
+)
+from jaxdl.optimizers.momentum import (
+    momentum,
+    momentum_averaged,
+    scale_by_averaged_momentum,
+    scale_by_momentum,
+)
+from jaxdl.optimizers.nesterov import nesterov, scale_by_nesterov
+from jaxdl.optimizers.rmsprop import (
+    rmsprop,
+    rmsprop_centered,
+    rmsprop_momentum,
+    scale_by_centered_rmsprop,
+    scale_by_rmsprop,
+)
+from jaxdl.optimizers.sgd import sgd
+from jaxdl.optimizers.weight_decay import add_weight_decay
+
+OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
+    "sgd": sgd,
+    "momentum": momentum,
+    "nesterov": nesterov,
+    "adagrad": adagrad,
+    "rmsprop": rmsprop,
+    "adam": adam,
+    "adamw": adamw,
+    "momentum_averaged": momentum_averaged,
+    "rmsprop_centered": rmsprop_centered,
+    "rmsprop_momentum": rmsprop_momentum,
+}
+"""Factories by name: `OPTIMIZERS[name](learning_rate, ...)`; the rest has defaults."""
+
+__all__ = [
+    "OPTIMIZERS",
+    "Scalar",
+    "accumulators",
+    "adagrad",
+    "adam",
+    "adamw",
+    "adaptive_clip",
+    "add_weight_decay",
+    "clip_by_global_norm",
+    "clip_by_layer_norm",
+    "clip_by_value",
+    "debias",
+    "ema",
+    "global_norm",
+    "momentum",
+    "momentum_averaged",
+    "nesterov",
+    "rmsprop",
+    "rmsprop_centered",
+    "rmsprop_momentum",
+    "scale_by_adagrad",
+    "scale_by_adam",
+    "scale_by_averaged_momentum",
+    "scale_by_centered_rmsprop",
+    "scale_by_momentum",
+    "scale_by_nesterov",
+    "scale_by_rmsprop",
+    "schedules",
+    "sgd",
+]

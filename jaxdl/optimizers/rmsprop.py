@@ -1,0 +1,121 @@
+"""RMSProp (Tieleman & Hinton 2012, lecture 6e), and centered (Graves 2013, eq. 38–45)."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxdl.optimizers.averages import Scalar, accumulators, ema, widened
+from jaxdl.optimizers.momentum import scale_by_momentum
+from jaxdl.optimizers.sgd import sgd
+from jaxdl.types import Array, PyTree
+
+
+class RmspropState(NamedTuple):
+    """mean_of_squares: n, shaped like the parameters, at least float32."""
+
+    mean_of_squares: PyTree
+
+
+class CenteredRmspropState(NamedTuple):
+    """mean: g̅, mean_of_squares: n; both shaped like the parameters, at least float32."""
+
+    mean: PyTree
+    mean_of_squares: PyTree
+
+
+def _divide(grads: PyTree, power: PyTree, like: PyTree, eps: Scalar, eps_root: Scalar) -> PyTree:
+    def leaf(g: Array, n: Array, raw: Array) -> Array:
+        inside, outside = jnp.asarray(eps_root, n.dtype), jnp.asarray(eps, n.dtype)
+        return (g / (jnp.sqrt(n + inside) + outside)).astype(raw.dtype)
+
+    return jax.tree.map(leaf, grads, power, like)
+
+
+def scale_by_rmsprop(
+    decay: Scalar = 0.9, eps: Scalar = 1e-8, eps_root: Scalar = 0.0
+) -> optax.GradientTransformation:
+    """Divide the gradient by the root of the running mean of its square.
+
+    `n_t = ρ n_{t−1} + (1 − ρ) g_t²`, n_0 = 0, then `g_t / (√(n_t + eps_root) + eps)`; decay: ρ.
+    `eps` is outside the root, as in torch.optim; `eps_root` inside, as in optax's default.
+    """
+
+    def init(params: PyTree) -> RmspropState:
+        return RmspropState(mean_of_squares=accumulators(params))
+
+    def update(
+        updates: PyTree, state: RmspropState, params: PyTree | None = None
+    ) -> tuple[PyTree, RmspropState]:
+        del params
+        grads = widened(updates)
+        n = ema(jax.tree.map(jnp.square, grads), state.mean_of_squares, decay)
+        return _divide(grads, n, updates, eps, eps_root), RmspropState(n)
+
+    return optax.GradientTransformation(init, update)
+
+
+def scale_by_centered_rmsprop(
+    decay: Scalar = 0.9, eps: Scalar = 1e-8, eps_root: Scalar = 0.0
+) -> optax.GradientTransformation:
+    """Divide the gradient by its running standard deviation.
+
+    `n_t = ρ n_{t−1} + (1 − ρ) g_t²`, `g̅_t = ρ g̅_{t−1} + (1 − ρ) g_t`, both 0 at the start, then
+    `g_t / (√(n_t − g̅_t² + eps_root) + eps)`; decay: ρ. Where the gradient hardly varies the
+    divisor is close to `eps`: the paper takes ρ = 0.95 and 1e-4 inside the root.
+    """
+
+    def init(params: PyTree) -> CenteredRmspropState:
+        return CenteredRmspropState(accumulators(params), accumulators(params))
+
+    def update(
+        updates: PyTree, state: CenteredRmspropState, params: PyTree | None = None
+    ) -> tuple[PyTree, CenteredRmspropState]:
+        del params
+        grads = widened(updates)
+        mean = ema(grads, state.mean, decay)
+        n = ema(jax.tree.map(jnp.square, grads), state.mean_of_squares, decay)
+        # Rounding can make the variance of a constant gradient negative.
+        variance = jax.tree.map(lambda m, s: jnp.maximum(s - m * m, 0), mean, n)
+        return _divide(grads, variance, updates, eps, eps_root), CenteredRmspropState(mean, n)
+
+    return optax.GradientTransformation(init, update)
+
+
+def rmsprop(
+    learning_rate: optax.ScalarOrSchedule,
+    decay: Scalar = 0.9,
+    eps: Scalar = 1e-8,
+    eps_root: Scalar = 0.0,
+) -> optax.GradientTransformation:
+    """RMSProp, `θ_t = θ_{t−1} − η_t g_t / (√n_t + ε)`; `scale_by_rmsprop` defines n."""
+    return optax.chain(scale_by_rmsprop(decay, eps, eps_root), sgd(learning_rate))
+
+
+def rmsprop_centered(
+    learning_rate: optax.ScalarOrSchedule,
+    decay: Scalar = 0.9,
+    eps: Scalar = 1e-8,
+    eps_root: Scalar = 0.0,
+) -> optax.GradientTransformation:
+    """Centered RMSProp, `θ_t = θ_{t−1} − η_t g_t / (√(n_t − g̅_t²) + ε)`."""
+    return optax.chain(scale_by_centered_rmsprop(decay, eps, eps_root), sgd(learning_rate))
+
+
+def rmsprop_momentum(
+    learning_rate: optax.ScalarOrSchedule,
+    decay: Scalar = 0.9,
+    eps: Scalar = 1e-8,
+    eps_root: Scalar = 0.0,
+    momentum: Scalar = 0.9,
+) -> optax.GradientTransformation:
+    """RMSProp under a heavy ball, `v_t = γ v_{t−1} + g_t / (√n_t + ε)`, `θ_t = θ_{t−1} − η_t v_t`.
+
+    momentum: γ. The rate is outside the velocity, as in torch.optim; optax puts it inside, which
+    differs under a schedule. Graves's optimizer is the same chain with the centered scaling:
+    `optax.chain(scale_by_centered_rmsprop(...), scale_by_momentum(...), sgd(...))`.
+    """
+    return optax.chain(
+        scale_by_rmsprop(decay, eps, eps_root), scale_by_momentum(momentum), sgd(learning_rate)
+    )
