@@ -1,0 +1,10 @@
+"""Two CPU devices for every test, and JAX at its strictest."""
+
+import os
+
+os.environ["JAX_NUM_CPU_DEVICES"] = "2"
+os.environ["JAX_PLATFORMS"] = "cpu"
+
+import jax  # noqa: E402
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
