@@ -1,0 +1,144 @@
+"""The datasets by name, as NumPy arrays or as a stream; importing it loads neither JAX nor TFDS."""
+
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from jaxdl.data.check import check_arrays
+from jaxdl.data.errors import DataError
+
+if TYPE_CHECKING:
+    import grain
+    import tensorflow_datasets as tfds
+
+
+class Source(NamedTuple):
+    """Images [H, W, C], their number of classes, and the three splits in the language of TFDS."""
+
+    shape: tuple[int, int, int]
+    num_classes: int
+    train: str = "train[:90%]"
+    validation: str = "train[90%:]"
+    test: str = "test"
+
+
+DATASETS: dict[str, Source] = {
+    "digits": Source((8, 8, 1), 10, train="train", validation="validation"),
+    "mnist": Source((28, 28, 1), 10),
+    "fashion_mnist": Source((28, 28, 1), 10),
+    "cifar10": Source((32, 32, 3), 10),
+    "svhn_cropped": Source((32, 32, 3), 10),
+}
+"""`digits` comes with scikit-learn; the others are read where TFDS has prepared them."""
+
+
+class Dataset(NamedTuple):
+    """Three splits `{"x": uint8 [N, H, W, C], "y": int32 [N]}`, unscaled, in stored order."""
+
+    train: dict[str, np.ndarray]
+    validation: dict[str, np.ndarray]
+    test: dict[str, np.ndarray]
+    num_classes: int
+    name: str
+
+
+def default_data_dir() -> Path:
+    """$JAXDL_DATA_DIR, else jaxdl/datasets in the user's cache ($XDG_CACHE_HOME or ~/.cache)."""
+    if directory := os.environ.get("JAXDL_DATA_DIR"):
+        return Path(directory).expanduser()
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "jaxdl" / "datasets"
+
+
+def load(name: str, data_dir: str | os.PathLike | None = None) -> Dataset:
+    """Reads a dataset of `DATASETS` into memory; digits is prepared on first use.
+
+    data_dir: where TFDS keeps its prepared datasets, by default `default_data_dir()`.
+    Raises DataError, one line that says what to do, for an unknown name, a dataset that is not
+    prepared, a missing or damaged file, or labels out of range.
+    """
+    from jaxdl.data import records
+
+    source, builder, remedy = _open(name, data_dir)
+    splits = {}
+    for split in ("train", "validation", "test"):
+        arrays = records.read_split(builder, getattr(source, split), remedy)
+        check_arrays(name, split, arrays, source.num_classes)
+        splits[split] = arrays
+    return Dataset(**splits, num_classes=source.num_classes, name=name)
+
+
+def stream(
+    name: str, split: str, data_dir: str | os.PathLike | None = None
+) -> "grain.MapDataset[dict[str, np.ndarray]]":
+    """A split read example by example, `{"x": [H, W, C], "y": []}`, for `batches.epochs`.
+
+    split: `train`, `validation` or `test`. Raises DataError as `load` does; damage inside a file
+    shows only when it is read.
+    """
+    import grain
+
+    from jaxdl.data import records
+
+    source, builder, remedy = _open(name, data_dir)
+    part = {"train": source.train, "validation": source.validation, "test": source.test}[split]
+    records.check_shards(builder, part, remedy)
+    examples = builder.as_data_source(part, decoders=records.image_decoders(builder))
+    return grain.MapDataset.source(examples).map(
+        lambda example: {"x": example["image"], "y": np.asarray(example["label"], np.int32)}
+    )
+
+
+def _open(
+    name: str, data_dir: str | os.PathLike | None
+) -> tuple[Source, "tfds.core.DatasetBuilder", str]:
+    """The source, its prepared builder, and what to do when a file turns out to be damaged."""
+    if name not in DATASETS:
+        raise DataError(f"unknown dataset {name!r}, choose from {', '.join(DATASETS)}")
+    from jaxdl.data import records
+
+    root = Path(data_dir).expanduser() if data_dir is not None else default_data_dir()
+    source = DATASETS[name]
+    if name == "digits":
+        directory = _prepare_digits(root)
+        remedy = f"delete {directory} to have it prepared again"
+    else:
+        directory = _newest_version(name, root)
+        remedy = f"to prepare it again run {_command(name, root, '--overwrite')}"
+    builder = records.open_directory(directory, remedy)
+    shape = builder.info.features["image"].shape
+    if shape != source.shape:
+        raise DataError(f"{directory} holds images {shape}, not {source.shape}; {remedy}")
+    return source, builder, remedy
+
+
+def _prepare_digits(root: Path) -> Path:
+    from jaxdl.data import records
+    from jaxdl.data.digits import Digits
+
+    directory = root / Digits.name / str(Digits.VERSION)
+    if not directory.exists():
+        records.prepare(Digits(data_dir=root))
+    return directory
+
+
+def _newest_version(name: str, root: Path) -> Path:
+    found = {
+        tuple(map(int, path.name.split("."))): path
+        for path in (root / name).glob("*.*.*")
+        if path.name.replace(".", "").isdecimal()
+    }
+    if not found:
+        raise DataError(
+            f"{name} is not prepared in {root}: where TensorFlow is installed, run "
+            f"{_command(name, root)}"
+        )
+    return found[max(found)]
+
+
+def _command(name: str, root: Path, *options: str) -> str:
+    words = ["tfds", "build", name, "--file_format=array_record", f"--data_dir={root}", *options]
+    return shlex.join(words)

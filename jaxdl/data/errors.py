@@ -1,0 +1,5 @@
+"""The error of this room."""
+
+
+class DataError(ValueError):
+    """Data that is missing, damaged or malformed; the message is one line for the user."""
