@@ -1,0 +1,30 @@
+"""Sweeps: a space of trials, each a pure function, run as compiled programs, kept in a ledger."""
+
+from jaxdl.sweep.engine import Interrupted, execute
+from jaxdl.sweep.placement import compile_run, place
+from jaxdl.sweep.progress import Silent, reporter
+from jaxdl.sweep.replay import predict_seconds, replay
+from jaxdl.sweep.results import Results
+from jaxdl.sweep.run import Run, make_run
+from jaxdl.sweep.space import Trial, grid, halton, log_spaced, random, trial_id, trials
+
+__all__ = [
+    "Interrupted",
+    "Results",
+    "Run",
+    "Silent",
+    "Trial",
+    "compile_run",
+    "execute",
+    "grid",
+    "halton",
+    "log_spaced",
+    "make_run",
+    "place",
+    "predict_seconds",
+    "random",
+    "replay",
+    "reporter",
+    "trial_id",
+    "trials",
+]

@@ -1,0 +1,203 @@
+"""Many trials, compiled: programs in turn, trials in chunks, chunks in segments."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxdl import checkpoint
+from jaxdl.sweep import chunk as chunks
+from jaxdl.sweep import ledger, results, store
+from jaxdl.sweep.chunk import Categories, Record
+from jaxdl.sweep.fingerprint import digest, versions
+from jaxdl.sweep.placement import Placement, Program, compile_run, place
+from jaxdl.sweep.progress import Silent
+from jaxdl.sweep.run import Data, Run
+from jaxdl.sweep.space import Trial, trial_id
+
+PruneRule = Callable[[int, Mapping[str, np.ndarray], np.ndarray], np.ndarray]
+"""`(segment, {metric: [lanes]}, alive [lanes]) -> [lanes]`, true where a trial is to stop."""
+
+
+class Interrupted(Exception):
+    """The sweep was asked to stop; its state is on disk and the next launch goes on from it."""
+
+
+class Sweep(NamedTuple):
+    """What `execute` was given, once: see there."""
+
+    data: Data
+    workdir: Path
+    segments: int
+    categories: Categories
+    labels: Mapping[str, Mapping[str, str]]
+    lanes: int | None
+    prune: PruneRule | None
+    progress: Silent
+    stop: Callable[[], bool]
+    checkpoint_seconds: float
+    placement: Placement
+    facts: Mapping[str, Any]
+
+
+def execute(
+    programs: Mapping[str, Run],
+    trials: Sequence[Trial],
+    data: Data,
+    *,
+    workdir: str | Path,
+    segments: int = 1,
+    categories: Categories | None = None,
+    labels: Mapping[str, Mapping[str, str]] | None = None,
+    lanes: int | None = None,
+    prune: PruneRule | None = None,
+    progress: Silent | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    checkpoint_seconds: float = 30.0,
+    devices: Sequence[jax.Device] | None = None,
+) -> results.Results:
+    """Runs every trial that the ledger in `workdir` does not hold yet, and reads the ledger back.
+
+    programs: one Run per thing that changes the program; compiled once each.
+    data: as `run.Data`; sent to the devices once.
+    segments: times that a chunk returns to the host, each after `run.advance`.
+    categories: hyperparameters given by name, with the names in the order of their index.
+    labels: further columns of a program's rows, such as its architecture and its optimizer.
+    lanes: trials in flight on all devices together; default: what fits.
+    stop: asked after each segment; when true, the state is saved and Interrupted raised.
+    checkpoint_seconds: a chunk that takes longer saves its state between segments this often.
+
+    A trial whose loss or parameters stop being finite is `diverged` and stays alone in that. A
+    program that raises gives rows with status `error`; the other programs go on.
+    """
+    workdir = Path(workdir)
+    workdir.mkdir(parents=True, exist_ok=True)
+    placement = place(devices)
+    device = placement.mesh.devices.flat[0]
+    sweep = Sweep(
+        jax.device_put(data, placement.everywhere),
+        workdir,
+        segments,
+        categories or {},
+        labels or {},
+        lanes,
+        prune,
+        progress or Silent(),
+        stop,
+        checkpoint_seconds,
+        placement,
+        {"data": digest(data), "device": device.device_kind, "segments": segments, **versions()},
+    )
+    unknown = {trial.program for trial in trials} - set(programs)
+    if unknown:
+        raise ValueError(f"trials name programs that are not given: {', '.join(sorted(unknown))}")
+    done = {row["trial"] for row in ledger.read(workdir / store.LEDGER)}
+    pending = [trial for trial in trials if trial_id(trial) not in done]
+    of = {name: [trial for trial in trials if trial.program == name] for name in programs}
+    columns = {name: chunks.columns(mine, sweep.categories) for name, mine in of.items() if mine}
+    sweep.progress.start(len(trials), len(trials) - len(pending))
+    try:
+        for name, hparams in columns.items():
+            left = [trial for trial in pending if trial.program == name]
+            if left:
+                _run_program(sweep, name, programs[name], hparams, left)
+    finally:
+        sweep.progress.finish()
+    return results.collect(workdir, trials)
+
+
+def _run_program(
+    sweep: Sweep, name: str, run: Run, hparams: Mapping[str, np.ndarray], left: list[Trial]
+) -> None:
+    """Runs the trials that are left of a program; `hparams` are those of all its trials."""
+    try:
+        lanes = sweep.lanes
+        program = _compile(sweep, name, run, hparams, lanes)
+        while left:
+            try:
+                _run_chunk(sweep, name, program, left[: program.lanes])
+            except jax.errors.JaxRuntimeError as error:
+                exhausted = "RESOURCE_EXHAUSTED" in str(error)
+                if not exhausted or program.lanes <= sweep.placement.mesh.size:
+                    raise
+                lanes = program.lanes // 2
+                sweep.progress.note(f"{name}: out of memory at {program.lanes} lanes; now {lanes}")
+                program = _compile(sweep, name, run, hparams, lanes)
+                continue
+            left = left[program.lanes :]
+    except (Interrupted, OSError, checkpoint.CheckpointError):
+        raise
+    # Whatever a user's program raises, the other programs of the sweep are not to suffer.
+    except Exception as error:
+        message = f"{type(error).__name__}: {error}".splitlines()[0]
+        sweep.progress.note(f"{name}: {message}")
+        outcome = {"status": "error", "message": message}
+        labels = sweep.labels.get(name, {})
+        rows = [store.row(trial, labels, outcome, {}) for trial in left]
+        ledger.append(sweep.workdir / store.LEDGER, rows)
+        sweep.progress.advance(name, len(left), 0.0)
+
+
+def _compile(
+    sweep: Sweep, name: str, run: Run, hparams: Mapping[str, np.ndarray], lanes: int | None
+) -> Program:
+    program = compile_run(run, sweep.placement, hparams, sweep.data, lanes)
+    sweep.progress.compiled(name, program.compilations, program.compile_seconds)
+    return program
+
+
+def _run_chunk(sweep: Sweep, name: str, program: Program, trials: list[Trial]) -> None:
+    """Advances one chunk through its segments and writes its rows."""
+    began = saved = time.perf_counter()
+    hparams = _lanes(sweep, program, trials)
+    facts = {**sweep.facts, "program": name, "lanes": program.lanes}
+    first, state, record = _start(sweep, program, trials, hparams, facts)
+    for segment in range(first, sweep.segments):
+        state, curves, finite = program.advance(hparams, state, record.alive, sweep.data)
+        metrics = program.evaluate(hparams, state, sweep.data)
+        curves, finite, metrics = jax.device_get((curves, finite, metrics))
+        chunks.update(record, segment, curves, finite, metrics)
+        if sweep.prune is not None:
+            stopped = sweep.prune(segment, metrics, record.alive) & record.alive
+            record.status[stopped] = chunks.PRUNED
+        now = time.perf_counter()
+        sweep.progress.advance(name, len(trials) / sweep.segments, now - began)
+        began = now
+        if segment + 1 < sweep.segments:
+            stop = sweep.stop()
+            if stop or now - saved > sweep.checkpoint_seconds:
+                store.save(sweep.workdir, trials, segment + 1, state, record, facts)
+                saved = now
+            if stop:
+                raise Interrupted
+    store.finish(sweep.workdir, trials, record, facts, sweep.labels.get(name, {}))
+    if sweep.stop():
+        raise Interrupted
+
+
+def _lanes(sweep: Sweep, program: Program, trials: Sequence[Trial]) -> dict[str, np.ndarray]:
+    return {
+        name: chunks.pad(values, program.lanes)
+        for name, values in chunks.columns(trials, sweep.categories).items()
+    }
+
+
+def _start(
+    sweep: Sweep,
+    program: Program,
+    trials: Sequence[Trial],
+    hparams: Mapping[str, np.ndarray],
+    facts: Mapping[str, Any],
+) -> tuple[int, Any, Record]:
+    record = chunks.blank(
+        program.lanes, len(trials), sweep.segments, program.curves, program.metrics
+    )
+    found = store.resume(sweep.workdir, trials, program, record, facts)
+    if found is not None:
+        sweep.progress.advance(facts["program"], len(trials) * found[0] / sweep.segments, 0.0)
+        return found
+    seeds = np.array([trial.seed for trial in trials], np.uint32)
+    return 0, program.init(hparams, chunks.pad(seeds, program.lanes), sweep.data), record

@@ -1,0 +1,117 @@
+"""What a person sees while a sweep runs: a bar on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+SECONDS_BETWEEN_LINES = 5.0
+
+
+class Silent:
+    """Counts trials and seconds, and shows nothing. Compilation is counted apart."""
+
+    def __init__(self) -> None:
+        self.trials = self.before = self.compilations = 0
+        self.done = self.running = self.compiling = 0.0
+        self.began = time.perf_counter()
+
+    def start(self, trials: int, done: int) -> None:
+        """`done` of `trials` were finished by an earlier launch."""
+        self.trials, self.before, self.done = trials, done, float(done)
+        self.show("")
+
+    def compiled(self, program: str, count: int, seconds: float) -> None:
+        """`count` functions of a program were compiled in `seconds`."""
+        self.compilations += count
+        self.compiling += seconds
+        self.show(program)
+
+    def advance(self, program: str, trials: float, seconds: float) -> None:
+        """A segment took `seconds`; it was worth `trials` trials (a fraction of each)."""
+        self.done += trials
+        self.running += seconds
+        self.show(program)
+
+    def show(self, program: str) -> None:
+        """Called after each change."""
+
+    def note(self, text: str) -> None:
+        """One line for the reader."""
+
+    def finish(self) -> None:
+        """No more will come."""
+
+    @property
+    def rate(self) -> float:
+        """Trials per second of running time; nan before the first."""
+        return (self.done - self.before) / self.running if self.running else float("nan")
+
+    def __str__(self) -> str:
+        fresh = self.done - self.before
+        elapsed = time.perf_counter() - self.began
+        left = (self.trials - self.done) * elapsed / fresh if fresh else float("nan")
+        return (
+            f"{self.done:.0f}/{self.trials} trials, {self.rate:.3g} trials/s, "
+            f"compiling {self.compiling:.1f} s, left {_clock(left)}"
+        )
+
+
+class Lines(Silent):
+    """A plain line every few seconds, for logs and pipes."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self.stream = stream
+        self.last = 0.0
+
+    def show(self, program: str) -> None:
+        if program and time.perf_counter() - self.last > SECONDS_BETWEEN_LINES:
+            self.last = time.perf_counter()
+            self.note(f"{program}: {self}")
+
+    def note(self, text: str) -> None:
+        print(text, file=self.stream, flush=True)
+
+
+class Bar(Silent):
+    """A live bar for a terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self.bar = Progress(
+            TextColumn("{task.description:<10}"),
+            BarColumn(bar_width=20),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[line]}"),
+            console=Console(file=stream),
+        )
+        self.row = self.bar.add_task("", line="", total=None)
+
+    def show(self, program: str) -> None:
+        self.bar.start()
+        self.bar.update(
+            self.row, description=program, total=self.trials, completed=self.done, line=str(self)
+        )
+
+    def note(self, text: str) -> None:
+        self.bar.console.print(text, highlight=False, markup=False)
+
+    def finish(self) -> None:
+        self.bar.stop()
+
+
+def reporter(stream: TextIO | None = None) -> Silent:
+    """A bar if `stream` (default: stderr) is a terminal, lines if not."""
+    stream = sys.stderr if stream is None else stream
+    return Bar(stream) if stream.isatty() else Lines(stream)
+
+
+def _clock(seconds: float) -> str:
+    if seconds != seconds:
+        return "unknown"
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

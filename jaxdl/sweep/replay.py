@@ -1,0 +1,86 @@
+"""A single trial of a sweep again, and how long a sweep will take."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxdl.sweep import chunk as chunks
+from jaxdl.sweep.chunk import Categories
+from jaxdl.sweep.placement import Program, compile_run, place, side_by_side
+from jaxdl.sweep.run import Data, Run
+from jaxdl.sweep.space import Trial
+from jaxdl.types import TrainState
+
+
+def replay(
+    run: Run,
+    trial: Trial,
+    data: Data,
+    *,
+    segments: int,
+    lanes: int,
+    categories: Categories | None = None,
+) -> TrainState:
+    """The state at the end of one trial, with the bits it had in the sweep.
+
+    lanes: that of the trial's row: the same compiled program runs again, its other lanes idle.
+    """
+    program, data = _compiled(run, [trial], data, categories or {}, lanes)
+    state, _ = _advance(program, trial, data, categories or {}, segments, np.arange(lanes) == 0)
+    return jax.tree.map(lambda leaf: leaf[0], state)
+
+
+def predict_seconds(
+    programs: Mapping[str, Run],
+    trials: Sequence[Trial],
+    data: Data,
+    *,
+    segments: int,
+    categories: Categories | None = None,
+    labels: Any = None,
+) -> float:
+    """Seconds that `execute` will need here, from one compiled program and one of its segments."""
+    placement = place()
+    name = trials[0].program
+    mine = [trial for trial in trials if trial.program == name]
+    program, data = _compiled(programs[name], mine, data, categories or {}, None)
+    alive = np.ones(program.lanes, bool)
+    if placement.over_lanes is not side_by_side:
+        # One lane a device tells the cost of all: they run one after another.
+        alive = np.arange(program.lanes) % (program.lanes // placement.mesh.size) == 0
+    _, seconds = _advance(program, trials[0], data, categories or {}, 2, alive)
+    return len(programs) * program.compile_seconds + seconds * segments * len(trials) / alive.sum()
+
+
+def _compiled(
+    run: Run, trials: Sequence[Trial], data: Data, categories: Categories, lanes: int | None
+) -> tuple[Program, Data]:
+    placement = place()
+    data = jax.device_put(data, placement.everywhere)
+    hparams = chunks.columns(trials, categories)
+    return compile_run(run, placement, hparams, data, lanes), data
+
+
+def _advance(
+    program: Program,
+    trial: Trial,
+    data: Data,
+    categories: Categories,
+    segments: int,
+    alive: np.ndarray,
+) -> tuple[Any, float]:
+    """State of the lanes after some segments, and the seconds of the last one."""
+    hparams = {
+        name: chunks.pad(values, program.lanes)
+        for name, values in chunks.columns([trial], categories).items()
+    }
+    state = program.init(hparams, np.full(program.lanes, trial.seed, np.uint32), data)
+    seconds = 0.0
+    for _ in range(segments):
+        began = time.perf_counter()
+        state, *_ = jax.block_until_ready(program.advance(hparams, state, alive, data))
+        seconds = time.perf_counter() - began
+    return state, seconds

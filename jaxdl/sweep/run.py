@@ -1,0 +1,82 @@
+"""One trial as a pure function of its hyperparameters, its key and the data."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxdl import train
+from jaxdl.data import batches
+from jaxdl.types import Array, PyTree, Task, TrainState
+
+Data = Mapping[str, Any]
+"""`train`: arrays [N, ...]; every other name: evaluation batches [num_batches, B, ...] with masks."""
+
+
+class Run(NamedTuple):
+    """A trial as three pure functions; whatever is numeric in `hparams` is traced.
+
+    init: `(hparams, key, data) -> TrainState`
+    advance: `(hparams, state, data) -> (state, curves)`: one segment; each curve is [steps], and a
+        value in it that is not finite means that the trial has diverged
+    evaluate: `(hparams, state, data) -> {name: scalar}`
+    """
+
+    init: Callable[[PyTree, Array, Data], TrainState]
+    advance: Callable[[PyTree, TrainState, Data], tuple[TrainState, dict[str, Array]]]
+    evaluate: Callable[[PyTree, TrainState, Data], dict[str, Array]]
+
+
+def make_run(
+    build: Callable[[PyTree], tuple[Task, optax.GradientTransformation]],
+    *,
+    steps: int,
+    batch_size: int,
+    order: Callable[[Array, int, int, Array, int], Array] = batches.shuffled_indices,
+    eval_params: train.EvalParams | None = None,
+) -> Run:
+    """The run that trains what `build(hparams)` returns, in segments of `steps` steps.
+
+    order: `(key, n, batch_size, first_step, steps) -> [steps, batch_size]` indices of examples;
+    it is pure in the step, so a segment boundary changes nothing. The trial's key moves both the
+    initialization and the order.
+    eval_params: `(opt_state, params) -> params`, for optimizers evaluated elsewhere than they step.
+    """
+
+    def batch_indices(state: TrainState, data: Data) -> Array:
+        # Steps fold small numbers into the key; the largest is kept for the order of the data.
+        key = jax.random.fold_in(state.key, jnp.uint32(0xFFFFFFFF))
+        examples = len(jax.tree.leaves(data["train"])[0])
+        return order(key, examples, batch_size, state.step, steps)
+
+    def init(hparams: PyTree, key: Array, data: Data) -> TrainState:
+        first = {name: array[:batch_size] for name, array in data["train"].items()}
+        return train.init(*build(hparams), key, first)
+
+    def advance(
+        hparams: PyTree, state: TrainState, data: Data
+    ) -> tuple[TrainState, dict[str, Array]]:
+        task, tx = build(hparams)
+
+        def body(state: TrainState, indices: Array) -> tuple[TrainState, dict[str, Array]]:
+            state, metrics = train.step(task, tx, state, batches.take(data["train"], indices))
+            return state, {"loss": train.mean(metrics)["loss"]}
+
+        return jax.lax.scan(body, state, batch_indices(state, data))
+
+    def evaluate(hparams: PyTree, state: TrainState, data: Data) -> dict[str, Array]:
+        task, _ = build(hparams)
+        if eval_params is not None:
+            state = state._replace(params=eval_params(state.opt_state, state.params))
+        results = {}
+        for split in data:
+            if split != "train":
+                metrics = jax.lax.map(lambda batch: train.measure(task, state, batch), data[split])
+                means = train.mean(jax.tree.map(lambda sums: sums.sum(axis=0), metrics))
+                results |= {f"{split}_{name}": value for name, value in means.items()}
+        return results
+
+    return Run(init, advance, evaluate)
+

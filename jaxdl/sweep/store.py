@@ -1,0 +1,137 @@
+"""A sweep on disk: rows, curves, and the state of the chunk in flight."""
+
+import io
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxdl import checkpoint
+from jaxdl.sweep import chunk as chunks
+from jaxdl.sweep import ledger
+from jaxdl.sweep.chunk import Record
+from jaxdl.sweep.fingerprint import fingerprint
+from jaxdl.sweep.placement import Program
+from jaxdl.sweep.space import Trial, trial_id
+
+LEDGER = "trials.jsonl"
+CURVES = "curves.npz"
+
+
+def save(
+    workdir: Path,
+    trials: Sequence[Trial],
+    segment: int,
+    state: Any,
+    record: Record,
+    facts: Mapping[str, Any],
+) -> None:
+    """Writes the state of a chunk after `segment` segments."""
+    meta = {"fingerprint": fingerprint(facts), "trials": [trial_id(trial) for trial in trials]}
+    checkpoint.save(_state_directory(workdir, trials), segment, (state, record), meta)
+
+
+def resume(
+    workdir: Path,
+    trials: Sequence[Trial],
+    program: Program,
+    record: Record,
+    facts: Mapping[str, Any],
+) -> tuple[int, Any, Record] | None:
+    """Segment, state and record of a chunk as `save` left them; None if it has to begin anew.
+
+    record: a blank one, for its shapes. A state written under other versions, devices or lanes is
+    not used: its bits would not be those of one uninterrupted run.
+    """
+    directory = _state_directory(workdir, trials)
+    if not directory.is_dir():
+        return None
+    found = checkpoint.restore(directory, (program.state, record))
+    if found is None:
+        return None
+    segment, (state, record), meta = found
+    expected = {"fingerprint": fingerprint(facts), "trials": [trial_id(t) for t in trials]}
+    if meta != expected:
+        return None
+    record = jax.tree.map(np.array, record)  # writable
+    return segment, state, record
+
+
+def finish(
+    workdir: Path,
+    trials: Sequence[Trial],
+    record: Record,
+    facts: Mapping[str, Any],
+    labels: Mapping[str, str],
+) -> None:
+    """Writes a finished chunk: its curves, then its rows, then drops its state."""
+    names = np.array([trial_id(trial) for trial in trials])
+    curves = {**record.curves, **record.evaluations}
+    arrays = {name: values[: len(trials)] for name, values in curves.items()}
+    _write_npz(_curves_directory(workdir) / f"{names[0]}.npz", {"trial": names, **arrays})
+    common = {"lanes": facts["lanes"], "fingerprint": fingerprint(facts)}
+    rows = [
+        row(trial, labels, _outcome(record, lane), common) for lane, trial in enumerate(trials)
+    ]
+    ledger.append(workdir / LEDGER, rows)
+    shutil.rmtree(_state_directory(workdir, trials), ignore_errors=True)
+
+
+def row(
+    trial: Trial,
+    labels: Mapping[str, str],
+    outcome: Mapping[str, Any],
+    common: Mapping[str, Any],
+) -> dict[str, Any]:
+    """A ledger row: what was asked, what came out, under which conditions."""
+    asked = {"trial": trial_id(trial), "program": trial.program, **labels, **trial.hparams}
+    return {**asked, "seed": trial.seed, **outcome, **common}
+
+
+def gather_curves(workdir: Path, trials: Sequence[Trial]) -> None:
+    """Merges the curves of all chunks into `curves.npz`, rows in the order of `trials`."""
+    parts = sorted(_curves_directory(workdir).glob("*.npz"))
+    if not parts:
+        return
+    if (workdir / CURVES).exists():
+        parts.append(workdir / CURVES)
+    place = {trial_id(trial): number for number, trial in enumerate(trials)}
+    merged: dict[str, np.ndarray] = {"trial": np.array(list(place))}
+    for part in parts:
+        with np.load(part, allow_pickle=False) as arrays:
+            rows = [place[name] for name in arrays["trial"].tolist()]
+            for name in set(arrays.files) - {"trial"}:
+                values = arrays[name]
+                blank = np.full((len(place), values.shape[1]), np.nan, np.float32)
+                merged.setdefault(name, blank)[rows] = values
+    _write_npz(workdir / CURVES, merged)
+    shutil.rmtree(_curves_directory(workdir))
+
+
+def _outcome(record: Record, lane: int) -> dict[str, Any]:
+    steps = int(record.steps[lane])
+    diverged = record.status[lane] == chunks.DIVERGED
+    return {
+        "status": chunks.STATUS[record.status[lane]],
+        "steps": steps,
+        "diverged_at": steps if diverged else None,
+        **chunks.row_metrics(record, lane),
+    }
+
+
+def _state_directory(workdir: Path, trials: Sequence[Trial]) -> Path:
+    return workdir / "checkpoints" / trial_id(trials[0])
+
+
+def _curves_directory(workdir: Path) -> Path:
+    return workdir / "curves"
+
+
+def _write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    checkpoint.write_atomic(path, buffer.getvalue())

@@ -1,0 +1,54 @@
+"""A sweep of seconds: two optimizers on forty points. Also a program, for tests that kill it."""
+
+import sys
+
+import flax.linen as nn
+import numpy as np
+
+from jaxdl import initializers, sweep, tasks
+from jaxdl.data.batches import padded_batches
+from jaxdl.models import MLP
+from jaxdl.optimizers import adam, momentum
+
+NAMES = ("zeros", "he_normal")
+SEGMENTS, STEPS, BATCH = 3, 4, 8
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 3)).astype(np.float32)
+Y = (X[:, 0] * X[:, 1] > 0).astype(np.int32)
+TRAIN = {"x": X[:40], "y": Y[:40]}
+HELD_OUT = {"x": X[40:], "y": Y[40:]}
+DATA = {"train": TRAIN, "validation": padded_batches(HELD_OUT, 16)}
+
+
+def task(hparams):
+    kernel_init = initializers.switch(hparams["initializer"], NAMES)
+    return tasks.classification(MLP((4,), 2, nn.tanh, kernel_init=kernel_init))
+
+
+def program(factory):
+    return sweep.make_run(
+        lambda hparams: (task(hparams), factory(hparams["learning_rate"])),
+        steps=STEPS,
+        batch_size=BATCH,
+    )
+
+
+PROGRAMS = {"adam": program(adam), "momentum": program(momentum)}
+RATES = [0.01, 0.1, 1.0]
+TRIALS = sweep.trials(
+    list(PROGRAMS), sweep.grid(initializer=NAMES, learning_rate=RATES), range(2)
+)
+
+
+def execute(workdir, programs=PROGRAMS, trials=TRIALS, **options):
+    return sweep.execute(
+        programs,
+        trials,
+        DATA,
+        workdir=workdir,
+        **{"segments": SEGMENTS, "categories": {"initializer": NAMES}, "lanes": 4, **options},
+    )
+
+
+if __name__ == "__main__":
+    execute(sys.argv[1], checkpoint_seconds=0.0, progress=sweep.reporter())

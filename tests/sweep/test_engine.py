@@ -1,0 +1,253 @@
+import jax
+import jax.monitoring
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from support import tiny_sweep as tiny
+
+from jaxdl import sweep, train
+from jaxdl.data.batches import shuffled_indices, take
+from jaxdl.optimizers import adam, sgd
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The sweep, uninterrupted."""
+    return tiny.execute(tmp_path_factory.mktemp("whole"))
+
+
+def without(row, *names):
+    return {name: value for name, value in row.items() if name not in names}
+
+
+def same(results, expected, but=()):
+    """Equal rows and curves, to the bit."""
+    assert [without(row, *but) for row in results.rows] == [
+        without(row, *but) for row in expected.rows
+    ]
+    ours, theirs = results.curves(), expected.curves()
+    assert set(ours) == set(theirs)
+    for name in ours:
+        np.testing.assert_array_equal(ours[name], theirs[name])
+
+
+def test_every_trial_has_one_row_that_says_what_was_asked(whole):
+    assert [row["trial"] for row in whole.rows] == [sweep.trial_id(t) for t in tiny.TRIALS]
+    for row, trial in zip(whole.rows, tiny.TRIALS, strict=True):
+        assert row["program"] == trial.program
+        assert {name: row[name] for name in trial.hparams} == trial.hparams
+        assert (row["seed"], row["status"], row["steps"]) == (trial.seed, "ok", 12)
+        assert 0 <= row["validation_accuracy"] <= 1
+    frame = whole.to_pandas()
+    assert len(frame) == len(tiny.TRIALS)
+    # A program's rows share its fingerprint; seeds and rates do not enter it.
+    assert frame.groupby("program")["fingerprint"].nunique().tolist() == [1, 1]
+    assert frame["fingerprint"].nunique() == 2
+
+
+def test_a_trial_is_the_plain_training_loop(whole):
+    for number in (3, 9):  # he_normal, of both optimizers: see TRIALS
+        trial = [t for t in tiny.TRIALS if t.program == "adam"][number]
+        hparams = {
+            "initializer": tiny.NAMES.index(trial.hparams["initializer"]),
+            "learning_rate": trial.hparams["learning_rate"],
+        }
+        task, tx = tiny.task(hparams), adam(hparams["learning_rate"])
+        first = {name: array[: tiny.BATCH] for name, array in tiny.TRAIN.items()}
+        state = train.init(task, tx, jax.random.key(trial.seed), first)
+        key = jax.random.fold_in(state.key, jnp.uint32(0xFFFFFFFF))
+        order = shuffled_indices(key, 40, tiny.BATCH, 0, 12)
+        losses = []
+        batches = [take(tiny.TRAIN, indices) for indices in order]
+        for state, metrics in train.fit(task, tx, state, batches):
+            losses.append(float(metrics["loss"]))
+        row = tiny.TRIALS.index(trial)
+        np.testing.assert_allclose(whole.curves()["loss"][row], losses, rtol=1e-5)
+        held_out = train.evaluate(task, state, [tiny.HELD_OUT])
+        assert whole.rows[row]["validation_loss"] == pytest.approx(held_out["loss"], rel=1e-5)
+        assert whole.rows[row]["validation_accuracy"] == pytest.approx(held_out["accuracy"])
+
+
+@pytest.mark.parametrize("lanes", [2, 10, None])
+def test_bits_do_not_depend_on_how_many_trials_are_in_flight(tmp_path, whole, lanes):
+    same(tiny.execute(tmp_path, lanes=lanes), whole, but=("lanes", "fingerprint"))
+
+
+def test_one_device_gives_the_bits_of_two(tmp_path, whole):
+    results = tiny.execute(tmp_path, devices=jax.devices()[:1], lanes=3)
+    same(results, whole, but=("lanes", "fingerprint"))
+
+
+def test_side_by_side_equals_one_after_another(whole):
+    """The placement of accelerators, on the CPU."""
+    placement = sweep.place()._replace(over_lanes=sweep.placement.side_by_side)
+    trials = [trial for trial in tiny.TRIALS if trial.program == "adam"]
+    columns = sweep.chunk.columns(trials, {"initializer": tiny.NAMES})
+    data = jax.device_put(tiny.DATA, placement.everywhere)
+    program = sweep.compile_run(tiny.PROGRAMS["adam"], placement, columns, data)
+    assert program.lanes == len(trials)
+    seeds = np.array([trial.seed for trial in trials], np.uint32)
+    state = program.init(columns, seeds, data)
+    alive = np.arange(len(trials)) != 1
+    curves = []
+    for _ in range(tiny.SEGMENTS):
+        state, curve, finite = program.advance(columns, state, alive, data)
+        curves.append(curve["loss"])
+    assert np.asarray(finite).all()
+    losses = np.concatenate(curves, axis=1)
+    expected = whole.curves()["loss"][: len(trials)]
+    np.testing.assert_allclose(losses[alive], expected[alive], rtol=1e-4)
+    assert (losses[~alive] == 0).all()
+    assert np.asarray(state.step).tolist() == [12 * int(is_alive) for is_alive in alive]
+    metrics = program.evaluate(columns, state, data)
+    expected = [row["validation_loss"] for row in whole.rows[: len(trials)]]
+    ours = np.asarray(metrics["validation_loss"])
+    np.testing.assert_allclose(ours[alive], np.array(expected)[alive], rtol=1e-4)
+
+
+@pytest.mark.parametrize("rate", [np.inf, np.nan])
+def test_a_trial_that_diverges_leaves_the_bits_of_the_others_alone(tmp_path, rate):
+    program = tiny.program(lambda r: sgd(jnp.where(r > 0.5, rate, r)))
+    mixed = tiny.execute(tmp_path / "mixed", programs={"sgd": program}, trials=of_sgd())
+    clean = tiny.execute(tmp_path / "clean", programs={"sgd": tiny.program(sgd)}, trials=of_sgd())
+    for ours, theirs in zip(mixed.rows, clean.rows, strict=True):
+        if ours["learning_rate"] == 1.0:
+            # The first update is not finite, so the second loss is the first that shows it.
+            assert (ours["status"], ours["diverged_at"], ours["steps"]) == ("diverged", 2, 2)
+            assert ours["validation_loss"] is None
+        else:
+            assert without(ours, "fingerprint") == without(theirs, "fingerprint")
+
+
+def of_sgd():
+    space = sweep.grid(initializer=tiny.NAMES[1:], learning_rate=tiny.RATES)
+    return sweep.trials(["sgd"], space, range(3))
+
+
+def test_three_compilations_a_program_whatever_the_number_of_trials(tmp_path):
+    compiled = []
+
+    def listen(event, duration, **facts):
+        if event == "/jax/core/compile/backend_compile_duration":
+            compiled.append(facts.get("fun_name"))
+
+    progress = sweep.Silent()
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        tiny.execute(tmp_path, progress=progress)
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+    # 12 trials of each program in chunks of 4: three chunks of three segments each.
+    assert progress.compilations == 6
+    assert len(compiled) == 6, compiled
+
+
+def test_a_program_that_raises_leaves_the_others_alone(tmp_path, whole):
+    def broken(rate):
+        raise RuntimeError("no such optimizer\nsecond line")
+
+    programs = {"adam": tiny.program(broken), "momentum": tiny.PROGRAMS["momentum"]}
+    results = tiny.execute(tmp_path, programs=programs)
+    bad, good = results.rows[:12], results.rows[12:]
+    assert {row["status"] for row in bad} == {"error"}
+    assert {row["message"] for row in bad} == {"RuntimeError: no such optimizer"}
+    assert good == whole.rows[12:]
+
+
+class Stop:
+    """True from the nth time it is asked."""
+
+    def __init__(self, after):
+        self.left = after
+
+    def __call__(self):
+        self.left -= 1
+        return self.left < 0
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 4, 8])
+def test_interrupted_and_resumed_gives_the_same_bits(tmp_path, whole, after):
+    with pytest.raises(sweep.Interrupted):
+        tiny.execute(tmp_path, stop=Stop(after))
+    assert not (tmp_path / "curves.npz").exists()
+    same(tiny.execute(tmp_path), whole)
+    assert list(tmp_path.glob("checkpoints/*")) == []
+
+
+def test_a_resumed_chunk_goes_on_and_does_not_begin_anew(tmp_path):
+    with pytest.raises(sweep.Interrupted):
+        tiny.execute(tmp_path, stop=Stop(1))  # after two of the first chunk's three segments
+    progress = sweep.Silent()
+    seen = []
+    progress.show = lambda program: seen.append(progress.done)
+    tiny.execute(tmp_path, progress=progress)
+    assert seen[2] == pytest.approx(4 * 2 / 3)  # start, compiled, resumed
+
+
+def test_a_finished_sweep_is_not_run_again(tmp_path, whole):
+    first = tiny.execute(tmp_path)
+    progress = sweep.Silent()
+    before = (tmp_path / "trials.jsonl").read_bytes()
+    again = tiny.execute(tmp_path, progress=progress)
+    assert progress.compilations == 0
+    assert (tmp_path / "trials.jsonl").read_bytes() == before
+    same(again, first)
+
+
+def test_more_trials_can_be_added_to_a_sweep(tmp_path, whole):
+    tiny.execute(tmp_path, trials=tiny.TRIALS[:7])
+    same(tiny.execute(tmp_path), whole)
+
+
+def test_pruned_trials_stop_where_the_rule_says(tmp_path, whole):
+    def rule(segment, metrics, alive):
+        return np.isfinite(metrics["validation_loss"]) & (segment == 1)
+
+    results = tiny.execute(tmp_path, prune=rule)
+    assert {row["status"] for row in results.rows} == {"pruned"}
+    assert {row["steps"] for row in results.rows} == {8}
+    ours, expected = results.curves(), whole.curves()
+    np.testing.assert_array_equal(ours["loss"][:, :8], expected["loss"][:, :8])
+    assert np.isnan(ours["loss"][:, 8:]).all()
+
+
+def test_replay_gives_the_state_behind_a_row(whole):
+    trial, row = tiny.TRIALS[9], whole.rows[9]
+    state = sweep.replay(
+        tiny.PROGRAMS[trial.program],
+        trial,
+        tiny.DATA,
+        segments=tiny.SEGMENTS,
+        lanes=row["lanes"],
+        categories={"initializer": tiny.NAMES},
+    )
+    assert int(state.step) == 12
+    task = tiny.task({"initializer": 0})  # the initializer no longer matters
+    loss = train.evaluate(task, state, [tiny.HELD_OUT])["loss"]
+    assert loss == pytest.approx(row["validation_loss"], rel=1e-6)
+
+
+def test_wrong_trials_are_refused_before_anything_runs(tmp_path):
+    def refused(message, **options):
+        with pytest.raises(ValueError, match=message):
+            tiny.execute(tmp_path, **options)
+        assert not (tmp_path / "trials.jsonl").exists()
+
+    point = {"initializer": "zeros", "learning_rate": 0.1}
+    refused("not given: lion", trials=[sweep.Trial("lion", point, 0)])
+    unknown = [sweep.Trial("adam", {**point, "initializer": "ones"}, 0)]
+    refused("'ones' is none of zeros, he_normal", trials=unknown)
+    mixed = [sweep.Trial("adam", point, 0), sweep.Trial("adam", {**point, "decay": 0.9}, 0)]
+    refused("different hyperparameters", trials=mixed)
+    refused("list its values in `categories`", trials=tiny.TRIALS, categories={})
+
+
+def test_predicted_seconds_are_of_the_right_order():
+    seconds = sweep.predict_seconds(
+        tiny.PROGRAMS,
+        tiny.TRIALS,
+        tiny.DATA,
+        segments=tiny.SEGMENTS,
+        categories={"initializer": tiny.NAMES},
+    )
+    assert 0.1 < seconds < 300

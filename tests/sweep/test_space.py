@@ -1,0 +1,194 @@
+"""Spaces have the points, the order and the distributions that they promise."""
+
+import hashlib
+import itertools
+import math
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from scipy.stats import qmc
+
+from jaxdl.sweep import space
+from jaxdl.sweep.space import Choice, LogUniform, Trial, Uniform
+
+SAMPLERS = {"random": space.random, "halton": space.halton}
+DISTRIBUTIONS = {
+    "rate": LogUniform(1e-4, 1.0),
+    "dropout": Uniform(-0.5, 0.5),
+    "depth": Choice((1, 2, 4)),
+}
+
+
+def test_grid_is_the_product_with_the_first_axis_slowest():
+    expected = []
+    for rate in (0.1, 0.2):
+        for name in ("sgd", "adam", "lion"):
+            for depth in (1, 2):
+                expected.append({"rate": rate, "name": name, "depth": depth})
+    assert space.grid(rate=(0.1, 0.2), name=["sgd", "adam", "lion"], depth=range(1, 3)) == expected
+    assert space.grid() == [{}]
+
+
+def test_grid_gives_python_numbers():
+    points = space.grid(a=np.array([1, 2]), b=jnp.asarray([0.5]), c=[np.float32(0.25)])
+    assert points == [{"a": 1, "b": 0.5, "c": 0.25}, {"a": 2, "b": 0.5, "c": 0.25}]
+    assert {type(value) for point in points for value in point.values()} == {int, float}
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: space.grid(a=[1], rate=[]), "rate: there is no value"),
+        (lambda: space.grid(rate="adam"), "rate: give a sequence of values, not the string 'adam'"),
+        (lambda: space.grid(rate=[0.1, math.nan]), "rate: nan is not finite"),
+        (lambda: space.grid(rate=[np.float32("inf")]), "rate: inf is not finite"),
+        (lambda: space.grid(rate=[[1, 2]]), r"rate: a hyperparameter is a number .* not \[1, 2\]"),
+        (lambda: space.random(0, 0, x=Uniform(0, 1)), "count must be >= 1, not 0"),
+        (lambda: space.halton(3, 0), "give at least one distribution"),
+        (lambda: space.random(3, 0, x=Uniform(1, 1)), "x: .* low < high, not 1 and 1"),
+        (lambda: space.halton(3, 0, x=Uniform(0, math.inf)), "x: .* finite .* not 0 and inf"),
+        (lambda: space.random(3, 0, x=Uniform(math.nan, 1)), "x: .* not nan and 1"),
+        (lambda: space.random(3, 0, x=LogUniform(0.0, 1.0)), r"x: low must be > 0 .*, not 0\.0"),
+        (lambda: space.halton(3, 0, x=LogUniform(2.0, 1.0)), r"x: .* not 2\.0 and 1\.0"),
+        (lambda: space.random(3, 0, x=Choice(())), "x: there is no value"),
+        (lambda: space.random(3, 0, x=Choice((1.0, -math.inf))), "x: -inf is not finite"),
+        (lambda: space.random(3, 0, x=(0, 1)), r"x: give a Uniform, .* not \(0, 1\)"),
+        (lambda: space.log_spaced(0.0, 1.0, 3), "log_spaced: low must be > 0"),
+        (lambda: space.log_spaced(1.0, 0.1, 3), "log_spaced: .* low < high"),
+        (lambda: space.log_spaced(0.1, 1.0, 1), "log_spaced: .* count must be >= 2, not 1"),
+        (lambda: space.log_spaced(1.0, 1.0 + 1e-9, 3), "log_spaced: .* too close for 3 values"),
+        (lambda: space.trials("adam", [{}], [0]), "programs: .* not the string 'adam'"),
+        (lambda: space.trials([], [{}], [0]), "programs: there is no value"),
+        (lambda: space.trials(["adam"], [], [0]), "hparams: there is no value"),
+        (lambda: space.trials(["adam"], [{}], []), "seeds: there is no value"),
+        (lambda: space.trials(["a"], [{"x": 1}, {"y": 2}, {"x": 1}], [3]),
+         r"Trial\(program='a', hparams=\{'x': 1\}, seed=3\) is there twice"),
+        (lambda: space.trials(["a", "a"], [{}], [0]), "program='a'.* is there twice"),
+        (lambda: space.trials(["a"], [{}], [0, 0]), "seed=0.* is there twice"),
+        (lambda: space.trials(["a"], [{"x": None}], [0]), "x: .* not None"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_one_line(call, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS)
+def test_points_follow_their_distributions(sampler):
+    points = sampler(600, 3, **DISTRIBUTIONS)
+    rates = np.log([point["rate"] for point in points])
+    dropouts = [point["dropout"] for point in points]
+    depths = [point["depth"] for point in points]
+    assert list(points[0]) == list(DISTRIBUTIONS)
+    assert stats.kstest(rates, stats.uniform(math.log(1e-4), -math.log(1e-4)).cdf).pvalue > 0.01
+    assert stats.kstest(dropouts, stats.uniform(-0.5, 1.0).cdf).pvalue > 0.01
+    assert stats.chisquare([depths.count(depth) for depth in (1, 2, 4)]).pvalue > 0.01
+    assert abs(stats.spearmanr(rates, dropouts).statistic) < 0.1
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS)
+def test_a_seed_is_a_sequence(sampler):
+    points = sampler(40, 3, **DISTRIBUTIONS)
+    assert sampler(40, 3, **DISTRIBUTIONS) == points
+    assert sampler(15, 3, **DISTRIBUTIONS) == points[:15]
+    assert sampler(40, 4, **DISTRIBUTIONS) != points
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS)
+def test_hyperparameters_may_be_called_count_and_seed(sampler):
+    points = sampler(5, 0, count=Uniform(0, 1), seed=Choice((7, 8)))
+    assert all(set(point) == {"count", "seed"} for point in points)
+
+
+def test_halton_is_more_even_than_chance():
+    axes = {"x": Uniform(0, 1), "y": Uniform(0, 1)}
+    for seed in range(5):
+        even, chance = (
+            qmc.discrepancy([list(point.values()) for point in sampler(64, seed, **axes)])
+            for sampler in (space.halton, space.random)
+        )
+        assert even < chance / 2
+
+
+units = st.floats(0, 1, exclude_max=True)
+scales = st.floats(1e-30, 1e30)
+
+
+@given(u=units, v=units, low=st.floats(-1e30, 1e30), width=st.floats(1e-3, 1e30))
+def test_uniform_stays_inside_and_keeps_order(u, v, low, width):
+    axis = Uniform(low, low + width)
+    assert axis.low <= axis.from_unit(u) <= axis.high
+    assert v < u or axis.from_unit(v) >= axis.from_unit(u)
+    assert axis.from_unit(0.0) == low
+
+
+@given(u=units, v=units, low=scales, factor=st.floats(1.001, 1e6))
+def test_log_uniform_stays_inside_and_is_even_in_the_logarithm(u, v, low, factor):
+    axis = LogUniform(low, low * factor)
+    value = axis.from_unit(u)
+    assert axis.low <= value <= axis.high
+    assert math.log(value / low) == pytest.approx(u * math.log(factor), abs=1e-9)
+    assert v < u or axis.from_unit(v) >= value
+
+
+@given(u=units, values=st.lists(st.integers(), min_size=1, max_size=9))
+def test_choice_gives_each_value_an_equal_share(u, values):
+    assert Choice(values).from_unit(u) == values[math.floor(u * len(values))]
+    assert Choice(values).from_unit(math.nextafter(1, 0)) == values[-1]
+
+
+@given(low=scales, factor=st.floats(1.01, 1e6), count=st.integers(2, 40))
+def test_log_spaced_has_equal_ratios_and_exact_ends(low, factor, count):
+    values = space.log_spaced(low, low * factor, count)
+    assert (values[0], values[-1], len(values)) == (low, low * factor, count)
+    ratio = (low * factor / low) ** (1 / (count - 1))
+    for left, right in itertools.pairwise(values):
+        assert right / left == pytest.approx(ratio, rel=2e-5)
+
+
+def test_log_spaced_gives_round_numbers():
+    assert space.log_spaced(1e-4, 1e-1, 4) == [0.0001, 0.001, 0.01, 0.1]
+    assert space.log_spaced(1, 10, 3) == [1.0, 3.16228, 10.0]
+
+
+def test_trials_are_programs_by_points_by_seeds():
+    programs = {"adam": None, "sgd": None}
+    found = space.trials(programs, space.grid(rate=[0.1, 0.2]), range(3))
+    assert found == [
+        Trial(program, {"rate": rate}, seed)
+        for program in ("adam", "sgd")
+        for rate in (0.1, 0.2)
+        for seed in (0, 1, 2)
+    ]
+    found[0].hparams["rate"] = 9.0
+    assert found[1].hparams == {"rate": 0.1}
+    assert len({space.trial_id(trial) for trial in found}) == 12
+
+
+def test_a_trial_id_is_the_hash_of_canonical_json():
+    text = '["adam",{"name":"gr\\u00fcn","rate":0.1,"steps":3},7]'
+    expected = hashlib.sha256(text.encode()).hexdigest()[:16]
+    assert expected == "9cf025750332ed20"
+    for hparams in (
+        {"rate": 0.1, "steps": 3, "name": "grün"},
+        {"name": "grün", "steps": np.int64(3), "rate": np.float64(0.1)},
+    ):
+        assert space.trial_id(Trial("adam", hparams, 7)) == expected
+    assert space.trial_id(Trial("adam", hparams, np.int32(7))) == expected
+
+
+def test_trials_that_differ_have_different_ids():
+    hparams = [{"x": 1}, {"x": 1.0}, {"x": "1"}, {"x": True}, {"y": 1}, {}]
+    hparams += [{"x": 0.0}, {"x": -0.0}, {"x": 1.0000000000000002}]
+    hparams += [{"x": math.nan}, {"x": math.inf}, {"x": -math.inf}]
+    assert len(space.trials(["a", "b"], hparams, [0, 1, -1])) == 2 * 12 * 3
+
+
+def test_a_seed_is_a_whole_number():
+    with pytest.raises(TypeError):
+        space.trial_id(Trial("adam", {}, 1.5))
