@@ -1,0 +1,57 @@
+"""Activations: elementwise functions, softmax with a temperature, and maxout.
+
+At a kink the derivative taken is 0 for `relu`, 1 for `leaky_relu` (at 0) and `hard_tanh` (at ±1).
+"""
+
+import functools
+from collections.abc import Callable
+
+import jax
+from jax.nn import elu, hard_tanh, leaky_relu, relu, sigmoid, tanh
+from jax.nn import identity as linear
+from jax.typing import ArrayLike
+
+from jaxdl.types import Array
+
+gelu_exact = functools.partial(jax.nn.gelu, approximate=False)
+"""x·Φ(x) by the error function (Hendrycks & Gimpel, 2016)."""
+
+gelu_tanh = functools.partial(jax.nn.gelu, approximate=True)
+"""The tanh approximation of `gelu_exact`: ½x(1 + tanh(√(2/π)(x + 0.044715x³)))."""
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "linear": linear,
+    "sigmoid": sigmoid,
+    "tanh": tanh,
+    "hard_tanh": hard_tanh,
+    "relu": relu,
+    "leaky_relu": leaky_relu,
+    "elu": elu,
+    "gelu_exact": gelu_exact,
+    "gelu_tanh": gelu_tanh,
+}
+"""The elementwise functions without parameters, of any shape."""
+
+__all__ = [*ACTIVATIONS, "ACTIVATIONS", "maxout", "softmax"]
+
+
+def softmax(logits: Array, temperature: ArrayLike = 1.0, axis: int = -1) -> Array:
+    """Probabilities exp(z/T) / Σ exp(z/T) along `axis`, for a temperature T > 0.
+
+    T → 0 tends to the argmax, T → ∞ to the uniform distribution.
+    """
+    return jax.nn.softmax(logits / temperature, axis=axis)
+
+
+def maxout(x: Array, pieces: int) -> Array:
+    """Maximum of each `pieces` neighbours: `[..., features * pieces]` to `[..., features]`.
+
+    Source: Goodfellow et al., Maxout networks, 2013. Pieces that tie share the gradient equally.
+    Raises ValueError if the last axis is no multiple of `pieces`.
+    """
+    *leading, width = x.shape
+    if pieces < 1 or width % pieces:
+        raise ValueError(
+            f"maxout of {pieces} pieces needs a last axis divisible by it, got {width}"
+        )
+    return x.reshape(*leading, width // pieces, pieces).max(axis=-1)

@@ -1,0 +1,197 @@
+"""Initializers of weights `[..., n_in, n_out]`; `switch` picks one by a traced index.
+
+Leading axes are the receptive field of a convolution: fan_in is its size times n_in, fan_out its
+size times n_out.
+Every initializer is a standard draw times a scale, and every draw but the choice of `sparse` is a
+function of the same uniform noise. So `switch` compiles one random stream and a few cheap
+branches, and gives what the chosen initializer alone would give for the same key.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from jaxdl.types import Array
+
+Initializer = Callable[..., Array]
+"""`(key, shape, dtype=float32) -> Array`, as Flax's `kernel_init` takes it."""
+
+_TRUNCATED_STDDEV = 0.87962566103423978  # of a standard normal cut at ±2
+
+
+class Scaled(NamedTuple):
+    """An initializer: `draw` from uniform noise times `scale`, as `(key, shape, dtype) -> Array`.
+
+    draw: `(key, noise) -> Array` of the shape of `noise`, which is uniform in [0, 1)
+    scale: `shape -> scalar`, possibly traced
+    Numbers narrower than float32 are drawn in float32 and rounded once.
+    """
+
+    draw: Callable[[Array, Array], Array]
+    scale: Callable[[Sequence[int]], ArrayLike]
+
+    def __call__(self, key: Array, shape: Sequence[int], dtype: Any = jnp.float32) -> Array:
+        noise = _noise(key, shape, dtype)
+        return (self.draw(key, noise) * self.scale(shape)).astype(dtype)
+
+
+def _noise(key: Array, shape: Sequence[int], dtype: Any) -> Array:
+    # The flat stream holds the same numbers as one drawn in `shape` and compiles 2.5 times faster.
+    wide = jnp.promote_types(dtype, jnp.float32)
+    return jax.random.uniform(key, (math.prod(shape),), wide).reshape(shape)
+
+
+def _ones(key: Array, noise: Array) -> Array:
+    return jnp.ones_like(noise)
+
+
+def _uniform(key: Array, noise: Array) -> Array:
+    return 2 * noise - 1
+
+
+def _normal(key: Array, noise: Array) -> Array:
+    lowest = jnp.nextafter(jnp.array(-1, noise.dtype), jnp.array(0, noise.dtype))
+    return math.sqrt(2) * jax.lax.erf_inv(jnp.maximum(noise * (1 - lowest) + lowest, lowest))
+
+
+def _truncated_normal(key: Array, noise: Array) -> Array:
+    edge = math.erf(2 / math.sqrt(2))
+    return jnp.clip(math.sqrt(2) * jax.lax.erf_inv(noise * (2 * edge) - edge), -2, 2)
+
+
+def _orthogonal(key: Array, noise: Array) -> Array:
+    _require_matrix(noise.shape)
+    rows, columns = math.prod(noise.shape[:-1]), noise.shape[-1]
+    tall = _normal(key, noise).reshape(max(rows, columns), min(rows, columns))
+    q, r = jnp.linalg.qr(tall)
+    # QR leaves the signs to the algorithm; a positive diagonal of R makes Q Haar distributed.
+    q = q * jnp.where(jnp.diagonal(r) < 0, -1, 1).astype(q.dtype)[None, :]
+    return (q if rows >= columns else q.T).reshape(noise.shape)
+
+
+def _identity(key: Array, noise: Array) -> Array:
+    _require_matrix(noise.shape)
+    *field, n_in, n_out = noise.shape
+    centre = tuple((size - 1) // 2 for size in field)
+    return jnp.zeros_like(noise).at[centre].set(jnp.eye(n_in, n_out, dtype=noise.dtype))
+
+
+def _sparse(key: Array, noise: Array, connections: int) -> Array:
+    _require_matrix(noise.shape)
+    fan_in, n_out = math.prod(noise.shape[:-1]), noise.shape[-1]
+    lots = _noise(jax.random.fold_in(key, 1), (n_out, fan_in), noise.dtype)
+    _, chosen = jax.lax.top_k(lots, min(connections, fan_in))
+    kept = jnp.zeros_like(lots).at[jnp.arange(n_out)[:, None], chosen].set(1)
+    return _normal(key, noise) * kept.T.reshape(noise.shape)
+
+
+def _require_matrix(shape: Sequence[int]) -> None:
+    if len(shape) < 2:
+        raise ValueError(f"this initializer needs a shape [..., n_in, n_out], got {tuple(shape)}")
+
+
+def _fans(shape: Sequence[int]) -> tuple[int, int]:
+    _require_matrix(shape)
+    *field, n_in, n_out = shape
+    return n_in * math.prod(field), n_out * math.prod(field)
+
+
+def _over_fan_in(gain: float) -> Callable[[Sequence[int]], float]:
+    """Scale √(gain / fan_in)."""
+    return lambda shape: math.sqrt(gain / _fans(shape)[0])
+
+
+def _over_mean_fan(gain: float) -> Callable[[Sequence[int]], float]:
+    """Scale √(gain / mean of fan_in and fan_out)."""
+    return lambda shape: math.sqrt(gain * 2 / sum(_fans(shape)))
+
+
+def constant(value: ArrayLike) -> Scaled:
+    """Every weight is `value`."""
+    return Scaled(_ones, lambda shape: value)
+
+
+def normal(stddev: ArrayLike) -> Scaled:
+    """N(0, stddev²)."""
+    return Scaled(_normal, lambda shape: stddev)
+
+
+def uniform(limit: ArrayLike) -> Scaled:
+    """U[-limit, limit), of variance limit² / 3."""
+    return Scaled(_uniform, lambda shape: limit)
+
+
+def truncated_normal(stddev: ArrayLike) -> Scaled:
+    """N(0, stddev²) cut at ±2·stddev, so that its own standard deviation is 0.8796·stddev."""
+    return Scaled(_truncated_normal, lambda shape: stddev)
+
+
+def sparse(connections: int) -> Scaled:
+    """`connections` incoming weights of each unit are N(0, 1), the others zero (Martens, 2010).
+
+    A unit with fewer inputs than that is dense.
+    """
+    return Scaled(functools.partial(_sparse, connections=connections), lambda shape: 1.0)
+
+
+zeros = constant(0.0)
+normal_fan_in = Scaled(_normal, _over_fan_in(1.0))
+"""N(0, 1 / fan_in)."""
+lecun_normal = Scaled(_truncated_normal, _over_fan_in(1 / _TRUNCATED_STDDEV**2))
+"""Variance 1 / fan_in, truncated normal (LeCun et al., 1998)."""
+xavier_uniform = Scaled(_uniform, _over_mean_fan(3.0))
+"""Variance 2 / (fan_in + fan_out), uniform (Glorot & Bengio, 2010)."""
+xavier_normal = Scaled(_truncated_normal, _over_mean_fan(1 / _TRUNCATED_STDDEV**2))
+"""Variance 2 / (fan_in + fan_out), truncated normal (Glorot & Bengio, 2010)."""
+he_uniform = Scaled(_uniform, _over_fan_in(6.0))
+"""Variance 2 / fan_in, uniform (He et al., 2015)."""
+he_normal = Scaled(_truncated_normal, _over_fan_in(2 / _TRUNCATED_STDDEV**2))
+"""Variance 2 / fan_in, truncated normal (He et al., 2015)."""
+orthogonal = Scaled(_orthogonal, lambda shape: 1.0)
+"""Haar distributed: orthonormal columns of `[fan_in, n_out]`, or rows if these are fewer
+(Saxe et al., 2014)."""
+identity = Scaled(_identity, lambda shape: 1.0)
+"""The unit matrix, for recurrent weights (Le et al., 2015); at the centre of a convolution."""
+
+INITIALIZERS: dict[str, Scaled] = {
+    "zeros": zeros,
+    "constant": constant(0.1),
+    "small_normal": normal(0.01),
+    "large_normal": normal(1.0),
+    "normal_fan_in": normal_fan_in,
+    "uniform": uniform(0.05),
+    "truncated_normal": truncated_normal(0.02),
+    "lecun_normal": lecun_normal,
+    "xavier_uniform": xavier_uniform,
+    "xavier_normal": xavier_normal,
+    "he_uniform": he_uniform,
+    "he_normal": he_normal,
+    "orthogonal": orthogonal,
+    "identity": identity,
+    "sparse": sparse(15),
+}
+
+
+def switch(index: ArrayLike, names: Sequence[str] = tuple(INITIALIZERS)) -> Initializer:
+    """The initializer `names[index]`, for an integer scalar `index` that may be traced.
+
+    An index past either end is clamped: check it on the host. The shape must suit all the names.
+    Raises KeyError for a name that is not in `INITIALIZERS`.
+    """
+    chosen = [INITIALIZERS[name] for name in names]
+    draws = list(dict.fromkeys(initializer.draw for initializer in chosen))
+    branches = [draws.index(initializer.draw) for initializer in chosen]
+
+    def init(key: Array, shape: Sequence[int], dtype: Any = jnp.float32) -> Array:
+        noise = _noise(key, shape, dtype)
+        at = jnp.clip(jnp.asarray(index), 0, len(chosen) - 1)
+        scale = jnp.array([initializer.scale(shape) for initializer in chosen], noise.dtype)[at]
+        drawn = jax.lax.switch(jnp.array(branches)[at], draws, key, noise)
+        return (drawn * scale).astype(dtype)
+
+    return init
