@@ -196,7 +196,7 @@ def _orbax() -> Any:
         primary_host=me, active_processes={me}, barrier_sync_key_prefix=f"process_{me}"
     )
     # Weights hardly compress; without trying, a small tree is saved in half the time.
-    handler = ocp.PyTreeCheckpointHandler(use_compression=False, multiprocessing_options=alone)
+    handler = ocp.PyTreeCheckpointHandler(use_compression=False)
     return ocp.Checkpointer(handler, multiprocessing_options=alone)
 
 

@@ -116,6 +116,22 @@ with checkpoint.lock(workdir):
     time.sleep(60)
 """
 
+OUTLIVE = """
+import os, signal, time
+workdir, = arguments
+with checkpoint.lock(workdir):
+    child = os.fork()
+    if child == 0:
+        time.sleep(60)
+        os._exit(0)
+try:
+    with checkpoint.lock(workdir):
+        pass
+finally:
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+"""
+
 
 class Children:
     """Fresh processes, one at a time."""
@@ -638,6 +654,11 @@ def test_a_lock_ends_with_its_block_even_by_an_error(tmp_path):
         pass
     with pytest.raises(FileNotFoundError), checkpoint.lock(tmp_path / "missing"):
         pass
+
+
+def test_a_forked_child_does_not_keep_the_lock(tmp_path, children):
+    children.start(OUTLIVE, str(tmp_path))
+    assert children.wait() == (0, "")
 
 
 @pytest.mark.parametrize("content", ["Größe ∞\n", b"\x00\xff", ""])
