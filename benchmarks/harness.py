@@ -1,0 +1,106 @@
+"""What all benchmarks share: alternating measurement, rows, the machine, the command line."""
+
+import argparse
+import datetime
+import importlib.metadata
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Timing(NamedTuple):
+    """Median, lowest and highest of several measurements."""
+
+    median: float
+    low: float
+    high: float
+
+
+class Row(NamedTuple):
+    """One comparison. `ratio`: how many times faster (or smaller) ours is; higher is better.
+
+    target: the least ratio asked for; None where nothing is promised. note: how it was measured.
+    """
+
+    case: str
+    ours: float
+    reference: float
+    against: str
+    unit: str
+    ratio: float
+    target: float | None
+    note: str = ""
+
+    def to_json(self, facts: dict[str, Any]) -> dict[str, Any]:
+        """The row with its verdict and the machine it was measured on."""
+        met = None if self.target is None else self.ratio >= self.target
+        return {**self._asdict(), "met": met, **facts}
+
+
+def seconds(function: Callable[[], Any]) -> float:
+    """Wall-clock seconds of one call."""
+    began = time.perf_counter()
+    function()
+    return time.perf_counter() - began
+
+
+def alternate(repeats: int, *functions: Callable[[], float]) -> list[Timing]:
+    """Measures functions in turn, so that a slow minute of the machine hits all of them alike."""
+    found: list[list[float]] = [[] for _ in functions]
+    for _ in range(repeats):
+        for values, function in zip(found, functions, strict=True):
+            values.append(function())
+    return [Timing(statistics.median(v), min(v), max(v)) for v in found]
+
+
+def spread(timing: Timing, digits: int = 3) -> str:
+    """`low–high`, for a note."""
+    return f"{timing.low:.{digits}g}–{timing.high:.{digits}g}"
+
+
+def machine() -> dict[str, Any]:
+    """Device, versions and date."""
+    import jax
+
+    device = jax.local_devices()[0]
+    if device.platform == "cpu":
+        info = Path("/proc/cpuinfo")
+        lines = info.read_text().splitlines() if info.exists() else []
+        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+        kind = f"{names[0] if names else platform.processor()}, {len(jax.local_devices())} cores"
+    else:
+        kind = f"{len(jax.local_devices())} × {device.device_kind}"
+    versions = {name: importlib.metadata.version(name) for name in ("jax", "flax", "optax")}
+    described = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return {
+        "device": kind,
+        "versions": f"Python {platform.python_version()}, {described}",
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def main(doc: str, measure: Callable[[bool], Sequence[Row]]) -> None:
+    """Runs `measure(quick)` and prints its rows; `--json=FILE` writes them too."""
+    parser = argparse.ArgumentParser(description=doc)
+    parser.add_argument("--quick", action="store_true", help="smaller sizes, for a first look")
+    parser.add_argument("--json", type=Path, help="file to write the rows to")
+    arguments = parser.parse_args()
+    facts = machine()
+    print(f"{facts['device']} · {facts['versions']} · {facts['date']}", flush=True)
+    rows = [row.to_json(facts) for row in measure(arguments.quick)]
+    for row in rows:
+        print(describe(row))
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+
+
+def describe(row: dict[str, Any]) -> str:
+    """One line of text."""
+    target = "" if row["target"] is None else f" (target {row['target']:g}, met: {row['met']})"
+    values = f"{row['ours']:.4g} against {row['reference']:.4g} {row['unit']}"
+    return f"{row['case']}: {values} · {row['ratio']:.2f}× {row['against']}{target}"

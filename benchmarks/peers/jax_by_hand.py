@@ -1,0 +1,81 @@
+"""The same sweep as the shortest JAX program that we could write: the limit of what jaxdl can be.
+
+No ledger, no curves, no checks, one chunk: `lax.map` over the trials of a core (CPU) or `vmap`
+(accelerator), `shard_map` over devices. The same model, optimizer (optax's), initialization and
+order of the data (reshuffled every epoch).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.sharding import AxisType
+from jax.sharding import PartitionSpec as P
+
+from benchmarks import digits
+
+
+def init(key: Any) -> list[tuple[Any, Any]]:
+    widths = (64, *digits.HIDDEN, digits.CLASSES)
+    keys = jax.random.split(key, len(widths) - 1)
+    normal = jax.nn.initializers.he_normal()
+    shapes = zip(widths[:-1], widths[1:], strict=True)
+    return [(normal(k, shape), jnp.zeros(shape[1])) for k, shape in zip(keys, shapes, strict=True)]
+
+
+def logits(params: list[tuple[Any, Any]], x: Any) -> Any:
+    for kernel, bias in params[:-1]:
+        x = jax.nn.relu(x @ kernel + bias)
+    kernel, bias = params[-1]
+    return x @ kernel + bias
+
+
+def train_one(rate: Any, seed: Any, splits: Any) -> Any:
+    """Test accuracy of one trial."""
+    x, y = splits["train"]["x"], splits["train"]["y"]
+    init_key, order_key = jax.random.split(jax.random.key(seed))
+    tx = optax.adam(rate)
+    params = init(init_key)
+    per_epoch = len(y) // digits.BATCH
+    epochs = -(-digits.STEPS // per_epoch)
+    orders = jax.lax.map(
+        lambda key: jax.random.permutation(key, len(y)), jax.random.split(order_key, epochs)
+    )
+    rows = orders[:, : per_epoch * digits.BATCH].reshape(-1, digits.BATCH)[: digits.STEPS]
+
+    def loss(params: Any, rows: Any) -> Any:
+        predicted = logits(params, x[rows])
+        return optax.softmax_cross_entropy_with_integer_labels(predicted, y[rows]).mean()
+
+    def step(carry: Any, rows: Any) -> tuple[Any, None]:
+        params, state = carry
+        updates, state = tx.update(jax.grad(loss)(params, rows), state)
+        return (optax.apply_updates(params, updates), state), None
+
+    (params, _), _ = jax.lax.scan(step, (params, tx.init(params)), rows)
+    return (logits(params, splits["test"]["x"]).argmax(-1) == splits["test"]["y"]).mean()
+
+
+def sweep(trials: Sequence[int], splits: Any) -> np.ndarray:
+    """Test accuracies of all trials, compiled and run."""
+    devices = jax.devices()
+    mesh = jax.make_mesh((len(devices),), ("trial",), axis_types=(AxisType.Auto,))
+
+    def lanes(rates: Any, seeds: Any, splits: Any) -> Any:
+        if devices[0].platform == "cpu":
+            return jax.lax.map(lambda lane: train_one(*lane, splits), (rates, seeds))
+        return jax.vmap(train_one, in_axes=(0, 0, None))(rates, seeds, splits)
+
+    spread = jax.shard_map(
+        lanes,
+        mesh=mesh,
+        in_specs=(P("trial"), P("trial"), P()),
+        out_specs=P("trial"),
+        check_vma=False,
+    )
+    padded = np.resize(np.array(trials), -(-len(trials) // len(devices)) * len(devices))
+    rates = np.array([digits.rate(trial) for trial in padded], np.float32)
+    return np.asarray(jax.jit(spread)(rates, padded.astype(np.uint32), splits))[: len(trials)]
