@@ -42,6 +42,16 @@ def hinge(scores: Array, targets: Array) -> Array:
     return optax.hinge_loss(scores, targets)
 
 
+def perceptron(scores: Array, targets: Array) -> Array:
+    """max(0, −y·z) for scores z `[...]` and targets y ∈ {−1, 1} `[...]` (Rosenblatt, 1958).
+
+    The subgradient taken at z = 0 is −y, so that training starts from zero weights too.
+    """
+    _require_shape(targets, scores.shape)
+    margins = targets * scores
+    return jnp.where(margins > 0, 0.0, -margins)
+
+
 def multiclass_hinge(scores: Array, labels: Array) -> Array:
     """max(0, 1 − (z_t − max_{i≠t} z_i)) for scores z `[..., C]` and integer labels t `[...]`.
 

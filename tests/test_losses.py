@@ -28,6 +28,7 @@ MULTICLASS = {
 }
 SCALAR = {
     "hinge": (losses.hinge, SIGNS),
+    "perceptron": (losses.perceptron, SIGNS),
     "binary_cross_entropy": (losses.binary_cross_entropy, SOFT[:, 0]),
     "squared_error": (losses.squared_error, SIGNS),
     "absolute_error": (losses.absolute_error, SIGNS),
@@ -291,3 +292,11 @@ def test_neither_gradients_of_l1_nor_l2_give_exact_zeros():
     for l1_amount, l2_amount in ((0.3, 0.0), (0.0, 0.3)):
         params = descend(x, y[:, None], l1_amount, l2_amount, False)
         assert (params["kernel"] != 0).all()
+
+
+def test_perceptron_is_the_rule_of_rosenblatt():
+    """Its gradient is −y·x for a point on the wrong side or on the line, else zero."""
+    scores, targets = jnp.array([2.0, -2.0, 0.0, 3.0]), jnp.array([1.0, 1.0, -1.0, -1.0])
+    values, pull = jax.vjp(lambda z: losses.perceptron(z, targets), scores)
+    assert values.tolist() == [0.0, 2.0, 0.0, 3.0]
+    assert pull(jnp.ones(4))[0].tolist() == [0.0, -1.0, 1.0, 1.0]

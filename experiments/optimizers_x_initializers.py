@@ -1,0 +1,236 @@
+"""Optimizers × initializers × learning rates × seeds: an MLP on the 8×8 digits, as one sweep.
+
+Claims: zero weights learn nothing, whatever the optimizer; momentum and Adam beat plain SGD when
+each is given its own best rate; the choice of the initializer matters less to Adam than to SGD.
+
+Command: python -m experiments.optimizers_x_initializers --workdir=runs/demo
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxdl import launch
+from jaxdl.launch import Field
+
+FIELDS = {
+    "steps": Field(300, "Training steps of each trial.", low=1),
+    "batch_size": Field(64, "Examples in a step.", low=1),
+    "seeds": Field(5, "Seeds of each setting; one moves initialization and order of the data.", low=1),
+    "optimizers": Field(
+        ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"),
+        "Optimizers to compare, one compiled program each.",
+    ),
+    "initializers": Field(
+        (
+            "zeros",
+            "small_normal",
+            "large_normal",
+            "lecun_normal",
+            "xavier_uniform",
+            "he_normal",
+            "orthogonal",
+        ),
+        "Initializers of the weight matrices.",
+    ),
+    "learning_rates": Field(
+        (1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0), "Learning rates to try.", low=1e-12
+    ),
+    "hidden": Field((128, 128), "Widths of the hidden layers.", low=1),
+    "activation": Field("relu", "Activation of the hidden layers."),
+    "dropout": Field(0.0, "Dropout rate after each hidden layer.", low=0.0, high=0.99),
+    "scaling": Field("max", "How inputs are scaled: none, max, whole, per_channel, per_column."),
+    "order": Field("reshuffled", "Order of the data: reshuffled each epoch, or one order repeated."),
+    "evaluations": Field(6, "Evaluations on the way, at most; a divisor of steps is used.", low=1),
+    "dataset": Field("digits", "digits, or a set that TFDS has prepared in data_dir: mnist, "
+                     "fashion_mnist, cifar10, svhn_cropped."),
+    "data_dir": Field("", "Folder of prepared datasets; empty: the user's cache."),
+}  # fmt: skip
+
+
+def plan(config: Any) -> launch.Plan:
+    """Every optimizer is a program; initializer, rate and seed are numbers inside it."""
+    from jaxdl import sweep
+    from jaxdl.data import batches
+    from jaxdl.optimizers import OPTIMIZERS
+
+    optimizers = launch.choose_all("optimizers", config.optimizers, OPTIMIZERS)
+    data, _, num_classes = load(config)
+    examples = len(data["train"]["y"])
+    if config.batch_size > examples:
+        raise launch.UserError(
+            f"config.batch_size: {config.batch_size} is more than the {examples} training examples"
+        )
+    segments = max(n for n in range(1, config.evaluations + 1) if config.steps % n == 0)
+    options = {
+        "steps": config.steps // segments,
+        "batch_size": config.batch_size,
+        "order": launch.choose("order", config.order, batches.ORDERS),
+    }
+    build = builder(config, num_classes)
+    programs = {
+        name: sweep.make_run(build(factory), **options) for name, factory in optimizers.items()
+    }
+    settings = sweep.grid(initializer=config.initializers, learning_rate=config.learning_rates)
+    return launch.Plan(
+        programs,
+        sweep.trials(list(programs), settings, range(config.seeds)),
+        data,
+        segments,
+        categories={"initializer": config.initializers},
+        labels={name: {"optimizer": name} for name in programs},
+    )
+
+
+def load(config: Any) -> tuple[dict[str, Any], Any, int]:
+    """The data as a run takes it, the scaling of its inputs, and the number of classes."""
+    from jaxdl.data import catalog, scaling, splits
+
+    fit = launch.choose("scaling", config.scaling, scaling.SCALINGS)
+    dataset = catalog.load(config.dataset, config.data_dir or None)
+    return *splits.for_run(dataset, fit), dataset.num_classes
+
+
+def builder(config: Any, num_classes: int) -> Any:
+    """`factory -> (hparams -> (task, tx))`."""
+    from jaxdl import activations, initializers, tasks
+    from jaxdl.models import MLP
+
+    activation = launch.choose("activation", config.activation, activations.ACTIVATIONS)
+    launch.choose_all("initializers", config.initializers, initializers.INITIALIZERS)
+
+    def with_optimizer(factory: Any) -> Any:
+        def build(hparams: dict[str, Any]) -> Any:
+            kernel_init = initializers.switch(hparams["initializer"], config.initializers)
+            model = MLP(
+                config.hidden, num_classes, activation, config.dropout, kernel_init=kernel_init
+            )
+            return tasks.classification(model), factory(hparams["learning_rate"])
+
+        return build
+
+    return with_optimizer
+
+
+def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
+    """Rates chosen on validation, accuracies reported on test; the best model saved."""
+    from jaxdl import report, stats
+
+    frame = results.to_pandas()
+    summary = report.summary(frame)
+    chosen = stats.chosen_trials(frame, summary, ["optimizer", "initializer", "learning_rate"])
+    headline, sections = report.comparison(frame, chosen_curves(results, chosen, config.steps))
+    report.show(report.summary_table(summary))
+    save_best(config, plan, summary, chosen, workdir)
+    return launch.Conclusion(claims(config, plan, summary, chosen), sections, headline)
+
+
+def chosen_curves(results: Any, chosen: Any, steps: int) -> Any:
+    """Training loss of the chosen trials, one row a trial and step, at most 100 steps each."""
+    import numpy as np
+    import pandas as pd
+
+    curves = results.curves()
+    row = {trial: number for number, trial in enumerate(curves["trial"].tolist())}
+    at = np.unique(np.linspace(0, steps - 1, 100).astype(int))
+    parts = [
+        pd.DataFrame(
+            {
+                "optimizer": trial.optimizer,
+                "initializer": trial.initializer,
+                "seed": trial.seed,
+                "step": at + 1,
+                "loss": curves["loss"][row[trial.trial], at],
+            }
+        )
+        for trial in chosen.itertuples()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def save_best(config: Any, plan: launch.Plan, summary: Any, chosen: Any, workdir: Path) -> None:
+    """Parameters of the best condition's best seed, both by validation."""
+    from jaxdl import sweep
+
+    eligible = summary[summary["eligible"]]
+    if eligible.empty:
+        return
+    best = eligible.loc[eligible["validation_accuracy"].idxmax()]
+    mine = chosen["optimizer"].eq(best["optimizer"]) & chosen["initializer"].eq(best["initializer"])
+    row = chosen[mine].sort_values("validation_accuracy", ascending=False).iloc[0]
+    trial = next(trial for trial in plan.trials if sweep.trial_id(trial) == row["trial"])
+    state = sweep.replay(
+        plan.programs[trial.program],
+        trial,
+        plan.data,
+        segments=plan.segments,
+        lanes=int(row["lanes"]),
+        categories=plan.categories,
+    )
+    _, scaling, num_classes = load(config)
+    launch.save_best(
+        workdir,
+        state.params,
+        state.model_state,
+        scaling,
+        task="classification",
+        model="mlp",
+        options={
+            "features": config.hidden,
+            "outputs": num_classes,
+            "activation": config.activation,
+            "dropout": config.dropout,
+        },
+        trial=row["trial"],
+        test_accuracy=float(row["test_accuracy"]),
+    )
+
+
+def claims(config: Any, plan: launch.Plan, summary: Any, chosen: Any) -> list[Any]:
+    """Of the claims, those that the grid can tell."""
+    import numpy as np
+
+    from jaxdl import report, stats
+
+    accuracy = chosen.pivot(
+        index="seed", columns=["optimizer", "initializer"], values="test_accuracy"
+    )
+    result = []
+    if "zeros" in config.initializers:
+        labels = np.asarray(plan.data["test"]["y"])[np.asarray(plan.data["test"]["mask"]) > 0]
+        chance = np.bincount(labels).max() / len(labels)
+        zeros = accuracy.xs("zeros", axis=1, level="initializer")
+        interval = stats.mean_interval(zeros.max(axis=1))
+        result.append(
+            report.judge(
+                "I1",
+                "zero weights learn nothing, whatever the optimizer",
+                "test accuracy of the best optimizer",
+                "1",
+                float(chance) + 0.02,
+                interval,
+                "below",
+            )
+        )
+    for row, name in (("O2", "momentum"), ("O3", "adam")):
+        for initializer in ("he_normal", "small_normal"):
+            pair = [("sgd", initializer), (name, initializer)]
+            if not set(pair) <= set(accuracy.columns):
+                continue
+            interval = stats.paired_interval(accuracy[pair[1]], accuracy[pair[0]])
+            result.append(
+                report.judge(
+                    row,
+                    f"{name} beats plain SGD at equal tuning, {initializer}",
+                    "difference in test accuracy",
+                    "1",
+                    0.0,
+                    interval,
+                    "above",
+                )
+            )
+    return result
+
+
+if __name__ == "__main__":
+    launch.main(launch.Experiment(FIELDS, plan, conclude), __file__, __doc__ or "")

@@ -1,0 +1,106 @@
+"""XOR: what no linear model can learn, and how small a network suffices.
+
+Claims: no linear model gets more than 3 of the 4 points right; one hidden layer of 2 to 4 units
+learns all 4 (some texts ask for several layers).
+
+Command: python -m experiments.xor --workdir=runs/xor
+"""
+
+from pathlib import Path
+from typing import Any
+
+from jaxdl import launch
+from jaxdl.launch import Field
+
+FIELDS = {
+    "steps": Field(2000, "Training steps of each trial, each on all four points.", low=1),
+    "seeds": Field(100, "Seeds of each setting.", low=1),
+    "hidden": Field((0, 2, 3, 4), "Widths of the hidden layer; 0 is a linear model.", low=0),
+    "learning_rates": Field((0.01, 0.03, 0.1), "Learning rates of Adam.", low=1e-12),
+    "activation": Field("tanh", "Activation of the hidden layer."),
+}
+CHANCE_OF_LUCK = 0.01
+USUALLY = 0.5
+
+
+def plan(config: Any) -> launch.Plan:
+    """One program per width."""
+    import numpy as np
+
+    from jaxdl import activations, sweep, tasks
+    from jaxdl.data.batches import padded_batches
+    from jaxdl.models import MLP
+    from jaxdl.optimizers import adam
+
+    activation = launch.choose("activation", config.activation, activations.ACTIVATIONS)
+    points = {
+        "x": np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32),
+        "y": np.array([0, 1, 1, 0], np.int32),
+    }
+    data = {"train": points, "test": padded_batches(points, 4)}
+
+    def run(width: int) -> sweep.Run:
+        model = MLP((width,) if width else (), 2, activation)
+
+        def build(hparams: dict[str, Any]) -> Any:
+            return tasks.classification(model), adam(hparams["learning_rate"])
+
+        return sweep.make_run(build, steps=config.steps, batch_size=4)
+
+    programs = {_name(width): run(width) for width in config.hidden}
+    settings = sweep.grid(learning_rate=config.learning_rates)
+    trials = sweep.trials(list(programs), settings, range(config.seeds))
+    labels = {_name(width): {"model": _name(width)} for width in config.hidden}
+    return launch.Plan(programs, trials, data, segments=1, labels=labels)
+
+
+def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
+    """Shares of trials, with exact binomial intervals."""
+    from jaxdl import report, stats
+
+    frame = results.to_pandas()
+    solved = frame.assign(solved=frame["test_accuracy"] == 1)
+    claims, rows = [], []
+    for width in config.hidden:
+        trials = solved[solved["model"] == _name(width)]
+        shares = trials.groupby("learning_rate")["solved"].mean()
+        # The model is linear or it is not: a rate cannot help, so all trials bear witness.
+        chosen = trials if not width else trials[trials["learning_rate"] == shares.idxmax()]
+        interval = stats.proportion_interval(int(chosen["solved"].sum()), len(chosen))
+        claims.append(
+            report.judge(
+                "F1",
+                f"one hidden layer of {width} units learns XOR more often than not"
+                if width
+                else "no linear model gets all four points of XOR right",
+                "share of trials with all four points right",
+                "1",
+                USUALLY if width else CHANCE_OF_LUCK,
+                interval,
+                "above" if width else "below",
+            )
+        )
+        best = trials["test_accuracy"].max()
+        rows.append(
+            (
+                _name(width),
+                str(len(trials)),
+                report.percent(best),
+                *(report.percent(share) for share in shares),
+            )
+        )
+    header = ("model", "trials", "best accuracy (%)")
+    rates = tuple(f"solved at rate {rate:g} (%)" for rate in config.learning_rates)
+    table = report.Table(header + rates, tuple(rows), frozenset(range(1, 3 + len(rates))))
+    report.show(table)
+    headline = "; ".join(f"{claim.claim}: {claim.verdict}" for claim in claims)
+    sections = [report.Section("XOR by width of the hidden layer", table=table)]
+    return launch.Conclusion(claims, sections, headline)
+
+
+def _name(width: int) -> str:
+    return f"{width} hidden units" if width else "linear"
+
+
+if __name__ == "__main__":
+    launch.main(launch.Experiment(FIELDS, plan, conclude), __file__, __doc__ or "")

@@ -1,0 +1,112 @@
+"""The chosen parameters of a run on disk: arrays as safetensors, the model as plain data."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jaxdl.launch.config import UserError
+
+if TYPE_CHECKING:
+    from jaxdl.types import PyTree, Task
+
+PARAMS, MODEL = "params.safetensors", "model.json"
+
+
+class Loaded(NamedTuple):
+    """A trained model: `loaded.predict(x)` takes raw inputs `[B, ...]`, scaled as in training."""
+
+    task: "Task"
+    params: "PyTree"
+    model_state: "PyTree"
+    scaling: Any
+    description: Mapping[str, Any]
+
+    def predict(self, x: Any) -> Any:
+        """Outputs of the task for raw inputs."""
+        from jaxdl.data import scaling
+
+        batch = {"x": scaling.apply(self.scaling, x)}
+        return self.task.predict(self.params, self.model_state, batch)
+
+
+def save_best(
+    workdir: Path,
+    params: "PyTree",
+    model_state: "PyTree",
+    scaling: Any,
+    *,
+    task: str,
+    model: str,
+    options: Mapping[str, Any],
+    **facts: Any,
+) -> None:
+    """Writes `best/`: parameters, and which task and model (keys of TASKS and MODELS) they are of.
+
+    options: what the model is built with, as plain values; an activation by its name.
+    facts: anything else worth knowing, such as the trial and its metrics.
+    """
+    import numpy as np
+    from flax.traverse_util import flatten_dict
+    from safetensors.numpy import save
+
+    from jaxdl import checkpoint
+
+    folder = workdir / "best"
+    folder.mkdir(exist_ok=True)
+    tree = {"params": params, "model_state": model_state, "scaling": scaling._asdict()}
+    arrays = {
+        name: np.ascontiguousarray(array) for name, array in flatten_dict(tree, sep="/").items()
+    }
+    checkpoint.write_atomic(folder / PARAMS, save(arrays))
+    description = {"task": task, "model": model, "options": dict(options), **facts}
+    checkpoint.write_atomic(folder / MODEL, json.dumps(description, indent=2) + "\n")
+
+
+def load(
+    workdir: str | Path, build: "Callable[[Mapping[str, Any]], Task] | None" = None
+) -> Loaded:
+    """The chosen model of a finished run, ready to predict.
+
+    build: `description -> Task`, for a model that is not in `jaxdl.models.MODELS`.
+    Raises UserError if there is none, or the description names what jaxdl does not have.
+    """
+    from flax.traverse_util import unflatten_dict
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    from jaxdl.data import scaling
+
+    folder = Path(workdir) / "best"
+    try:
+        description = json.loads((folder / MODEL).read_text())
+        arrays = load_file(folder / PARAMS)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise UserError(f"{folder}: no trained model to load ({error})") from None
+    tree = unflatten_dict(arrays, sep="/")
+    task = (_build if build is None else build)(description)
+    return Loaded(
+        task,
+        tree["params"],
+        tree.get("model_state", {}),
+        scaling.Scaling(**tree["scaling"]),
+        description,
+    )
+
+
+def _build(description: Mapping[str, Any]) -> "Task":
+    from jaxdl.activations import ACTIVATIONS
+    from jaxdl.models import MODELS
+    from jaxdl.tasks import TASKS
+
+    options = dict(description["options"])
+    if "activation" in options:
+        options["activation"] = _look_up(ACTIVATIONS, options["activation"], "activation")
+    model = _look_up(MODELS, description["model"], "model")(**options)
+    return _look_up(TASKS, description["task"], "task")(model)
+
+
+def _look_up(known: Mapping[str, Any], name: str, what: str) -> Any:
+    if name not in known:
+        raise UserError(f"{what} {name!r} is none of {', '.join(known)}; pass `build` to load")
+    return known[name]

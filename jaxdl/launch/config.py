@@ -1,0 +1,220 @@
+"""Configuration of an experiment: typed fields, absl flags, one clear line for every mistake."""
+
+import difflib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from absl import flags
+from ml_collections import ConfigDict
+
+KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+
+
+class UserError(ValueError):
+    """A mistake of the user's, in one line: what, where, and what would be right."""
+
+
+class Field(NamedTuple):
+    """One key of a configuration. Its type is that of the default; a tuple is a comma-separated list.
+
+    low, high: bounds of a number (inclusive), or of each number of a list.
+    choices: the values that are possible, if they are few.
+    """
+
+    default: bool | int | float | str | tuple[Any, ...]
+    help: str
+    low: float = -math.inf
+    high: float = math.inf
+    choices: tuple[Any, ...] = ()
+
+
+class Command(NamedTuple):
+    """A parsed command line."""
+
+    config: ConfigDict
+    workdir: Path
+    dry_run: bool
+    allow_config_change: bool
+
+
+def parse(argv: Sequence[str], fields: Mapping[str, Field], name: str) -> Command:
+    """Reads `--workdir`, `--dry_run`, `--config` and `--config.KEY` for the given fields.
+
+    Raises UserError for an unknown flag or key (with the nearest right one), a value of the wrong
+    type or out of bounds, and a configuration file that is not to be read.
+    """
+    values = _define(fields, name)
+    try:
+        rest = values(list(argv))[1:]
+    except flags.Error as error:
+        message = " ".join(str(error).split())
+        raise UserError(message) from None
+    if rest:
+        raise UserError(f"unexpected argument {rest[0]!r}; values are given as --config.KEY=VALUE")
+    saved = _read_file(values["config"].value, fields) if values["config"].value else {}
+    chosen = {
+        key: saved[key]
+        if key in saved and not values[f"config.{key}"].present
+        else values[f"config.{key}"].value
+        for key in fields
+    }
+    config = ConfigDict(chosen)
+    config.lock()
+    return Command(
+        config,
+        Path(values["workdir"].value),
+        values["dry_run"].value,
+        values["allow_config_change"].value,
+    )
+
+
+def usage(doc: str, fields: Mapping[str, Field], name: str) -> str:
+    """The text of `--help`."""
+    flag_values = _define(fields, name)
+    lines = [doc.strip(), "", f"Usage: python -m experiments.{name} [FLAGS]", ""]
+    for flag in ("workdir", "dry_run", "allow_config_change", "config", *_keys(fields)):
+        shown = flag_values[flag].default
+        if isinstance(shown, tuple):
+            shown = ",".join(str(value) for value in shown)
+        value = "" if isinstance(shown, bool) and not shown else f"={shown}"
+        lines += [f"  --{flag}{value}", f"      {flag_values[flag].help}"]
+    return "\n".join(lines)
+
+
+def check(key: str, value: Any, field: Field) -> None:
+    """Raises UserError if a value is out of its field's bounds or choices, or not finite."""
+    entries = value if isinstance(value, tuple) else (value,)
+    if isinstance(value, tuple) and not value:
+        raise UserError(f"config.{key} is empty; it needs at least one value")
+    if len(set(entries)) != len(entries):
+        raise UserError(f"config.{key} names a value twice: {_text(value)}")
+    for entry in entries:
+        if field.choices and entry not in field.choices:
+            known = ", ".join(str(choice) for choice in field.choices)
+            raise UserError(f"config.{key}: {entry!r} is none of {known}")
+        if isinstance(entry, int | float) and not isinstance(entry, bool):
+            if not math.isfinite(entry):
+                raise UserError(f"config.{key}: {entry} is not a finite number")
+            if not field.low <= entry <= field.high:
+                raise UserError(f"config.{key}: {entry} is not {_bounds(field)}")
+
+
+class _Parser(flags.ArgumentParser):  # type: ignore[type-arg]
+    """Reads and checks one field's value for absl."""
+
+    def __init__(self, key: str, field: Field) -> None:
+        super().__init__()
+        self.key, self.field = key, field
+
+    def parse(self, argument: Any) -> Any:
+        if not isinstance(argument, str):
+            return argument
+        if isinstance(self.field.default, tuple):
+            kind = type(self.field.default[0])
+            texts = [text.strip() for text in argument.split(",") if text.strip()]
+            value: Any = tuple(self._read(kind, text) for text in texts)
+        else:
+            value = self._read(type(self.field.default), argument.strip())
+        check(self.key, value, self.field)
+        return value
+
+    def _read(self, kind: type, text: str) -> Any:
+        if kind is bool:
+            if text.lower() in ("true", "false"):
+                return text.lower() == "true"
+        else:
+            try:
+                return kind(text)
+            except ValueError:
+                pass
+        raise UserError(f"config.{self.key}: {text!r} is not {KINDS[kind]}")
+
+    def flag_type(self) -> str:
+        return type(self.field.default).__name__
+
+
+def _keys(fields: Mapping[str, Field]) -> list[str]:
+    return [f"config.{key}" for key in fields]
+
+
+def _define(fields: Mapping[str, Field], name: str) -> flags.FlagValues:
+    values = flags.FlagValues()
+    flags.DEFINE_string(
+        "workdir", f"runs/{name}", "Folder of this run; resumed if it was left half done.",
+        flag_values=values,
+    )
+    flags.DEFINE_boolean(
+        "dry_run", False, "Print trials, programs and predicted minutes; write nothing.",
+        flag_values=values,
+    )
+    flags.DEFINE_boolean(
+        "allow_config_change", False,
+        "Go on in a workdir that was begun under another configuration.", flag_values=values,
+    )
+    flags.DEFINE_string(
+        "config", "", "JSON file to take the configuration from, such as the config.json of a run.",
+        flag_values=values,
+    )
+    for key, field in fields.items():
+        flags.DEFINE(
+            _Parser(key, field), f"config.{key}", field.default, field.help, flag_values=values
+        )
+    return values
+
+
+def _read_file(path: str, fields: Mapping[str, Field]) -> dict[str, Any]:
+    try:
+        saved = json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"--config={path}: {' '.join(str(error).split())}") from None
+    if not isinstance(saved, dict):
+        raise UserError(f"--config={path}: not a JSON object of keys and values")
+    result = {}
+    for key, value in saved.items():
+        if key not in fields:
+            raise UserError(f"--config={path}: unknown key {key!r}; known: {', '.join(fields)}")
+        result[key] = _cast(key, value, fields[key])
+        check(key, result[key], fields[key])
+    return result
+
+
+def _cast(key: str, value: Any, field: Field) -> Any:
+    default = field.default
+    if isinstance(default, tuple) and isinstance(value, list):
+        one = Field(default[0], field.help)
+        return tuple(_cast(key, entry, one) for entry in value)
+    if isinstance(default, float) and type(value) is int:
+        return float(value)
+    if type(value) is not type(default):
+        kind = KINDS.get(type(default), "a list")
+        raise UserError(f"config.{key}: {value!r} is not {kind}")
+    return value
+
+
+def _bounds(field: Field) -> str:
+    if field.high == math.inf:
+        return f"at least {field.low:g}"
+    if field.low == -math.inf:
+        return f"at most {field.high:g}"
+    return f"between {field.low:g} and {field.high:g}"
+
+
+def _text(value: Any) -> str:
+    return ",".join(str(entry) for entry in value)
+
+
+def choose(key: str, name: str, known: Mapping[str, Any]) -> Any:
+    """`known[name]`, or a UserError that lists what there is."""
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise UserError(f"config.{key}: {name!r} is none of {', '.join(known)}{hint}")
+    return known[name]
+
+
+def choose_all(key: str, names: Sequence[str], known: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries of `known` for each of the names, in their order."""
+    return {name: choose(key, name, known) for name in names}

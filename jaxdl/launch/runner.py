@@ -1,0 +1,241 @@
+"""The shared runner of all experiments: from a command line to a finished workdir."""
+
+import importlib.metadata
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jaxdl.launch import config as configs
+from jaxdl.launch.config import Command, Field, UserError
+
+if TYPE_CHECKING:  # Asking for help must not wait for JAX.
+    from jaxdl.report.claims import Claim
+    from jaxdl.report.page import Section
+    from jaxdl.sweep.results import Results
+    from jaxdl.sweep.run import Data, Run
+    from jaxdl.sweep.space import Trial
+
+DONE, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 75
+CONFIG, ENVIRONMENT, VERDICT = "config.json", "environment.json", "verdict.json"
+
+
+class Plan(NamedTuple):
+    """What an experiment runs: the arguments of `sweep.execute`."""
+
+    programs: "Mapping[str, Run]"
+    trials: "Sequence[Trial]"
+    data: "Data"
+    segments: int
+    categories: Mapping[str, Sequence[str]] = {}
+    labels: Mapping[str, Mapping[str, str]] = {}
+
+
+class Conclusion(NamedTuple):
+    """What an experiment found: its claims, the sections of its report, one line for the reader."""
+
+    claims: "Sequence[Claim]"
+    sections: "Sequence[Section]"
+    headline: str
+
+
+class Experiment(NamedTuple):
+    """A claim, a space and a measurement.
+
+    fields: the configuration. plan: `config -> Plan`; a ValueError it raises is the user's mistake.
+    conclude: `(config, plan, results, workdir) -> Conclusion`.
+    """
+
+    fields: Mapping[str, Field]
+    plan: Callable[[Any], Plan]
+    conclude: "Callable[[Any, Plan, Results, Path], Conclusion]"
+
+
+def main(experiment: Experiment, module_file: str, doc: str) -> None:
+    """Runs an experiment from `sys.argv` and exits: 0 done, 1 failed, 2 a mistake of the user's,
+    75 interrupted and to be resumed by the same command."""
+    name = Path(module_file).stem
+    if {"--help", "-h", "--helpfull"} & set(sys.argv[1:]):
+        print(configs.usage(doc, experiment.fields, name))
+        sys.exit(DONE)
+    try:
+        command = configs.parse(sys.argv, experiment.fields, name)
+        sys.exit(launch(experiment, name, command))
+    except UserError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        sys.exit(USER_ERROR)
+
+
+def launch(experiment: Experiment, name: str, command: Command) -> int:
+    """Plans, runs and concludes an experiment; returns the exit code. Raises UserError."""
+    began = time.perf_counter()
+    workdir, settings = command.workdir, command.config.to_dict()
+    _check_workdir(workdir, settings, command.allow_config_change)
+    if not command.dry_run and (workdir / VERDICT).exists():
+        print(f"{name}: {workdir} is complete; see {workdir / 'report.html'}")
+        return DONE
+    _prepare_jax()
+    try:
+        plan = experiment.plan(command.config)
+    except ValueError as error:
+        raise UserError(" ".join(str(error).split())) from error
+    if command.dry_run:
+        _print_plan(plan)
+        return DONE
+
+    from jaxdl import checkpoint, sweep
+
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--workdir={workdir} cannot be made: {error.strerror}") from None
+    try:
+        with checkpoint.lock(workdir):
+            checkpoint.write_atomic(workdir / CONFIG, json.dumps(settings, indent=2) + "\n")
+            facts = {"experiment": name, "command": sys.argv[1:], **_environment()}
+            checkpoint.write_atomic(workdir / ENVIRONMENT, json.dumps(facts, indent=2) + "\n")
+            results = sweep.execute(
+                **plan._asdict(), workdir=workdir, progress=sweep.reporter(), stop=_on_signal()
+            )
+            return _conclude(experiment, command, plan, results, began)
+    except checkpoint.WorkdirBusy as error:
+        raise UserError(str(error)) from error
+    except sweep.Interrupted:
+        print(f"{name}: interrupted; the same command goes on from here", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _conclude(
+    experiment: Experiment, command: Command, plan: Plan, results: "Results", began: float
+) -> int:
+    from jaxdl import report
+
+    workdir = command.workdir
+    failed = sorted({row["program"] for row in results.rows if row["status"] == "error"})
+    if failed:
+        message = next(row["message"] for row in results.rows if row["status"] == "error")
+        print(f"failed: {', '.join(failed)} ({message}); see {workdir}", file=sys.stderr)
+        return FAILED
+    conclusion = experiment.conclude(command.config, plan, results, workdir)
+    facts = json.loads((workdir / ENVIRONMENT).read_text())
+    name = facts["experiment"]
+    again = f"python -m experiments.{name} --config={workdir / CONFIG} --workdir=runs/{name}_again"
+    sections = (
+        *conclusion.sections,
+        report.Section("Claims", (report.claims_table(conclusion.claims),)),
+        report.Section("Configuration", (report.from_mapping(command.config.to_dict()),)),
+        report.Section("Environment", (report.from_mapping(facts),)),
+        report.Section("How to repeat it", (report.Code(again),)),
+    )
+    title = name.replace("_", " ")
+    report.write(report.Report(title, conclusion.headline, sections), workdir)
+    seconds = time.perf_counter() - began
+    seeds = len({trial.seed for trial in plan.trials})
+    report.write_verdict(workdir / VERDICT, seeds, seconds, conclusion.claims)
+    print(f"{conclusion.headline}\n{workdir / 'report.html'} ({seconds:.0f} s)")
+    return DONE
+
+
+def _check_workdir(workdir: Path, settings: Mapping[str, Any], change_allowed: bool) -> None:
+    """Raises UserError before anything is compiled if the workdir cannot be used."""
+    nearest = workdir
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        raise UserError(f"--workdir={workdir}: {nearest} is not a folder")
+    if not os.access(nearest, os.R_OK | os.W_OK | os.X_OK):
+        raise UserError(f"--workdir={workdir}: {nearest} cannot be read and written")
+    if change_allowed or not (workdir / CONFIG).exists():
+        return
+    try:
+        saved = json.loads((workdir / CONFIG).read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{workdir / CONFIG} cannot be read: {error}") from None
+    asked = json.loads(json.dumps(settings))
+    differing = [
+        f"{key} ({saved.get(key)} there, {asked.get(key)} asked)"
+        for key in sorted({*saved, *asked})
+        if saved.get(key) != asked.get(key)
+    ]
+    if differing:
+        raise UserError(
+            f"--workdir={workdir} was begun under another configuration: {'; '.join(differing)}; "
+            "use another workdir, or --allow_config_change"
+        )
+
+
+def _prepare_jax() -> None:
+    """One CPU device per core, and compiled programs kept for the next launch."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(cores or 1))
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxdl" / "xla"
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
+
+
+def _on_signal() -> Callable[[], bool]:
+    """Whether SIGTERM or SIGINT has come; a second one ends the process at once."""
+    received = []
+
+    def handle(number: int, frame: Any) -> None:
+        received.append(number)
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, signal.SIG_DFL)
+        print("stopping after this segment; once more to stop at once", file=sys.stderr)
+
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, handle)
+    return lambda: bool(received)
+
+
+def _environment() -> dict[str, Any]:
+    """Versions, device and commit."""
+    import jax
+
+    names = ("jax", "jaxlib", "flax", "optax", "numpy", "orbax-checkpoint", "grain")
+    devices = jax.local_devices()
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "device": f"{len(devices)} × {_device_name(devices[0])}",
+        "commit": _commit(),
+        **{name: importlib.metadata.version(name) for name in names},
+    }
+
+
+def _device_name(device: Any) -> str:
+    if device.platform != "cpu":
+        return str(device.device_kind)
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"CPU core ({names[0] if names else platform.processor() or 'unknown'})"
+
+
+def _commit() -> str | None:
+    root = Path(__file__).parent
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty"], cwd=root, capture_output=True, text=True
+        )
+    except OSError:
+        return None
+    return found.stdout.strip() or None
+
+
+def _print_plan(plan: Plan) -> None:
+    from jaxdl import sweep
+
+    seconds = sweep.predict_seconds(**plan._asdict())
+    for name in plan.programs:
+        count = sum(trial.program == name for trial in plan.trials)
+        print(f"{name:<16} {count:>7} trials")
+    print(f"{len(plan.programs)} programs, {len(plan.trials)} trials")
+    print(f"about {seconds / 60:.1f} minutes on this machine")

@@ -1,0 +1,51 @@
+"""From the ledger to a page: tables, plots, claims and one self-contained HTML file."""
+
+from jaxdl.report.claims import Claim, claims_table, judge, to_json, write_verdict
+from jaxdl.report.compare import Columns, comparison
+from jaxdl.report.page import Code, Picture, Report, Section, render, write
+from jaxdl.report.plots import heat_map, sensitivity, training_curves
+from jaxdl.report.style import to_png
+from jaxdl.report.tables import (
+    Table,
+    between,
+    chosen_trials,
+    from_mapping,
+    grid,
+    number,
+    percent,
+    show,
+    summary,
+    summary_table,
+    to_html,
+)
+
+__all__ = [
+    "Claim",
+    "Code",
+    "Columns",
+    "Picture",
+    "Report",
+    "Section",
+    "Table",
+    "between",
+    "chosen_trials",
+    "claims_table",
+    "comparison",
+    "from_mapping",
+    "grid",
+    "heat_map",
+    "judge",
+    "number",
+    "percent",
+    "render",
+    "sensitivity",
+    "show",
+    "summary",
+    "summary_table",
+    "to_html",
+    "to_json",
+    "to_png",
+    "training_curves",
+    "write",
+    "write_verdict",
+]

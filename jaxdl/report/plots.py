@@ -1,0 +1,230 @@
+"""Figures of a sweep: heat map, sensitivity to a rate, training curves.
+
+Every function returns a Matplotlib `Figure` that nobody else knows of: no pyplot, no window, no
+global setting is changed. Names from data are shown as they are, `$` included. Matplotlib is
+imported by the first call.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from jaxdl.report.panels import Scale, names, small_multiples
+from jaxdl.report.style import WIDTH, house_style, line_styles, new_figure, short
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+@house_style()
+def heat_map(
+    values: pd.DataFrame,
+    *,
+    spread: pd.DataFrame | None = None,
+    marked: pd.DataFrame | None = None,
+    title: str = "",
+    label: str = "",
+    mark_label: str = "",
+    decimals: int = 1,
+) -> "Figure":
+    """A table of numbers as coloured, annotated cells; nan cells are grey with a dash.
+
+    values: one number a cell, in the unit that `label` names; the index runs down, columns across
+    spread: half width of each number's interval, written below it as ±
+    marked: True where the cell gets a corner, which `mark_label` explains
+    The colours span the cells within Tukey's fences (1.5 times the interquartile range beyond the
+    quartiles), so that a few hopeless cells do not take the contrast from the others; the numbers
+    are exact.
+    """
+    width = max(WIDTH, 3.0 + 0.65 * values.shape[1])
+    figure = new_figure(1.6 + 0.52 * len(values), title, width)
+    axes = figure.subplots()
+    cells = values.to_numpy(float)
+    finite = cells[np.isfinite(cells)]
+    low, high = _colour_range(finite)
+    image = axes.imshow(cells, cmap="cividis", vmin=low, vmax=high, aspect="auto")
+    for (row, column), value in np.ndenumerate(cells):
+        half = math.nan if spread is None else float(spread.iat[row, column])
+        text = _cell(value, half, decimals)
+        color = "white" if value < (low + high) / 2 else "black"
+        axes.text(column, row, text, ha="center", va="center", color=color, linespacing=1.1)
+    if marked is not None:
+        _corners(figure, axes, marked.eq(True).to_numpy(), mark_label)
+    _name_cells(axes, values)
+    bar = figure.colorbar(image, label=label, extend=_clipped(finite, low, high), aspect=30)
+    bar.outline.set_visible(False)
+    return figure
+
+
+@house_style()
+def sensitivity(
+    frame: pd.DataFrame,
+    *,
+    x: str = "learning_rate",
+    y: str = "validation_accuracy",
+    panel: str = "optimizer",
+    line: str = "initializer",
+    title: str = "",
+    x_label: str = "learning rate (log scale)",
+    y_label: str = "validation accuracy (1)",
+    y_scale: Scale = "linear",
+) -> "Figure":
+    """A metric against a rate: one panel a `panel`, one line a `line`, bands over seeds.
+
+    frame: one row a trial, with `seed` and `status`. A line is the mean over seeds, its band runs
+    from the lowest to the highest; both are broken at a rate where a seed did not end `ok`. A
+    strip below each panel shows where trials diverged: an open mark for some seeds, a filled one
+    for all.
+    """
+    value = frame[y].astype(float).where(frame["status"].eq("ok"))
+    diverged, styles = frame["status"].eq("diverged"), line_styles(names(frame, line))
+    figure, panels = small_multiples(
+        frame.assign(**{y: value}),
+        x,
+        y,
+        panel,
+        line,
+        title=title,
+        x_label=x_label,
+        y_label=y_label,
+        x_scale="log",
+        y_scale=y_scale,
+        marker_every=1,
+        heights=(2.1, 0.05 + 0.085 * len(styles)) if diverged.any() else (2.1,),
+        keys=_diverged_keys() if diverged.any() else (),
+    )
+    share = diverged.astype(float).groupby([frame[panel], frame[line], frame[x]]).mean()
+    for name, (_, *strips) in panels.items():
+        for strip in strips:
+            _diverged_strip(strip, share[name], styles)
+    return figure
+
+
+@house_style()
+def training_curves(
+    frame: pd.DataFrame,
+    *,
+    x: str = "step",
+    y: str = "loss",
+    panel: str = "optimizer",
+    line: str = "initializer",
+    title: str = "",
+    x_label: str = "training step",
+    y_label: str = "training loss (nats)",
+    y_scale: Scale = "log",
+) -> "Figure":
+    """Curves of trials: one panel a `panel`, one line a `line`, bands over seeds.
+
+    frame: one row a trial and step. A line is the mean over seeds, its band runs from the lowest
+    to the highest; both are broken at a step where a seed's loss is not finite.
+    """
+    figure, _ = small_multiples(
+        frame,
+        x,
+        y,
+        panel,
+        line,
+        title=title,
+        x_label=x_label,
+        y_label=y_label,
+        x_scale="linear",
+        y_scale=y_scale,
+        marker_every=0.3,
+    )
+    return figure
+
+
+def _colour_range(values: np.ndarray) -> tuple[float, float]:
+    """Smallest and largest value within Tukey's fences; 0 … 1 without values."""
+    if not values.size:
+        return 0.0, 1.0
+    first, third = np.quantile(values, [0.25, 0.75])
+    reach = 1.5 * (third - first)
+    inside = values[(values >= first - reach) & (values <= third + reach)]
+    return float(inside.min()), float(inside.max())
+
+
+def _clipped(
+    values: np.ndarray, low: float, high: float
+) -> Literal["neither", "both", "min", "max"]:
+    """Which ends of the colour bar stand for more than they show."""
+    below, above = bool((values < low).any()), bool((values > high).any())
+    return "both" if below and above else "min" if below else "max" if above else "neither"
+
+
+def _cell(value: float, half: float, decimals: int) -> str:
+    text = f"{value:.{decimals}f}" if math.isfinite(value) else "–"
+    return f"{text}\n±{half:.{decimals}f}" if math.isfinite(half) else text
+
+
+def _corners(figure: "Figure", axes: "Axes", marked: np.ndarray, label: str) -> None:
+    """A triangle of 0.15 inches in the upper right corner of marked cells, explained below them."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Polygon
+
+    width, height = figure.get_size_inches()
+    across, down = 0.15 * marked.shape[1] / (width - 2.2), 0.15 * len(marked) / (height - 1.2)
+    for row, column in np.argwhere(marked):
+        right, top = column + 0.5 - 0.25 * across, row - 0.5 + 0.25 * down
+        corner = [(right, top), (right - across, top), (right, top + down)]
+        axes.add_patch(Polygon(corner, facecolor="#D55E00", edgecolor="white", linewidth=0.6))
+    if label and marked.any():
+        key = Line2D([], [], linestyle="none", marker="^", color="#D55E00", ms=7, label=label)
+        axes.legend(handles=[key], loc="upper left", bbox_to_anchor=(0, -0.01), borderaxespad=0.3)
+
+
+def _name_cells(axes: "Axes", values: pd.DataFrame) -> None:
+    axes.set_facecolor("#d9d9d9")
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    axes.set_yticks(range(len(values)), [short(name) for name in values.index])
+    columns, rotation = _across([short(name) for name in values.columns])
+    axes.set_xticks(range(len(columns)), columns, **rotation)
+    axes.tick_params(length=0, labeltop=True, labelbottom=False)
+    axes.set_xticks(np.arange(1, len(columns)) - 0.5, minor=True)
+    axes.set_yticks(np.arange(1, len(values)) - 0.5, minor=True)
+    axes.tick_params(which="minor", length=0)
+    axes.grid(which="minor", color="white", linewidth=1.5)
+    if values.index.name:
+        axes.set_ylabel(short(values.index.name).replace("_", " "))
+    if values.columns.name:
+        axes.set_xlabel(short(values.columns.name).replace("_", " "), labelpad=9)
+        axes.xaxis.set_label_position("top")
+
+
+def _across(columns: list[str]) -> tuple[list[str], dict[str, Any]]:
+    """Labels that fit side by side: as they are, broken at underscores, or turned."""
+    room = 95 // max(1, len(columns))
+    broken = [name if len(name) <= room else name.replace("_", "_\n") for name in columns]
+    if all(len(part) <= room for name in broken for part in name.split("\n")):
+        return broken, {}
+    return columns, {"rotation": 25, "ha": "left", "rotation_mode": "anchor"}
+
+
+def _diverged_strip(strip: "Axes", share: pd.Series, styles: Mapping[Any, dict[str, Any]]) -> None:
+    """One row a line: where some or all trials diverged. share: [(line, x)] in 0 … 1."""
+    for position, (name, style) in enumerate(styles.items()):
+        rows = share[name] if name in share else share.iloc[:0]
+        for rate, part in rows[rows > 0].items():
+            face = style["color"] if part == 1 else "white"
+            strip.plot(
+                rate, -position, style["marker"], color=style["color"], mfc=face, markersize=4
+            )
+    strip.set_ylim(-len(styles) + 0.3, 0.7)
+    strip.set_yticks([])
+    strip.set_facecolor("#f4f4f4")
+    strip.spines["left"].set_visible(False)
+
+
+def _diverged_keys() -> list[Any]:
+    from matplotlib.lines import Line2D
+
+    grey: dict[str, Any] = {"color": "#555555", "marker": "o", "linestyle": "none", "markersize": 4}
+    return [
+        Line2D([], [], label="strip: some seeds diverged", mfc="white", **grey),
+        Line2D([], [], label="strip: all seeds diverged", **grey),
+    ]

@@ -1,0 +1,116 @@
+import json
+
+import pytest
+
+from jaxdl.launch.config import Field, UserError, choose, parse, usage
+
+FIELDS = {
+    "steps": Field(100, "Steps.", low=1),
+    "rate": Field(0.1, "Rate.", low=0.0, high=1.0),
+    "nesterov": Field(False, "Look ahead."),
+    "name": Field("digits", "Data."),
+    "optimizers": Field(("sgd", "adam"), "Optimizers."),
+    "rates": Field((0.1, 1.0), "Rates.", low=0.0),
+    "mode": Field("a", "Mode.", choices=("a", "b")),
+}
+
+
+def read(*arguments):
+    return parse(["program", *arguments], FIELDS, "xor")
+
+
+def test_defaults():
+    command = read()
+    assert command.config.to_dict() == {name: field.default for name, field in FIELDS.items()}
+    assert (str(command.workdir), command.dry_run) == ("runs/xor", False)
+
+
+def test_values_are_typed():
+    command = read(
+        "--workdir=runs/a",
+        "--dry_run",
+        "--config.steps=7",
+        "--config.rate",
+        "0.5",
+        "--config.nesterov=true",
+        "--config.optimizers=adam, lion",
+        "--config.rates=1e-3,1",
+        "--config.mode=b",
+    )
+    config = command.config
+    assert (config.steps, config.rate, config.nesterov) == (7, 0.5, True)
+    assert config.optimizers == ("adam", "lion")
+    assert config.rates == (0.001, 1.0)
+    assert (str(command.workdir), command.dry_run, config.mode) == ("runs/a", True, "b")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--config.stepz=3"], "config.stepz.*config.steps"),
+        (["--wrkdir=x"], "wrkdir.*workdir"),
+        (["--config.steps=many"], "config.steps: 'many' is not a whole number"),
+        (["--config.steps=2.5"], "config.steps: '2.5' is not a whole number"),
+        (["--config.steps="], "config.steps: '' is not a whole number"),
+        (["--config.steps=0"], "config.steps: 0 is not at least 1"),
+        (["--config.rate=nan"], "config.rate: nan is not a finite number"),
+        (["--config.rate=inf"], "config.rate: inf is not a finite number"),
+        (["--config.rate=-0.1"], "config.rate: -0.1 is not between 0 and 1"),
+        (["--config.nesterov=maybe"], "config.nesterov: 'maybe' is not true or false"),
+        (["--config.rates=0.1,x"], "config.rates: 'x' is not a number"),
+        (["--config.rates=0.1,nan"], "config.rates: nan is not a finite number"),
+        (["--config.rates="], "config.rates is empty"),
+        (["--config.optimizers=sgd,sgd"], "config.optimizers names a value twice: sgd,sgd"),
+        (["--config.mode=c"], "config.mode: 'c' is none of a, b"),
+        (["steps=3"], "unexpected argument 'steps=3'"),
+        (["--config=/nowhere.json"], "/nowhere.json: .*No such file"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments, message):
+    with pytest.raises(UserError, match=message) as caught:
+        read(*arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_saved_configuration_is_read_back_and_flags_go_before_it(tmp_path):
+    path = tmp_path / "config.json"
+    first = read("--config.steps=7", "--config.rates=0.5").config
+    path.write_text(json.dumps(first.to_dict()))
+    assert read(f"--config={path}").config.to_dict() == first.to_dict()
+    assert read(f"--config={path}", "--config.steps=9").config.steps == 9
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[1]", "not a JSON object"),
+        ("{", "Expecting"),
+        ('{"stepz": 1}', "unknown key 'stepz'; known: steps"),
+        ('{"steps": "1"}', "config.steps: '1' is not a whole number"),
+        ('{"steps": true}', "config.steps: True is not a whole number"),
+        ('{"steps": -1}', "config.steps: -1 is not at least 1"),
+        ('{"rates": ["x"]}', "config.rates: 'x' is not a number"),
+        ('{"rates": 0.1}', "config.rates: 0.1 is not a list"),
+        ('{"rate": NaN}', "nan is not a finite number"),
+    ],
+)
+def test_a_saved_configuration_is_data_and_is_checked(tmp_path, content, message):
+    path = tmp_path / "config.json"
+    path.write_text(content)
+    with pytest.raises(UserError, match=message):
+        read(f"--config={path}")
+
+
+def test_usage_names_every_key_with_its_default():
+    text = usage("What it shows.", FIELDS, "xor")
+    assert text.startswith("What it shows.")
+    for name in FIELDS:
+        assert f"--config.{name}" in text
+    assert "--config.rates=0.1,1.0" in text
+    assert "python -m experiments.xor" in text
+
+
+def test_choose_suggests():
+    with pytest.raises(UserError, match="'adamm' is none of sgd, adam; did you mean adam"):
+        choose("optimizers", "adamm", {"sgd": 1, "adam": 2})
+    assert choose("optimizers", "adam", {"sgd": 1, "adam": 2}) == 2

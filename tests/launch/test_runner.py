@@ -1,0 +1,205 @@
+"""Launches as a user makes them: real processes, real signals, real files."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jaxdl import checkpoint
+from jaxdl.launch import UserError, config, runner
+
+ROOT = Path(__file__).parents[2]
+SMALL = ("--config.steps=20", "--config.seeds=2", "--config.hidden=0,2", "--config.learning_rates=0.1")
+
+
+def start(*arguments, experiment="xor"):
+    return subprocess.Popen(
+        [sys.executable, "-m", f"experiments.{experiment}", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(*arguments, experiment="xor"):
+    process = start(*arguments, experiment=experiment)
+    out, err = process.communicate()
+    return process.returncode, out, err
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("runs") / "xor"
+    code, out, err = run(f"--workdir={workdir}", *SMALL)
+    assert code == 0, err
+    return workdir, out, err
+
+
+def test_a_finished_workdir_holds_what_was_promised(finished):
+    workdir, out, err = finished
+    files = {path.name for path in workdir.iterdir()}
+    promised = {"config.json", "environment.json", "trials.jsonl", "curves.npz"}
+    assert promised | {"verdict.json", "report.html"} <= files
+    verdict = json.loads((workdir / "verdict.json").read_text())
+    assert set(verdict) == {"seeds", "seconds", "claims"}
+    assert verdict["seeds"] == 2
+    keys = ["row", "claim", "quantity", "unit", "threshold", "measured", "interval", "method"]
+    assert all(list(claim) == [*keys, "verdict"] for claim in verdict["claims"])
+    environment = json.loads((workdir / "environment.json").read_text())
+    assert environment["experiment"] == "xor"
+    assert {"jax", "python", "device", "commit"} <= set(environment)
+    rows = [json.loads(line) for line in (workdir / "trials.jsonl").read_text().splitlines()]
+    assert len(rows) == 4
+    with np.load(workdir / "curves.npz", allow_pickle=False) as curves:
+        assert curves["loss"].shape == (4, 20)
+    page = (workdir / "report.html").read_text()
+    assert "python -m experiments.xor" in page
+    assert str(workdir / "report.html") in out
+    assert "4/4 trials" in err
+
+
+def test_a_finished_run_started_again_says_so_and_changes_nothing(finished):
+    workdir, _, _ = finished
+    before = {path: path.stat().st_mtime_ns for path in workdir.rglob("*")}
+    code, out, err = run(f"--workdir={workdir}", *SMALL)
+    assert (code, err) == (0, "")
+    assert "is complete" in out
+    assert {path: path.stat().st_mtime_ns for path in workdir.rglob("*")} == before
+
+
+def test_a_run_is_repeated_from_its_saved_configuration(finished, tmp_path):
+    workdir, _, _ = finished
+    code, _, err = run(f"--config={workdir / 'config.json'}", f"--workdir={tmp_path / 'again'}")
+    assert code == 0, err
+    assert (tmp_path / "again/trials.jsonl").read_bytes() == (workdir / "trials.jsonl").read_bytes()
+
+
+def test_a_changed_configuration_is_refused_and_named(finished):
+    workdir, _, _ = finished
+    code, _, err = run(f"--workdir={workdir}", *SMALL[1:], "--config.steps=30")
+    assert code == 2
+    assert "steps (20 there, 30 asked)" in err
+    assert err.count("\n") == 1
+
+
+MISTAKES = [
+    ("xor", ["--config.hiden=2"], "Did you mean: config.hidden"),
+    ("xor", ["--config.steps=abc"], "config.steps: 'abc' is not a whole number"),
+    ("xor", ["--config.activation=rleu"], "did you mean relu"),
+    ("optimizers_x_initializers", ["--config.optimizers=adm"], "did you mean adam"),
+    ("optimizers_x_initializers", ["--config.initializers=one"], "xavier_uniform"),
+    ("optimizers_x_initializers", ["--config.learning_rates=nan"], "nan is not a finite number"),
+    ("optimizers_x_initializers", ["--config.learning_rates=-1"], "-1.0 is not at least"),
+    ("optimizers_x_initializers", ["--config.batch_size=9999"], "9999 is more than the 1077"),
+    ("optimizers_x_initializers", ["--config.dataset=minst"], "unknown dataset 'minst'"),
+    ("optimizers_x_initializers", ["--config.dataset=mnist", "--config.data_dir=/nowhere"], "tfds"),
+    ("optimizers_x_initializers", ["--config.seeds=0"], "0 is not at least 1"),
+]
+
+
+@pytest.mark.parametrize(("experiment", "arguments", "message"), MISTAKES)
+def test_a_mistake_is_one_line_and_writes_nothing(tmp_path, experiment, arguments, message):
+    workdir = tmp_path / "run"
+    code, out, err = run(f"--workdir={workdir}", *arguments, experiment=experiment)
+    assert (code, out, err.count("\n")) == (2, "", 1), err
+    assert message in err
+    assert not workdir.exists()
+
+
+@pytest.mark.parametrize("kind", ["file", "below a file", "impossible"])
+def test_a_workdir_that_cannot_be_used_is_one_line(tmp_path, kind):
+    taken = tmp_path / "taken"
+    taken.write_text("")
+    workdir = {"file": taken, "below a file": taken / "a", "impossible": Path("/proc/jaxdl")}[kind]
+    code, _, err = run(f"--workdir={workdir}", *SMALL)
+    assert code == 2
+    assert err.count("\n") == 1, err
+    assert "--workdir" in err
+
+
+def test_help_is_fast_and_loads_no_jax():
+    began = time.perf_counter()
+    code, out, _ = run("--help", experiment="optimizers_x_initializers")
+    assert time.perf_counter() - began < 1.5
+    assert code == 0
+    assert "--config.learning_rates=" in out
+    assert "--workdir" in out
+    program = "import sys; import experiments.xor; sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0
+
+
+def test_a_dry_run_tells_and_writes_nothing(tmp_path):
+    workdir = tmp_path / "run"
+    code, out, err = run(f"--workdir={workdir}", "--dry_run", *SMALL)
+    assert code == 0, err
+    assert "2 programs, 4 trials" in out
+    assert "minutes" in out
+    assert not workdir.exists()
+
+
+def test_two_processes_on_one_workdir_the_second_is_refused(tmp_path):
+    workdir = tmp_path / "run"
+    workdir.mkdir()
+    with checkpoint.lock(workdir):
+        code, _, err = run(f"--workdir={workdir}", *SMALL)
+    assert code == 2
+    assert err.count("\n") == 1, err
+    assert not (workdir / "config.json").exists()
+
+
+def test_sigterm_saves_and_exits_75_and_the_same_command_goes_on(tmp_path, finished):
+    workdir = tmp_path / "run"
+    process = start(f"--workdir={workdir}", *SMALL)
+    # The handler is in place by the time that the environment is written.
+    while not (workdir / "environment.json").exists() and process.poll() is None:
+        time.sleep(0.005)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate()
+    assert process.returncode == 75, err
+    assert "the same command goes on" in err
+    assert not (workdir / "verdict.json").exists()
+    code, _, err = run(f"--workdir={workdir}", *SMALL)
+    assert code == 0, err
+    expected = {row["trial"]: row for row in rows_of(finished[0])}
+    assert {row["trial"]: row for row in rows_of(workdir)} == expected
+
+
+def rows_of(workdir):
+    return [json.loads(line) for line in (workdir / "trials.jsonl").read_text().splitlines()]
+
+
+def test_a_program_that_fails_is_exit_code_1(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)  # pytest keeps its own
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", os.environ.get("JAX_COMPILATION_CACHE_DIR", ""))
+    from support import tiny_sweep as tiny
+
+    def broken(rate):
+        raise RuntimeError("no such optimizer")
+
+    programs = {"adam": tiny.program(broken), "momentum": tiny.PROGRAMS["momentum"]}
+    plan = runner.Plan(
+        programs, tiny.TRIALS, tiny.DATA, tiny.SEGMENTS, {"initializer": tiny.NAMES}
+    )
+    experiment = runner.Experiment({}, lambda config: plan, lambda *_: pytest.fail("concluded"))
+    command = config.parse(["x", f"--workdir={tmp_path / 'run'}"], {}, "broken")
+    assert runner.launch(experiment, "broken", command) == 1
+    assert "adam (RuntimeError: no such optimizer)" in capsys.readouterr().err
+    assert not (tmp_path / "run/verdict.json").exists()
+
+
+def test_a_plan_that_is_refused_is_the_users_mistake(tmp_path):
+    def plan(config):
+        raise ValueError("axis 'rate'\nis empty")
+
+    experiment = runner.Experiment({}, plan, lambda *_: pytest.fail("concluded"))
+    command = config.parse(["x", f"--workdir={tmp_path / 'run'}"], {}, "broken")
+    with pytest.raises(UserError, match="axis 'rate' is empty"):
+        runner.launch(experiment, "broken", command)

@@ -1,0 +1,201 @@
+"""What is drawn: the numbers, the gaps, the marks, and that no text is cut or hidden."""
+
+import itertools
+import math
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.patches import Polygon
+from matplotlib.transforms import Bbox
+
+from jaxdl.report import panels, plots, style, tables
+
+VALUES = pd.DataFrame(
+    [[97.0, 10.0, math.nan], [96.0, 95.0, 94.0]],
+    index=["sgd", "adam"],
+    columns=["he", "zeros", "x"],
+)
+
+
+class Recorder(RendererAgg):
+    """Draws, and keeps the words, the size in points and the box in pixels of each line of text."""
+
+    def __init__(self, figure):
+        super().__init__(*figure.bbox.size, style.DPI)
+        self.lines = []
+
+    def draw_text(self, gc, x, y, s, prop, angle, *args, **kwargs):
+        width, height, descent = self.get_text_width_height_descent(s, prop, False)
+        box = Bbox([(x, y - height + descent), (x + width, y + descent)])
+        if angle == 90:
+            box = Bbox([(x - height, y - width), (x, y)])
+        self.lines.append((s, prop.get_size_in_points(), box))
+        super().draw_text(gc, x, y, s, prop, angle, *args, **kwargs)
+
+
+def assert_legible(figure):
+    """No text below 9 pt, none beyond the edge, none on another; no panel on another."""
+    figure.set_dpi(style.DPI)
+    recorder = Recorder(figure)
+    with style.house_style():
+        figure.draw(recorder)
+    lines = [line for line in recorder.lines if line[0].strip()]
+    assert len(lines) > 10
+    width, height = figure.bbox.size
+    for i, (words, points, box) in enumerate(lines):
+        assert points >= 9, words
+        assert -1 <= box.x0 < box.x1 <= width + 1, words
+        assert -1 <= box.y0 < box.y1 <= height + 1, words
+        for other, _, above in lines[:i]:
+            assert not box.padded(-1.5).overlaps(above.padded(-1.5)), (words, other)
+    frames = [axes.get_window_extent() for axes in figure.axes if axes.axison]
+    legends = [axes.get_legend().get_window_extent() for axes in figure.axes if not axes.axison]
+    for one, other in itertools.combinations(frames + legends, 2):
+        assert not one.overlaps(other)
+
+
+def test_heat_map_writes_the_numbers_and_their_spread():
+    axes = plots.heat_map(VALUES, spread=VALUES * 0 + 0.25, label="accuracy (%)").axes[0]
+    assert [t.get_text() for t in axes.texts] == [
+        "97.0\n±0.2",
+        "10.0\n±0.2",
+        "–",
+        "96.0\n±0.2",
+        "95.0\n±0.2",
+        "94.0\n±0.2",
+    ]
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["sgd", "adam"]
+
+
+def test_heat_map_colours_are_not_taken_by_a_hopeless_cell():
+    image = plots.heat_map(VALUES).axes[0].images[0]
+    assert image.get_clim() == (94.0, 97.0)
+    assert np.isnan(np.ma.filled(image.get_array(), np.nan)[0, 2])
+
+
+def test_heat_map_marks_the_cells_on_the_border_and_no_gap():
+    marked = pd.DataFrame([[True, False, None], [False, True, False]])
+    axes = plots.heat_map(VALUES, marked=marked, mark_label="on the border").axes[0]
+    corners = [p.get_xy().max(axis=0)[0] for p in axes.patches if isinstance(p, Polygon)]
+    assert [math.floor(x + 0.5) for x in corners] == [0, 1]
+    assert [t.get_text() for t in axes.get_legend().get_texts()] == ["on the border"]
+    unmarked = plots.heat_map(VALUES, marked=marked.eq(2), mark_label="on the border").axes[0]
+    assert unmarked.get_legend() is None
+
+
+def test_heat_map_of_nothing_but_gaps():
+    axes = plots.heat_map(VALUES * np.nan).axes[0]
+    assert {t.get_text() for t in axes.texts} == {"–"}
+
+
+def test_sensitivity_draws_means_and_breaks_where_a_seed_diverged(trials):
+    figure = plots.sensitivity(trials)
+    axes = figure.axes
+    main = next(a for a in axes if a.get_title(loc="left") == "adam")
+    names = list(dict.fromkeys(trials["initializer"]))
+    for line, name in zip(main.get_lines(), names, strict=True):
+        rows = trials[(trials["optimizer"] == "adam") & (trials["initializer"] == name)]
+        expected = [
+            math.nan
+            if (at["status"] != "ok").any()
+            else at["validation_accuracy"].to_numpy().mean()
+            for _, at in rows.groupby("learning_rate")
+        ]
+        np.testing.assert_allclose(line.get_ydata(), expected, rtol=1e-12)
+        np.testing.assert_allclose(line.get_xdata(), sorted(rows["learning_rate"].unique()))
+
+
+def test_sensitivity_shows_every_rate_that_diverged(trials):
+    figure = plots.sensitivity(trials)
+    position = next(i for i, a in enumerate(figure.axes) if a.get_title(loc="left") == "adam")
+    marks = figure.axes[position + 1].get_lines()
+    adam = trials[trials["optimizer"] == "adam"]
+    share = adam["status"].eq("diverged").groupby([adam["initializer"], adam["learning_rate"]])
+    share = share.mean()
+    assert len(marks) == (share > 0).sum()
+    filled = sum(m.get_markerfacecolor() != "white" for m in marks)
+    assert filled == (share == 1).sum() > 0
+
+
+def test_without_diverged_trials_there_is_no_strip(trials):
+    figure = plots.sensitivity(trials[trials["initializer"] == "zeros"])
+    assert len(figure.axes) == 7 + 1
+
+
+def test_training_curves_draw_means_and_bands(curves):
+    figure = plots.training_curves(curves)
+    main = next(a for a in figure.axes if a.get_title(loc="left") == "sgd")
+    rows = curves[(curves["optimizer"] == "sgd") & (curves["initializer"] == "zeros")]
+    by_step = rows.pivot(index="step", columns="seed", values="loss")
+    np.testing.assert_allclose(main.get_lines()[0].get_ydata(), by_step.to_numpy().mean(axis=1))
+    band = main.collections[0].get_paths()[0].vertices[:, 1]
+    assert band.max() == by_step.to_numpy().max()
+    assert band.min() == by_step.to_numpy().min()
+    assert main.get_yscale() == "log"
+
+
+def test_a_curve_breaks_where_one_seed_is_not_finite():
+    frame = pd.DataFrame({"p": "p", "l": "l", "x": [1, 1, 2, 2], "y": [1.0, 3.0, 5.0, math.inf]})
+    table = panels.bands(frame, "x", "y", "p", "l")
+    np.testing.assert_array_equal(table[["mean", "min", "max"]], [[2, 1, 3], [math.nan] * 3])
+
+
+@pytest.mark.parametrize(("value", "label"), [(1e-3, "10⁻³"), (1.0, "10⁰"), (1e12, "10¹²")])
+def test_decades_are_labelled_in_any_font(value, label):
+    assert panels.power_of_ten(value) == label
+
+
+def figure_of(name, trials, curves):
+    summary = tables.summary(trials)
+    grids = [tables.grid(summary, "optimizer", "initializer", c) for c in ("low", "on_border")]
+    wild = trials.replace({"initializer": {"zeros": r"<script>$\frac{1}$ 日本 and much more"}})
+    few = trials[trials["optimizer"].isin(["sgd", "adam"])]
+    return {
+        "heat map": lambda: plots.heat_map(
+            100 * grids[0], marked=grids[1], title="Title", label="accuracy (%)", mark_label="mark"
+        ),
+        "sensitivity": lambda: plots.sensitivity(trials, title="Title"),
+        "legend below": lambda: plots.sensitivity(few, title="A long title, " * 20),
+        "wild names": lambda: plots.sensitivity(wild, title="$x"),
+        "curves": lambda: plots.training_curves(curves, title="Title"),
+        "linear": lambda: plots.training_curves(curves, y_scale="linear"),
+        "short range": lambda: plots.training_curves(curves[curves["loss"] > 1.5]),
+    }[name]()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["heat map", "sensitivity", "legend below", "wild names", "curves", "linear", "short range"],
+)
+def test_every_figure_is_legible(name, trials, curves):
+    assert_legible(figure_of(name, trials, curves))
+
+
+def test_a_rate_that_is_no_number_does_not_spoil_the_figure(trials):
+    few = trials[trials["optimizer"] == "sgd"]
+    few = few.assign(learning_rate=few["learning_rate"].where(few["seed"] != 4, math.inf))
+    figure = plots.sensitivity(few)
+    style.to_png(figure)
+    low, high = figure.axes[0].get_xlim()
+    assert 0 < low < high < 100
+
+
+ALONE = """
+import sys
+import pandas as pd
+from jaxdl import report
+assert "matplotlib" not in sys.modules, "matplotlib is imported before it is needed"
+report.to_png(report.heat_map(pd.DataFrame([[1.0]])))
+assert "matplotlib.pyplot" not in sys.modules, "pyplot keeps a state of its own"
+"""
+
+
+def test_matplotlib_is_imported_late_and_pyplot_never():
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    ended = subprocess.run([sys.executable, "-c", ALONE], env=environment, capture_output=True)
+    assert ended.returncode == 0, ended.stderr.decode()

@@ -1,0 +1,191 @@
+"""The numbers of the table by hand, and its two ways of being shown."""
+
+import html.parser
+import io
+import math
+import statistics
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jaxdl.report import tables
+
+T_4 = 2.7764451
+"""Student's t at 97.5 % with 4 degrees of freedom."""
+
+
+class Cells(html.parser.HTMLParser):
+    """The text of every cell, row by row."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.rows, self.open = [], False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+            self.open = True
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self.open = False
+
+    def handle_data(self, data):
+        if self.open:
+            self.rows[-1][-1] += data
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def small(**changes):
+    """Two conditions, two rates, two seeds; the second rate of `b` diverged for one seed."""
+    frame = pd.DataFrame(
+        [
+            ("a", 0.1, 0, "ok", 0.80, 0.70),
+            ("a", 0.1, 1, "ok", 0.80, 0.72),
+            ("a", 1.0, 0, "ok", 0.90, 0.60),
+            ("a", 1.0, 1, "ok", 0.90, 0.64),
+            ("b", 0.1, 0, "ok", 0.50, 0.40),
+            ("b", 0.1, 1, "ok", 0.60, 0.50),
+            ("b", 1.0, 0, "ok", 0.99, 0.99),
+            ("b", 1.0, 1, "diverged", 0.99, 0.99),
+        ],
+        columns=[
+            "optimizer",
+            "learning_rate",
+            "seed",
+            "status",
+            "validation_accuracy",
+            "test_accuracy",
+        ],
+    )
+    return frame.assign(initializer="he", **changes)
+
+
+def test_summary_by_hand():
+    rows = tables.summary(small()).set_index("optimizer")
+    assert rows["learning_rate"].to_dict() == {"a": 1.0, "b": 0.1}
+    assert rows["test_accuracy"].to_dict() == pytest.approx({"a": 0.62, "b": 0.45})
+    half = 12.7062047 * 0.02  # t with 1 degree of freedom; s / √2 of 0.60 and 0.64
+    assert rows.loc["a", "low"] == pytest.approx(0.62 - half)
+    assert rows.loc["a", "high"] == pytest.approx(0.62 + half)
+    assert rows["share_diverged"].to_dict() == {"a": 0.0, "b": 0.25}
+    assert rows["n"].to_dict() == {"a": 2, "b": 2}
+
+
+def test_summary_does_not_depend_on_the_order_of_the_ledger(trials):
+    by = ["optimizer", "initializer"]
+    shuffled = trials.sample(frac=1.0, random_state=0)
+    by_rate = trials.sort_values("learning_rate")
+    expected = tables.summary(trials).sort_values(by, ignore_index=True)
+    for frame in (shuffled, by_rate):
+        ours = tables.summary(frame).sort_values(by, ignore_index=True)
+        pd.testing.assert_frame_equal(ours, expected)
+
+
+def test_where_every_rate_diverged_no_score_is_shown():
+    rows = tables.summary(small(status=["ok", "diverged"] * 4))
+    assert not rows["eligible"].any()
+    assert rows[["test_accuracy", "low", "high"]].isna().all(axis=None)
+    cells = tables.summary_table(rows).rows[0]
+    assert cells == ("a", "he", "1*†", "–", "–", "–", "50.0")
+
+
+def test_html_shows_the_numbers_worked_by_hand(trials):
+    table = tables.summary_table(tables.summary(trials))
+    shown = {tuple(row[:2]): row[2:] for row in Cells(tables.to_html(table)).rows}
+    assert len(shown) == 1 + 49
+    for optimizer, initializer in [("sgd", "orthogonal"), ("adagrad", "truncated_normal")]:
+        condition = [
+            row
+            for row in trials.to_dict("records")
+            if (row["optimizer"], row["initializer"]) == (optimizer, initializer)
+        ]
+        means = {}
+        for rate in sorted({row["learning_rate"] for row in condition}):
+            at = [row for row in condition if row["learning_rate"] == rate]
+            if all(row["status"] == "ok" for row in at):
+                means[rate] = statistics.mean(row["validation_accuracy"] for row in at)
+        best = max(means, key=means.__getitem__)
+        scores = [row["test_accuracy"] for row in condition if row["learning_rate"] == best]
+        mean, half = statistics.mean(scores), T_4 * statistics.stdev(scores) / math.sqrt(5)
+        lost = sum(row["status"] == "diverged" for row in condition) / 35
+        border = "*" if best == min(row["learning_rate"] for row in condition) else ""
+        assert border == ("*" if optimizer == "adagrad" else "")
+        assert shown[optimizer, initializer] == [
+            f"{best:.3g}{border}",
+            f"{100 * means[best]:.1f}",
+            f"{100 * mean:.1f}",
+            f"{100 * (mean - half):.1f} … {100 * (mean + half):.1f}",
+            f"{100 * lost:.1f}",
+        ]
+
+
+def test_html_escapes_everything():
+    evil = '<script>alert("&")</script>'
+    text = tables.to_html(tables.Table((evil, "x"), ((evil, "1"),), frozenset({1}), evil))
+    assert "<script" not in text
+    assert Cells(text).rows == [[evil, "x"], [evil, "1"]]
+
+
+def test_grid_keeps_the_order_of_appearance_and_leaves_gaps():
+    rows = pd.DataFrame({"r": ["z", "a", "a"], "c": ["y", "y", "b"], "v": [1.0, 2.0, 3.0]})
+    table = tables.grid(rows, "r", "c", "v")
+    assert (list(table.index), list(table.columns)) == (["z", "a"], ["y", "b"])
+    np.testing.assert_array_equal(table, [[1.0, math.nan], [2.0, 3.0]])
+
+
+def test_cells_of_nan_and_none_are_dashes():
+    assert [tables.number(math.nan), tables.percent(None)] == ["–", "–"]
+    assert tables.between(math.nan, 1.0) == "–"
+    assert tables.number(0.000123456) == "0.000123"
+    assert tables.percent(0.12345, 2) == "12.35"
+
+
+def test_from_mapping_gives_nested_names_dots():
+    table = tables.from_mapping({"steps": 3, "model": {"width": [1, 2], "extra": {}}})
+    assert table.rows == (("steps", "3"), ("model.width", "[1, 2]"), ("model.extra", "{}"))
+
+
+def test_plain_text_fits_100_columns_and_cuts_nothing(trials):
+    table = tables.summary_table(tables.summary(trials))
+    stream = io.StringIO()
+    tables.show(table, stream)
+    lines = stream.getvalue().splitlines()
+    assert max(map(len, lines)) <= 100
+    assert "\x1b" not in stream.getvalue()
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if "|" in line]
+    assert [list(row) for row in table.rows] == cells[-49:]
+
+
+def test_a_terminal_gets_a_drawing_of_its_width(trials, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    table, stream = tables.summary_table(tables.summary(trials)), Terminal()
+    tables.show(table, stream)
+    assert "───" in stream.getvalue()
+    assert "truncated_normal" in stream.getvalue()
+    assert "…rmal" not in stream.getvalue()
+
+
+def test_text_from_data_neither_marks_up_nor_moves_the_cursor():
+    stream = io.StringIO()
+    tables.show(tables.Table(("[bold]name",), (("[red]x[/red]",), ("\x1b[2Jy",))), stream)
+    assert "[bold]name" in stream.getvalue()
+    assert "[red]x[/red]" in stream.getvalue()
+    assert "\x1b" not in stream.getvalue()
+
+
+def test_a_table_without_rows_is_a_header():
+    table = tables.Table(("name",), ())
+    stream = io.StringIO()
+    tables.show(table, stream)
+    assert "name" in stream.getvalue()
+    assert Cells(tables.to_html(table)).rows == [["name"]]
