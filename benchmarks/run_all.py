@@ -23,9 +23,9 @@ faster (or smaller) jaxdl is than what it is compared with, in one run; higher i
 def names() -> Iterator[str]:
     """The benchmarks: the modules of this folder that have a `measure`."""
     for module in pkgutil.iter_modules(benchmarks.__path__):
-        if not module.ispkg and module.name != "run_all":
-            if hasattr(importlib.import_module(f"benchmarks.{module.name}"), "measure"):
-                yield module.name
+        imported = importlib.import_module(f"benchmarks.{module.name}")
+        if hasattr(imported, "measure"):
+            yield module.name
 
 
 def main() -> None:

@@ -4,18 +4,18 @@ Against a fresh process per trial, a PyTorch loop, and the shortest JAX program 
 peak memory by the number of trials; on an accelerator, trials/s by the number in flight.
 """
 
+import functools
 import os
 import resource
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(os.cpu_count()))
 
-from benchmarks import digits, harness  # noqa: E402
-from benchmarks.harness import Row, Timing  # noqa: E402
+from benchmarks import digits, harness
+from benchmarks.harness import Row, Timing
 
 REPEATS = 3
 MEMORY_FLAG = "--measure-memory-of"
@@ -76,7 +76,8 @@ def against_processes(count: int, ours_per_trial: float, quick: bool) -> list[Ro
     cores = os.cpu_count() or 1
     for at_once, target, how in ((1, 100, "one after another"), (cores, 60, "one per core")):
         measured = (1 if quick else 4) * at_once
-        (timing,) = harness.alternate(1 if quick else REPEATS, lambda: processes(measured, at_once))
+        run = functools.partial(processes, measured, at_once)
+        (timing,) = harness.alternate(1 if quick else REPEATS, run)
         note = f"{measured} processes measured, spread {harness.spread(timing)} s; extrapolated"
         rows.append(
             _row(
@@ -185,9 +186,7 @@ def measure(quick: bool) -> list[Row]:
     return rows
 
 
-def _torch_rows(
-    count: int, few: int, total: Timing, small: Timing, running: float
-) -> list[Row]:
+def _torch_rows(count: int, few: int, total: Timing, small: Timing, running: float) -> list[Row]:
     try:
         import torch  # noqa: F401
     except ImportError:

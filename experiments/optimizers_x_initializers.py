@@ -6,7 +6,6 @@ each is given its own best rate; the choice of the initializer matters less to A
 Command: python -m experiments.optimizers_x_initializers --workdir=runs/demo
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -119,28 +118,26 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     frame = results.to_pandas()
     summary = report.summary(frame)
     chosen = stats.chosen_trials(frame, summary, ["optimizer", "initializer", "learning_rate"])
-    headline, sections = report.comparison(frame, chosen_curves(results, chosen, config.steps))
+    headline, sections = report.comparison(frame, chosen_curves(results, chosen))
     report.show(report.summary_table(summary))
     save_best(config, plan, summary, chosen, workdir)
     return launch.Conclusion(claims(config, plan, summary, chosen), sections, headline)
 
 
-def chosen_curves(results: Any, chosen: Any, steps: int) -> Any:
-    """Training loss of the chosen trials, one row a trial and step, at most 100 steps each."""
-    import numpy as np
+def chosen_curves(results: Any, chosen: Any) -> Any:
+    """Training loss of the chosen trials, one row a trial and step."""
     import pandas as pd
 
     curves = results.curves()
     row = {trial: number for number, trial in enumerate(curves["trial"].tolist())}
-    at = np.unique(np.linspace(0, steps - 1, 100).astype(int))
     parts = [
         pd.DataFrame(
             {
                 "optimizer": trial.optimizer,
                 "initializer": trial.initializer,
                 "seed": trial.seed,
-                "step": at + 1,
-                "loss": curves["loss"][row[trial.trial], at],
+                "step": range(1, curves["loss"].shape[1] + 1),
+                "loss": curves["loss"][row[trial.trial]],
             }
         )
         for trial in chosen.itertuples()

@@ -94,7 +94,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     table = report.Table(header + rates, tuple(rows), frozenset(range(1, 3 + len(rates))))
     report.show(table)
     headline = "; ".join(f"{claim.claim}: {claim.verdict}" for claim in claims)
-    sections = [report.Section("XOR by width of the hidden layer", table=table)]
+    sections = [report.Section("XOR by width of the hidden layer", (table,))]
     return launch.Conclusion(claims, sections, headline)
 
 

@@ -5,6 +5,7 @@ No ledger, no curves, no checks, one chunk: `lax.map` over the trials of a core 
 order of the data (reshuffled every epoch).
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ def init(key: Any) -> list[tuple[Any, Any]]:
     widths = (64, *digits.HIDDEN, digits.CLASSES)
     keys = jax.random.split(key, len(widths) - 1)
     normal = jax.nn.initializers.he_normal()
-    shapes = zip(widths[:-1], widths[1:], strict=True)
+    shapes = itertools.pairwise(widths)
     return [(normal(k, shape), jnp.zeros(shape[1])) for k, shape in zip(keys, shapes, strict=True)]
 
 
@@ -66,7 +67,7 @@ def sweep(trials: Sequence[int], splits: Any) -> np.ndarray:
 
     def lanes(rates: Any, seeds: Any, splits: Any) -> Any:
         if devices[0].platform == "cpu":
-            return jax.lax.map(lambda lane: train_one(*lane, splits), (rates, seeds))
+            return jax.lax.map(lambda lane: train_one(lane[0], lane[1], splits), (rates, seeds))
         return jax.vmap(train_one, in_axes=(0, 0, None))(rates, seeds, splits)
 
     spread = jax.shard_map(

@@ -1,4 +1,4 @@
-"""One trial in a fresh process: the shortest fast JAX program, as a sweep script would launch it."""
+"""One trial in a fresh process: the shortest fast JAX program, as sweep scripts launch it."""
 
 import sys
 

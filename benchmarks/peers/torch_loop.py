@@ -1,5 +1,6 @@
 """The same trials in one process with PyTorch: modules built once a trial, the fused Adam step."""
 
+import itertools
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +18,7 @@ def train_one(trial: int, splits: dict[str, dict[str, Any]]) -> float:
     torch.manual_seed(trial)
     widths = (64, *digits.HIDDEN)
     layers: list[Any] = []
-    for before, after in zip(widths[:-1], widths[1:], strict=True):
+    for before, after in itertools.pairwise(widths):
         layers += [torch.nn.Linear(before, after), torch.nn.ReLU()]
     model = torch.nn.Sequential(*layers, torch.nn.Linear(widths[-1], digits.CLASSES))
     for layer in model:

@@ -63,9 +63,7 @@ def save_best(
     checkpoint.write_atomic(folder / MODEL, json.dumps(description, indent=2) + "\n")
 
 
-def load(
-    workdir: str | Path, build: "Callable[[Mapping[str, Any]], Task] | None" = None
-) -> Loaded:
+def load(workdir: str | Path, build: "Callable[[Mapping[str, Any]], Task] | None" = None) -> Loaded:
     """The chosen model of a finished run, ready to predict.
 
     build: `description -> Task`, for a model that is not in `jaxdl.models.MODELS`.

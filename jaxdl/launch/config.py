@@ -63,12 +63,7 @@ def parse(argv: Sequence[str], fields: Mapping[str, Field], name: str) -> Comman
     }
     config = ConfigDict(chosen)
     config.lock()
-    return Command(
-        config,
-        Path(values["workdir"].value),
-        values["dry_run"].value,
-        values["allow_config_change"].value,
-    )
+    return Command(config, Path(values.workdir), values.dry_run, values.allow_config_change)
 
 
 def usage(doc: str, fields: Mapping[str, Field], name: str) -> str:
@@ -102,7 +97,7 @@ def check(key: str, value: Any, field: Field) -> None:
                 raise UserError(f"config.{key}: {entry} is not {_bounds(field)}")
 
 
-class _Parser(flags.ArgumentParser):  # type: ignore[type-arg]
+class _Parser(flags.ArgumentParser):
     """Reads and checks one field's value for absl."""
 
     def __init__(self, key: str, field: Field) -> None:
@@ -143,19 +138,27 @@ def _keys(fields: Mapping[str, Field]) -> list[str]:
 def _define(fields: Mapping[str, Field], name: str) -> flags.FlagValues:
     values = flags.FlagValues()
     flags.DEFINE_string(
-        "workdir", f"runs/{name}", "Folder of this run; resumed if it was left half done.",
+        "workdir",
+        f"runs/{name}",
+        "Folder of this run; resumed if it was left half done.",
         flag_values=values,
     )
     flags.DEFINE_boolean(
-        "dry_run", False, "Print trials, programs and predicted minutes; write nothing.",
+        "dry_run",
+        False,
+        "Print trials, programs and predicted minutes; write nothing.",
         flag_values=values,
     )
     flags.DEFINE_boolean(
-        "allow_config_change", False,
-        "Go on in a workdir that was begun under another configuration.", flag_values=values,
+        "allow_config_change",
+        False,
+        "Go on in a workdir that was begun under another configuration.",
+        flag_values=values,
     )
     flags.DEFINE_string(
-        "config", "", "JSON file to take the configuration from, such as the config.json of a run.",
+        "config",
+        "",
+        "JSON file to take the configuration from, such as the config.json of a run.",
         flag_values=values,
     )
     for key, field in fields.items():

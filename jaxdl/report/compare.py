@@ -152,7 +152,8 @@ def _curves(frame: pd.DataFrame, curves: pd.DataFrame, names: Columns) -> Pictur
         title=f"Training loss at the {label(names.over)} chosen on validation",
     )
     caption = (
-        "Lines: mean over the seeds, on a log scale; bands: from the lowest to the highest seed. "
-        "A line is broken where the loss of a seed is not finite."
+        "Lines: mean over the seeds, on a log scale; bands: from the lowest to the highest seed; "
+        "each point is the mean over a window of steps. A line is broken where the loss of a seed "
+        "is not finite."
     )
     return Picture("training_curves", to_png(figure), "Training loss against steps", caption)

@@ -117,10 +117,30 @@ def bands(frame: pd.DataFrame, x: str, y: str, panel: str, line: str) -> pd.Data
     Returns the columns `panel`, `line`, `x`, `mean`, `min`, `max`, in the order of x in a line.
     """
     keys = [frame[panel], frame[line], frame[x]]
-    value = frame[y].astype(float)
-    broken = (~np.isfinite(value)).groupby(keys, observed=True).transform("any")
-    grouped = value.mask(broken).groupby(keys, observed=True)
+    grouped = _whole(frame[y], keys).groupby(keys, observed=True)
     return grouped.agg(["mean", "min", "max"]).reset_index()
+
+
+def _whole(values: pd.Series, groups: Sequence[pd.Series]) -> pd.Series:
+    """The values, all nan in a group where one is not finite."""
+    value = values.astype(float)
+    broken = (~np.isfinite(value)).groupby(list(groups), observed=True).transform("any")
+    return value.mask(broken)
+
+
+def windows(frame: pd.DataFrame, x: str, y: str, keys: Sequence[str], points: int) -> pd.DataFrame:
+    """Each curve as the means of at most `points` windows of equally many values of x.
+
+    frame: one row a curve (named by `keys`) and x. Losses of single batches are noise, and zeros
+    among them have no logarithm; their means over windows are neither. A value that is not finite
+    makes its window nan. Returns `keys`, `x` (the mean of the window) and `y`.
+    """
+    values = np.sort(frame[x].unique())
+    size = math.ceil(len(values) / points)
+    window = pd.Series(np.searchsorted(values, frame[x]) // size, frame.index, name="window")
+    groups = [*(frame[key] for key in keys), window]
+    means = frame.assign(**{y: _whole(frame[y], groups)}).groupby(groups, sort=False, observed=True)
+    return means[[x, y]].mean().reset_index()
 
 
 def _draw_lines(
@@ -148,7 +168,7 @@ def _scale(axes: "Axes", which: Literal["x", "y"], scale: Scale) -> None:
 
     axis = axes.xaxis if which == "x" else axes.yaxis
     if scale == "linear":
-        axis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
+        axis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
         return
     (axes.set_xscale if which == "x" else axes.set_yscale)("log")
     low, high = axis.get_view_interval()

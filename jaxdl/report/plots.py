@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from jaxdl.report.panels import Scale, names, small_multiples
+from jaxdl.report.panels import Scale, names, small_multiples, windows
 from jaxdl.report.style import WIDTH, house_style, line_styles, new_figure, short
 
 if TYPE_CHECKING:
@@ -116,14 +116,16 @@ def training_curves(
     x_label: str = "training step",
     y_label: str = "training loss (nats)",
     y_scale: Scale = "log",
+    points: int = 25,
 ) -> "Figure":
     """Curves of trials: one panel a `panel`, one line a `line`, bands over seeds.
 
-    frame: one row a trial and step. A line is the mean over seeds, its band runs from the lowest
-    to the highest; both are broken at a step where a seed's loss is not finite.
+    frame: one row a trial (`panel`, `line`, `seed`) and step. Each trial's curve is first reduced
+    to the means of at most `points` windows of steps. A line is the mean over seeds, its band runs
+    from the lowest to the highest; both are broken where a seed's loss is not finite.
     """
     figure, _ = small_multiples(
-        frame,
+        windows(frame, x, y, [panel, line, "seed"], points),
         x,
         y,
         panel,

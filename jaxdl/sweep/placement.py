@@ -58,9 +58,7 @@ class Placement(NamedTuple):
 def place(devices: Sequence[jax.Device] | None = None) -> Placement:
     """The placement for these devices (default: all local ones)."""
     devices = tuple(jax.local_devices() if devices is None else devices)
-    mesh = jax.make_mesh(
-        (len(devices),), ("trial",), devices=devices, axis_types=(AxisType.Auto,)
-    )
+    mesh = jax.make_mesh((len(devices),), ("trial",), devices=devices, axis_types=(AxisType.Auto,))
     # Batched small matrix products are slow on CPU, and one product after another fills a core.
     on_cpu = devices[0].platform == "cpu"
     return Placement(mesh, one_after_another if on_cpu else side_by_side)
@@ -159,9 +157,7 @@ def _unless_dead(run: Run) -> Callable[..., tuple[PyTree, dict[str, Array], Arra
     return segment
 
 
-def _compile(
-    run: Run, placement: Placement, one: PyTree, data: Data, lanes: int
-) -> Program:
+def _compile(run: Run, placement: Placement, one: PyTree, data: Data, lanes: int) -> Program:
     split, everywhere = placement.split, placement.everywhere
 
     def many(shape: Any) -> jax.ShapeDtypeStruct:
@@ -178,9 +174,7 @@ def _compile(
             check_vma=False,
         )
         shardings = (split,) * len(arguments) + (everywhere,)
-        jitted = jax.jit(
-            spread, in_shardings=shardings, out_shardings=split, donate_argnums=donate
-        )
+        jitted = jax.jit(spread, in_shardings=shardings, out_shardings=split, donate_argnums=donate)
         return jitted.lower(*arguments, data)
 
     hparams = jax.tree.map(many, one)
@@ -196,10 +190,10 @@ def _compile(
         jobs.append(pool.submit(advance.compile))
         evaluate = lower(run.evaluate, hparams, state)
         jobs.append(pool.submit(evaluate.compile))
-        compiled = [job.result() for job in jobs]
+        init, advance_, evaluate_ = (job.result() for job in jobs)
     _, curves, _ = jax.tree.map(_strip, advance.out_info)
     metrics = jax.tree.map(_strip, evaluate.out_info)
-    return Program(*compiled, state, curves, metrics, lanes, 0, 0.0)
+    return Program(init, advance_, evaluate_, state, curves, metrics, lanes, 0, 0.0)
 
 
 def _strip(info: Any) -> jax.ShapeDtypeStruct:

@@ -70,7 +70,7 @@ def make_run(
         task, _ = build(hparams)
         if eval_params is not None:
             state = state._replace(params=eval_params(state.opt_state, state.params))
-        results = {}
+        results: dict[str, Array] = {}
         for split in data:
             if split != "train":
                 metrics = jax.lax.map(lambda batch: train.measure(task, state, batch), data[split])
@@ -79,4 +79,3 @@ def make_run(
         return results
 
     return Run(init, advance, evaluate)
-

@@ -73,9 +73,7 @@ def finish(
     arrays = {name: values[: len(trials)] for name, values in curves.items()}
     _write_npz(_curves_directory(workdir) / f"{names[0]}.npz", {"trial": names, **arrays})
     common = {"lanes": facts["lanes"], "fingerprint": fingerprint(facts)}
-    rows = [
-        row(trial, labels, _outcome(record, lane), common) for lane, trial in enumerate(trials)
-    ]
+    rows = [row(trial, labels, _outcome(record, lane), common) for lane, trial in enumerate(trials)]
     ledger.append(workdir / LEDGER, rows)
     shutil.rmtree(_state_directory(workdir, trials), ignore_errors=True)
 

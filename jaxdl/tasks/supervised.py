@@ -34,11 +34,11 @@ def supervised(
     takes_train = "train" in inspect.signature(type(model).__call__).parameters
 
     def apply(variables: PyTree, x: Any, train: bool, **options: Any) -> Any:
-        flags = {"train": train} if takes_train else {}
+        flags: dict[str, Any] = {"train": train} if takes_train else {}
         return model.apply(variables, x, **flags, **options)
 
     def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
-        flags = {"train": False} if takes_train else {}
+        flags: dict[str, Any] = {"train": False} if takes_train else {}
         variables = dict(model.init(key, batch["x"], **flags))
         return variables.pop("params", {}), variables
 

@@ -15,7 +15,12 @@ from jaxdl import checkpoint
 from jaxdl.launch import UserError, config, runner
 
 ROOT = Path(__file__).parents[2]
-SMALL = ("--config.steps=20", "--config.seeds=2", "--config.hidden=0,2", "--config.learning_rates=0.1")
+SMALL = (
+    "--config.steps=20",
+    "--config.seeds=2",
+    "--config.hidden=0,2",
+    "--config.learning_rates=0.1",
+)
 
 
 def start(*arguments, experiment="xor"):
@@ -185,9 +190,7 @@ def test_a_program_that_fails_is_exit_code_1(tmp_path, capsys, monkeypatch):
         raise RuntimeError("no such optimizer")
 
     programs = {"adam": tiny.program(broken), "momentum": tiny.PROGRAMS["momentum"]}
-    plan = runner.Plan(
-        programs, tiny.TRIALS, tiny.DATA, tiny.SEGMENTS, {"initializer": tiny.NAMES}
-    )
+    plan = runner.Plan(programs, tiny.TRIALS, tiny.DATA, tiny.SEGMENTS, {"initializer": tiny.NAMES})
     experiment = runner.Experiment({}, lambda config: plan, lambda *_: pytest.fail("concluded"))
     command = config.parse(["x", f"--workdir={tmp_path / 'run'}"], {}, "broken")
     assert runner.launch(experiment, "broken", command) == 1

@@ -35,9 +35,7 @@ def program(factory):
 
 PROGRAMS = {"adam": program(adam), "momentum": program(momentum)}
 RATES = [0.01, 0.1, 1.0]
-TRIALS = sweep.trials(
-    list(PROGRAMS), sweep.grid(initializer=NAMES, learning_rate=RATES), range(2)
-)
+TRIALS = sweep.trials(list(PROGRAMS), sweep.grid(initializer=NAMES, learning_rate=RATES), range(2))
 
 
 def execute(workdir, programs=PROGRAMS, trials=TRIALS, **options):
