@@ -128,9 +128,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
                 "the perceptron separates setosa from the other irises without an error"
                 if free
                 else f"gradient descent reaches scikit-learn's {name} regression",
-                "share of errors"
-                if free
-                else "largest difference of a coefficient, of the largest",
+                "share of errors" if free else "largest difference, of the largest coefficient",
                 "1",
                 ERROR_FREE if free else CLOSE,
                 stats.mean_interval(trials["distance"].astype(float)),

@@ -15,7 +15,7 @@ from jaxdl.launch import Field
 FIELDS = {
     "steps": Field(300, "Training steps of each trial.", low=1),
     "batch_size": Field(64, "Examples in a step.", low=1),
-    "seeds": Field(5, "Seeds of each setting; one moves initialization and order of the data.", low=1),
+    "seeds": Field(5, "Seeds of each setting; they move initialization and data order.", low=1),
     "optimizers": Field(
         ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"),
         "Optimizers to compare, one compiled program each.",
@@ -39,7 +39,7 @@ FIELDS = {
     "activation": Field("relu", "Activation of the hidden layers."),
     "dropout": Field(0.0, "Dropout rate after each hidden layer.", low=0.0, high=0.99),
     "scaling": Field("max", "How inputs are scaled: none, max, whole, per_channel, per_column."),
-    "order": Field("reshuffled", "Order of the data: reshuffled each epoch, or one order repeated."),
+    "order": Field("reshuffled", "Order of the data: reshuffled each epoch, or one repeated."),
     "evaluations": Field(6, "Evaluations on the way, at most; a divisor of steps is used.", low=1),
     "dataset": Field("digits", "digits, or a set that TFDS has prepared in data_dir: mnist, "
                      "fashion_mnist, cifar10, svhn_cropped."),

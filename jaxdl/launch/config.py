@@ -18,7 +18,7 @@ class UserError(ValueError):
 
 
 class Field(NamedTuple):
-    """One key of a configuration. Its type is that of the default; a tuple is a comma-separated list.
+    """One key of a configuration, of the type of its default; a tuple is a comma-separated list.
 
     low, high: bounds of a number (inclusive), or of each number of a list.
     choices: the values that are possible, if they are few.

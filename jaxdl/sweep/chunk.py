@@ -18,8 +18,8 @@ STATUS = ("ok", "diverged", "pruned")
 class Record(NamedTuple):
     """What a chunk has shown so far: arrays with leading axis [lanes], updated in place.
 
-    status: index into STATUS. steps: done so far; of a diverged trial, the first step whose loss was
-    not finite, counted from 1, or the end of the segment if only parameters were not. curves:
+    status: index into STATUS. steps: done so far; of a diverged trial, the first step whose loss
+    was not finite, counted from 1, or the end of the segment if only parameters were not. curves:
     [lanes, all steps]; evaluations: [lanes, segments]; both nan where nothing was measured.
     """
 

@@ -23,9 +23,10 @@ class Program(NamedTuple):
     """A Run compiled for a fixed number of lanes (trials in flight), each function once.
 
     init: `(hparams [L], seeds [L], data) -> state [L]`
-    advance: `(hparams [L], state [L], alive [L], data) -> (state [L], curves [L, steps], finite [L])`;
-        donates the state; a lane that is not alive keeps its state, and costs nothing on CPU;
-        finite tells whether all parameters are, at the end of the segment
+    advance: `(hparams [L], state [L], alive [L], data)
+        -> (state [L], curves {name: [L, steps]}, finite [L])`; donates the state; a lane that is
+        not alive keeps its state, and costs nothing on CPU; finite tells whether all parameters
+        are, at the end of the segment
     evaluate: `(hparams [L], state [L], data) -> {name: [L]}`
     """
 

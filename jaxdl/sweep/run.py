@@ -12,7 +12,7 @@ from jaxdl.data import batches
 from jaxdl.types import Array, PyTree, Task, TrainState
 
 Data = Mapping[str, Any]
-"""`train`: arrays [N, ...]; every other name: evaluation batches [num_batches, B, ...] with masks."""
+"""`train`: arrays [N, ...]; other names: evaluation batches [num_batches, B, ...] with masks."""
 
 
 class Run(NamedTuple):

@@ -15,5 +15,5 @@ def regression(
     loss: Callable[[Array, Array], Array] = losses.squared_error,
     penalty: Callable[[PyTree], Array] | None = None,
 ) -> Task:
-    """Task of a model whose outputs `[B, ...]` have the shape of the targets `y`. Reports `loss`."""
+    """Task of a model whose outputs have the shape of the targets `y: [B, ...]`; reports `loss`."""
     return supervised(model, loss, None, penalty)
