@@ -87,5 +87,5 @@ def test_batches_that_do_not_divide_are_refused():
     spread = parallel.data_parallel(TASK, TX, mesh)
     odd = {name: array[:7] for name, array in BATCH.items()}
     state = spread.init(KEY, BATCH)
-    with pytest.raises(ValueError, match="evenly divide|divisible"):
+    with pytest.raises(ValueError, match=r"evenly divide|divisible"):
         spread.step(state, odd)

@@ -51,12 +51,12 @@ class Silent:
 
     def __str__(self) -> str:
         fresh = self.done - self.before
-        elapsed = time.perf_counter() - self.began
-        left = (self.trials - self.done) * elapsed / fresh if fresh else float("nan")
-        return (
-            f"{self.done:.0f}/{self.trials} trials, {self.rate:.3g} trials/s, "
-            f"compiling {self.compiling:.1f} s, left {_clock(left)}"
-        )
+        counted = f"{self.done:.0f}/{self.trials} trials"
+        compiled = f"{self.compilations} compilations in {self.compiling:.1f} s"
+        if not fresh:
+            return f"{counted}, {compiled}"
+        left = (self.trials - self.done) * (time.perf_counter() - self.began) / fresh
+        return f"{counted}, {self.rate:.3g} trials/s, {compiled}, left {_clock(left)}"
 
 
 class Lines(Silent):
@@ -74,6 +74,9 @@ class Lines(Silent):
 
     def note(self, text: str) -> None:
         print(text, file=self.stream, flush=True)
+
+    def finish(self) -> None:
+        self.note(str(self))
 
 
 class Bar(Silent):
@@ -110,8 +113,6 @@ def reporter(stream: TextIO | None = None) -> Silent:
 
 
 def _clock(seconds: float) -> str:
-    if seconds != seconds:
-        return "unknown"
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

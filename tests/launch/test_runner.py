@@ -68,6 +68,7 @@ def test_a_finished_workdir_holds_what_was_promised(finished):
     assert "python -m experiments.xor" in page
     assert str(workdir / "report.html") in out
     assert "4/4 trials" in err
+    assert "6 compilations" in err  # three functions of each of two programs
 
 
 def test_a_finished_run_started_again_says_so_and_changes_nothing(finished):
