@@ -118,7 +118,14 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     frame = results.to_pandas()
     summary = report.summary(frame)
     chosen = stats.chosen_trials(frame, summary, ["optimizer", "initializer", "learning_rate"])
-    headline, sections = report.comparison(frame, chosen_curves(results, chosen))
+    curves = chosen_curves(results, chosen)
+    headline, sections = report.comparison(frame, curves)
+    mean = curves.groupby(["optimizer", "initializer", "step"], sort=False)["loss"].mean()
+    runs = {
+        f"{optimizer}-{initializer}": {"loss": (loss.index.get_level_values("step"), loss)}
+        for (optimizer, initializer), loss in mean.groupby(level=[0, 1], sort=False)
+    }
+    report.write_scalars(workdir / "tb", runs)
     report.show(report.summary_table(summary))
     save_best(config, plan, summary, chosen, workdir)
     return launch.Conclusion(claims(config, plan, summary, chosen), sections, headline)

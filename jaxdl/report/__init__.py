@@ -18,6 +18,7 @@ from jaxdl.report.tables import (
     summary_table,
     to_html,
 )
+from jaxdl.report.tensorboard import write_scalars
 
 __all__ = [
     "Claim",
@@ -47,5 +48,6 @@ __all__ = [
     "to_png",
     "training_curves",
     "write",
+    "write_scalars",
     "write_verdict",
 ]

@@ -1,4 +1,4 @@
-"""A sweep killed in a real process, and gone on with."""
+"""A sweep in a real process: killed and gone on with, and short of memory."""
 
 import json
 import os
@@ -13,13 +13,15 @@ import numpy as np
 from support import tiny_sweep as tiny
 
 PROGRAM = Path(tiny.__file__)
+GREEDY = PROGRAM.with_name("greedy_sweep.py")
 
 
-def start(workdir):
+def start(program, *arguments, devices=2):
     environment = {**os.environ, "PYTHONPATH": str(PROGRAM.parents[2])}
     return subprocess.Popen(
-        [sys.executable, str(PROGRAM), str(workdir)],
-        env=environment,
+        [sys.executable, str(program), *map(str, arguments)],
+        env={**environment, "JAX_NUM_CPU_DEVICES": str(devices)},
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -39,7 +41,7 @@ def test_killed_at_any_moment_the_rest_ends_bitwise_the_same(tmp_path):
     ]
     rng = random.Random(0)
     for moment in moments:
-        process = start(workdir)
+        process = start(PROGRAM, workdir)
         wait_for(moment, process)
         time.sleep(rng.random() * 0.05)
         process.send_signal(signal.SIGKILL)
@@ -49,7 +51,7 @@ def test_killed_at_any_moment_the_rest_ends_bitwise_the_same(tmp_path):
     torn = ledger.read_bytes()
     rows_before = torn.splitlines()
     ledger.write_bytes(torn + b'{"trial": "0123')
-    process = start(workdir)
+    process = start(PROGRAM, workdir)
     _, errors = process.communicate()
     assert process.returncode == 0, errors
     assert "trials.jsonl" in errors  # the torn line is named
@@ -61,3 +63,24 @@ def test_killed_at_any_moment_the_rest_ends_bitwise_the_same(tmp_path):
     with np.load(workdir / "curves.npz", allow_pickle=False) as curves:
         for name, expected in whole.curves().items():
             np.testing.assert_array_equal(curves[name], expected)
+
+
+def test_out_of_memory_halves_the_trials_in_flight(tmp_path):
+    process = start(GREEDY, tmp_path, 16, 1, devices=1)
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert "greedy: out of memory at 16 lanes; now 8" in err
+    rows = json.loads(out)
+    assert [status for status, *_ in rows] == ["ok"] * 8
+    lanes = {lanes for _, lanes, _ in rows}
+    assert len(lanes) == 1
+    assert lanes <= {1, 2, 4}
+
+
+def test_a_trial_too_large_for_the_memory_is_an_error_of_one_line(tmp_path):
+    process = start(GREEDY, tmp_path, 2, 64, devices=1)
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    rows = json.loads(out)
+    assert [status for status, *_ in rows] == ["error"] * 8
+    assert all("RESOURCE_EXHAUSTED" in message and "\n" not in message for *_, message in rows)

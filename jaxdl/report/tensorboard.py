@@ -1,0 +1,20 @@
+"""Curves as TensorBoard files."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+
+def write_scalars(
+    folder: Path, curves: Mapping[str, Mapping[str, tuple[Sequence[int], Sequence[float]]]]
+) -> None:
+    """Writes `{run: {tag: (steps, values)}}` into a folder that is made anew, a subfolder a run."""
+    # Imported late: it takes seconds, and few ask for it.
+    from tensorboardX import SummaryWriter
+
+    shutil.rmtree(folder, ignore_errors=True)
+    for run, tags in curves.items():
+        with SummaryWriter(logdir=str(folder / run), write_to_disk=True) as writer:
+            for tag, (steps, values) in tags.items():
+                for step, value in zip(steps, values, strict=True):
+                    writer.add_scalar(tag, float(value), int(step))
