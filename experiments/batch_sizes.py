@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from jaxdl.report import Claim
 
 FIELDS = {
-    "steps": Field(100, "Passes over the training set: so many steps of full-batch descent.", low=1),
+    "steps": Field(
+        100, "Passes over the training set: so many steps of full-batch descent.", low=1
+    ),
     "seeds": Field(5, "Seeds; one moves initialization and order of the data.", low=1),
     "batch_sizes": Field((8, 32, 128), "Mini-batches to try; divisors of 1024.", low=2, high=512),
     "learning_rates": Field(
@@ -202,4 +204,53 @@ def prices(summary: Any, seconds: Any) -> Any:
 
 
 def pictures(config: Any, frame: Any, chosen: Any, curves: Any) -> Any:
-    """The losses on the way, and the passes needed at every rate."""
+    """The way down at the chosen rates, and the passes that every rate needs."""
+    import numpy as np
+    import pandas as pd
+
+    from jaxdl import report
+    from jaxdl.report.panels import small_multiples
+    from jaxdl.report.style import house_style
+
+    loss = dict(zip(curves["trial"].tolist(), curves["loss"], strict=True))
+    parts = []
+    for trial in chosen.itertuples():
+        block = max(int(trial.batch_size), EVERY) // EVERY
+        ends = np.arange(block, len(loss[trial.trial]) + 1, block)
+        ends = ends[np.unique(np.geomspace(1, len(ends), 40).astype(int)) - 1]
+        columns = {"batch_size": trial.batch_size, "seed": trial.seed, "loss set": "training"}
+        values = loss[trial.trial][ends - 1]
+        parts.append(pd.DataFrame({**columns, "passes": ends * EVERY / EXAMPLES, "loss": values}))
+    with house_style():
+        figure, panels = small_multiples(
+            pd.concat(parts), "passes", "loss", "loss set", "batch_size",
+            title="Training loss by the examples processed, each batch size at its chosen rate",
+            x_label=f"passes over the {EXAMPLES:,} training examples (log scale)",
+            y_label="training loss (nats, log scale)",
+            x_scale="log", y_scale="log", marker_every=5, heights=(3.6,),
+        )  # fmt: skip
+        panels["training"][0].axhline(config.target, color="#555555", linestyle=":")
+    names = {"passes": "training loss", "validation_passes": "validation loss"}
+    long = frame.melt(
+        ["batch_size", "learning_rate", "seed", "status"], list(names), "of", "needed"
+    )
+    rates = report.sensitivity(
+        long.assign(of=long["of"].map(names)),
+        y="needed", panel="batch_size", line="of", y_scale="log",
+        title="Passes until the loss is at the target, by batch size",
+        y_label="passes (log scale)",
+    )  # fmt: skip
+    return (
+        report.Picture(
+            "losses", report.to_png(figure), "Training loss against passes, a line a batch size.",
+            "Dotted: the target.",
+        ),
+        report.Picture(
+            "rates", report.to_png(rates), "Passes to the target against the learning rate.",
+            "A line is broken where a seed did not reach the target.",
+        ),
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    launch.main(launch.Experiment(FIELDS, plan, conclude), __file__, __doc__ or "")

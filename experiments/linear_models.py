@@ -107,7 +107,7 @@ def _compare(case: Case, params: Any) -> dict[str, Any]:
 
     kernel, bias = params["Dense_0"]["kernel"], params["Dense_0"]["bias"]
     if case.coefficients is None:
-        return {"distance": jnp.mean(case.y * (case.x @ kernel + bias) <= 0)}
+        return {"distance": jnp.mean(case.y * (case.x @ kernel + bias[None, :]) <= 0)}
     # A softmax is blind to a common shift of all classes; scikit-learn's solution has mean 0.
     shift = kernel.mean(axis=1, keepdims=True) if case.outputs > 1 else 0.0
     scale = jnp.max(jnp.abs(case.coefficients))

@@ -1,5 +1,6 @@
 """The shared runner of all experiments: from a command line to a finished workdir."""
 
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -8,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -96,12 +97,12 @@ def launch(experiment: Experiment, name: str, command: Command) -> int:
     except OSError as error:
         raise UserError(f"--workdir={workdir} cannot be made: {error.strerror}") from None
     try:
-        with checkpoint.lock(workdir):
+        with checkpoint.lock(workdir), _signals() as stop:
             checkpoint.write_atomic(workdir / CONFIG, json.dumps(settings, indent=2) + "\n")
             facts = {"experiment": name, "command": sys.argv[1:], **_environment()}
             checkpoint.write_atomic(workdir / ENVIRONMENT, json.dumps(facts, indent=2) + "\n")
             results = sweep.execute(
-                **plan._asdict(), workdir=workdir, progress=sweep.reporter(), stop=_on_signal()
+                **plan._asdict(), workdir=workdir, progress=sweep.reporter(), stop=stop
             )
             return _conclude(experiment, command, plan, results, began)
     except checkpoint.WorkdirBusy as error:
@@ -178,19 +179,25 @@ def _prepare_jax() -> None:
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
 
 
-def _on_signal() -> Callable[[], bool]:
-    """Whether SIGTERM or SIGINT has come; a second one ends the process at once."""
+@contextlib.contextmanager
+def _signals() -> Iterator[Callable[[], bool]]:
+    """Tells whether SIGTERM or SIGINT has come; a second one ends the process at once."""
     received = []
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
 
     def handle(number: int, frame: Any) -> None:
         received.append(number)
-        for each in (signal.SIGTERM, signal.SIGINT):
+        for each in before:
             signal.signal(each, signal.SIG_DFL)
         print("stopping after this segment; once more to stop at once", file=sys.stderr)
 
-    for each in (signal.SIGTERM, signal.SIGINT):
+    for each in before:
         signal.signal(each, handle)
-    return lambda: bool(received)
+    try:
+        yield lambda: bool(received)
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _environment() -> dict[str, Any]:

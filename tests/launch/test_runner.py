@@ -1,7 +1,6 @@
 """Launches as a user makes them: real processes, real signals, real files."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -182,9 +181,7 @@ def rows_of(workdir):
     return [json.loads(line) for line in (workdir / "trials.jsonl").read_text().splitlines()]
 
 
-def test_a_program_that_fails_is_exit_code_1(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(signal, "signal", lambda number, handler: None)  # pytest keeps its own
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", os.environ.get("JAX_COMPILATION_CACHE_DIR", ""))
+def test_a_program_that_fails_is_exit_code_1(tmp_path, capsys):
     from support import tiny_sweep as tiny
 
     def broken(rate):

@@ -1,8 +1,9 @@
-"""A sweep whose trials hold 256 MiB or more, in a process that gets 3 GiB: a real lack of memory."""
+"""A sweep whose trials hold 256 MiB or more, in a process that gets 3 GiB."""
 
 import json
 import resource
 import sys
+from pathlib import Path
 
 import jax.numpy as jnp
 
@@ -30,7 +31,7 @@ def evaluate(hparams, state, data):
 
 
 if __name__ == "__main__":
-    used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + LIMIT, used + LIMIT))
     starts = [float(value) for value in range(1, 9)]
     results = sweep.execute(

@@ -1,0 +1,364 @@
+"""How far a signal gets: deep MLPs at initialization, and what zeros do to training.
+
+Every initializer × activation, on standardized digits: second moment of the pre-activations, share
+of saturated (derivative below a tenth of its largest) and of dead (flat for every example) units,
+and norm of the gradient, layer by layer, before any training. Then shallow MLPs are trained from
+equal weights, and from zero and from random biases.
+
+Claims: under ReLU the second moment stays constant with He's weights and falls as 2^-(L-1) with
+Glorot's; under tanh it stays constant with Glorot's (or falls only as 1/2L, as mean-field theory
+says); N(0, 1) weights saturate most units of tanh and sigmoid; dead ReLU units get more with depth;
+from equal weights hidden units stay identical; zero biases are as good as small random ones.
+
+Command: python -m experiments.signal_propagation --workdir=runs/signal_propagation
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jaxdl import launch
+from jaxdl.launch import Field
+
+FIELDS = {
+    "steps": Field(200, "Training steps of the shallow networks; the deep ones are not trained.", low=1),
+    "seeds": Field(30, "Seeds of each setting.", low=1),
+    "depth": Field(20, "Hidden layers of the deep networks.", low=2),
+    "width": Field(128, "Units of each hidden layer.", low=10),
+    "examples": Field(256, "Digits sent through the deep networks.", low=1, high=1077),
+    "activations": Field(("relu", "tanh", "sigmoid", "elu", "gelu_exact"), "Activations to compare."),
+    "learning_rates": Field((1e-3, 3e-3, 1e-2), "Rates of Adam for the shallow networks.", low=1e-12),
+    "bias_stddev": Field(0.1, "Standard deviation of the random biases.", low=1e-6),
+}  # fmt: skip
+FLAT = 0.1
+FACTOR_OF_TWO = 1.0
+MOST = 0.5
+MORE_DEAD = 0.05
+IDENTICAL = 1e-3
+AS_GOOD = 0.01
+EQUAL = ("zeros", "constant")
+SCALED = ("he_normal", "he_uniform", "xavier_normal", "xavier_uniform", "orthogonal", "lecun_normal")
+EXTREME = ("he_normal", "xavier_normal", "orthogonal", "large_normal", "small_normal")
+QUANTITIES = {
+    "moment": ("second moment of the pre-activations (log2)", SCALED),
+    "gradient": ("norm of the gradient of the weights (log2)", SCALED),
+    "saturated": ("share of saturated units (1)", EXTREME),
+    "dead": ("share of dead units (1)", EXTREME),
+}
+
+
+def plan(config: Any) -> launch.Plan:
+    """Two programs per activation: the deep network as it begins, the shallow one trained."""
+    from jaxdl import activations, initializers, sweep
+    from jaxdl.data import catalog, scaling, splits
+
+    chosen = launch.choose_all("activations", config.activations, activations.ACTIVATIONS)
+    data, _ = splits.for_run(catalog.load("digits"), scaling.fit_per_column)
+    names = list(initializers.INITIALIZERS)
+    deep = {f"deep {name}": _deep(config, activation) for name, activation in chosen.items()}
+    trained = {f"trained {name}": _trained(config, g, names) for name, g in chosen.items()}
+    equal = sweep.grid(initializer=EQUAL, bias=[0.0], learning_rate=config.learning_rates)
+    biases = [0.0, config.bias_stddev]
+    biased = sweep.grid(initializer=["he_normal"], bias=biases, learning_rate=config.learning_rates)
+    seeds = range(config.seeds)
+    trials = sweep.trials(list(deep), sweep.grid(initializer=names), seeds)
+    trials += sweep.trials(list(trained), equal + biased, seeds)
+    programs = deep | trained
+    labels = {name: dict(zip(("kind", "activation"), name.split(), strict=True)) for name in programs}
+    return launch.Plan(programs, trials, data, 1, {"initializer": names}, labels)
+
+
+def _deep(config: Any, activation: Any) -> Any:
+    """A network that is looked at, not trained."""
+    import jax.numpy as jnp
+
+    from jaxdl import initializers, sweep, tasks
+    from jaxdl.models import MLP
+    from jaxdl.types import TrainState
+
+    hidden = (config.width,) * config.depth
+    task = tasks.classification(MLP(hidden, 10, activation))
+
+    def examples(data: Any) -> Any:
+        return {name: array[: config.examples] for name, array in data["train"].items()}
+
+    def init(hparams: dict[str, Any], key: Any, data: Any) -> TrainState:
+        model = MLP(hidden, 10, kernel_init=initializers.switch(hparams["initializer"]))
+        params, _ = tasks.classification(model).init(key, examples(data))
+        return TrainState(jnp.zeros((), jnp.int32), key, params, {}, ())
+
+    def advance(hparams: dict[str, Any], state: TrainState, data: Any) -> Any:
+        loss, _ = task.loss(state.params, {}, examples(data), state.key, train=False)
+        return state, {"loss": loss[None]}
+
+    def evaluate(hparams: dict[str, Any], state: TrainState, data: Any) -> Any:
+        return _by_layer(config.depth, MLP(hidden, 10, activation), state.params, examples(data))
+
+    return sweep.Run(init, advance, evaluate)
+
+
+def _by_layer(depth: int, model: Any, params: Any, batch: Any) -> dict[str, Any]:
+    """`{quantity_layer: scalar}` of the hidden layers 1 … depth."""
+    import flax.linen as nn
+    import jax
+    import jax.numpy as jnp
+
+    from jaxdl import tasks
+
+    _, seen = model.apply(
+        {"params": params},
+        batch["x"],
+        train=False,
+        capture_intermediates=lambda module, _: isinstance(module, nn.Dense),
+        mutable=["intermediates"],
+    )
+    layers = [f"Dense_{layer}" for layer in range(depth)]
+    z = jnp.stack([seen["intermediates"][layer]["__call__"][0] for layer in layers])
+    steepness = jax.vmap(jax.grad(model.activation))
+    line = jnp.linspace(-5.0, 5.0, 1001)
+    flat = jnp.abs(steepness(z.reshape(-1))) < FLAT * jnp.max(jnp.abs(steepness(line)))
+    flat = flat.reshape(z.shape)
+    grads = jax.grad(lambda p: tasks.classification(model).loss(p, {}, batch, None, train=False)[0])(
+        params
+    )
+    values = {
+        "moment": jnp.stack([_log2_mean_square(layer) for layer in z]),
+        "gradient": jnp.stack([_log2_norm(grads[layer]["kernel"]) for layer in layers]),
+        "saturated": flat.mean(axis=(1, 2)),
+        "dead": flat.all(axis=1).mean(axis=1),
+    }
+    return {f"{name}_{i + 1}": value[i] for name, value in values.items() for i in range(depth)}
+
+
+def _log2_mean_square(x: Any) -> Any:
+    """log2 of the mean square, which itself may be too small for float32; nan where all is zero."""
+    import jax.numpy as jnp
+
+    largest = jnp.max(jnp.abs(x))
+    scaled = x / jnp.where(largest > 0, largest, 1)
+    return jnp.where(
+        largest > 0, 2 * jnp.log2(largest) + jnp.log2(jnp.mean(scaled**2)), jnp.nan
+    )
+
+
+def _log2_norm(x: Any) -> Any:
+    import jax.numpy as jnp
+
+    return (_log2_mean_square(x) + jnp.log2(x.size)) / 2
+
+
+def _trained(config: Any, activation: Any, names: list[str]) -> Any:
+    """A shallow network: trained, and its hidden units compared with each other."""
+    import jax.numpy as jnp
+
+    from jaxdl import initializers, sweep, tasks
+    from jaxdl.models import MLP
+    from jaxdl.optimizers import adam
+
+    def build(hparams: dict[str, Any]) -> Any:
+        model = MLP(
+            (config.width,) * 2,
+            10,
+            activation,
+            kernel_init=initializers.switch(hparams["initializer"], names),
+            bias_init=initializers.normal(hparams["bias"]),
+        )
+        return tasks.classification(model), adam(hparams["learning_rate"])
+
+    run = sweep.make_run(build, steps=config.steps, batch_size=64)
+
+    def evaluate(hparams: dict[str, Any], state: Any, data: Any) -> dict[str, Any]:
+        kernels = [state.params[layer]["kernel"] for layer in ("Dense_0", "Dense_1")]
+        apart = [jnp.max(jnp.abs(k - k.mean(axis=1, keepdims=True))) for k in kernels]
+        largest = [jnp.max(jnp.abs(k)) for k in kernels]
+        ratios = [a / jnp.where(b > 0, b, 1) for a, b in zip(apart, largest, strict=True)]
+        return run.evaluate(hparams, state, data) | {"apart": jnp.max(jnp.stack(ratios))}
+
+    return run._replace(evaluate=evaluate)
+
+
+def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
+    """Ratios of the last to the first hidden layer, and what training showed."""
+    from jaxdl import report
+
+    frame = results.to_pandas()
+    deep, trained = frame[frame["kind"] == "deep"], frame[frame["kind"] == "trained"]
+    claims = [*_deep_claims(config, deep), *_trained_claims(config, trained)]
+    sections = [
+        report.Section("By initializer", (_heat_map(config, deep),)),
+        report.Section("By layer", tuple(_lines(config, deep))),
+        report.Section("Training from equal weights", (_equal_table(trained),)),
+    ]
+    held = sum(claim.verdict == "holds" for claim in claims)
+    others = "; ".join(f"{c.claim}: {c.verdict}" for c in claims if c.verdict != "holds")
+    headline = f"{held} of {len(claims)} claims hold; not: {others or 'none'}."
+    return launch.Conclusion(claims, sections, headline)
+
+
+def _deep_claims(config: Any, deep: Any) -> list[Any]:
+    import numpy as np
+
+    from jaxdl import report, stats
+
+    def trials(activation: str, initializer: str) -> Any:
+        mine = deep["activation"].eq(activation) & deep["initializer"].eq(initializer)
+        return deep[mine].astype({f"moment_{i}": float for i in (1, config.depth)})
+
+    def near(activation: str, initializer: str, claim: str, expected: Any) -> Any:
+        rows = trials(activation, initializer)
+        first, last = rows["moment_1"], rows[f"moment_{config.depth}"]
+        interval = _magnitude(stats.mean_interval(last - first - expected(first)))
+        sentence = f"{activation}, {initializer}: the second moment {claim}"
+        quantity = "distance of the ratio last / first hidden layer from that"
+        return report.judge("I2", sentence, quantity, "log2", FACTOR_OF_TWO, interval, "below")
+
+    further, claims = config.depth - 1, []
+    if "relu" in config.activations:
+        for he in ("he_normal", "he_uniform"):
+            claims.append(near("relu", he, "is constant", lambda first: 0.0))
+        for glorot in ("xavier_normal", "xavier_uniform"):
+            claims.append(near("relu", glorot, "falls as 2^-(L-1)", lambda first: -further))
+        rows = trials("relu", "he_normal")
+        more = stats.paired_interval(
+            rows[f"dead_{config.depth}"].astype(float), rows["dead_1"].astype(float)
+        )
+        sentence = "relu, he_normal: dead units get more with depth"
+        quantity = "share in the last hidden layer, less that in the first"
+        claims.append(report.judge("F12", sentence, quantity, "1", MORE_DEAD, more, "above"))
+    if "tanh" in config.activations:
+        for glorot in ("xavier_normal", "xavier_uniform"):
+            claims.append(near("tanh", glorot, "is constant", lambda first: 0.0))
+            claims.append(
+                near(
+                    "tanh",
+                    glorot,
+                    "falls as 1 / (2(L-1) + 1/q_1)",
+                    lambda first: -np.log2(2.0**first * 2 * further + 1),
+                )
+            )
+    for activation in {"tanh", "sigmoid"} & set(config.activations):
+        share = trials(activation, "large_normal")[f"saturated_{config.depth}"].astype(float)
+        sentence = f"{activation}: N(0, 1) weights saturate most units"
+        quantity = "share of saturated units in the last hidden layer"
+        interval = stats.mean_interval(share)
+        claims.append(report.judge("I1", sentence, quantity, "1", MOST, interval, "above"))
+    return claims
+
+
+def _trained_claims(config: Any, trained: Any) -> list[Any]:
+    from jaxdl import report, stats
+
+    claims = []
+    for initializer in EQUAL:
+        mine = trained[trained["initializer"].eq(initializer)]
+        most = mine.astype({"apart": float}).groupby("seed")["apart"].max()
+        claims.append(
+            report.judge(
+                "I1",
+                f"from {initializer} weights, hidden units stay identical",
+                "largest difference of a unit's weight from the mean unit's, of the largest "
+                "weight; the worst activation and rate",
+                "1",
+                IDENTICAL,
+                stats.mean_interval(most),
+                "below",
+            )
+        )
+    biased = trained[trained["initializer"].eq("he_normal")]
+    summary = stats.select(biased, ["activation", "bias"], "learning_rate")
+    chosen = stats.chosen_trials(biased, summary, ["activation", "bias", "learning_rate"])
+    accuracy = chosen.pivot(index="seed", columns=["activation", "bias"], values="test_accuracy")
+    by_activation = {}
+    for name in config.activations:
+        zero, random = (accuracy[name, bias].astype(float) for bias in (0.0, config.bias_stddev))
+        by_activation[name] = report.judge(
+            "I1",
+            "zero biases are as good as small random ones",
+            "difference in test accuracy, the activation where it is largest",
+            "1",
+            AS_GOOD,
+            _magnitude(stats.paired_interval(zero, random)),
+            "below",
+        )
+    return [*claims, _over_conditions(by_activation)]
+
+
+def _magnitude(interval: Any) -> Any:
+    """The interval of the distance from zero: it lies below a tolerance if both bounds do."""
+    low, high = sorted((abs(interval.low), abs(interval.high)))
+    crosses = interval.low < 0 < interval.high
+    return interval._replace(mean=abs(interval.mean), low=0.0 if crosses else low, high=high)
+
+
+def _over_conditions(claims: Mapping[str, Any]) -> Any:
+    """One claim for several conditions: the largest measurement, and `depends` if they disagree."""
+    worst = max(claims.values(), key=lambda claim: claim.measured)
+    if len({claim.verdict for claim in claims.values()}) == 1:
+        return worst
+    said = "; ".join(f"{name}: {claim.verdict}" for name, claim in claims.items())
+    return worst._replace(claim=f"{worst.claim} ({said})", verdict="depends")
+
+
+def _heat_map(config: Any, deep: Any) -> Any:
+    from jaxdl import report
+
+    change = deep[f"moment_{config.depth}"].astype(float) - deep["moment_1"].astype(float)
+    table = report.grid(
+        deep.assign(change=change)
+        .groupby(["activation", "initializer"], sort=False)["change"]
+        .mean()
+        .reset_index(),
+        "activation",
+        "initializer",
+        "change",
+    )
+    title = "Second moment of the pre-activations, last hidden layer / first"
+    figure = report.heat_map(table, title=title, label="ratio (log2), mean over seeds")
+    caption = "0: the signal keeps its size; a dash: nothing arrives. One unit is a factor of two."
+    return report.Picture("second_moments", report.to_png(figure), title, caption)
+
+
+def _lines(config: Any, deep: Any) -> Any:
+    import pandas as pd
+
+    from jaxdl import report
+    from jaxdl.report import panels, style
+
+    keys = ["activation", "initializer", "seed"]
+    columns = [f"{name}_{i + 1}" for name in QUANTITIES for i in range(config.depth)]
+    table = pd.wide_to_long(deep[keys + columns], list(QUANTITIES), keys, "layer", sep="_")
+    table = table.reset_index()
+    for quantity, (label, initializers) in QUANTITIES.items():
+        part = table[table["initializer"].isin(initializers)]
+        order = part["initializer"].map(initializers.index).argsort(kind="stable")
+        with style.house_style():
+            figure, _ = panels.small_multiples(
+                part.iloc[order],
+                "layer",
+                quantity,
+                "activation",
+                "initializer",
+                title=label.split(" (")[0].capitalize() + ", before training",
+                x_label="hidden layer",
+                y_label=label,
+                x_scale="linear",
+                y_scale="linear",
+                marker_every=0.3,
+            )
+        caption = "Lines: mean over the seeds; bands: from the lowest to the highest seed."
+        yield report.Picture(f"{quantity}_by_layer", report.to_png(figure), label, caption)
+
+
+def _equal_table(trained: Any) -> Any:
+    from jaxdl import report
+
+    rows = []
+    for (initializer, activation), mine in trained.groupby(["initializer", "activation"], sort=False):
+        cells = mine["apart"].astype(float).max(), mine["test_accuracy"].astype(float).max()
+        rows.append((initializer, activation, report.number(cells[0]), report.percent(cells[1])))
+    header = ("initializer", "activation", "units apart, at most (1)", "best test accuracy (%)")
+    return report.Table(header, tuple(rows), frozenset({2, 3}))
+
+
+if __name__ == "__main__":
+    launch.main(launch.Experiment(FIELDS, plan, conclude), __file__, __doc__ or "")

@@ -1,0 +1,81 @@
+import json
+
+import jax
+import numpy as np
+import optax
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from jaxdl import launch, tasks, train
+from jaxdl.data.scaling import apply, fit_per_column
+from jaxdl.launch import UserError
+from jaxdl.models import MLP
+
+RNG = np.random.default_rng(0)
+X = (RNG.normal(size=(20, 3)) * [1, 10, 100] + 5).astype(np.float32)
+SCALING = fit_per_column(X)
+OPTIONS = {"features": (4,), "outputs": 2, "activation": "tanh"}
+
+
+@pytest.fixture
+def saved(tmp_path):
+    batch = {"x": apply(SCALING, X), "y": np.zeros(20, np.int32)}
+    task = tasks.classification(MLP((4,), 2, jax.numpy.tanh))
+    state = train.init(task, optax.sgd(0.1), jax.random.key(0), batch)
+    launch.save_best(
+        tmp_path,
+        state.params,
+        state.model_state,
+        SCALING,
+        task="classification",
+        model="mlp",
+        options=OPTIONS,
+        test_accuracy=0.5,
+    )
+    return tmp_path, task.predict(state.params, state.model_state, batch), task
+
+
+def test_a_loaded_model_predicts_from_raw_inputs_to_the_bit(saved):
+    workdir, expected, _ = saved
+    loaded = launch.load(workdir)
+    np.testing.assert_array_equal(loaded.predict(X), expected)
+    assert loaded.description["test_accuracy"] == 0.5
+
+
+def test_a_model_of_ones_own_is_built_by_the_caller(saved):
+    workdir, expected, task = saved
+    path = workdir / "best/model.json"
+    path.write_text(path.read_text().replace('"mlp"', '"mine"'))
+    with pytest.raises(UserError, match="model 'mine' is none of mlp; pass `build`"):
+        launch.load(workdir)
+    loaded = launch.load(workdir, build=lambda description: task)
+    np.testing.assert_array_equal(loaded.predict(X), expected)
+
+
+@pytest.mark.parametrize("damage", ["missing", "no model", "not json", "cut"])
+def test_what_cannot_be_loaded_is_one_line(saved, damage):
+    workdir = saved[0]
+    folder = workdir / "best"
+    if damage == "missing":
+        workdir = workdir / "elsewhere"
+    elif damage == "no model":
+        (folder / "model.json").unlink()
+    elif damage == "not json":
+        (folder / "model.json").write_text("{")
+    else:
+        whole = (folder / "params.safetensors").read_bytes()
+        (folder / "params.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match="no trained model to load") as caught:
+        launch.load(workdir)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_file_is_plain_safetensors(saved):
+    folder = saved[0] / "best"
+    arrays = load_file(folder / "params.safetensors")
+    assert {"params/Dense_0/kernel", "scaling/mean", "scaling/scale"} <= set(arrays)
+    arrays["params/Dense_1/bias"] += 1
+    save_file(arrays, folder / "params.safetensors")
+    shifted = launch.load(saved[0]).predict(X)
+    np.testing.assert_allclose(shifted, saved[1] + 1, rtol=1e-5)
+    assert json.loads((folder / "model.json").read_text())["options"]["features"] == [4]
