@@ -4,6 +4,9 @@ Claims: full-batch gradient descent reaches scikit-learn's coefficients (to 1e-3
 the perceptron separates what is linearly separable without an error.
 
 Command: python -m experiments.linear_models --workdir=runs/linear_models
+Minutes: 0.2 on 2 cores
+Last result: 2026-11-21, 2-core Xeon, jax 0.10.2: all four hold; largest difference 6e-7 (linear),
+2e-6 (logistic and softmax) of the largest coefficient; the perceptron makes no error.
 """
 
 from collections.abc import Callable
@@ -135,8 +138,18 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
                 "below",
             )
         )
+    table = report.Table(
+        ("model", "steps", "largest difference", "bound"),
+        tuple(
+            (name, str(config.steps), report.number(claim.measured), report.number(claim.threshold))
+            for name, claim in zip(frame["model"].unique(), claims, strict=True)
+        ),
+        frozenset({1, 2, 3}),
+        "Difference to scikit-learn's coefficients, of the largest; share of errors (perceptron).",
+    )
+    sections = [report.Section("Distance to scikit-learn", (table,))]
     headline = "; ".join(f"{claim.claim}: {claim.verdict}" for claim in claims)
-    return launch.Conclusion(claims, [], headline)
+    return launch.Conclusion(claims, sections, headline)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,9 @@ FIELDS = {
     "batch_size": Field(30, "Examples in a small batch.", low=1, high=1077),
     "hidden": Field(32, "Width of the MLP's hidden layer.", low=1),
     "learning_rate": Field(0.3, "Learning rate of SGD.", low=1e-12),
-    "strengths": Field((3e-4, 1e-3, 3e-3, 1e-2, 3e-2), "Weights λ of the penalty.", low=1e-12),
+    "strengths": Field(
+        (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2), "Weights λ of the penalty.", low=1e-12
+    ),
 }
 PENALTIES = {
     "none": (0.0, 0.0, 0.0),

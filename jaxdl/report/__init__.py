@@ -3,7 +3,7 @@
 from jaxdl.report.claims import Claim, claims_table, judge, to_json, write_verdict
 from jaxdl.report.compare import Columns, comparison
 from jaxdl.report.page import Code, Picture, Report, Section, render, write
-from jaxdl.report.plots import heat_map, sensitivity, training_curves
+from jaxdl.report.plots import heat_map, intervals, sensitivity, training_curves
 from jaxdl.report.style import to_png
 from jaxdl.report.tables import (
     Table,
@@ -35,6 +35,7 @@ __all__ = [
     "from_mapping",
     "grid",
     "heat_map",
+    "intervals",
     "judge",
     "number",
     "percent",

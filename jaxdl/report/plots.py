@@ -6,18 +6,20 @@ imported by the first call.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from jaxdl.report.panels import Scale, names, small_multiples, windows
-from jaxdl.report.style import WIDTH, house_style, line_styles, new_figure, short
+from jaxdl.report.style import COLOURS, WIDTH, house_style, line_styles, new_figure, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from jaxdl.report.claims import Claim
 
 
 @house_style()
@@ -156,6 +158,29 @@ def _clipped(
     """Which ends of the colour bar stand for more than they show."""
     below, above = bool((values < low).any()), bool((values > high).any())
     return "both" if below and above else "min" if below else "max" if above else "neither"
+
+
+@house_style()
+def intervals(claims: "Sequence[Claim]", names: Sequence[str], *, title: str = "") -> "Figure":
+    """Estimates with their intervals, one row a claim, a bar at each threshold.
+
+    The claims share quantity and unit, which name the axis; `names` label the rows.
+    """
+    figure = new_figure(1.2 + 0.38 * len(claims), title)
+    axes = figure.subplots()
+    for row, claim in enumerate(claims):
+        low, high = claim.interval
+        axes.plot([low, high], [row, row], color=COLOURS[0], linewidth=2.2)
+        axes.plot(claim.measured, row, "o", color=COLOURS[0], markersize=6)
+        axes.plot(claim.threshold, row, "|", color=COLOURS[1], markersize=16, markeredgewidth=2.2)
+    axes.plot([], [], "o-", color=COLOURS[0], label=f"measured, {claims[0].method}")
+    axes.plot([], [], "|", color=COLOURS[1], markersize=12, markeredgewidth=2.2, label="threshold")
+    axes.set_yticks(range(len(names)), [short(name, 40) for name in names])
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.grid(False, axis="y")
+    axes.set_xlabel(f"{claims[0].quantity} ({claims[0].unit})")
+    figure.legend(loc="outside lower left", ncols=2)
+    return figure
 
 
 def _cell(value: float, half: float, decimals: int) -> str:
