@@ -15,7 +15,7 @@ endif
 endif
 endif
 
-.PHONY: demo test lint bench parity goldens clean
+.PHONY: demo test lint bench parity goldens verdicts clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/installed
@@ -42,6 +42,15 @@ parity: $(VENV)/installed-parity
 
 goldens: $(VENV)/installed-parity
 	set -e; for script in tests/goldens/make_*.py; do $(BIN)/python $$script; done
+
+# Every experiment in full, and the verdicts that docs/curriculum.md quotes.
+EXPERIMENTS = $(filter-out __init__,$(basename $(notdir $(wildcard experiments/*.py))))
+verdicts: $(VENV)/installed
+	set -e; for name in $(EXPERIMENTS); do \
+	  $(BIN)/python -m experiments.$$name --workdir=runs/$$name; \
+	  cp runs/$$name/verdict.json docs/verdicts/$$name.json; \
+	done
+	$(BIN)/python docs/fill_verdicts.py
 
 clean:
 	rm -rf $(VENV) runs build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -27,7 +27,7 @@ FIELDS = {
     "steps": Field(
         100, "Passes over the training set: so many steps of full-batch descent.", low=1
     ),
-    "seeds": Field(10, "Seeds; one moves initialization and order of the data.", low=1),
+    "seeds": Field(8, "Seeds; one moves initialization and order of the data.", low=1),
     "batch_sizes": Field((8, 32, 128), "Mini-batches to try; divisors of 1024.", low=2, high=512),
     "learning_rates": Field(
         (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0), "Learning rates to try.", low=1e-12
@@ -218,24 +218,24 @@ def pictures(config: Any, frame: Any, chosen: Any, curves: Any) -> Any:
         block = max(int(trial.batch_size), EVERY) // EVERY
         ends = np.arange(block, len(loss[trial.trial]) + 1, block)
         ends = ends[np.unique(np.geomspace(1, len(ends), 40).astype(int)) - 1]
-        columns = {"batch_size": trial.batch_size, "seed": trial.seed, "loss set": "training"}
+        columns = {"batch_size": trial.batch_size, "seed": trial.seed, "panel": ""}
         values = loss[trial.trial][ends - 1]
         parts.append(pd.DataFrame({**columns, "passes": ends * EVERY / EXAMPLES, "loss": values}))
     with house_style():
         figure, panels = small_multiples(
-            pd.concat(parts), "passes", "loss", "loss set", "batch_size",
+            pd.concat(parts), "passes", "loss", "panel", "batch_size",
             title="Training loss by the examples processed, each batch size at its chosen rate",
             x_label=f"passes over the {EXAMPLES:,} training examples (log scale)",
             y_label="training loss (nats, log scale)",
             x_scale="log", y_scale="log", marker_every=5, heights=(3.6,),
         )  # fmt: skip
-        panels["training"][0].axhline(config.target, color="#555555", linestyle=":")
-    names = {"passes": "training loss", "validation_passes": "validation loss"}
+        panels[""][0].axhline(config.target, color="#555555", linestyle=":")
+    names = {"passes": "training set", "validation_passes": "validation set"}
     trial = ["batch_size", "learning_rate", "seed", "status"]
     long = frame[trial].join(frame[list(names)].fillna(config.steps))
     rates = report.sensitivity(
-        long.rename(columns=names).melt(trial, list(names.values()), "of", "needed"),
-        y="needed", panel="batch_size", line="of", y_scale="log",
+        long.rename(columns=names).melt(trial, list(names.values()), "loss of", "needed"),
+        y="needed", panel="batch_size", line="loss of", y_scale="log",
         title="Passes until the loss is at the target, by batch size",
         y_label="passes (log scale)",
     )  # fmt: skip

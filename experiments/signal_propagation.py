@@ -25,7 +25,7 @@ FIELDS = {
     "seeds": Field(30, "Seeds of each setting.", low=1),
     "depth": Field(20, "Hidden layers of the deep networks.", low=2),
     "width": Field(128, "Units of each hidden layer.", low=10),
-    "examples": Field(256, "Digits sent through the deep networks.", low=1, high=1077),
+    "examples": Field(128, "Digits sent through the deep networks.", low=1, high=1077),
     "activations": Field(("relu", "tanh", "sigmoid", "elu", "gelu_exact"), "Activations to compare."),
     "learning_rates": Field((1e-3, 3e-3, 1e-2), "Rates of Adam for the shallow networks.", low=1e-12),
     "bias_stddev": Field(0.1, "Standard deviation of the random biases.", low=1e-6),
@@ -36,7 +36,7 @@ MOST = 0.5
 MORE_DEAD = 0.05
 IDENTICAL = 1e-3
 AS_GOOD = 0.01
-EQUAL = ("zeros", "constant")
+EQUAL = {"zeros": "zero weights", "constant": "weights that are all 0.1"}
 SCALED = (
     "he_normal",
     "he_uniform",
@@ -64,7 +64,9 @@ def plan(config: Any) -> launch.Plan:
     names = list(initializers.INITIALIZERS)
     deep = {f"deep {name}": _deep(config, activation) for name, activation in chosen.items()}
     trained = {f"trained {name}": _trained(config, g, names) for name, g in chosen.items()}
-    equal = sweep.grid(initializer=EQUAL, bias=[0.0], learning_rate=config.learning_rates)
+    equal = sweep.grid(
+        initializer=list(EQUAL), bias=[0.0], learning_rate=[max(config.learning_rates)]
+    )
     biases = [0.0, config.bias_stddev]
     biased = sweep.grid(initializer=["he_normal"], bias=biases, learning_rate=config.learning_rates)
     seeds = range(config.seeds)
@@ -261,15 +263,15 @@ def _trained_claims(config: Any, trained: Any) -> list[Any]:
     from jaxdl import report, stats
 
     claims = []
-    for initializer in EQUAL:
+    for initializer, words in EQUAL.items():
         mine = trained[trained["initializer"].eq(initializer)]
         most = mine.astype({"apart": float}).groupby("seed")["apart"].max()
         claims.append(
             report.judge(
                 "I1",
-                f"from {initializer} weights, hidden units stay identical",
+                f"from {words}, hidden units stay identical",
                 "largest difference of a unit's weight from the mean unit's, of the largest "
-                "weight; the worst activation and rate",
+                "weight; the worst activation",
                 "1",
                 IDENTICAL,
                 stats.mean_interval(most),
