@@ -38,7 +38,7 @@ bench: $(VENV)/installed
 
 parity: $(VENV)/installed-parity
 	$(BIN)/python -m pytest -q tests/parity
-	$(BIN)/python -m benchmarks.sweep_throughput --json=runs/parity/sweep_throughput.json
+	$(BIN)/python -m benchmarks.sweep_throughput
 
 goldens: $(VENV)/installed-parity
 	set -e; for script in tests/goldens/make_*.py; do $(BIN)/python $$script; done

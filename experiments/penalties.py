@@ -9,8 +9,8 @@ proximal step gives more than a quarter, the subgradient of L1 and L2 less than 
 λ within a point of the best validation accuracy, the proximal step gives more than a half.
 
 Command: python -m experiments.penalties --workdir=runs/penalties
-Minutes: 2 to 3 on 2 cores.
-Last result: 2026-11-21, 2-core Xeon (shared, 159 s), jax 0.10.2. Exact zeros by the proximal step
+Minutes: 1 to 3 on 2 cores.
+Last result: 2026-11-21, 2-core Xeon (shared, 70 s), jax 0.10.2. Exact zeros by the proximal step
 (95 % intervals over 5 seeds): softmax 44.0 % (43.1 … 44.9) by full batches, 29.7 % (29.4 … 30.0)
 by batches of 30; MLP 72.4 % (70.6 … 74.3) and 53.7 % (49.2 … 58.1): holds. Within a point: 63.3 %
 and 38.2 %, 93.3 % and 67.0 %: depends (the noise of small batches lifts weights off zero). The

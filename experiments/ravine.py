@@ -2,8 +2,8 @@
 
 A quadratic ravine of condition number 100, ½x² + 50y², from starts on one of its level lines; and a
 slope that ends in a plateau, with or without a small bump, before a deep minimum. Rates and decays
-are chosen on half of the starts and reported on the others; plain descent, which has no decay, tries
-as many rates as the others try pairs.
+are chosen on half of the starts and reported on the others; plain descent, which has no decay,
+tries as many rates as the others try pairs.
 
 Claims: in the ravine, momentum needs less than half of the steps of SGD to stay below 1e-3 of the
 start's loss, and goes less than half as far across it (at SGD's rate and decay 0.9; at its own best
@@ -114,11 +114,14 @@ def _run(landscape: Landscape, optimizer: str, steps: int) -> Any:
         return task, OPTIMIZERS[optimizer](hparams["learning_rate"], *decay)
 
     def init(hparams: dict[str, Any], key: Any, data: Any) -> Any:
-        return train.init(*build(hparams), key, data["train"])
+        task, tx = build(hparams)
+        return train.init(task, tx, key, data["train"])
 
     def advance(hparams: dict[str, Any], state: Any, data: Any) -> Any:
+        task, tx = build(hparams)
+
         def body(state: Any, _: None) -> Any:
-            return train.step(*build(hparams), state, data["train"])[0], state.params
+            return train.step(task, tx, state, data["train"])[0], state.params
 
         state, visited = jax.lax.scan(body, state, None, steps)
         return state, {"x": visited[:, 0], "y": visited[:, 1]}
@@ -198,22 +201,8 @@ def _ravine_claims(frame: Any, chosen: Any, paths: Mapping[str, Any]) -> Any:
     ravine = frame[frame["landscape"].eq(RAVINE)]
     habitual = ravine[ravine["decay"].isin([0.0, HABITUAL])]
     equal = habitual[habitual["learning_rate"].eq(OSCILLATING)]
-    for trials, when in ((equal, f"rate {OSCILLATING:g}, decay {HABITUAL}"), (best, "best rates")):
-        far = np.log2(trials.pivot(index="seed", columns="optimizer", values="far"))
-        sentence = f"momentum damps oscillation across a ravine, {when}"
-        quantity = "way across the ravine, of that of SGD"
-        yield _over_forms(
-            lambda form, far=far, sentence=sentence, quantity=quantity: report.judge(
-                "O2",
-                sentence,
-                quantity,
-                "log2",
-                SMALLER,
-                stats.paired_interval(far[form], far["sgd"]),
-                "below",
-            ),
-            max,
-        )
+    yield _less_far(equal, f"rate {OSCILLATING:g}, decay {HABITUAL}")
+    yield _less_far(best, "best rates")
     at = {"momentum": SAME_AS, "momentum_averaged": AVERAGED}
     pairs = [
         habitual[habitual["optimizer"].eq(n) & habitual["learning_rate"].eq(at[n])] for n in at
@@ -231,6 +220,22 @@ def _ravine_claims(frame: Any, chosen: Any, paths: Mapping[str, Any]) -> Any:
         stats.mean_interval(apart),
         "below",
     )
+
+
+def _less_far(trials: Any, when: str) -> Any:
+    import numpy as np
+
+    from jaxdl import report, stats
+
+    far = np.log2(trials.pivot(index="seed", columns="optimizer", values="far"))
+    sentence = f"momentum damps oscillation across a ravine, {when}"
+    quantity = "way across the ravine, of that of SGD"
+
+    def judge(form: str) -> Any:
+        interval = stats.paired_interval(far[form], far["sgd"])
+        return report.judge("O2", sentence, quantity, "log2", SMALLER, interval, "below")
+
+    return _over_forms(judge, max)
 
 
 def _plateau_claim(chosen: Any) -> list[Any]:
@@ -373,10 +378,11 @@ def _rates(ravine: Any) -> Any:
     from jaxdl import report
     from jaxdl.report import panels, style
 
-    for y, label, scale in (
+    kinds: tuple[tuple[str, str, panels.Scale], ...] = (
         ("needed", "steps to 1e-3 of the start's loss", "linear"),
         ("far", "way across the ravine (start's distance)", "log"),
-    ):
+    )
+    for y, label, scale in kinds:
         title = label.split(" (")[0].capitalize()
         with style.house_style():
             figure, cells = panels.small_multiples(

@@ -21,13 +21,13 @@ from jaxdl import launch
 from jaxdl.launch import Field
 
 FIELDS = {
-    "steps": Field(200, "Training steps of the shallow networks; the deep ones are not trained.", low=1),
+    "steps": Field(200, "Training steps of the shallow networks; no deep one is trained.", low=1),
     "seeds": Field(30, "Seeds of each setting.", low=1),
     "depth": Field(20, "Hidden layers of the deep networks.", low=2),
     "width": Field(128, "Units of each hidden layer.", low=10),
     "examples": Field(128, "Digits sent through the deep networks.", low=1, high=1077),
-    "activations": Field(("relu", "tanh", "sigmoid", "elu", "gelu_exact"), "Activations to compare."),
-    "learning_rates": Field((1e-3, 3e-3, 1e-2), "Rates of Adam for the shallow networks.", low=1e-12),
+    "activations": Field(("relu", "tanh", "sigmoid", "elu", "gelu_exact"), "Activations."),
+    "learning_rates": Field((1e-3, 3e-3, 1e-2), "Rates of Adam, shallow networks.", low=1e-12),
     "bias_stddev": Field(0.1, "Standard deviation of the random biases.", low=1e-6),
 }  # fmt: skip
 FLAT = 0.1
@@ -170,12 +170,13 @@ def _trained(config: Any, activation: Any, names: list[str]) -> Any:
     from jaxdl.optimizers import adam
 
     def build(hparams: dict[str, Any]) -> Any:
+        biases: Any = initializers.normal(hparams["bias"])
         model = MLP(
             (config.width,) * 2,
             10,
             activation,
             kernel_init=initializers.switch(hparams["initializer"], names),
-            bias_init=initializers.normal(hparams["bias"]),
+            bias_init=biases,
         )
         return tasks.classification(model), adam(hparams["learning_rate"])
 

@@ -1,10 +1,10 @@
 """Adagrad on sparse and on dense features, and what becomes of its effective rate.
 
-Logistic regression on fresh examples of a random teacher, never seen twice: features that are there
-or not, with frequencies 1/2j (Zipf's law) or all equal, and dense normal ones of the same mean
-square. Each optimizer tries the same rates, constant or falling linearly to zero; they are chosen on
-validation examples of the same teachers. The effective rate η/√G, at the mean G over parameters, is
-followed there and in an MLP that comes to fit the digits.
+Logistic regression on fresh examples of a random teacher, never seen twice: features that are
+there or not, with frequencies 1/2j (Zipf's law) or all equal, and dense normal ones of the same
+mean square. Each optimizer tries the same rates, constant or falling linearly to zero; they are
+chosen on validation examples of the same teachers. The effective rate η/√G, at the mean G over
+parameters, is followed there and in an MLP that comes to fit the digits.
 
 Claims: Adagrad's effective rate falls as 1/√t (slope of its logarithm -0.5 ± 0.1 over the last nine
 tenths of the steps), to less than a tenth of what it was; on sparse features Adagrad's test loss is
@@ -177,9 +177,8 @@ def _digits(config: Any) -> Any:
         )
 
         def body(state: Any, indices: Any) -> Any:
-            state, metrics = train.step(
-                *build(hparams), state, batches.take(data["train"], indices)
-            )
+            batch = batches.take(data["train"], indices)
+            state, metrics = train.step(task, adagrad(rate), state, batch)
             return state, {"loss": train.mean(metrics)["loss"], **_effective(rate, state)}
 
         return jax.lax.scan(body, state, order)
@@ -324,14 +323,15 @@ def _tables(config: Any, summary: Any, loss: Any, rivals: list[str]) -> Any:
         frozenset({2, 4}),
         "Rate and course chosen on validation. * at the border of the rates tried.",
     )
-    rows = tuple(
-        (features, rival, report.number(gap.mean), report.between(gap.low, gap.high))
+    gaps = tuple(
+        (str(features), rival, report.number(gap.mean), report.between(gap.low, gap.high))
         for features in FEATURES
         for rival in rivals
         for gap in [stats.paired_interval(loss[features, "adagrad"], loss[features, rival])]
     )
-    header = ("features", "rival", "Adagrad's test loss less the rival's (nats)", "95 % interval")
-    yield report.Table(header, rows, frozenset({2, 3}), "Paired over the seeds, Student's t.")
+    caption = "Adagrad's test loss less the rival's, paired over the seeds, Student's t."
+    names = ("features", "rival", "difference (nats)", "95 % interval")
+    yield report.Table(names, gaps, frozenset({2, 3}), caption)
 
 
 def _sensitivity(frame: Any, summary: Any) -> Any:

@@ -3,6 +3,7 @@
 Run from the repository root with the `parity` extra: `python tests/goldens/make_activations.py`.
 """
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ FUNCTIONS = {
 }
 
 
-def main() -> None:
+def main(folder: Path) -> None:
     x = torch.linspace(-6, 6, 64, dtype=torch.float64, requires_grad=True)  # no kink on the grid
     arrays = {"x": x.detach().numpy()}
     for name, function in FUNCTIONS.items():
@@ -44,8 +45,8 @@ def main() -> None:
     by_x, by_slope = torch.autograd.grad((y * weights).sum(), (x, slope))
     arrays |= {"prelu_slope": slope.detach().numpy(), "prelu": y.detach().numpy()}
     arrays |= {"prelu_gradient": by_x.numpy(), "prelu_slope_gradient": by_slope.numpy()}
-    np.savez_compressed(Path(__file__).with_name("activations.npz"), **arrays)
+    np.savez_compressed(folder / "activations.npz", **arrays)
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(*sys.argv[1:2]) if sys.argv[1:] else Path(__file__).parent)

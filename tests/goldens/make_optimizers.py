@@ -3,6 +3,7 @@
 With the `parity` extra, from the root: python tests/goldens/make_optimizers.py
 """
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -80,15 +81,15 @@ def trajectory(case: str, loss, start: list[np.ndarray], x, y) -> list[np.ndarra
     return [np.stack(row) for row in rows]
 
 
-def main() -> None:
+def main(folder: Path) -> None:
     data = inputs()
     out = dict(data)
     for case in CASES:
         for loss, names in ((flat_loss, ["flat"]), (nested_loss, ["kernel", "bias", "scale"])):
             values = trajectory(case, loss, [data[n] for n in names], data["x"], data["y"])
             out |= {f"{case}/{n}": value for n, value in zip(names, values, strict=True)}
-    np.savez_compressed(Path(__file__).with_name("optimizers.npz"), **out)
+    np.savez_compressed(folder / "optimizers.npz", **out)
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(*sys.argv[1:2]) if sys.argv[1:] else Path(__file__).parent)

@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxdl import tasks
 from jaxdl.models import MLP
 
 KEY = jax.random.key(0)
@@ -38,3 +41,24 @@ def test_dropout_acts_in_training_only(train):
         for seed in (1, 2)
     ]
     assert bool((outputs[0] == outputs[1]).all()) is not train
+
+
+def test_outputs_loss_and_gradients_are_those_of_torch():
+    """Weights copied over; renew the golden with tests/goldens/make_mlp.py (`make goldens`)."""
+    with np.load(Path(__file__).parents[1] / "goldens/mlp.npz") as file:
+        golden = {name: file[name].astype(np.float32) for name in file.files}
+    params = {
+        f"Dense_{i}": {"kernel": golden[f"kernel_{i}"], "bias": golden[f"bias_{i}"]}
+        for i in range(3)
+    }
+    task = tasks.classification(MLP((7, 6), 3))
+    batch = {"x": golden["x"], "y": golden["y"].astype(np.int32)}
+    np.testing.assert_allclose(task.predict(params, {}, batch), golden["logits"], rtol=1e-5)
+    loss, gradients = jax.value_and_grad(lambda p: task.loss(p, {}, batch, KEY, train=True)[0])(
+        params
+    )
+    np.testing.assert_allclose(loss, golden["loss"], rtol=1e-5)
+    for i in range(3):
+        for name in ("kernel", "bias"):
+            ours, theirs = gradients[f"Dense_{i}"][name], golden[f"{name}_gradient_{i}"]
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
