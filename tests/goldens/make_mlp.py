@@ -3,6 +3,7 @@
 Run from the repository root with the `parity` extra: `python tests/goldens/make_mlp.py`.
 """
 
+import itertools
 import sys
 from pathlib import Path
 
@@ -15,7 +16,7 @@ WIDTHS = (5, 7, 6, 3)
 def main(folder: Path) -> None:
     torch.manual_seed(0)
     torch.set_default_dtype(torch.float64)
-    layers = [torch.nn.Linear(n, m) for n, m in zip(WIDTHS[:-1], WIDTHS[1:], strict=True)]
+    layers = [torch.nn.Linear(n, m) for n, m in itertools.pairwise(WIDTHS)]
     x, y = torch.randn(11, 5), torch.randint(0, 3, (11,))
     h = x
     for layer in layers[:-1]:
