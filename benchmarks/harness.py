@@ -4,6 +4,7 @@ import argparse
 import datetime
 import importlib.metadata
 import json
+import os
 import platform
 import statistics
 import time
@@ -71,7 +72,7 @@ def machine() -> dict[str, Any]:
         info = Path("/proc/cpuinfo")
         lines = info.read_text().splitlines() if info.exists() else []
         names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-        kind = f"{names[0] if names else platform.processor()}, {len(jax.local_devices())} cores"
+        kind = f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
     else:
         kind = f"{len(jax.local_devices())} × {device.device_kind}"
     versions = {name: importlib.metadata.version(name) for name in ("jax", "flax", "optax")}

@@ -8,6 +8,13 @@ Claims: without standardization of the columns the best rate is smaller (by more
 decade), and training slower (twice as many steps at least to a tenth of the loss of guessing).
 
 Command: python -m experiments.input_scaling --workdir=runs/input_scaling
+Minutes: 0.7 on 2 cores.
+Last result: 2026-11-21, 2-core Xeon (shared, 40 s), jax 0.10.2. Raw against standardized columns,
+95 % intervals over 5 seeds. Best rate, decades: wine -3.09 (-3.60 … -2.57), breast cancer -2.30
+(-2.85 … -1.74), digits -1.41 (-1.93 … -0.89): holds. Steps, log2 of the ratio: wine 6.4 (5.8 … 7.1)
+and breast cancer 1.7 (1.2 … 2.1), where raw columns never arrive in 300 steps, digits 3.0 (2.8 …
+3.3): holds. One mean and deviation for the whole tensor, or a division by the maximum, brings the
+best rate back to the order of 1, but where units differ it does not reach the target either.
 """
 
 from pathlib import Path

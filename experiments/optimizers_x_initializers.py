@@ -118,7 +118,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     frame = results.to_pandas()
     summary = report.summary(frame)
     chosen = stats.chosen_trials(frame, summary, ["optimizer", "initializer", "learning_rate"])
-    curves = chosen_curves(results, chosen)
+    curves = results.curve_frame("loss", chosen)
     headline, sections = report.comparison(frame, curves)
     mean = curves.groupby(["optimizer", "initializer", "step"], sort=False)["loss"].mean()
     runs = {
@@ -129,27 +129,6 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     report.show(report.summary_table(summary))
     save_best(config, plan, summary, chosen, workdir)
     return launch.Conclusion(claims(config, plan, summary, chosen), sections, headline)
-
-
-def chosen_curves(results: Any, chosen: Any) -> Any:
-    """Training loss of the chosen trials, one row a trial and step."""
-    import pandas as pd
-
-    curves = results.curves()
-    row = {trial: number for number, trial in enumerate(curves["trial"].tolist())}
-    parts = [
-        pd.DataFrame(
-            {
-                "optimizer": trial.optimizer,
-                "initializer": trial.initializer,
-                "seed": trial.seed,
-                "step": range(1, curves["loss"].shape[1] + 1),
-                "loss": curves["loss"][row[trial.trial]],
-            }
-        )
-        for trial in chosen.itertuples()
-    ]
-    return pd.concat(parts, ignore_index=True)
 
 
 def save_best(config: Any, plan: launch.Plan, summary: Any, chosen: Any, workdir: Path) -> None:

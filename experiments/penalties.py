@@ -4,9 +4,9 @@ Softmax regression and an MLP, by plain SGD on full batches or on small ones.
 Conditions: no penalty; λΣ|w| by its subgradient; λΣ|w| by the proximal step (a soft threshold
 after each update); λΣw²; an elastic net of λ/2 of each, its L1 part proximal. Biases are left out.
 
-Claims, of the share of weights that are exactly zero, at the λ chosen on validation: the
-proximal step gives more than a quarter, the subgradient of L1 and L2 less than 1 %; at the largest
-λ within a point of the best validation accuracy, the proximal step gives more than a half.
+Claims: at the λ chosen on validation, the proximal step of L1 makes more than a quarter of the
+weights exactly zero, the subgradient of L1 and L2 less than 1 %; at the largest λ within a point of
+the best validation accuracy, the proximal step makes more than a half zero.
 
 Command: python -m experiments.penalties --workdir=runs/penalties
 Minutes: 1 to 3 on 2 cores.

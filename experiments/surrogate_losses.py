@@ -11,6 +11,12 @@ fused form is finite on all examples (but one in a thousand), the logarithm of t
 than nine in ten.
 
 Command: python -m experiments.surrogate_losses --workdir=runs/surrogate_losses
+Minutes: 0.2 on 2 cores.
+Last result: 2026-11-21, 2-core Xeon, jax 0.10.2, 10 seeds, 95 % intervals. The 0-1 loss changes
+the accuracy by 0: holds. Test accuracy: hinge 95.9 % (95.4 … 96.4), cross-entropy 96.6 % (96.5 …
+96.8), squared error 91.3 % (90.7 … 91.9): all hold. At logits of ±10,000 the fused form is finite
+on all of 10,000 examples (at most 0.04 % are not): holds; softmax, then the logarithm, is not on
+50.2 % (49.2 … 51.1): holds.
 """
 
 from collections.abc import Callable

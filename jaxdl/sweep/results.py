@@ -23,8 +23,21 @@ class Results(NamedTuple):
     def curves(self) -> dict[str, np.ndarray]:
         """`trial: [N]` ids, `loss: [N, steps]` in training, evaluations `[N, segments]`; nan where
         a trial had stopped."""
-        with np.load(self.workdir / store.CURVES, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+        return store.read_curves(self.workdir)
+
+    def curve_frame(self, name: str, trials: Any) -> Any:
+        """A curve as a DataFrame with one row a trial and step, for plots.
+
+        trials: the rows of `to_pandas()` that are wanted; their columns are repeated, beside
+        `step` (from 1) and the curve's value under its name.
+        """
+        curves = self.curves()
+        place = {trial: number for number, trial in enumerate(curves["trial"].tolist())}
+        values = curves[name][[place[trial] for trial in trials["trial"]]]
+        steps = values.shape[1]
+        frame = trials.loc[trials.index.repeat(steps)].reset_index(drop=True)
+        step = np.tile(np.arange(1, steps + 1), len(trials))
+        return frame.assign(**{"step": step, name: values.ravel()})
 
 
 def collect(workdir: Path, trials: Sequence[Trial]) -> Results:

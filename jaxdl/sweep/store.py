@@ -90,23 +90,32 @@ def row(
 
 
 def gather_curves(workdir: Path, trials: Sequence[Trial]) -> None:
-    """Merges the curves of all chunks into `curves.npz`, rows in the order of `trials`."""
-    parts = sorted(_curves_directory(workdir).glob("*.npz"))
-    if not parts:
+    """Merges the curves of all chunks into `curves.npz`, rows in the order of `trials`.
+
+    A program of fewer steps than another has nan where the other went on.
+    """
+    paths = sorted(_curves_directory(workdir).glob("*.npz"))
+    if not paths:
         return
     if (workdir / CURVES).exists():
-        parts.append(workdir / CURVES)
+        paths.append(workdir / CURVES)
+    parts = [_read_npz(path) for path in paths]
     place = {trial_id(trial): number for number, trial in enumerate(trials)}
     merged: dict[str, np.ndarray] = {"trial": np.array(list(place))}
+    for name in sorted({name for part in parts for name in part} - {"trial"}):
+        length = max(part[name].shape[1] for part in parts if name in part)
+        merged[name] = np.full((len(place), length), np.nan, np.float32)
     for part in parts:
-        with np.load(part, allow_pickle=False) as arrays:
-            rows = [place[name] for name in arrays["trial"].tolist()]
-            for name in set(arrays.files) - {"trial"}:
-                values = arrays[name]
-                blank = np.full((len(place), values.shape[1]), np.nan, np.float32)
-                merged.setdefault(name, blank)[rows] = values
+        rows = [place[trial] for trial in part.pop("trial").tolist()]
+        for name, values in part.items():
+            merged[name][rows, : values.shape[1]] = values
     _write_npz(workdir / CURVES, merged)
     shutil.rmtree(_curves_directory(workdir))
+
+
+def read_curves(workdir: Path) -> dict[str, np.ndarray]:
+    """The arrays of `curves.npz`."""
+    return _read_npz(workdir / CURVES)
 
 
 def _outcome(record: Record, lane: int) -> dict[str, Any]:
@@ -126,6 +135,11 @@ def _state_directory(workdir: Path, trials: Sequence[Trial]) -> Path:
 
 def _curves_directory(workdir: Path) -> Path:
     return workdir / "curves"
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
 
 
 def _write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

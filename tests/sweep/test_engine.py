@@ -211,6 +211,27 @@ def test_pruned_trials_stop_where_the_rule_says(tmp_path, whole):
     assert np.isnan(ours["loss"][:, 8:]).all()
 
 
+def test_programs_of_different_lengths_share_a_sweep(tmp_path, whole):
+    def short(hparams, state, data):
+        state, curves = tiny.PROGRAMS["adam"].advance(hparams, state, data)
+        return state, {"loss": curves["loss"][:1]}
+
+    programs = {**tiny.PROGRAMS, "adam": tiny.PROGRAMS["adam"]._replace(advance=short)}
+    results = tiny.execute(tmp_path, programs=programs)
+    loss, expected = results.curves()["loss"], whole.curves()["loss"]
+    np.testing.assert_array_equal(loss[12:], expected[12:])
+    np.testing.assert_array_equal(loss[:12, :3], expected[:12, ::4])
+    assert np.isnan(loss[:12, 3:]).all()
+
+
+def test_a_curve_as_a_frame(whole):
+    trials = whole.to_pandas().iloc[[5, 2]]
+    frame = whole.curve_frame("loss", trials)
+    assert frame["step"].tolist() == [*range(1, 13)] * 2
+    assert frame["trial"].tolist() == [whole.rows[5]["trial"]] * 12 + [whole.rows[2]["trial"]] * 12
+    np.testing.assert_array_equal(frame["loss"], whole.curves()["loss"][[5, 2]].ravel())
+
+
 def test_replay_gives_the_state_behind_a_row(whole):
     trial, row = tiny.TRIALS[9], whole.rows[9]
     state = sweep.replay(
