@@ -56,7 +56,8 @@ def small_multiples(
         axes.set_title(short(name), loc="left")
         _draw_lines(axes, table[table[panel] == name], x, line, styles, marker_every)
         _scale(axes, "x", x_scale)
-    _scale(cells[0][0], "y", y_scale)
+    # Where everything diverged there is nothing to put on a logarithmic axis.
+    _scale(cells[0][0], "y", y_scale if (table["mean"] > 0).any() else "linear")
     part.supxlabel(x_label)
     part.supylabel(y_label)
     return figure, panels
@@ -153,6 +154,8 @@ def _draw_lines(
 ) -> None:
     for position, (name, style) in enumerate(styles.items()):
         rows = table[table[line] == name]
+        if not np.isfinite(rows["mean"]).any():
+            continue
         every: Any = marker_every
         if isinstance(marker_every, float):
             every = (marker_every * position / len(styles), marker_every)

@@ -204,6 +204,16 @@ assert "matplotlib.pyplot" not in sys.modules, "pyplot keeps a state of its own"
 """
 
 
+@pytest.mark.parametrize("everything", [False, True])
+def test_lines_of_which_nothing_is_finite_are_left_out(curves, trials, everything):
+    lost = curves["initializer"].ne("nothing" if everything else "he_normal")
+    dead = curves.assign(loss=curves["loss"].where(lost & (not everything)))
+    assert style.to_png(plots.training_curves(dead)).startswith(b"\x89PNG")
+    gone = trials.assign(status="diverged") if everything else trials
+    figure = plots.sensitivity(gone, y="validation_loss", y_scale="log")
+    assert style.to_png(figure).startswith(b"\x89PNG")
+
+
 def test_matplotlib_is_imported_late_and_pyplot_never():
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     ended = subprocess.run([sys.executable, "-c", ALONE], env=environment, capture_output=True)
