@@ -11,6 +11,14 @@ rate); it crosses a plateau in less than half of the steps, and a small bump tha
 averaged form at the rate η takes the path of the other at (1 − β)η.
 
 Command: python -m experiments.ravine --workdir=runs/ravine
+Minutes: 0.7 on 2 cores.
+Last result: 2026-11-21, machine '2-core Xeon, jax 0.10.2', 12 starts for the rates, 12 reported.
+Ravine: SGD takes 4.3 [4.0, 4.5] times the steps of Nesterov's method and 7 times those of momentum,
+holds. Oscillation at the same rate: the averaged form goes less than half as far across, momentum
+as far as SGD, Nesterov's method diverges, depends; at the best rates all go farther than SGD,
+fails: the gain is along the ravine. Plateau: SGD takes 32 [27, 37] times the steps or more, holds.
+Bumps of height 0.1 and 0.3: momentum crosses from 12 of 12 starts in each form, SGD from none,
+holds. Averaged momentum: the same path to 2e-7, holds.
 """
 
 from collections.abc import Callable, Mapping

@@ -7,13 +7,20 @@ equal weights, and from zero and from random biases.
 
 Claims: under ReLU the second moment stays constant with He's weights and falls as 2^-(L-1) with
 Glorot's; under tanh it stays constant with Glorot's (or falls only as 1/2L, as mean-field theory
-says); N(0, 1) weights saturate most units of tanh and sigmoid; dead ReLU units get more with depth;
-from equal weights hidden units stay identical; zero biases are as good as small random ones.
+says), all to a factor of two; N(0, 1) weights saturate most units of tanh and sigmoid; dead ReLU
+units get more with depth; from equal weights hidden units stay identical; zero biases are as good
+as small random ones.
 
 Command: python -m experiments.signal_propagation --workdir=runs/signal_propagation
+Minutes: 1.2 on 2 cores.
+Last result: 2026-11-21, machine '2-core Xeon, jax 0.10.2', 30 seeds; ratios of the last of 20
+hidden layers to the first, in log2. ReLU: He -0.37 [-0.74, -0.00] (normal), -0.48 (uniform), holds;
+Glorot -19.37 and -19.48, holds (the same draws, scaled). tanh, Glorot: -4.41 [-4.49, -4.33], so
+constant fails, and 1/2L holds, to 0.05. Saturated by N(0, 1): tanh 87 %, sigmoid 62 %, holds. Dead
+ReLU units: 27 points more, holds. Equal weights: units differ by exactly 0, holds. Zero against
+random biases: 0.09 points of accuracy at most [0.00, 0.21], holds.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,20 +38,9 @@ FIELDS = {
     "bias_stddev": Field(0.1, "Standard deviation of the random biases.", low=1e-6),
 }  # fmt: skip
 FLAT = 0.1
-FACTOR_OF_TWO = 1.0
-MOST = 0.5
-MORE_DEAD = 0.05
-IDENTICAL = 1e-3
-AS_GOOD = 0.01
+FACTOR_OF_TWO, MOST, MORE_DEAD, IDENTICAL, AS_GOOD = 1.0, 0.5, 0.05, 1e-3, 0.01
 EQUAL = {"zeros": "zero weights", "constant": "weights that are all 0.1"}
-SCALED = (
-    "he_normal",
-    "he_uniform",
-    "xavier_normal",
-    "xavier_uniform",
-    "orthogonal",
-    "lecun_normal",
-)
+SCALED = ("he_normal", "xavier_normal", "lecun_normal", "orthogonal")
 EXTREME = ("he_normal", "xavier_normal", "orthogonal", "large_normal", "small_normal")
 QUANTITIES = {
     "moment": ("second moment of the pre-activations (log2)", SCALED),
@@ -85,80 +81,66 @@ def _deep(config: Any, activation: Any) -> Any:
     import jax.numpy as jnp
 
     from jaxdl import initializers, sweep
-    from jaxdl.models import MLP
     from jaxdl.types import TrainState
-
-    model = MLP((config.width,) * config.depth, 10, activation)
 
     def init(hparams: dict[str, Any], key: Any, data: Any) -> TrainState:
         draw, width = initializers.switch(hparams["initializer"]), config.width
         inputs, outputs, *hidden = jax.random.split(key, config.depth + 1)
-        # One loop over the equal layers compiles many times faster than as many copies of it.
-        square = jax.lax.map(lambda key: draw(key, (width, width)), jnp.stack(hidden))
-        size = data["train"]["x"][0].size
-        kernels = [draw(inputs, (size, width)), *square, draw(outputs, (width, 10))]
-        params = {
-            f"Dense_{i}": {"kernel": kernel, "bias": jnp.zeros(kernel.shape[1])}
-            for i, kernel in enumerate(kernels)
+        kernels = {
+            "first": draw(inputs, (data["train"]["x"][0].size, width)),
+            "hidden": jax.lax.map(lambda key: draw(key, (width, width)), jnp.stack(hidden)),
+            "last": draw(outputs, (width, 10)),
         }
-        return TrainState(jnp.zeros((), jnp.int32), key, params, {}, ())
+        return TrainState(jnp.zeros((), jnp.int32), key, kernels, {}, ())
 
     def advance(hparams: dict[str, Any], state: TrainState, data: Any) -> Any:
         return state, {"unchanged": jnp.ones(1)}
 
     def evaluate(hparams: dict[str, Any], state: TrainState, data: Any) -> Any:
         batch = {name: array[: config.examples] for name, array in data["train"].items()}
-        return _by_layer(config.depth, model, state.params, batch)
+        values = _by_layer(activation, state.params, batch)
+        layers = range(config.depth)
+        return {f"{name}_{i + 1}": value[i] for name, value in values.items() for i in layers}
 
     return sweep.Run(init, advance, evaluate)
 
 
-def _by_layer(depth: int, model: Any, params: Any, batch: Any) -> dict[str, Any]:
-    """`{quantity_layer: scalar}` of the hidden layers 1 … depth."""
-    import flax.linen as nn
+def _by_layer(activation: Any, kernels: dict[str, Any], batch: Any) -> dict[str, Any]:
+    """The quantities of each hidden layer, [depth] each; the biases are zero."""
     import jax
     import jax.numpy as jnp
 
-    from jaxdl import tasks
+    from jaxdl import losses
 
-    _, seen = model.apply(
-        {"params": params},
-        batch["x"],
-        train=False,
-        capture_intermediates=lambda module, _: isinstance(module, nn.Dense),
-        mutable=["intermediates"],
-    )
-    layers = [f"Dense_{layer}" for layer in range(depth)]
-    z = jnp.stack([seen["intermediates"][layer]["__call__"][0] for layer in layers])
-    steepness = jax.vmap(jax.grad(model.activation))
-    line = jnp.linspace(-5.0, 5.0, 1001)
-    flat = jnp.abs(steepness(z.reshape(-1))) < FLAT * jnp.max(jnp.abs(steepness(line)))
-    flat = flat.reshape(z.shape)
-    grads = jax.grad(
-        lambda p: tasks.classification(model).loss(p, {}, batch, None, train=False)[0]
-    )(params)
-    values = {
-        "moment": jnp.stack([_log2_mean_square(layer) for layer in z]),
-        "gradient": jnp.stack([_log2_norm(grads[layer]["kernel"]) for layer in layers]),
+    def layer(z: Any, kernel: Any) -> Any:
+        z = activation(z) @ kernel
+        return z, z
+
+    def loss(kernels: Any) -> Any:
+        first = batch["x"].reshape(len(batch["y"]), -1) @ kernels["first"]
+        last, others = jax.lax.scan(layer, first, kernels["hidden"])
+        logits = activation(last) @ kernels["last"]
+        value = losses.softmax_cross_entropy(logits, batch["y"]).mean()
+        return value, jnp.concatenate([first[None], others])
+
+    def log2_square(x: Any) -> Any:
+        # The sum itself may be too small for float32; nan where all is zero.
+        largest = jnp.max(jnp.abs(x))
+        scaled = x / jnp.where(largest > 0, largest, 1)
+        size = 2 * jnp.log2(largest) + jnp.log2(jnp.sum(scaled**2))
+        return jnp.where(largest > 0, size, jnp.nan)
+
+    grads, z = jax.grad(loss, has_aux=True)(kernels)
+    steepness = jax.vmap(jax.grad(activation))
+    steepest = jnp.max(jnp.abs(steepness(jnp.linspace(-5.0, 5.0, 1001))))
+    flat = (jnp.abs(steepness(z.reshape(-1))) < FLAT * steepest).reshape(z.shape)
+    first, others = log2_square(grads["first"]), jax.vmap(log2_square)(grads["hidden"])
+    return {
+        "moment": jax.vmap(log2_square)(z) - jnp.log2(z[0].size),
+        "gradient": jnp.concatenate([first[None], others]) / 2,
         "saturated": flat.mean(axis=(1, 2)),
         "dead": flat.all(axis=1).mean(axis=1),
     }
-    return {f"{name}_{i + 1}": value[i] for name, value in values.items() for i in range(depth)}
-
-
-def _log2_mean_square(x: Any) -> Any:
-    """log2 of the mean square, which itself may be too small for float32; nan where all is zero."""
-    import jax.numpy as jnp
-
-    largest = jnp.max(jnp.abs(x))
-    scaled = x / jnp.where(largest > 0, largest, 1)
-    return jnp.where(largest > 0, 2 * jnp.log2(largest) + jnp.log2(jnp.mean(scaled**2)), jnp.nan)
-
-
-def _log2_norm(x: Any) -> Any:
-    import jax.numpy as jnp
-
-    return (_log2_mean_square(x) + jnp.log2(x.size)) / 2
 
 
 def _trained(config: Any, activation: Any, names: list[str]) -> Any:
@@ -210,14 +192,17 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     return launch.Conclusion(claims, sections, headline)
 
 
-def _deep_claims(config: Any, deep: Any) -> list[Any]:
+def _deep_claims(config: Any, deep: Any) -> Any:
     import numpy as np
 
     from jaxdl import report, stats
 
+    further = config.depth - 1
+    columns = [f"{name}_{i}" for name in QUANTITIES for i in (1, config.depth)]
+
     def trials(activation: str, initializer: str) -> Any:
         mine = deep["activation"].eq(activation) & deep["initializer"].eq(initializer)
-        return deep[mine].astype({f"moment_{i}": float for i in (1, config.depth)})
+        return deep.loc[mine, columns].astype(float)
 
     def near(activation: str, initializer: str, claim: str, expected: Any) -> Any:
         rows = trials(activation, initializer)
@@ -227,75 +212,52 @@ def _deep_claims(config: Any, deep: Any) -> list[Any]:
         quantity = "distance of the ratio last / first hidden layer from that"
         return report.judge("I2", sentence, quantity, "log2", FACTOR_OF_TWO, interval, "below")
 
-    further, claims = config.depth - 1, []
     if "relu" in config.activations:
         for he in ("he_normal", "he_uniform"):
-            claims.append(near("relu", he, "is constant", lambda first: 0.0))
+            yield near("relu", he, "is constant", lambda first: 0.0)
         for glorot in ("xavier_normal", "xavier_uniform"):
-            claims.append(near("relu", glorot, "falls as 2^-(L-1)", lambda first: -further))
+            yield near("relu", glorot, "falls as 2^-(L-1)", lambda first: -further)
         rows = trials("relu", "he_normal")
-        more = stats.paired_interval(
-            rows[f"dead_{config.depth}"].astype(float), rows["dead_1"].astype(float)
-        )
+        more = stats.paired_interval(rows[f"dead_{config.depth}"], rows["dead_1"])
         sentence = "relu, he_normal: dead units get more with depth"
         quantity = "share in the last hidden layer, less that in the first"
-        claims.append(report.judge("F12", sentence, quantity, "1", MORE_DEAD, more, "above"))
+        yield report.judge("F12", sentence, quantity, "1", MORE_DEAD, more, "above")
     if "tanh" in config.activations:
         for glorot in ("xavier_normal", "xavier_uniform"):
-            claims.append(near("tanh", glorot, "is constant", lambda first: 0.0))
-            claims.append(
-                near(
-                    "tanh",
-                    glorot,
-                    "falls as 1 / (2(L-1) + 1/q_1)",
-                    lambda first: -np.log2(2.0**first * 2 * further + 1),
-                )
-            )
+            yield near("tanh", glorot, "is constant", lambda first: 0.0)
+            # q' = q - 2q² for small q: the first terms of E[tanh²(√q z)].
+            slow = "falls as 1 / (2(L-1) + 1/q_1)"
+            yield near("tanh", glorot, slow, lambda first: -np.log2(2.0**first * 2 * further + 1))
     for activation in (name for name in ("tanh", "sigmoid") if name in config.activations):
-        share = trials(activation, "large_normal")[f"saturated_{config.depth}"].astype(float)
+        share = stats.mean_interval(trials(activation, "large_normal")[f"saturated_{config.depth}"])
         sentence = f"{activation}: N(0, 1) weights saturate most units"
         quantity = "share of saturated units in the last hidden layer"
-        interval = stats.mean_interval(share)
-        claims.append(report.judge("I1", sentence, quantity, "1", MOST, interval, "above"))
-    return claims
+        yield report.judge("I1", sentence, quantity, "1", MOST, share, "above")
 
 
-def _trained_claims(config: Any, trained: Any) -> list[Any]:
+def _trained_claims(config: Any, trained: Any) -> Any:
     from jaxdl import report, stats
 
-    claims = []
     for initializer, words in EQUAL.items():
-        mine = trained[trained["initializer"].eq(initializer)]
-        most = mine.astype({"apart": float}).groupby("seed")["apart"].max()
-        claims.append(
-            report.judge(
-                "I1",
-                f"from {words}, hidden units stay identical",
-                "largest difference of a unit's weight from the mean unit's, of the largest "
-                "weight; the worst activation",
-                "1",
-                IDENTICAL,
-                stats.mean_interval(most),
-                "below",
-            )
+        mine = trained[trained["initializer"].eq(initializer)].astype({"apart": float})
+        apart = stats.mean_interval(mine.groupby("seed")["apart"].max())
+        sentence = f"from {words}, hidden units stay identical"
+        quantity = (
+            "largest difference of a unit's weight from the mean unit's, of the largest weight; "
+            "the worst activation"
         )
-    biased = trained[trained["initializer"].eq("he_normal")]
-    summary = stats.select(biased, ["activation", "bias"], "learning_rate")
-    chosen = stats.chosen_trials(biased, summary, ["activation", "bias", "learning_rate"])
-    accuracy = chosen.pivot(index="seed", columns=["activation", "bias"], values="test_accuracy")
-    by_activation = {}
+        yield report.judge("I1", sentence, quantity, "1", IDENTICAL, apart, "below")
+    biased, by = trained[trained["initializer"].eq("he_normal")], ["activation", "bias"]
+    summary = stats.select(biased, by, "learning_rate")
+    chosen = stats.chosen_trials(biased, summary, [*by, "learning_rate"])
+    accuracy = chosen.pivot(index="seed", columns=by, values="test_accuracy").astype(float)
+    sentence = "zero biases are as good as small random ones"
+    quantity = "difference in test accuracy"
     for name in config.activations:
-        zero, random = (accuracy[name, bias].astype(float) for bias in (0.0, config.bias_stddev))
-        by_activation[name] = report.judge(
-            "I1",
-            "zero biases are as good as small random ones",
-            "difference in test accuracy, the activation where it is largest",
-            "1",
-            AS_GOOD,
-            _magnitude(stats.paired_interval(zero, random)),
-            "below",
+        gap = stats.paired_interval(accuracy[name, 0.0], accuracy[name, config.bias_stddev])
+        yield report.judge(
+            "I1", f"{name}: {sentence}", quantity, "1", AS_GOOD, _magnitude(gap), "below"
         )
-    return [*claims, _over_conditions(by_activation)]
 
 
 def _magnitude(interval: Any) -> Any:
@@ -305,30 +267,15 @@ def _magnitude(interval: Any) -> Any:
     return interval._replace(mean=abs(interval.mean), low=0.0 if crosses else low, high=high)
 
 
-def _over_conditions(claims: Mapping[str, Any]) -> Any:
-    """One claim for several conditions: the largest measurement, and `depends` if they disagree."""
-    worst = max(claims.values(), key=lambda claim: claim.measured)
-    if len({claim.verdict for claim in claims.values()}) == 1:
-        return worst
-    said = "; ".join(f"{name}: {claim.verdict}" for name, claim in claims.items())
-    return worst._replace(claim=f"{worst.claim} ({said})", verdict="depends")
-
-
 def _heat_map(config: Any, deep: Any) -> Any:
     from jaxdl import report
 
     change = deep[f"moment_{config.depth}"].astype(float) - deep["moment_1"].astype(float)
-    table = report.grid(
-        deep.assign(change=change)
-        .groupby(["activation", "initializer"], sort=False)["change"]
-        .mean()
-        .reset_index(),
-        "activation",
-        "initializer",
-        "change",
-    )
+    by = ["activation", "initializer"]
+    means = deep.assign(change=change).groupby(by, sort=False)["change"].mean().reset_index()
     title = "Second moment of the pre-activations, last hidden layer / first"
-    figure = report.heat_map(table, title=title, label="ratio (log2), mean over seeds")
+    label = "ratio (log2), mean over seeds"
+    figure = report.heat_map(report.grid(means, *by, "change"), title=title, label=label)
     caption = "0: the signal keeps its size; a dash: nothing arrives. One unit is a factor of two."
     return report.Picture("second_moments", report.to_png(figure), title, caption)
 
@@ -367,14 +314,14 @@ def _lines(config: Any, deep: Any) -> Any:
 def _equal_table(trained: Any) -> Any:
     from jaxdl import report
 
-    rows = []
-    for (initializer, activation), mine in trained.groupby(
-        ["initializer", "activation"], sort=False
-    ):
-        cells = mine["apart"].astype(float).max(), mine["test_accuracy"].astype(float).max()
-        rows.append((initializer, activation, report.number(cells[0]), report.percent(cells[1])))
+    by, values = ["initializer", "activation"], ["apart", "test_accuracy"]
+    most = trained.astype(dict.fromkeys(values, float)).groupby(by, sort=False)[values].max()
+    rows = tuple(
+        (*names, report.number(row["apart"]), report.percent(row["test_accuracy"]))
+        for names, row in most.iterrows()
+    )
     header = ("initializer", "activation", "units apart, at most (1)", "best test accuracy (%)")
-    return report.Table(header, tuple(rows), frozenset({2, 3}))
+    return report.Table(header, rows, frozenset({2, 3}))
 
 
 if __name__ == "__main__":

@@ -127,12 +127,12 @@ def restore(directory: str | os.PathLike[str], like: PyTree) -> Restored | None:
 
 
 @contextlib.contextmanager
-def lock(workdir: str | os.PathLike[str]) -> Iterator[None]:
-    """Holds `workdir` for this process until the block ends or the process dies.
+def lock(workdir: str | os.PathLike[str], name: str = ".lock") -> Iterator[None]:
+    """Holds `workdir`, for one purpose, for this process until the block ends or the process dies.
 
     Raises WorkdirBusy at once if it is held already.
     """
-    with Path(workdir, ".lock").open("ab") as file:
+    with Path(workdir, name).open("ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -66,7 +66,8 @@ def pmapped(task: Task, tx: optax.GradientTransformation) -> Parallel:
 
     init: `(key, batch [devices, B, ...])`, the same key for all; step: `(state, batch)`. State and
     metrics carry a leading axis [devices] of equal entries. Random masks differ from the plain
-    step's: each device draws its own. `data_parallel` is the form to prefer.
+    step's: each device draws its own. Optimizers must use the gradient alone: a line search would
+    see the loss of one device. `data_parallel` is the form to prefer.
     """
     shared = optax.chain(_mean_over_devices(), tx)
 
@@ -75,13 +76,17 @@ def pmapped(task: Task, tx: optax.GradientTransformation) -> Parallel:
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         state, metrics = train.step(_share_of_global_mean(task), shared, state, batch)
-        model_state = jax.lax.pmean(state.model_state, "data")
+        model_state = jax.tree.map(_mean_of_floats, state.model_state)
         return state._replace(model_state=model_state), jax.lax.psum(metrics, "data")
 
     return Parallel(
         jax.pmap(init, axis_name="data", in_axes=(None, 0)),
         jax.pmap(step, axis_name="data"),
     )
+
+
+def _mean_of_floats(leaf: Array) -> Array:
+    return jax.lax.pmean(leaf, "data") if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
 
 
 def _mean_over_devices() -> optax.GradientTransformation:

@@ -86,12 +86,16 @@ def fit(
     compiled = _compiled_step(task, tx)
     for batch in batches:
         state, metrics = compiled(state, batch)
-        yield state, mean(metrics)
+        yield state, metrics
 
 
 @functools.lru_cache(maxsize=32)
 def _compiled_step(task: Task, tx: optax.GradientTransformation) -> Callable[..., Any]:
-    return jax.jit(functools.partial(step, task, tx))
+    def step_and_mean(state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, Array]]:
+        state, metrics = step(task, tx, state, batch)
+        return state, mean(metrics)
+
+    return jax.jit(step_and_mean)
 
 
 @functools.lru_cache(maxsize=32)

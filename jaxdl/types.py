@@ -18,7 +18,8 @@ class Task(NamedTuple):
     """What is learned, as pure functions.
 
     init: `(key, batch) -> (params, model_state)`
-    loss: `(params, model_state, batch, key, *, train) -> (scalar, (model_state, metrics))`
+    loss: `(params, model_state, batch, key, *, train) -> (scalar, (model_state, metrics))`; among
+        the metrics is `loss`, whose weight is that of the batch
     predict: `(params, model_state, batch) -> outputs` (logits, say), as used after training
     """
 

@@ -78,7 +78,7 @@ def launch(experiment: Experiment, name: str, command: Command) -> int:
     began = time.perf_counter()
     workdir, settings = command.workdir, command.config.to_dict()
     _check_workdir(workdir, settings, command.allow_config_change)
-    if not command.dry_run and (workdir / VERDICT).exists():
+    if not command.dry_run and (workdir / VERDICT).exists() and not _differences(workdir, settings):
         print(f"{name}: {workdir} is complete; see {workdir / 'report.html'}")
         return DONE
     _prepare_jax()
@@ -98,6 +98,7 @@ def launch(experiment: Experiment, name: str, command: Command) -> int:
         raise UserError(f"--workdir={workdir} cannot be made: {error.strerror}") from None
     try:
         with checkpoint.lock(workdir), _signals() as stop:
+            (workdir / VERDICT).unlink(missing_ok=True)
             checkpoint.write_atomic(workdir / CONFIG, json.dumps(settings, indent=2) + "\n")
             facts = {"experiment": name, "command": sys.argv[1:], **_environment()}
             checkpoint.write_atomic(workdir / ENVIRONMENT, json.dumps(facts, indent=2) + "\n")
@@ -105,7 +106,7 @@ def launch(experiment: Experiment, name: str, command: Command) -> int:
                 **plan._asdict(), workdir=workdir, progress=sweep.reporter(), stop=stop
             )
             return _conclude(experiment, command, plan, results, began)
-    except checkpoint.WorkdirBusy as error:
+    except (checkpoint.WorkdirBusy, sweep.ForeignRows) as error:
         raise UserError(str(error)) from error
     except sweep.Interrupted:
         print(f"{name}: interrupted; the same command goes on from here", file=sys.stderr)
@@ -152,23 +153,28 @@ def _check_workdir(workdir: Path, settings: Mapping[str, Any], change_allowed: b
         raise UserError(f"--workdir={workdir}: {nearest} is not a folder")
     if not os.access(nearest, os.R_OK | os.W_OK | os.X_OK):
         raise UserError(f"--workdir={workdir}: {nearest} cannot be read and written")
-    if change_allowed or not (workdir / CONFIG).exists():
-        return
+    differing = _differences(workdir, settings)
+    if differing and not change_allowed:
+        raise UserError(
+            f"--workdir={workdir} was begun under another configuration: {'; '.join(differing)}; "
+            "use another workdir, or --allow_config_change"
+        )
+
+
+def _differences(workdir: Path, settings: Mapping[str, Any]) -> list[str]:
+    """What the configuration that is saved in a workdir has otherwise than the one asked for."""
+    if not (workdir / CONFIG).exists():
+        return []
     try:
         saved = json.loads((workdir / CONFIG).read_text())
     except (OSError, ValueError) as error:
         raise UserError(f"{workdir / CONFIG} cannot be read: {error}") from None
     asked = json.loads(json.dumps(settings))
-    differing = [
+    return [
         f"{key} ({saved.get(key)} there, {asked.get(key)} asked)"
         for key in sorted({*saved, *asked})
         if saved.get(key) != asked.get(key)
     ]
-    if differing:
-        raise UserError(
-            f"--workdir={workdir} was begun under another configuration: {'; '.join(differing)}; "
-            "use another workdir, or --allow_config_change"
-        )
 
 
 def _prepare_jax() -> None:
@@ -177,6 +183,7 @@ def _prepare_jax() -> None:
     os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(cores or 1))
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxdl" / "xla"
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """Sweeps: a space of trials, each a pure function, run as compiled programs, kept in a ledger."""
 
-from jaxdl.sweep.engine import Interrupted, execute
+from jaxdl.sweep.engine import ForeignRows, Interrupted, execute
 from jaxdl.sweep.placement import compile_run, place
 from jaxdl.sweep.progress import Silent, reporter
 from jaxdl.sweep.replay import predict_seconds, replay
@@ -9,6 +9,7 @@ from jaxdl.sweep.run import Run, make_run
 from jaxdl.sweep.space import Trial, grid, halton, log_spaced, random, trial_id, trials
 
 __all__ = [
+    "ForeignRows",
     "Interrupted",
     "Results",
     "Run",

@@ -19,12 +19,14 @@ class Record(NamedTuple):
     """What a chunk has shown so far: arrays with leading axis [lanes], updated in place.
 
     status: index into STATUS. steps: done so far; of a diverged trial, the first step whose loss
-    was not finite, counted from 1, or the end of the segment if only parameters were not. curves:
+    was not finite, counted from 1, or the end of the segment if only parameters were not. segments:
+    begun so far. curves:
     [lanes, all steps]; evaluations: [lanes, segments]; both nan where nothing was measured.
     """
 
     status: np.ndarray
     steps: np.ndarray
+    segments: np.ndarray
     curves: dict[str, np.ndarray]
     evaluations: dict[str, np.ndarray]
 
@@ -34,7 +36,7 @@ class Record(NamedTuple):
 
 
 def columns(trials: Sequence[Trial], categories: Categories) -> dict[str, np.ndarray]:
-    """Hyperparameters of trials as arrays [N], names replaced by their index.
+    """Hyperparameters of trials as arrays [N]: float32, and int32 for the index of a name.
 
     Raises ValueError if the trials do not share one set of hyperparameters, or a name is unknown.
     """
@@ -57,8 +59,8 @@ def _column(name: str, values: list[Any], categories: Categories) -> np.ndarray:
         return np.array([known.index(value) for value in values], np.int32)
     if any(isinstance(value, str) for value in values):
         raise ValueError(f"{name}: {values[0]!r} is a name; list its values in `categories`")
-    column = np.array(values)
-    return column.astype(np.float32 if column.dtype.kind == "f" else np.int32)
+    # One dtype for all numbers: 1 and 0.1 in different chunks are the same program.
+    return np.array(values, np.float32)
 
 
 def pad(array: np.ndarray, lanes: int) -> np.ndarray:
@@ -76,6 +78,7 @@ def blank(
     """The record before the first segment. Lanes beyond `trials` are padding: never alive."""
     return Record(
         np.where(np.arange(lanes) < trials, OK, PRUNED).astype(np.int32),
+        np.zeros(lanes, np.int32),
         np.zeros(lanes, np.int32),
         {
             name: np.full((lanes, segments * shape.shape[1]), np.nan, np.float32)
@@ -104,16 +107,17 @@ def update(
     diverged = alive & ~(finite & good.all(axis=1))
     last = np.where(good.all(axis=1), steps, good.argmin(axis=1) + 1)
     record.steps[alive] = (segment * steps + last)[alive]
+    record.segments[alive] = segment + 1
     record.status[diverged] = DIVERGED
     for name, values in record.evaluations.items():
         values[record.alive, segment] = metrics[name][record.alive]
 
 
 def row_metrics(record: Record, lane: int) -> dict[str, float | None]:
-    """The last evaluation of a lane; nothing of a diverged one."""
-    result: dict[str, float | None] = {}
-    for name, values in record.evaluations.items():
-        seen = values[lane][~np.isnan(values[lane])]
-        ended_well = record.status[lane] != DIVERGED and len(seen)
-        result[name] = float(seen[-1]) if ended_well else None
-    return result
+    """The evaluation after a lane's last segment; nothing of a diverged one."""
+    if record.status[lane] == DIVERGED:
+        return dict.fromkeys(record.evaluations)
+    return {
+        name: float(values[lane, record.segments[lane] - 1])
+        for name, values in record.evaluations.items()
+    }

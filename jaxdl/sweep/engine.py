@@ -13,7 +13,7 @@ from jaxdl.sweep import chunk as chunks
 from jaxdl.sweep import ledger, results, store
 from jaxdl.sweep.chunk import Categories, Record
 from jaxdl.sweep.fingerprint import digest, versions
-from jaxdl.sweep.placement import Placement, Program, compile_run, place
+from jaxdl.sweep.placement import Placement, Program, compile_run, identity, place
 from jaxdl.sweep.progress import Silent
 from jaxdl.sweep.run import Data, Run
 from jaxdl.sweep.space import Trial, trial_id
@@ -24,6 +24,10 @@ PruneRule = Callable[[int, Mapping[str, np.ndarray], np.ndarray], np.ndarray]
 
 class Interrupted(Exception):
     """The sweep was asked to stop; its state is on disk and the next launch goes on from it."""
+
+
+class ForeignRows(ValueError):
+    """The workdir holds rows that another program made."""
 
 
 class Sweep(NamedTuple):
@@ -89,43 +93,94 @@ def execute(
         stop,
         checkpoint_seconds,
         placement,
-        {"data": digest(data), "device": device.device_kind, "segments": segments, **versions()},
+        {
+            "data": digest(data),
+            "device": device.device_kind,
+            "devices": placement.mesh.size,
+            "segments": segments,
+            **versions(),
+        },
     )
     unknown = {trial.program for trial in trials} - set(programs)
     if unknown:
         raise ValueError(f"trials name programs that are not given: {', '.join(sorted(unknown))}")
-    done = {row["trial"] for row in ledger.read(workdir / store.LEDGER)}
+    _check_names(trials, sweep.labels)
+    with checkpoint.lock(workdir, ".sweep.lock"):
+        return _run_pending(sweep, programs, trials)
+
+
+def _run_pending(
+    sweep: Sweep, programs: Mapping[str, Run], trials: Sequence[Trial]
+) -> results.Results:
+    path = sweep.workdir / store.LEDGER
+    # What failed may have been repaired since.
+    ledger.drop(path, "error")
+    done = {row["trial"]: row for row in ledger.read(path)}
     pending = [trial for trial in trials if trial_id(trial) not in done]
     of = {name: [trial for trial in trials if trial.program == name] for name in programs}
     columns = {name: chunks.columns(mine, sweep.categories) for name, mine in of.items() if mine}
+    _check_code(sweep, programs, columns, of, done)
     sweep.progress.start(len(trials), len(trials) - len(pending))
     try:
         for name, hparams in columns.items():
             left = [trial for trial in pending if trial.program == name]
             if left:
-                _run_program(sweep, name, programs[name], hparams, left)
+                _run_program(sweep, name, programs[name], hparams, len(of[name]), left)
     finally:
         sweep.progress.finish()
-    return results.collect(workdir, trials)
+    return results.collect(sweep.workdir, trials)
+
+
+def _check_names(trials: Sequence[Trial], labels: Mapping[str, Mapping[str, str]]) -> None:
+    """Raises ValueError for a hyperparameter or label that would hide another column of a row."""
+    for trial in trials:
+        own = labels.get(trial.program, {})
+        taken = (store.COLUMNS & {*trial.hparams, *own}) | (set(trial.hparams) & set(own))
+        if taken:
+            raise ValueError(f"{', '.join(sorted(taken))}: a row has a column of that name already")
+
+
+def _check_code(
+    sweep: Sweep,
+    programs: Mapping[str, Run],
+    columns: Mapping[str, Mapping[str, np.ndarray]],
+    of: Mapping[str, list[Trial]],
+    done: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """Raises ForeignRows if rows of the ledger come from another program than the one given."""
+    for name, hparams in columns.items():
+        rows = [done[trial_id(trial)] for trial in of[name] if trial_id(trial) in done]
+        kept = {row["code"] for row in rows}
+        if kept and kept != {identity(programs[name], hparams, sweep.data)}:
+            raise ForeignRows(
+                f"{sweep.workdir / store.LEDGER}: its rows of {name} were made by another program "
+                "(other steps, model, data shapes or versions); use another workdir"
+            )
 
 
 def _run_program(
-    sweep: Sweep, name: str, run: Run, hparams: Mapping[str, np.ndarray], left: list[Trial]
+    sweep: Sweep,
+    name: str,
+    run: Run,
+    hparams: Mapping[str, np.ndarray],
+    trials: int,
+    left: list[Trial],
 ) -> None:
-    """Runs the trials that are left of a program; `hparams` are those of all its trials."""
+    """Runs the trials that are left of a program that has so many `trials` altogether."""
     try:
         lanes = sweep.lanes
-        program = _compile(sweep, name, run, hparams, lanes)
+        program = _compile(sweep, name, run, hparams, trials, lanes)
+        code = identity(run, hparams, sweep.data)
         while left:
             try:
-                _run_chunk(sweep, name, program, left[: program.lanes])
+                _run_chunk(sweep, name, code, program, left[: program.lanes])
             except jax.errors.JaxRuntimeError as error:
                 exhausted = "RESOURCE_EXHAUSTED" in str(error)
                 if not exhausted or program.lanes <= sweep.placement.mesh.size:
                     raise
                 lanes = program.lanes // 2
                 sweep.progress.note(f"{name}: out of memory at {program.lanes} lanes; now {lanes}")
-                program = _compile(sweep, name, run, hparams, lanes)
+                program = _compile(sweep, name, run, hparams, trials, lanes)
                 continue
             left = left[program.lanes :]
     except (Interrupted, OSError, checkpoint.CheckpointError):
@@ -142,18 +197,23 @@ def _run_program(
 
 
 def _compile(
-    sweep: Sweep, name: str, run: Run, hparams: Mapping[str, np.ndarray], lanes: int | None
+    sweep: Sweep,
+    name: str,
+    run: Run,
+    hparams: Mapping[str, np.ndarray],
+    trials: int,
+    lanes: int | None,
 ) -> Program:
-    program = compile_run(run, sweep.placement, hparams, sweep.data, lanes)
+    program = compile_run(run, sweep.placement, hparams, sweep.data, trials, lanes)
     sweep.progress.compiled(name, program.compilations, program.compile_seconds)
     return program
 
 
-def _run_chunk(sweep: Sweep, name: str, program: Program, trials: list[Trial]) -> None:
+def _run_chunk(sweep: Sweep, name: str, code: str, program: Program, trials: list[Trial]) -> None:
     """Advances one chunk through its segments and writes its rows."""
     began = saved = time.perf_counter()
     hparams = _lanes(sweep, program, trials)
-    facts = {**sweep.facts, "program": name, "lanes": program.lanes}
+    facts = {**sweep.facts, "program": name, "code": code, "lanes": program.lanes}
     first, state, record = _start(sweep, program, trials, hparams, facts)
     for segment in range(first, sweep.segments):
         state, curves, finite = program.advance(hparams, state, record.alive, sweep.data)

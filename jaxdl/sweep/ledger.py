@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from jaxdl.checkpoint import write_atomic
+
 if TYPE_CHECKING:
     import pandas
 
@@ -79,6 +81,15 @@ def append(path: str | os.PathLike[str], rows: Iterable[Mapping[str, Any]]) -> N
             raise
     finally:
         os.close(file)
+
+
+def drop(path: str | os.PathLike[str], status: str) -> None:
+    """Rewrites the file without the rows of a status, whole or not at all."""
+    rows = read(path)
+    kept = [row for row in rows if row.get("status") != status]
+    if len(kept) < len(rows):
+        text = "".join(json.dumps(row, allow_nan=False) + "\n" for row in kept)
+        write_atomic(path, text)
 
 
 def to_pandas(rows: Iterable[Row]) -> "pandas.DataFrame":

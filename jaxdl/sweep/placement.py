@@ -1,5 +1,6 @@
 """Where trials sit: one after another on each CPU core, side by side on each accelerator."""
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -90,20 +91,22 @@ def compile_run(
     placement: Placement,
     hparams: Mapping[str, np.ndarray],
     data: Data,
+    trials: int,
     lanes: int | None = None,
 ) -> Program:
     """Compiles the three functions of a run for as many lanes as are asked for or fit.
 
-    hparams: all trials of the program, [N]; they give dtypes and the most lanes that make sense.
-    data: as `run` takes it, already on the devices.
+    hparams: arrays of any length, for their dtypes. data: as `run` takes it, on the devices.
+    trials: of the program altogether; they are cut into chunks of about equal size.
     """
     began = time.perf_counter()
-    trials = len(next(iter(hparams.values())))
     devices = placement.mesh.size
     one = {name: jax.ShapeDtypeStruct((), column.dtype) for name, column in hparams.items()}
     state = jax.eval_shape(_seeded(run), one, jax.ShapeDtypeStruct((), jnp.uint32), data)
     if lanes is None:
-        lanes = min(-(-trials // devices), _most_lanes(placement, state)) * devices
+        each = -(-trials // devices)
+        chunks = -(-each // _most_lanes(placement, state))
+        lanes = -(-each // chunks) * devices
     lanes = -(-lanes // devices) * devices
     compilations = 0
     while True:
@@ -114,6 +117,18 @@ def compile_run(
                 compilations=compilations, compile_seconds=time.perf_counter() - began
             )
         lanes = max(devices, lanes // 2 // devices * devices)
+
+
+def identity(run: Run, hparams: Mapping[str, np.ndarray], data: Data) -> str:
+    """16 hexadecimal digits of what one trial computes: the lowered text of its three functions."""
+    one = {name: jax.ShapeDtypeStruct((), column.dtype) for name, column in hparams.items()}
+    shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), data)
+    init = jax.jit(_seeded(run)).lower(one, jax.ShapeDtypeStruct((), jnp.uint32), shapes)
+    state = jax.tree.map(_strip, init.out_info)
+    hasher = hashlib.sha256(init.as_text().encode())
+    for function in (run.advance, run.evaluate):
+        hasher.update(jax.jit(function).lower(one, state, shapes).as_text().encode())
+    return hasher.hexdigest()[:16]
 
 
 def _most_lanes(placement: Placement, state: PyTree) -> int:

@@ -61,7 +61,7 @@ def _compiled(
     placement = place()
     data = jax.device_put(data, placement.everywhere)
     hparams = chunks.columns(trials, categories)
-    return compile_run(run, placement, hparams, data, lanes), data
+    return compile_run(run, placement, hparams, data, len(trials), lanes), data
 
 
 def _advance(

@@ -23,7 +23,10 @@ class Results(NamedTuple):
     def curves(self) -> dict[str, np.ndarray]:
         """`trial: [N]` ids, `loss: [N, steps]` in training, evaluations `[N, segments]`; nan where
         a trial had stopped."""
-        return store.read_curves(self.workdir)
+        curves = store.read_curves(self.workdir)
+        place = {trial: number for number, trial in enumerate(curves["trial"].tolist())}
+        wanted = [place[row["trial"]] for row in self.rows]
+        return {name: values[wanted] for name, values in curves.items()}
 
     def curve_frame(self, name: str, trials: Any) -> Any:
         """A curve as a DataFrame with one row a trial and step, for plots.
@@ -45,4 +48,7 @@ def collect(workdir: Path, trials: Sequence[Trial]) -> Results:
     store.gather_curves(workdir, trials)
     rows = {row["trial"]: row for row in ledger.read(workdir / store.LEDGER)}
     ids = [trial_id(trial) for trial in trials]
-    return Results([rows[name] for name in ids if name in rows], workdir)
+    found = [rows[name] for name in ids if name in rows]
+    if len(found) == len(ids):
+        store.drop_states(workdir)
+    return Results(found, workdir)

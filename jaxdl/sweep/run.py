@@ -62,7 +62,9 @@ def make_run(
 
         def body(state: TrainState, indices: Array) -> tuple[TrainState, dict[str, Array]]:
             state, metrics = train.step(task, tx, state, batches.take(data["train"], indices))
-            return state, {"loss": train.mean(metrics)["loss"]}
+            total, weight = metrics["loss"]
+            # A batch of nothing but padding has no loss, and has not diverged.
+            return state, {"loss": jnp.where(weight > 0, total / weight, 0)}
 
         return jax.lax.scan(body, state, batch_indices(state, data))
 

@@ -2,6 +2,7 @@
 
 import io
 import shutil
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ from jaxdl.sweep.space import Trial, trial_id
 
 LEDGER = "trials.jsonl"
 CURVES = "curves.npz"
+COLUMNS = frozenset(
+    ["trial", "program", "seed", "status", "steps", "diverged_at", "message", "lanes", "code"]
+) | {"fingerprint"}
+"""Columns of a row beside labels, hyperparameters and metrics."""
 
 
 def save(
@@ -30,8 +35,8 @@ def save(
     facts: Mapping[str, Any],
 ) -> None:
     """Writes the state of a chunk after `segment` segments."""
-    meta = {"fingerprint": fingerprint(facts), "trials": [trial_id(trial) for trial in trials]}
-    checkpoint.save(_state_directory(workdir, trials), segment, (state, record), meta)
+    meta = {"trials": [trial_id(trial) for trial in trials]}
+    checkpoint.save(_state_directory(workdir, trials, facts), segment, (state, record), meta)
 
 
 def resume(
@@ -44,18 +49,20 @@ def resume(
     """Segment, state and record of a chunk as `save` left them; None if it has to begin anew.
 
     record: a blank one, for its shapes. A state written under other versions, devices or lanes is
-    not used: its bits would not be those of one uninterrupted run.
+    not used: its bits would not be those of one uninterrupted run. Nor is one that is damaged: the
+    chunk begins anew, with a warning.
     """
-    directory = _state_directory(workdir, trials)
+    directory = _state_directory(workdir, trials, facts)
     if not directory.is_dir():
         return None
-    found = checkpoint.restore(directory, (program.state, record))
-    if found is None:
+    try:
+        found = checkpoint.restore(directory, (program.state, record))
+    except checkpoint.CheckpointError as error:
+        warnings.warn(f"a chunk begins anew: {error}", stacklevel=2)
         return None
-    segment, (state, record), meta = found
-    expected = {"fingerprint": fingerprint(facts), "trials": [trial_id(t) for t in trials]}
-    if meta != expected:
+    if found is None or found.meta != {"trials": [trial_id(trial) for trial in trials]}:
         return None
+    segment, (state, record), _ = found
     record = jax.tree.map(np.array, record)  # writable
     return segment, state, record
 
@@ -72,10 +79,14 @@ def finish(
     curves = {**record.curves, **record.evaluations}
     arrays = {name: values[: len(trials)] for name, values in curves.items()}
     _write_npz(_curves_directory(workdir) / f"{names[0]}.npz", {"trial": names, **arrays})
-    common = {"lanes": facts["lanes"], "fingerprint": fingerprint(facts)}
+    common = {
+        "lanes": facts["lanes"],
+        "code": facts["code"],
+        "fingerprint": fingerprint(facts),
+    }
     rows = [row(trial, labels, _outcome(record, lane), common) for lane, trial in enumerate(trials)]
     ledger.append(workdir / LEDGER, rows)
-    shutil.rmtree(_state_directory(workdir, trials), ignore_errors=True)
+    shutil.rmtree(_state_directory(workdir, trials, facts), ignore_errors=True)
 
 
 def row(
@@ -98,9 +109,12 @@ def gather_curves(workdir: Path, trials: Sequence[Trial]) -> None:
     if not paths:
         return
     if (workdir / CURVES).exists():
-        paths.append(workdir / CURVES)
+        paths.insert(0, workdir / CURVES)
     parts = [_read_npz(path) for path in paths]
-    place = {trial_id(trial): number for number, trial in enumerate(trials)}
+    # Trials that are no longer asked for keep their curves, behind the others.
+    known = [name for part in parts for name in part["trial"].tolist()]
+    names = dict.fromkeys([*(trial_id(trial) for trial in trials), *known])
+    place = {name: number for number, name in enumerate(names)}
     merged: dict[str, np.ndarray] = {"trial": np.array(list(place))}
     for name in sorted({name for part in parts for name in part} - {"trial"}):
         length = max(part[name].shape[1] for part in parts if name in part)
@@ -129,8 +143,13 @@ def _outcome(record: Record, lane: int) -> dict[str, Any]:
     }
 
 
-def _state_directory(workdir: Path, trials: Sequence[Trial]) -> Path:
-    return workdir / "checkpoints" / trial_id(trials[0])
+def drop_states(workdir: Path) -> None:
+    """Removes what chunks left behind that other chunks have taken over."""
+    shutil.rmtree(workdir / "checkpoints", ignore_errors=True)
+
+
+def _state_directory(workdir: Path, trials: Sequence[Trial], facts: Mapping[str, Any]) -> Path:
+    return workdir / "checkpoints" / f"{trial_id(trials[0])}-{fingerprint(facts)}"
 
 
 def _curves_directory(workdir: Path) -> Path:

@@ -46,16 +46,19 @@ def supervised(
         params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
     ) -> tuple[Array, tuple[PyTree, Metrics]]:
         variables = {"params": params, **model_state}
+        example_weights = weights(batch)
+        x = batch["x"]
+        if "mask" in batch and jnp.issubdtype(x.dtype, jnp.floating):
+            # A padded example may hold anything, and 0 · NaN in a gradient is NaN.
+            x = jnp.where(example_weights.reshape(-1, *[1] * (x.ndim - 1)) > 0, x, 0)
         if train:
             outputs, model_state = apply(
-                variables, batch["x"], True, rngs={"dropout": key}, mutable=list(model_state)
+                variables, x, True, rngs={"dropout": key}, mutable=list(model_state)
             )
         else:
-            outputs = apply(variables, batch["x"], False)
-        example_weights = weights(batch)
+            outputs = apply(variables, x, False)
         values = loss(outputs, batch["y"])
         values = values.reshape(len(example_weights), -1).mean(axis=1)
-        # A padded example may hold anything, NaN too: it is left out, not multiplied by zero.
         total = jnp.sum(jnp.where(example_weights > 0, values * example_weights, 0))
         weight = jnp.sum(example_weights)
         mean = total / jnp.where(weight > 0, weight, 1)

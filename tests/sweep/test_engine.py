@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from support import tiny_sweep as tiny
 
-from jaxdl import sweep, train
+from jaxdl import checkpoint, sweep, train
 from jaxdl.data.batches import shuffled_indices, take
 from jaxdl.optimizers import adam, sgd
 
@@ -84,7 +84,7 @@ def test_side_by_side_equals_one_after_another(whole):
     trials = [trial for trial in tiny.TRIALS if trial.program == "adam"]
     columns = sweep.chunk.columns(trials, {"initializer": tiny.NAMES})
     data = jax.device_put(tiny.DATA, placement.everywhere)
-    program = sweep.compile_run(tiny.PROGRAMS["adam"], placement, columns, data)
+    program = sweep.compile_run(tiny.PROGRAMS["adam"], placement, columns, data, len(trials))
     assert program.lanes == len(trials)
     seeds = np.array([trial.seed for trial in trials], np.uint32)
     state = program.init(columns, seeds, data)
@@ -116,12 +116,20 @@ def test_a_trial_that_diverges_leaves_the_bits_of_the_others_alone(tmp_path, rat
             assert (ours["status"], ours["diverged_at"], ours["steps"]) == ("diverged", 2, 2)
             assert ours["validation_loss"] is None
         else:
-            assert without(ours, "fingerprint") == without(theirs, "fingerprint")
+            assert without(ours, "code", "fingerprint") == without(theirs, "code", "fingerprint")
 
 
 def of_sgd():
     space = sweep.grid(initializer=tiny.NAMES[1:], learning_rate=tiny.RATES)
     return sweep.trials(["sgd"], space, range(3))
+
+
+def test_two_sweeps_in_one_workdir_at_once_are_refused(tmp_path):
+    with (
+        checkpoint.lock(tmp_path, ".sweep.lock"),
+        pytest.raises(checkpoint.WorkdirBusy, match="in use"),
+    ):
+        tiny.execute(tmp_path)
 
 
 def test_three_compilations_a_program_whatever_the_number_of_trials(tmp_path):
@@ -152,6 +160,76 @@ def test_a_program_that_raises_leaves_the_others_alone(tmp_path, whole):
     assert {row["status"] for row in bad} == {"error"}
     assert {row["message"] for row in bad} == {"RuntimeError: no such optimizer"}
     assert good == whole.rows[12:]
+
+
+def test_a_repaired_program_is_run_again(tmp_path, whole):
+    def broken(rate):
+        raise RuntimeError("not yet")
+
+    tiny.execute(tmp_path, programs={**tiny.PROGRAMS, "adam": tiny.program(broken)})
+    same(tiny.execute(tmp_path), whole)
+
+
+def test_rows_of_another_program_are_refused(tmp_path):
+    tiny.execute(tmp_path, trials=tiny.TRIALS[:4])
+    before = (tmp_path / "trials.jsonl").read_bytes()
+    other = {**tiny.PROGRAMS, "adam": tiny.program(lambda rate: adam(rate, 0.8))}
+    with pytest.raises(sweep.ForeignRows, match="rows of adam were made by another program"):
+        tiny.execute(tmp_path, programs=other)
+    assert (tmp_path / "trials.jsonl").read_bytes() == before
+
+
+def test_interrupted_with_some_lanes_and_resumed_with_others(tmp_path, whole):
+    with pytest.raises(sweep.Interrupted):
+        tiny.execute(tmp_path, stop=Stop(1))
+    same(tiny.execute(tmp_path, lanes=6), whole, but=("lanes", "fingerprint"))
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_fewer_trials_than_before_and_then_all_again(tmp_path, whole):
+    with pytest.raises(sweep.Interrupted):
+        tiny.execute(tmp_path, stop=Stop(5))
+    few = tiny.execute(tmp_path, trials=tiny.TRIALS[2:5])
+    np.testing.assert_array_equal(few.curves()["loss"], whole.curves()["loss"][2:5])
+    same(tiny.execute(tmp_path), whole)
+
+
+def test_a_space_of_seeds_alone(tmp_path):
+    run = sweep.make_run(
+        lambda hparams: (tiny.task({"initializer": 1}), adam(0.1)), steps=4, batch_size=8
+    )
+    trials = sweep.trials(["adam"], [{}], range(3))
+    results = tiny.execute(tmp_path, programs={"adam": run}, trials=trials)
+    assert [row["status"] for row in results.rows] == ["ok"] * 3
+    assert len({row["validation_loss"] for row in results.rows}) == 3
+
+
+def test_whole_and_broken_numbers_are_one_program(tmp_path):
+    trials = sweep.trials(
+        ["adam"], sweep.grid(initializer=["zeros"], learning_rate=[1, 2, 0.1]), [0]
+    )
+    results = tiny.execute(tmp_path, trials=trials, lanes=2)
+    assert [row["status"] for row in results.rows] == ["ok"] * 3
+
+
+@pytest.mark.parametrize("name", ["steps", "lanes"])
+def test_a_hyperparameter_may_not_hide_a_column(tmp_path, name):
+    point = {"initializer": "zeros", "learning_rate": 0.1, name: 7}
+    with pytest.raises(ValueError, match=f"{name}: a row has a column of that name"):
+        tiny.execute(tmp_path, trials=[sweep.Trial("adam", point, 0)])
+
+
+def test_a_batch_of_padding_has_not_diverged(tmp_path):
+    data = {**tiny.DATA, "train": {**tiny.TRAIN, "mask": np.zeros(40, np.float32)}}
+    results = sweep.execute(
+        {"adam": tiny.PROGRAMS["adam"]},
+        tiny.TRIALS[:2],
+        data,
+        workdir=tmp_path,
+        categories={"initializer": tiny.NAMES},
+    )
+    assert [row["status"] for row in results.rows] == ["ok"] * 2
+    assert (results.curves()["loss"] == 0).all()
 
 
 class Stop:

@@ -36,6 +36,8 @@ def test_padding_changes_nothing_whatever_it_holds(problem):
     value, (_, metrics) = loss_of(task, params, batch)
     padded_value, (_, padded_metrics) = loss_of(task, params, padded)
     np.testing.assert_allclose(padded_value, value, rtol=1e-6)
+    gradients = [jax.grad(lambda p, b=b: loss_of(task, p, b)[0])(params) for b in (batch, padded)]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7), *gradients)
     for name, (total, weight) in metrics.items():
         np.testing.assert_allclose(padded_metrics[name], (total, weight), rtol=1e-6)
 
