@@ -6,11 +6,16 @@ PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 BIN = $(VENV)/bin
 
 # A virtual environment of another version than the one asked for is made anew.
-VERSION = -c 'import sys; print(sys.version_info[:2])'
-ifneq ($(origin PYTHON),file)
-ifneq ($(wildcard $(BIN)/python),)
-ifneq ($(shell $(PYTHON) $(VERSION)),$(shell $(BIN)/python $(VERSION)))
-$(shell rm -rf $(VENV))
+VERSION = -c 'import sys; print(*sys.version_info[:2], sep=".")'
+ifeq ($(origin PYTHON),command line)
+ASKED := $(shell $(PYTHON) $(VERSION) 2>/dev/null)
+ifeq ($(ASKED),)
+$(error $(PYTHON) does not run)
+endif
+FOUND := $(shell test -x $(BIN)/python && $(BIN)/python $(VERSION))
+ifneq ($(and $(ASKED),$(FOUND)),)
+ifneq ($(ASKED),$(FOUND))
+.PHONY: $(VENV)/bin/python
 endif
 endif
 endif
@@ -38,7 +43,7 @@ bench: $(VENV)/installed
 
 parity: $(VENV)/installed-parity
 	$(BIN)/python -m pytest -q tests/parity
-	$(BIN)/python -m benchmarks.sweep_throughput
+	$(BIN)/python -m benchmarks.run_all
 
 goldens: $(VENV)/installed-parity
 	set -e; for script in tests/goldens/make_*.py; do $(BIN)/python $$script; done
@@ -46,6 +51,7 @@ goldens: $(VENV)/installed-parity
 # Every experiment in full, and the verdicts that docs/curriculum.md quotes.
 EXPERIMENTS = $(filter-out __init__,$(basename $(notdir $(wildcard experiments/*.py))))
 verdicts: $(VENV)/installed
+	mkdir -p docs/verdicts
 	set -e; for name in $(EXPERIMENTS); do \
 	  $(BIN)/python -m experiments.$$name --workdir=runs/$$name; \
 	  cp runs/$$name/verdict.json docs/verdicts/$$name.json; \
@@ -60,6 +66,7 @@ $(VENV)/bin/python:
 	  { echo "jaxdl needs Python 3.11 or newer; choose one with make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
 	  { echo "$(PYTHON) lacks its venv module; on Debian and Ubuntu the package python3-venv brings it" >&2; exit 1; }
+	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt

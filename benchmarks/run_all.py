@@ -31,8 +31,11 @@ def names() -> Iterator[str]:
 def main() -> None:
     """Measures on this machine, then renders what all machines have shown."""
     if "--render" not in sys.argv:
+        import jax
+
+        backend = jax.default_backend()
         for name in names():
-            target = RESULTS / f"{name}.cpu.json"
+            target = RESULTS / f"{name}.{backend}.json"
             print(f"== {name}", flush=True)
             command = [sys.executable, "-m", f"benchmarks.{name}", f"--json={target}"]
             subprocess.run(command, check=True)

@@ -106,7 +106,8 @@ def _examples(config: Any) -> Callable[..., dict[str, Any]]:
             features == FEATURES.index("dense"),
             lambda: scale * jax.random.normal(x_key, shape),
             lambda: (
-                1.0 * (jax.random.uniform(x_key, shape) < frequencies[None, jnp.minimum(features, 1)])
+                1.0
+                * (jax.random.uniform(x_key, shape) < frequencies[None, jnp.minimum(features, 1)])
             ),
         )
         y = jax.random.bernoulli(y_key, jax.nn.sigmoid(x @ teacher))

@@ -1,7 +1,7 @@
 """Sweeps: a space of trials, each a pure function, run as compiled programs, kept in a ledger."""
 
 from jaxdl.sweep.engine import ForeignRows, Interrupted, execute
-from jaxdl.sweep.placement import compile_run, place
+from jaxdl.sweep.placement import compile_run, place, use_all_cores
 from jaxdl.sweep.progress import Silent, reporter
 from jaxdl.sweep.replay import predict_seconds, replay
 from jaxdl.sweep.results import Results
@@ -28,4 +28,5 @@ __all__ = [
     "reporter",
     "trial_id",
     "trials",
+    "use_all_cores",
 ]

@@ -1,6 +1,7 @@
 """Where trials sit: one after another on each CPU core, side by side on each accelerator."""
 
 import hashlib
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -55,6 +56,14 @@ class Placement(NamedTuple):
     @property
     def everywhere(self) -> NamedSharding:
         return NamedSharding(self.mesh, PartitionSpec())
+
+
+def use_all_cores() -> None:
+    """Gives JAX one CPU device per core, so that a sweep uses all of them.
+
+    To be called before JAX is first used; raises RuntimeError after that.
+    """
+    jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
 
 
 def place(devices: Sequence[jax.Device] | None = None) -> Placement:

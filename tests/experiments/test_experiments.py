@@ -25,6 +25,7 @@ def test_the_head_of_the_file_says_what_a_reader_needs(name):
     assert f"python -m experiments.{name}" in head
     assert re.search(r"^Minutes: [0-9.]+", head, re.MULTILINE)
     assert re.search(r"^Last result: [0-9]{4}-[0-9]{2}-[0-9]{2}", head, re.MULTILINE)
+    assert "RESULT" not in head
 
 
 @pytest.mark.parametrize("name", NAMES)
