@@ -5,7 +5,9 @@ learns all 4 (some texts ask for several layers).
 
 Command: python -m experiments.xor --workdir=runs/xor
 Minutes: 0.3 on 2 cores
-Last result: 2026-11-21, 2-core Xeon, jax 0.10.2: RESULT
+Last result: 2026-11-21, 2-core Xeon, jax 0.10.2: linear, none of 1,200 trials,
+holds; solved by 2 units 56 % [49, 63], inconclusive; 3 units 88 % [83, 93] and 4 units 98 %
+[96, 100], holds.
 """
 
 from pathlib import Path
