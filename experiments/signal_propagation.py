@@ -275,7 +275,8 @@ def _heat_map(config: Any, deep: Any) -> Any:
     means = deep.assign(change=change).groupby(by, sort=False)["change"].mean().reset_index()
     title = "Second moment of the pre-activations, last hidden layer / first"
     label = "ratio (log2), mean over seeds"
-    figure = report.heat_map(report.grid(means, by[0], by[1], "change"), title=title, label=label)
+    table = report.grid(means, "activation", "initializer", "change")
+    figure = report.heat_map(table, title=title, label=label)
     caption = "0: the signal keeps its size; a dash: nothing arrives. One unit is a factor of two."
     return report.Picture("second_moments", report.to_png(figure), title, caption)
 
