@@ -10,7 +10,7 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(os.cpu_count()))
 
@@ -18,10 +18,11 @@ from benchmarks import digits, harness
 from benchmarks.harness import Row, Timing
 
 REPEATS = 3
+FEW_STEPS = 20
 MEMORY_FLAG = "--measure-memory-of"
 
 
-def ours(count: int, lanes: int | None = None) -> tuple[float, float]:
+def ours(count: int, lanes: int | None = None, steps: int = digits.STEPS) -> tuple[float, float]:
     """Seconds of a sweep with everything that belongs to it, and those without compilation."""
     from jaxdl import sweep
 
@@ -29,7 +30,7 @@ def ours(count: int, lanes: int | None = None) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as workdir:
         total = harness.seconds(
             lambda: sweep.execute(
-                **digits.sweep_of(count), workdir=workdir, progress=progress, lanes=lanes
+                **digits.sweep_of(count, steps), workdir=workdir, progress=progress, lanes=lanes
             )
         )
     return total, total - progress.compiling
@@ -70,51 +71,39 @@ def memory(count: int) -> float:
     return float(found.stdout.split()[-1])
 
 
-def against_processes(count: int, ours_per_trial: float, quick: bool) -> list[Row]:
-    """Fresh processes, measured on a few and extrapolated."""
-    rows = []
-    cores = os.cpu_count() or 1
-    for at_once, target, how in ((1, 100, "one after another"), (cores, 60, "one per core")):
-        measured = (1 if quick else 4) * at_once
-        run = functools.partial(processes, measured, at_once)
-        (timing,) = harness.alternate(1 if quick else REPEATS, run)
-        note = f"{measured} processes measured, spread {harness.spread(timing)} s; extrapolated"
-        rows.append(
-            _row(
-                f"{count} trials, compilation included",
-                ours_per_trial * count,
-                timing.median * count,
-                f"a fresh process per trial, {how}",
-                target,
-                note,
-            )
-        )
-    return rows
-
-
-def against_torch(counts: Sequence[tuple[int, float, float | None, float | None]]) -> list[Row]:
-    """A PyTorch loop in this process at its best thread count, measured on a few trials."""
+def torch_seconds(threads: int) -> float:
+    """Seconds per trial of the PyTorch loop."""
     from benchmarks.peers import torch_loop
 
-    measured = 6
-    threads = range(1, (os.cpu_count() or 1) + 1)
-    functions = [lambda n=n: torch_loop.seconds(range(measured), n) / measured for n in threads]
-    timings = harness.alternate(REPEATS, *functions)
-    best = min(range(len(timings)), key=lambda i: timings[i].median)
-    timing = timings[best]
-    against = f"a PyTorch loop, {threads[best]} thread(s)"
-    note = f"{measured} trials measured, spread {harness.spread(timing)} s each; extrapolated"
-    rows = []
-    for count, total, running, target in counts:
-        reference = timing.median * count
-        rows.append(
-            _row(f"{count} trials, compilation included", total, reference, against, target, note)
-        )
-        if running is not None:
-            rows.append(
-                _row(f"{count} trials, running only", running, reference, against, 10, note)
-            )
-    return rows
+    return torch_loop.seconds(range(4), threads) / 4
+
+
+def peers(quick: bool) -> dict[str, tuple[Callable[[], float], str]]:
+    """Seconds per trial of each peer, measured on a few trials, and how many they were."""
+    cores = os.cpu_count() or 1
+    few = 1 if quick else 3
+    found: dict[str, tuple[Callable[[], float], str]] = {
+        "a fresh process per trial, one after another": (
+            functools.partial(processes, few, 1),
+            f"{few} processes",
+        ),
+        "a fresh process per trial, one per core": (
+            functools.partial(processes, few * cores, cores),
+            f"{few * cores} processes",
+        ),
+    }
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        print("PyTorch is not installed: its rows are left out (make parity brings it)")
+        return found
+    for threads in range(1, cores + 1):
+        name = f"a PyTorch loop, {threads} thread(s)"
+        found[name] = (functools.partial(torch_seconds, threads), "4 trials")
+    return found
+
+
+TARGETS = {"one after another": 100.0, "one per core": 60.0, "PyTorch": 9.0}
 
 
 def in_flight() -> list[Row]:
@@ -140,7 +129,7 @@ def in_flight() -> list[Row]:
 
 
 def measure(quick: bool) -> list[Row]:
-    """All rows that this machine can show."""
+    """All rows that this machine can show; all contenders are measured in turn."""
     import jax
 
     count, few = (128, 16) if quick else (1500, 64)
@@ -152,47 +141,61 @@ def measure(quick: bool) -> list[Row]:
         running.append(without)
         return total
 
-    total, hand = harness.alternate(repeats, run_ours, lambda: by_hand(count))
-    note = f"{repeats} alternating; ours {harness.spread(total)} s, theirs {harness.spread(hand)} s"
-    rows = [
-        _row(
-            f"{count} trials, compilation included",
-            total.median,
-            hand.median,
-            "the shortest hand-written JAX program",
-            0.95,
-            note,
-        )
-    ]
-    if jax.local_devices()[0].platform != "cpu":
-        return rows + in_flight()
-    (small,) = harness.alternate(repeats, lambda: ours(few)[0])
-    rows += against_processes(count, total.median / count, quick)
-    rows += _torch_rows(count, few, total, small, sorted(running)[len(running) // 2])
-    low, high = (32, 64) if quick else (512, 4096)
-    peaks = [memory(low), memory(high)]
-    rows.append(
-        Row(
-            f"peak memory of {high} trials",
-            peaks[1],
-            peaks[0],
-            f"{low} trials",
-            "MiB",
-            peaks[0] / peaks[1],
-            1 / 1.2,
-            "a process each",
-        )
+    on_cpu = jax.local_devices()[0].platform == "cpu"
+    others = peers(quick) if on_cpu else {}
+    timings = harness.alternate(
+        repeats,
+        run_ours,
+        lambda: by_hand(count),
+        lambda: ours(few)[0],
+        *(function for function, _ in others.values()),
     )
-    return rows
+    total, hand, small, *rest = timings
+    note = f"{repeats} rounds; ours {harness.spread(total)} s, theirs {harness.spread(hand)} s"
+    case = f"{count} trials, compilation included"
+    against = "the shortest hand-written JAX program"
+    rows = [_row(case, total.median, hand.median, against, 0.95, note)]
+    if not on_cpu:
+        return rows + in_flight()
+    torch_rows: list[Row] = []
+    for (name, (_, measured)), timing in zip(others.items(), rest, strict=True):
+        note = f"{measured} a round, {harness.spread(timing)} s each, extrapolated"
+        target = next(target for part, target in TARGETS.items() if part in name)
+        row = _row(case, total.median, timing.median * count, name, target, note)
+        (torch_rows if "PyTorch" in name else rows).append(row)
+    if torch_rows:
+        rows += _against_torch(
+            min(torch_rows, key=lambda row: row.ratio), count, few, small, running
+        )
+    return [*rows, _memory_row(*((32, 64) if quick else (512, 4096)))]
 
 
-def _torch_rows(count: int, few: int, total: Timing, small: Timing, running: float) -> list[Row]:
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        print("PyTorch is not installed: its rows are left out (make parity brings it)")
-        return []
-    return against_torch([(count, total.median, running, 9), (few, small.median, None, 4)])
+def _against_torch(
+    best: Row, count: int, few: int, small: Timing, running: list[float]
+) -> list[Row]:
+    """The rows against PyTorch at its best thread count."""
+    each = best.reference / count
+    without = sorted(running)[len(running) // 2]
+    return [
+        best,
+        _row(f"{count} trials, running only", without, best.reference, best.against, 10, best.note),
+        _row(
+            f"{few} trials, compilation included",
+            small.median,
+            each * few,
+            best.against,
+            4,
+            best.note,
+        ),
+    ]
+
+
+def _memory_row(low: int, high: int) -> Row:
+    """Peak memory of two sweeps of short trials, a process each."""
+    peaks = [memory(low), memory(high)]
+    case, note = f"peak memory of {high} trials", f"a process each, trials of {FEW_STEPS} steps"
+    ratio = peaks[0] / peaks[1]
+    return Row(case, peaks[1], peaks[0], f"{low} trials", "MiB", ratio, 1 / 1.2, note)
 
 
 def _row(
@@ -203,7 +206,7 @@ def _row(
 
 def _memory_of(count: int) -> Callable[[], None]:
     def run() -> None:
-        ours(count)
+        ours(count, steps=FEW_STEPS)
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
     return run
