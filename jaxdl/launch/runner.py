@@ -181,6 +181,8 @@ def _prepare_jax() -> None:
     """One CPU device per core, and compiled programs kept for the next launch."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(cores or 1))
+    # Devices that factorize at once (orthogonal weights) would fight over each other's threads.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxdl" / "xla"
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
