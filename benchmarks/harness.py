@@ -67,14 +67,12 @@ def machine() -> dict[str, Any]:
     """Device, versions and date."""
     import jax
 
-    device = jax.local_devices()[0]
-    if device.platform == "cpu":
-        info = Path("/proc/cpuinfo")
-        lines = info.read_text().splitlines() if info.exists() else []
-        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-        kind = f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
-    else:
-        kind = f"{len(jax.local_devices())} × {device.device_kind}"
+    from jaxdl.sweep.fingerprint import device_name
+
+    devices = jax.local_devices()
+    name = device_name(devices[0])
+    on_cpu = devices[0].platform == "cpu"
+    kind = f"{name}, {os.cpu_count()} cores" if on_cpu else f"{len(devices)} × {name}"
     versions = {name: importlib.metadata.version(name) for name in ("jax", "flax", "optax")}
     described = ", ".join(f"{name} {version}" for name, version in versions.items())
     return {

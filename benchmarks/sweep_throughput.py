@@ -204,16 +204,9 @@ def _row(
     return Row(case, ours, reference, against, "s", reference / ours, target, note)
 
 
-def _memory_of(count: int) -> Callable[[], None]:
-    def run() -> None:
-        ours(count, steps=FEW_STEPS)
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-
-    return run
-
-
 if __name__ == "__main__":
     if MEMORY_FLAG in sys.argv:
-        _memory_of(int(sys.argv[-1]))()
+        ours(int(sys.argv[-1]), steps=FEW_STEPS)
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     else:
         harness.main(__doc__ or "", measure)

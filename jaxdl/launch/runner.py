@@ -213,25 +213,19 @@ def _environment() -> dict[str, Any]:
     """Versions, device and commit."""
     import jax
 
+    from jaxdl.sweep.fingerprint import device_name
+
     names = ("jax", "jaxlib", "flax", "optax", "numpy", "orbax-checkpoint", "grain")
     devices = jax.local_devices()
+    kind = "CPU core, " if devices[0].platform == "cpu" else ""
     return {
         "date": time.strftime("%Y-%m-%d"),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
-        "device": f"{len(devices)} × {_device_name(devices[0])}",
+        "device": f"{len(devices)} × {kind}{device_name(devices[0])}",
         "commit": _commit(),
         **{name: importlib.metadata.version(name) for name in names},
     }
-
-
-def _device_name(device: Any) -> str:
-    if device.platform != "cpu":
-        return str(device.device_kind)
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"CPU core ({names[0] if names else platform.processor() or 'unknown'})"
 
 
 def _commit() -> str | None:

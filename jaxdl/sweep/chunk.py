@@ -63,6 +63,11 @@ def _column(name: str, values: list[Any], categories: Categories) -> np.ndarray:
     return np.array(values, np.float32)
 
 
+def in_lanes(trials: Sequence[Trial], categories: Categories, lanes: int) -> dict[str, np.ndarray]:
+    """`columns` of a chunk's trials, [lanes]: padding repeats the last."""
+    return {name: pad(values, lanes) for name, values in columns(trials, categories).items()}
+
+
 def pad(array: np.ndarray, lanes: int) -> np.ndarray:
     """Repeats the last entry until there are as many as lanes."""
     return np.concatenate([array, np.repeat(array[-1:], lanes - len(array), axis=0)])

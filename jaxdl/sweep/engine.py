@@ -212,7 +212,7 @@ def _compile(
 def _run_chunk(sweep: Sweep, name: str, code: str, program: Program, trials: list[Trial]) -> None:
     """Advances one chunk through its segments and writes its rows."""
     began = saved = time.perf_counter()
-    hparams = _lanes(sweep, program, trials)
+    hparams = chunks.in_lanes(trials, sweep.categories, program.lanes)
     facts = {**sweep.facts, "program": name, "code": code, "lanes": program.lanes}
     first, state, record = _start(sweep, program, trials, hparams, facts)
     for segment in range(first, sweep.segments):
@@ -236,13 +236,6 @@ def _run_chunk(sweep: Sweep, name: str, code: str, program: Program, trials: lis
     store.finish(sweep.workdir, trials, record, facts, sweep.labels.get(name, {}))
     if sweep.stop():
         raise Interrupted
-
-
-def _lanes(sweep: Sweep, program: Program, trials: Sequence[Trial]) -> dict[str, np.ndarray]:
-    return {
-        name: chunks.pad(values, program.lanes)
-        for name, values in chunks.columns(trials, sweep.categories).items()
-    }
 
 
 def _start(

@@ -73,10 +73,7 @@ def _advance(
     alive: np.ndarray,
 ) -> tuple[Any, float]:
     """State of the lanes after some segments, and the seconds of the last one."""
-    hparams = {
-        name: chunks.pad(values, program.lanes)
-        for name, values in chunks.columns([trial], categories).items()
-    }
+    hparams = chunks.in_lanes([trial], categories, program.lanes)
     state = program.init(hparams, np.full(program.lanes, trial.seed, np.uint32), data)
     seconds = 0.0
     for _ in range(segments):
