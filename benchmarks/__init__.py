@@ -1,0 +1,5 @@
+"""Comparisons with other ways to do the same; on CPU all of them see every core."""
+
+from jaxdl import cores
+
+cores.share()

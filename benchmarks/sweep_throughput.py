@@ -12,10 +12,9 @@ import sys
 import tempfile
 from collections.abc import Callable
 
-os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(os.cpu_count()))
-
 from benchmarks import digits, harness
 from benchmarks.harness import Row, Timing
+from jaxdl import cores
 
 REPEATS = 3
 FEW_STEPS = 20
@@ -26,7 +25,7 @@ def ours(count: int, lanes: int | None = None, steps: int = digits.STEPS) -> tup
     """Seconds of a sweep with everything that belongs to it, and those without compilation."""
     from jaxdl import sweep
 
-    progress = sweep.Silent()
+    progress = sweep.Progress()
     with tempfile.TemporaryDirectory() as workdir:
         total = harness.seconds(
             lambda: sweep.execute(
@@ -71,16 +70,15 @@ def memory(count: int) -> float:
     return float(found.stdout.split()[-1])
 
 
-def torch_seconds(threads: int) -> float:
+def torch_seconds(threads: int, fused: bool) -> float:
     """Seconds per trial of the PyTorch loop."""
     from benchmarks.peers import torch_loop
 
-    return torch_loop.seconds(range(4), threads) / 4
+    return torch_loop.seconds(range(4), threads, fused) / 4
 
 
 def peers(quick: bool) -> dict[str, tuple[Callable[[], float], str]]:
     """Seconds per trial of each peer, measured on a few trials, and how many they were."""
-    cores = os.cpu_count() or 1
     few = 1 if quick else 3
     found: dict[str, tuple[Callable[[], float], str]] = {
         "a fresh process per trial, one after another": (
@@ -88,8 +86,8 @@ def peers(quick: bool) -> dict[str, tuple[Callable[[], float], str]]:
             f"{few} processes",
         ),
         "a fresh process per trial, one per core": (
-            functools.partial(processes, few * cores, cores),
-            f"{few * cores} processes",
+            functools.partial(processes, few * cores.count(), cores.count()),
+            f"{few * cores.count()} processes",
         ),
     }
     try:
@@ -97,12 +95,14 @@ def peers(quick: bool) -> dict[str, tuple[Callable[[], float], str]]:
     except ImportError:
         print("PyTorch is not installed: its rows are left out (make parity brings it)")
         return found
-    for threads in range(1, cores + 1):
-        name = f"a PyTorch loop, {threads} thread(s)"
-        found[name] = (functools.partial(torch_seconds, threads), "4 trials")
+    for adam, fused in TORCH.items():
+        for threads in range(1, cores.count() + 1):
+            measured = functools.partial(torch_seconds, threads, fused)
+            found[f"{adam}, {threads} thread(s)"] = (measured, "4 trials")
     return found
 
 
+TORCH = {"a PyTorch loop, Adam as it comes": False, "a PyTorch loop, Adam fused": True}
 TARGETS = {"one after another": 100.0, "one per core": 60.0, "PyTorch": 9.0}
 
 
@@ -163,10 +163,11 @@ def measure(quick: bool) -> list[Row]:
         target = next(target for part, target in TARGETS.items() if part in name)
         row = _row(case, total.median, timing.median * count, name, target, note)
         (torch_rows if "PyTorch" in name else rows).append(row)
-    if torch_rows:
-        rows += _against_torch(
-            min(torch_rows, key=lambda row: row.ratio), count, few, small, running
-        )
+    for adam in TORCH:
+        by_threads = [row for row in torch_rows if row.against.startswith(adam)]
+        if by_threads:
+            best = min(by_threads, key=lambda row: row.ratio)
+            rows += _against_torch(best, count, few, small, running)
     return [*rows, _memory_row(*((32, 64) if quick else (512, 4096)))]
 
 

@@ -1,4 +1,4 @@
-"""The same trials in one process with PyTorch: modules built once a trial, the fused Adam step."""
+"""The same trials in one process with PyTorch: modules built once a trial, Adam fused or not."""
 
 import itertools
 import time
@@ -10,8 +10,8 @@ import numpy as np
 from benchmarks import digits
 
 
-def train_one(trial: int, splits: dict[str, dict[str, Any]]) -> float:
-    """Test accuracy of one trial."""
+def train_one(trial: int, splits: dict[str, dict[str, Any]], fused: bool) -> float:
+    """Test accuracy of one trial; `fused`: of torch.optim.Adam, off by default there."""
     import torch
     from torch.nn import functional
 
@@ -25,7 +25,7 @@ def train_one(trial: int, splits: dict[str, dict[str, Any]]) -> float:
         if isinstance(layer, torch.nn.Linear):
             torch.nn.init.kaiming_normal_(layer.weight)
             torch.nn.init.zeros_(layer.bias)
-    optimizer = torch.optim.Adam(model.parameters(), lr=digits.rate(trial), fused=True)
+    optimizer = torch.optim.Adam(model.parameters(), lr=digits.rate(trial), fused=fused)
     x, y = splits["train"]["x"], splits["train"]["y"]
     per_epoch = len(y) // digits.BATCH
     for step in range(digits.STEPS):
@@ -40,7 +40,7 @@ def train_one(trial: int, splits: dict[str, dict[str, Any]]) -> float:
         return float((predicted == splits["test"]["y"]).float().mean())
 
 
-def seconds(trials: Sequence[int], threads: int) -> float:
+def seconds(trials: Sequence[int], threads: int, fused: bool) -> float:
     """Seconds of these trials, one after another."""
     import torch
 
@@ -49,8 +49,8 @@ def seconds(trials: Sequence[int], threads: int) -> float:
         name: {"x": torch.from_numpy(part["x"]), "y": torch.from_numpy(part["y"].astype(np.int64))}
         for name, part in digits.arrays().items()
     }
-    train_one(0, splits)
+    train_one(0, splits, fused)
     began = time.perf_counter()
     for trial in trials:
-        train_one(trial, splits)
+        train_one(trial, splits, fused)
     return time.perf_counter() - began

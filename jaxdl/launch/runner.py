@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from jaxdl import cores
 from jaxdl.launch import config as configs
 from jaxdl.launch.config import Command, Field, UserError
 
@@ -98,19 +99,46 @@ def launch(experiment: Experiment, name: str, command: Command) -> int:
         raise UserError(f"--workdir={workdir} cannot be made: {error.strerror}") from None
     try:
         with checkpoint.lock(workdir), _signals() as stop:
-            (workdir / VERDICT).unlink(missing_ok=True)
-            checkpoint.write_atomic(workdir / CONFIG, json.dumps(settings, indent=2) + "\n")
-            facts = {"experiment": name, "command": sys.argv[1:], **_environment()}
-            checkpoint.write_atomic(workdir / ENVIRONMENT, json.dumps(facts, indent=2) + "\n")
-            results = sweep.execute(
-                **plan._asdict(), workdir=workdir, progress=sweep.reporter(), stop=stop
-            )
-            return _conclude(experiment, command, plan, results, began)
+            return _run(experiment, name, command, plan, began, stop)
     except (checkpoint.WorkdirBusy, sweep.ForeignRows) as error:
         raise UserError(str(error)) from error
     except sweep.Interrupted:
         print(f"{name}: interrupted; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED
+
+
+def _run(
+    experiment: Experiment,
+    name: str,
+    command: Command,
+    plan: Plan,
+    began: float,
+    stop: Callable[[], bool],
+) -> int:
+    """Runs what is left of a plan; what it took is kept, should it be interrupted."""
+    from jaxdl import sweep
+
+    workdir = command.workdir
+    (workdir / VERDICT).unlink(missing_ok=True)
+    _write(workdir / CONFIG, command.config.to_dict())
+    facts = {"experiment": name, "command": sys.argv[1:], **_environment()}
+    facts["seconds_before"] = _seconds_before(workdir)
+    _write(workdir / ENVIRONMENT, facts)
+    try:
+        results = sweep.execute(
+            **plan._asdict(), workdir=workdir, progress=sweep.reporter(), stop=stop
+        )
+    except sweep.Interrupted:
+        facts["seconds_before"] += time.perf_counter() - began
+        _write(workdir / ENVIRONMENT, facts)
+        raise
+    return _conclude(experiment, command, plan, results, began)
+
+
+def _write(path: Path, values: Mapping[str, Any]) -> None:
+    from jaxdl import checkpoint
+
+    checkpoint.write_atomic(path, json.dumps(values, indent=2) + "\n")
 
 
 def _conclude(
@@ -137,7 +165,7 @@ def _conclude(
     )
     title = name.replace("_", " ")
     report.write(report.Report(title, conclusion.headline, sections), workdir)
-    seconds = time.perf_counter() - began
+    seconds = facts["seconds_before"] + time.perf_counter() - began
     seeds = len({trial.seed for trial in plan.trials})
     report.write_verdict(workdir / VERDICT, seeds, seconds, conclusion.claims)
     print(f"{conclusion.headline}\n{workdir / 'report.html'} ({seconds:.0f} s)")
@@ -177,12 +205,16 @@ def _differences(workdir: Path, settings: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _seconds_before(workdir: Path) -> float:
+    """What earlier launches that did not finish have recorded."""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        return float(json.loads((workdir / ENVIRONMENT).read_text())["seconds_before"])
+    return 0.0
+
+
 def _prepare_jax() -> None:
     """One CPU device per core, and compiled programs kept for the next launch."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(cores or 1))
-    # Devices that factorize at once (orthogonal weights) would fight over each other's threads.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    cores.share()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxdl" / "xla"
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")

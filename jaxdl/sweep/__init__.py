@@ -2,7 +2,7 @@
 
 from jaxdl.sweep.engine import ForeignRows, Interrupted, execute
 from jaxdl.sweep.placement import compile_run, place, use_all_cores
-from jaxdl.sweep.progress import Silent, reporter
+from jaxdl.sweep.progress import Progress, reporter
 from jaxdl.sweep.replay import predict_seconds, replay
 from jaxdl.sweep.results import Results
 from jaxdl.sweep.run import Run, make_run
@@ -11,9 +11,9 @@ from jaxdl.sweep.space import Trial, grid, halton, log_spaced, random, trial_id,
 __all__ = [
     "ForeignRows",
     "Interrupted",
+    "Progress",
     "Results",
     "Run",
-    "Silent",
     "Trial",
     "compile_run",
     "execute",

@@ -14,7 +14,7 @@ from jaxdl.sweep import ledger, results, store
 from jaxdl.sweep.chunk import Categories, Record
 from jaxdl.sweep.fingerprint import digest, versions
 from jaxdl.sweep.placement import Placement, Program, compile_run, identity, place
-from jaxdl.sweep.progress import Silent
+from jaxdl.sweep.progress import Progress
 from jaxdl.sweep.run import Data, Run
 from jaxdl.sweep.space import Trial, trial_id
 
@@ -40,7 +40,7 @@ class Sweep(NamedTuple):
     labels: Mapping[str, Mapping[str, str]]
     lanes: int | None
     prune: PruneRule | None
-    progress: Silent
+    progress: Progress
     stop: Callable[[], bool]
     checkpoint_seconds: float
     placement: Placement
@@ -58,7 +58,7 @@ def execute(
     labels: Mapping[str, Mapping[str, str]] | None = None,
     lanes: int | None = None,
     prune: PruneRule | None = None,
-    progress: Silent | None = None,
+    progress: Progress | None = None,
     stop: Callable[[], bool] = lambda: False,
     checkpoint_seconds: float = 30.0,
     devices: Sequence[jax.Device] | None = None,
@@ -89,7 +89,7 @@ def execute(
         labels or {},
         lanes,
         prune,
-        progress or Silent(),
+        progress or Progress(),
         stop,
         checkpoint_seconds,
         placement,
@@ -151,7 +151,14 @@ def _check_code(
     for name, hparams in columns.items():
         rows = [done[trial_id(trial)] for trial in of[name] if trial_id(trial) in done]
         kept = {row["code"] for row in rows}
-        if kept and kept != {identity(programs[name], hparams, sweep.data)}:
+        if not kept:
+            continue
+        try:
+            given = identity(programs[name], hparams, sweep.data)
+        # What cannot even be traced fails in its turn, and alone.
+        except Exception:
+            continue
+        if kept != {given}:
             raise ForeignRows(
                 f"{sweep.workdir / store.LEDGER}: its rows of {name} were made by another program "
                 "(other steps, model, data shapes or versions); use another workdir"
@@ -167,18 +174,20 @@ def _run_program(
     left: list[Trial],
 ) -> None:
     """Runs the trials that are left of a program that has so many `trials` altogether."""
+    done = sweep.progress.done
     try:
         lanes = sweep.lanes
         program = _compile(sweep, name, run, hparams, trials, lanes)
-        code = identity(run, hparams, sweep.data)
         while left:
+            done = sweep.progress.done
             try:
-                _run_chunk(sweep, name, code, program, left[: program.lanes])
+                _run_chunk(sweep, name, program, left[: program.lanes])
             except jax.errors.JaxRuntimeError as error:
                 exhausted = "RESOURCE_EXHAUSTED" in str(error)
                 if not exhausted or program.lanes <= sweep.placement.mesh.size:
                     raise
                 lanes = program.lanes // 2
+                sweep.progress.recount(done)
                 sweep.progress.note(f"{name}: out of memory at {program.lanes} lanes; now {lanes}")
                 program = _compile(sweep, name, run, hparams, trials, lanes)
                 continue
@@ -193,7 +202,7 @@ def _run_program(
         labels = sweep.labels.get(name, {})
         rows = [store.row(trial, labels, outcome, {}) for trial in left]
         ledger.append(sweep.workdir / store.LEDGER, rows)
-        sweep.progress.advance(name, len(left), 0.0)
+        sweep.progress.recount(done + len(left))
 
 
 def _compile(
@@ -209,11 +218,11 @@ def _compile(
     return program
 
 
-def _run_chunk(sweep: Sweep, name: str, code: str, program: Program, trials: list[Trial]) -> None:
+def _run_chunk(sweep: Sweep, name: str, program: Program, trials: list[Trial]) -> None:
     """Advances one chunk through its segments and writes its rows."""
     began = saved = time.perf_counter()
     hparams = chunks.in_lanes(trials, sweep.categories, program.lanes)
-    facts = {**sweep.facts, "program": name, "code": code, "lanes": program.lanes}
+    facts = {**sweep.facts, "program": name, "code": program.code, "lanes": program.lanes}
     first, state, record = _start(sweep, program, trials, hparams, facts)
     for segment in range(first, sweep.segments):
         state, curves, finite = program.advance(hparams, state, record.alive, sweep.data)
@@ -250,7 +259,7 @@ def _start(
     )
     found = store.resume(sweep.workdir, trials, program, record, facts)
     if found is not None:
-        sweep.progress.advance(facts["program"], len(trials) * found[0] / sweep.segments, 0.0)
+        sweep.progress.resumed(facts["program"], len(trials) * found[0] / sweep.segments)
         return found
     seeds = np.array([trial.seed for trial in trials], np.uint32)
     return 0, program.init(hparams, chunks.pad(seeds, program.lanes), sweep.data), record

@@ -1,7 +1,6 @@
 """Where trials sit: one after another on each CPU core, side by side on each accelerator."""
 
 import hashlib
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from jaxdl import cores
 from jaxdl.sweep.run import Data, Run
 from jaxdl.types import Array, PyTree, TrainState
 
@@ -30,6 +30,7 @@ class Program(NamedTuple):
         not alive keeps its state, and costs nothing on CPU; finite tells whether all parameters
         are, at the end of the segment
     evaluate: `(hparams [L], state [L], data) -> {name: [L]}`
+    code: the run's `identity`
     """
 
     init: Callable[..., PyTree]
@@ -38,6 +39,7 @@ class Program(NamedTuple):
     state: PyTree
     curves: dict[str, jax.ShapeDtypeStruct]
     metrics: dict[str, jax.ShapeDtypeStruct]
+    code: str
     lanes: int
     compilations: int
     compile_seconds: float
@@ -63,7 +65,7 @@ def use_all_cores() -> None:
 
     To be called before JAX is first used; raises RuntimeError after that.
     """
-    jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+    jax.config.update("jax_num_cpu_devices", cores.count())
 
 
 def place(devices: Sequence[jax.Device] | None = None) -> Placement:
@@ -128,8 +130,11 @@ def compile_run(
         lanes = max(devices, lanes // 2 // devices * devices)
 
 
-def identity(run: Run, hparams: Mapping[str, np.ndarray], data: Data) -> str:
-    """16 hexadecimal digits of what one trial computes: the lowered text of its three functions."""
+def identity(run: Run, hparams: Mapping[str, Any], data: Data) -> str:
+    """16 hexadecimal digits of what one trial computes: the lowered text of its three functions.
+
+    hparams: arrays of any shape, for their dtypes.
+    """
     one = {name: jax.ShapeDtypeStruct((), column.dtype) for name, column in hparams.items()}
     shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), data)
     init = jax.jit(_seeded(run)).lower(one, jax.ShapeDtypeStruct((), jnp.uint32), shapes)
@@ -208,17 +213,25 @@ def _compile(run: Run, placement: Placement, one: PyTree, data: Data, lanes: int
     init = lower(_seeded(run), hparams, seeds)
     with ThreadPoolExecutor() as pool:
         # The compiler releases the interpreter: one function compiles while the next is traced.
-        jobs = [pool.submit(init.compile)]
+        jobs = [pool.submit(init.compile, compiler_options=_run_once(placement))]
         state = jax.tree.map(_strip, init.out_info)
         state = jax.tree.map(lambda leaf: _with(leaf, split), state)
         advance = lower(_unless_dead(run), hparams, state, alive, donate=(1,))
         jobs.append(pool.submit(advance.compile))
         evaluate = lower(run.evaluate, hparams, state)
         jobs.append(pool.submit(evaluate.compile))
+        code = identity(run, one, data)
         init, advance_, evaluate_ = (job.result() for job in jobs)
     _, curves, _ = jax.tree.map(_strip, advance.out_info)
     metrics = jax.tree.map(_strip, evaluate.out_info)
-    return Program(init, advance_, evaluate_, state, curves, metrics, lanes, 0, 0.0)
+    return Program(init, advance_, evaluate_, state, curves, metrics, code, lanes, 0, 0.0)
+
+
+def _run_once(placement: Placement) -> dict[str, int]:
+    """Compiler options for what runs once a trial: on CPU, fast to compile before fast to run."""
+    if placement.over_lanes is one_after_another:
+        return {"xla_backend_optimization_level": 1}
+    return {}
 
 
 def _strip(info: Any) -> jax.ShapeDtypeStruct:

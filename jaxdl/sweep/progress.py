@@ -4,23 +4,23 @@ import sys
 import time
 from typing import TextIO
 
+from rich import progress as columns
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 SECONDS_BETWEEN_LINES = 5.0
 
 
-class Silent:
+class Progress:
     """Counts trials and seconds, and shows nothing. Compilation is counted apart."""
 
     def __init__(self) -> None:
-        self.trials = self.before = self.compilations = 0
-        self.done = self.running = self.compiling = 0.0
+        self.trials = self.compilations = 0
+        self.before = self.done = self.running = self.compiling = 0.0
         self.began = time.perf_counter()
 
     def start(self, trials: int, done: int) -> None:
         """`done` of `trials` were finished by an earlier launch."""
-        self.trials, self.before, self.done = trials, done, float(done)
+        self.trials, self.before, self.done = trials, float(done), float(done)
         self.show("")
 
     def compiled(self, program: str, count: int, seconds: float) -> None:
@@ -34,6 +34,15 @@ class Silent:
         self.done += trials
         self.running += seconds
         self.show(program)
+
+    def resumed(self, program: str, trials: float) -> None:
+        """An earlier launch had done work worth so many trials of a chunk."""
+        self.before += trials
+        self.advance(program, trials, 0.0)
+
+    def recount(self, done: float) -> None:
+        """`done` trials are done: some must be done again, or never will be."""
+        self.done = done
 
     def show(self, program: str) -> None:
         """Called after each change."""
@@ -59,7 +68,7 @@ class Silent:
         return f"{counted}, {self.rate:.3g} trials/s, {compiled}, left {_clock(left)}"
 
 
-class Lines(Silent):
+class Lines(Progress):
     """A plain line every few seconds, for logs and pipes."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -79,16 +88,16 @@ class Lines(Silent):
         self.note(str(self))
 
 
-class Bar(Silent):
+class Bar(Progress):
     """A live bar for a terminal."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
-        self.bar = Progress(
-            TextColumn("{task.description:<10}"),
-            BarColumn(bar_width=20),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[line]}"),
+        self.bar = columns.Progress(
+            columns.TextColumn("{task.description:<10}"),
+            columns.BarColumn(bar_width=20),
+            columns.TaskProgressColumn(),
+            columns.TextColumn("{task.fields[line]}"),
             console=Console(file=stream),
         )
         self.row = self.bar.add_task("", line="", total=None)
@@ -106,7 +115,7 @@ class Bar(Silent):
         self.bar.stop()
 
 
-def reporter(stream: TextIO | None = None) -> Silent:
+def reporter(stream: TextIO | None = None) -> Progress:
     """A bar if `stream` (default: stderr) is a terminal, lines if not."""
     stream = sys.stderr if stream is None else stream
     return Bar(stream) if stream.isatty() else Lines(stream)

@@ -139,7 +139,7 @@ def test_three_compilations_a_program_whatever_the_number_of_trials(tmp_path):
         if event == "/jax/core/compile/backend_compile_duration":
             compiled.append(facts.get("fun_name"))
 
-    progress = sweep.Silent()
+    progress = sweep.Progress()
     jax.monitoring.register_event_duration_secs_listener(listen)
     try:
         tiny.execute(tmp_path, progress=progress)
@@ -255,7 +255,7 @@ def test_interrupted_and_resumed_gives_the_same_bits(tmp_path, whole, after):
 def test_a_resumed_chunk_goes_on_and_does_not_begin_anew(tmp_path):
     with pytest.raises(sweep.Interrupted):
         tiny.execute(tmp_path, stop=Stop(1))  # after two of the first chunk's three segments
-    progress = sweep.Silent()
+    progress = sweep.Progress()
     seen = []
     progress.show = lambda program: seen.append(progress.done)
     tiny.execute(tmp_path, progress=progress)
@@ -264,7 +264,7 @@ def test_a_resumed_chunk_goes_on_and_does_not_begin_anew(tmp_path):
 
 def test_a_finished_sweep_is_not_run_again(tmp_path, whole):
     first = tiny.execute(tmp_path)
-    progress = sweep.Silent()
+    progress = sweep.Progress()
     before = (tmp_path / "trials.jsonl").read_bytes()
     again = tiny.execute(tmp_path, progress=progress)
     assert progress.compilations == 0
