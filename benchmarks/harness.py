@@ -64,6 +64,16 @@ def spread(timing: Timing, digits: int = 3) -> str:
     return f"{timing.low:.{digits}g}–{timing.high:.{digits}g}"
 
 
+def peak_memory() -> float:
+    """MiB that this process has held at most.
+
+    From /proc (Linux): what `getrusage` tells of a child is at least what its parent held.
+    """
+    status = Path("/proc/self/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return float(line.split()[1]) / 1024
+
+
 def machine() -> dict[str, Any]:
     """Device, versions and date."""
     import jax

@@ -6,7 +6,6 @@ peak memory by the number of trials; on an accelerator, trials/s by the number i
 
 import functools
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -208,6 +207,6 @@ def _row(
 if __name__ == "__main__":
     if MEMORY_FLAG in sys.argv:
         ours(int(sys.argv[-1]), steps=FEW_STEPS)
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        print(harness.peak_memory())
     else:
         harness.main(__doc__ or "", measure)
