@@ -1,8 +1,9 @@
 """From the ledger to a page: tables, plots, claims and one self-contained HTML file."""
 
-from jaxdl.report.claims import Claim, claims_table, judge, to_json, write_verdict
+from jaxdl.report.claims import Claim, claims_table, depends, judge, to_json, write_verdict
 from jaxdl.report.compare import Columns, comparison
 from jaxdl.report.page import Code, Picture, Report, Section, render, write
+from jaxdl.report.pictures import images
 from jaxdl.report.plots import heat_map, intervals, sensitivity, training_curves
 from jaxdl.report.style import to_png
 from jaxdl.report.tables import (
@@ -32,9 +33,11 @@ __all__ = [
     "chosen_trials",
     "claims_table",
     "comparison",
+    "depends",
     "from_mapping",
     "grid",
     "heat_map",
+    "images",
     "intervals",
     "judge",
     "number",

@@ -54,6 +54,13 @@ def judge(
     )
 
 
+def depends(claims: Sequence[Claim]) -> list[Claim]:
+    """Claims of one sentence under named conditions: `depends` where some hold and some fail."""
+    if {"holds", "fails"} <= {claim.verdict for claim in claims}:
+        return [claim._replace(verdict="depends") for claim in claims]
+    return list(claims)
+
+
 def to_json(claim: Claim) -> dict[str, object]:
     """The claim as JSON types; a number that is not finite becomes None.
 
