@@ -40,7 +40,7 @@ FIELDS = {
         (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0), "Learning rates to try.", low=1e-12
     ),
     "target": Field(0.1, "Loss to be reached, in nats.", low=1e-12),
-    "hidden": Field((64,), "Widths of the hidden layers.", low=1),
+    "hidden": Field((64,), "Widths of the hidden layers.", low=1, repeats=True),
 }
 EXAMPLES, EVERY = 1024, 64
 """Training examples, and after how many of them, or of a larger batch, losses are measured."""

@@ -40,7 +40,7 @@ FIELDS = {
         "Data sets, one compiled program each.",
         choices=("wine", "breast_cancer", "digits"),
     ),
-    "hidden": Field((32,), "Widths of the hidden layers.", low=1),
+    "hidden": Field((32,), "Widths of the hidden layers.", low=1, repeats=True),
     "target": Field(0.1, "Loss to be reached, as a share of that of guessing.", low=1e-12),
 }
 RAW, STANDARDIZED = "none", "per_column"

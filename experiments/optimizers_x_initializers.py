@@ -40,7 +40,7 @@ FIELDS = {
     "learning_rates": Field(
         (1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0), "Learning rates to try.", low=1e-12
     ),
-    "hidden": Field((128, 128), "Widths of the hidden layers.", low=1),
+    "hidden": Field((128, 128), "Widths of the hidden layers.", low=1, repeats=True),
     "activation": Field("relu", "Activation of the hidden layers."),
     "dropout": Field(0.0, "Dropout rate after each hidden layer.", low=0.0, high=0.99),
     "scaling": Field("max", "How inputs are scaled: none, max, whole, per_channel, per_column."),

@@ -28,7 +28,7 @@ FIELDS = {
     "steps": Field(1000, "Training steps of each trial, and the length of each schedule.", low=4),
     "seeds": Field(10, "Seeds of each setting.", low=1),
     "batch_size": Field(16, "Digits in a step.", low=1, high=1077),
-    "hidden": Field((64, 64), "Widths of the hidden layers.", low=1),
+    "hidden": Field((64, 64), "Widths of the hidden layers.", low=1, repeats=True),
     "dimensions": Field(100, "Coordinates of the quadratic.", low=1),
     "momentum_peaks": Field(
         (3e-3, 1e-2, 3e-2, 0.1, 0.3), "Peak rates of momentum on the digits.", low=1e-12

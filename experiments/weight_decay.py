@@ -27,7 +27,7 @@ FIELDS = {
     "seeds": Field(10, "Seeds of each setting.", low=1),
     "examples": Field(200, "Training examples, drawn by the seed.", low=1, high=1077),
     "batch_size": Field(50, "Examples in a step.", low=1, high=1077),
-    "hidden": Field((128, 128), "Widths of the hidden layers.", low=1),
+    "hidden": Field((128, 128), "Widths of the hidden layers.", low=1, repeats=True),
     "learning_rates": Field((3e-4, 1e-3, 3e-3, 1e-2, 3e-2), "Peak rates to try.", low=1e-12),
     "l2": Field(
         (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0), "λ of Adam with L2 to try: λθ is added.", low=0

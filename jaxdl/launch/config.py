@@ -22,6 +22,7 @@ class Field(NamedTuple):
 
     low, high: bounds of a number (inclusive), or of each number of a list.
     choices: the values that are possible, if they are few.
+    repeats: whether a list may name a value twice: widths may, what is compared may not.
     """
 
     default: bool | int | float | str | tuple[Any, ...]
@@ -29,6 +30,7 @@ class Field(NamedTuple):
     low: float = -math.inf
     high: float = math.inf
     choices: tuple[Any, ...] = ()
+    repeats: bool = False
 
 
 class Command(NamedTuple):
@@ -61,6 +63,8 @@ def parse(argv: Sequence[str], fields: Mapping[str, Field], name: str) -> Comman
         else values[f"config.{key}"].value
         for key in fields
     }
+    if not values.workdir.strip():
+        raise UserError("--workdir is empty; it needs the name of a folder")
     config = ConfigDict(chosen)
     config.lock()
     return Command(config, Path(values.workdir), values.dry_run, values.allow_config_change)
@@ -84,7 +88,7 @@ def check(key: str, value: Any, field: Field) -> None:
     entries = value if isinstance(value, tuple) else (value,)
     if isinstance(value, tuple) and not value:
         raise UserError(f"config.{key} is empty; it needs at least one value")
-    if len(set(entries)) != len(entries):
+    if not field.repeats and len(set(entries)) != len(entries):
         raise UserError(f"config.{key} names a value twice: {_text(value)}")
     for entry in entries:
         if field.choices and entry not in field.choices:
@@ -171,8 +175,10 @@ def _define(fields: Mapping[str, Field], name: str) -> flags.FlagValues:
 def _read_file(path: str, fields: Mapping[str, Field]) -> dict[str, Any]:
     try:
         saved = json.loads(Path(path).read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"--config={path}: {' '.join(str(error).split())}") from None
+    except OSError as error:
+        raise UserError(f"--config={path} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise UserError(f"--config={path} is not a JSON file") from None
     if not isinstance(saved, dict):
         raise UserError(f"--config={path}: not a JSON object of keys and values")
     result = {}

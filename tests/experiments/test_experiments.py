@@ -29,6 +29,15 @@ def test_the_head_of_the_file_says_what_a_reader_needs(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_run_can_be_repeated_from_its_configuration_alone(name, tmp_path):
+    fields = module_of(name).FIELDS
+    first = config.parse(["x"], fields, name).config
+    (tmp_path / "config.json").write_text(json.dumps(first.to_dict()))
+    again = config.parse(["x", f"--config={tmp_path / 'config.json'}"], fields, name).config
+    assert again.to_dict() == first.to_dict()
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_few_steps_go_the_whole_way(name, tmp_path, capsys):
     module = module_of(name)
     experiment = runner.Experiment(module.FIELDS, module.plan, module.conclude)

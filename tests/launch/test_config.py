@@ -63,7 +63,8 @@ def test_values_are_typed():
         (["--config.optimizers=sgd,sgd"], "config.optimizers names a value twice: sgd,sgd"),
         (["--config.mode=c"], "config.mode: 'c' is none of a, b"),
         (["steps=3"], "unexpected argument 'steps=3'"),
-        (["--config=/nowhere.json"], "/nowhere.json: .*No such file"),
+        (["--config=/nowhere.json"], "--config=/nowhere.json cannot be read: No such file"),
+        (["--workdir="], "--workdir is empty"),
     ],
 )
 def test_a_mistake_is_one_line(arguments, message):
@@ -84,7 +85,7 @@ def test_a_saved_configuration_is_read_back_and_flags_go_before_it(tmp_path):
     ("content", "message"),
     [
         ("[1]", "not a JSON object"),
-        ("{", "Expecting"),
+        ("{", "is not a JSON file"),
         ('{"stepz": 1}', "unknown key 'stepz'; known: steps"),
         ('{"steps": "1"}', "config.steps: '1' is not a whole number"),
         ('{"steps": true}', "config.steps: True is not a whole number"),
