@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxdl import launch
+from jaxdl.data import catalog
 from jaxdl.launch import Field
 
 FIELDS = {
@@ -23,7 +24,7 @@ FIELDS = {
     "seeds": Field(5, "Seeds of each setting; they move initialization and data order.", low=1),
     "optimizers": Field(
         ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"),
-        "Optimizers to compare, one compiled program each.",
+        "Optimizers to compare, one compiled program each; help lists them.",
     ),
     "initializers": Field(
         (
@@ -35,21 +36,24 @@ FIELDS = {
             "he_normal",
             "orthogonal",
         ),
-        "Initializers of the weight matrices.",
+        "Initializers of the weight matrices; help lists them.",
     ),
     "learning_rates": Field(
         (1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0), "Learning rates to try.", low=1e-12
     ),
     "hidden": Field((128, 128), "Widths of the hidden layers.", low=1, repeats=True),
-    "activation": Field("relu", "Activation of the hidden layers."),
+    "activation": Field("relu", "Activation of the hidden layers; help lists them."),
     "dropout": Field(0.0, "Dropout rate after each hidden layer.", low=0.0, high=0.99),
     "scaling": Field("max", "How inputs are scaled: none, max, whole, per_channel, per_column."),
     "order": Field("reshuffled", "Order of the data: reshuffled each epoch, or one repeated."),
     "evaluations": Field(6, "Evaluations on the way, at most; a divisor of steps is used.", low=1),
-    "dataset": Field("digits", "digits, or a set that TFDS has prepared in data_dir: mnist, "
-                     "fashion_mnist, cifar10, svhn_cropped."),
+    "dataset": Field(
+        "digits",
+        "Comes with scikit-learn; the others are read where TFDS has prepared them in data_dir.",
+        choices=tuple(catalog.DATASETS),
+    ),
     "data_dir": Field("", "Folder of prepared datasets; empty: the user's cache."),
-}  # fmt: skip
+}
 
 
 def plan(config: Any) -> launch.Plan:
@@ -88,7 +92,7 @@ def plan(config: Any) -> launch.Plan:
 
 def load(config: Any) -> tuple[dict[str, Any], Any, int]:
     """The data as a run takes it, the scaling of its inputs, and the number of classes."""
-    from jaxdl.data import catalog, scaling, splits
+    from jaxdl.data import scaling, splits
 
     fit = launch.choose("scaling", config.scaling, scaling.SCALINGS)
     dataset = catalog.load(config.dataset, config.data_dir or None)
@@ -169,7 +173,14 @@ def save_best(config: Any, plan: launch.Plan, summary: Any, chosen: Any, workdir
             "activation": config.activation,
             "dropout": config.dropout,
         },
+        input_shape=plan.data["train"]["x"].shape[1:],
         trial=row["trial"],
+        optimizer=best["optimizer"],
+        initializer=best["initializer"],
+        learning_rate=float(row["learning_rate"]),
+        seed=int(row["seed"]),
+        dataset=config.dataset,
+        validation_accuracy=float(row["validation_accuracy"]),
         test_accuracy=float(row["test_accuracy"]),
     )
 

@@ -170,8 +170,10 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
         report.Section("Paths", pictures),
     ]
     held = sum(claim.verdict == "holds" for claim in claims)
-    others = "; ".join(f"{c.claim}: {c.verdict}" for c in claims if c.verdict != "holds")
-    headline = f"{held} of {len(claims)} claims hold; not: {others or 'none'}."
+    fails = sum(claim.verdict == "fails" for claim in claims)
+    headline = (
+        f"Of {len(claims)} claims {held} hold and {fails} fail; the table of claims says which."
+    )
     return launch.Conclusion(claims, sections, headline)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,17 +17,28 @@ if TYPE_CHECKING:
 
 
 class Source(NamedTuple):
-    """Images [H, W, C], their number of classes, and the three splits in the language of TFDS."""
+    """Images [H, W, C], their number of classes, and the three splits in the language of TFDS.
+
+    builder: `() -> a TFDS builder class`, which prepares the data at first use; None for what is
+    only read where TFDS has prepared it. A function, so that a name costs no import of TFDS.
+    """
 
     shape: tuple[int, int, int]
     num_classes: int
     train: str = "train[:90%]"
     validation: str = "train[90%:]"
     test: str = "test"
+    builder: "Callable[[], type[tfds.core.GeneratorBasedBuilder]] | None" = None
+
+
+def _digits() -> "type[tfds.core.GeneratorBasedBuilder]":
+    from jaxdl.data.digits import Digits
+
+    return Digits
 
 
 DATASETS: dict[str, Source] = {
-    "digits": Source((8, 8, 1), 10, train="train", validation="validation"),
+    "digits": Source((8, 8, 1), 10, train="train", validation="validation", builder=_digits),
     "mnist": Source((28, 28, 1), 10),
     "fashion_mnist": Source((28, 28, 1), 10),
     "cifar10": Source((32, 32, 3), 10),
@@ -54,7 +66,7 @@ def default_data_dir() -> Path:
 
 
 def load(name: str, data_dir: str | os.PathLike | None = None) -> Dataset:
-    """Reads a dataset of `DATASETS` into memory; digits is prepared on first use.
+    """Reads a dataset of `DATASETS` into memory; one with a builder is prepared on first use.
 
     data_dir: where TFDS keeps its prepared datasets, by default `default_data_dir()`.
     Raises DataError, one line that says what to do, for an unknown name, a dataset that is not
@@ -102,8 +114,8 @@ def _open(
 
     root = Path(data_dir).expanduser() if data_dir is not None else default_data_dir()
     source = DATASETS[name]
-    if name == "digits":
-        directory = _prepare_digits(root)
+    if source.builder is not None:
+        directory = _prepare(source.builder(), root)
         remedy = f"delete {directory} to have it prepared again"
     else:
         directory = _newest_version(name, root)
@@ -115,13 +127,12 @@ def _open(
     return source, builder, remedy
 
 
-def _prepare_digits(root: Path) -> Path:
+def _prepare(builder: "type[tfds.core.GeneratorBasedBuilder]", root: Path) -> Path:
     from jaxdl.data import records
-    from jaxdl.data.digits import Digits
 
-    directory = root / Digits.name / str(Digits.VERSION)
+    directory = root / builder.name / str(builder.VERSION)
     if not directory.exists():
-        records.prepare(Digits(data_dir=root))
+        records.prepare(builder(data_dir=root))
     return directory
 
 

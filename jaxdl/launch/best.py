@@ -1,9 +1,10 @@
 """The chosen parameters of a run on disk: arrays as safetensors, the model as plain data."""
 
+import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from jaxdl.launch.config import UserError
 
@@ -13,19 +14,29 @@ if TYPE_CHECKING:
 PARAMS, MODEL = "params.safetensors", "model.json"
 
 
-class Loaded(NamedTuple):
-    """A trained model: `loaded.predict(x)` takes raw inputs `[B, ...]`, scaled as in training."""
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """A trained model: `loaded.predict(x)` takes raw inputs `[B, ...]`, scaled as in training.
 
-    task: "Task"
-    params: "PyTree"
-    model_state: "PyTree"
-    scaling: Any
+    description: what `best/model.json` says: task, model, options, shape of an input, the trial.
+    """
+
     description: Mapping[str, Any]
+    task: "Task" = dataclasses.field(repr=False)
+    params: "PyTree" = dataclasses.field(repr=False)
+    model_state: "PyTree" = dataclasses.field(repr=False)
+    scaling: Any = dataclasses.field(repr=False)
 
     def predict(self, x: Any) -> Any:
-        """Outputs of the task for raw inputs."""
+        """Outputs of the task for raw inputs; ValueError if they have another shape."""
+        import numpy as np
+
         from jaxdl.data import scaling
 
+        wanted, shape = tuple(self.description["input_shape"]), np.shape(x)
+        if shape[1:] != wanted or not shape:
+            expected = ", ".join(map(str, ("B", *wanted)))
+            raise ValueError(f"predict: x has shape {shape}; the model takes ({expected})")
         batch = {"x": scaling.apply(self.scaling, x)}
         return self.task.predict(self.params, self.model_state, batch)
 
@@ -39,11 +50,13 @@ def save_best(
     task: str,
     model: str,
     options: Mapping[str, Any],
+    input_shape: Sequence[int],
     **facts: Any,
 ) -> None:
     """Writes `best/`: parameters, and which task and model (keys of TASKS and MODELS) they are of.
 
     options: what the model is built with, as plain values; an activation by its name.
+    input_shape: of one raw example, without the batch.
     facts: anything else worth knowing, such as the trial and its metrics.
     """
     import numpy as np
@@ -59,7 +72,13 @@ def save_best(
         name: np.ascontiguousarray(array) for name, array in flatten_dict(tree, sep="/").items()
     }
     checkpoint.write_atomic(folder / PARAMS, save(arrays))
-    description = {"task": task, "model": model, "options": dict(options), **facts}
+    description = {
+        "task": task,
+        "model": model,
+        "options": dict(options),
+        "input_shape": list(input_shape),
+        **facts,
+    }
     checkpoint.write_atomic(folder / MODEL, json.dumps(description, indent=2) + "\n")
 
 
@@ -84,11 +103,11 @@ def load(workdir: str | Path, build: "Callable[[Mapping[str, Any]], Task] | None
     tree = unflatten_dict(arrays, sep="/")
     task = (_build if build is None else build)(description)
     return Loaded(
+        description,
         task,
         tree["params"],
         tree.get("model_state", {}),
         scaling.Scaling(**tree["scaling"]),
-        description,
     )
 
 

@@ -52,8 +52,7 @@ def parse(argv: Sequence[str], fields: Mapping[str, Field], name: str) -> Comman
     try:
         rest = values(list(argv))[1:]
     except flags.Error as error:
-        message = " ".join(str(error).split())
-        raise UserError(message) from None
+        raise UserError(_in_one_line(error, fields)) from None
     if rest:
         raise UserError(f"unexpected argument {rest[0]!r}; values are given as --config.KEY=VALUE")
     saved = _read_file(values["config"].value, fields) if values["config"].value else {}
@@ -70,6 +69,19 @@ def parse(argv: Sequence[str], fields: Mapping[str, Field], name: str) -> Comman
     return Command(config, Path(values.workdir), values.dry_run, values.allow_config_change)
 
 
+def _in_one_line(error: flags.Error, fields: Mapping[str, Field]) -> str:
+    """What absl says of a mistake, without what only programmers of flags can read."""
+    if isinstance(error, flags.UnrecognizedFlagError) and error.flagname in fields:
+        return f"unknown flag --{error.flagname}; did you mean --config.{error.flagname}?"
+    text = " ".join(str(error).split())
+    if isinstance(error, flags.IllegalFlagValueError):
+        flag, _, reason = text.partition(": ")
+        if reason.startswith("config."):
+            return reason
+        return f"{flag.removeprefix('flag ')} is neither true nor false"
+    return text
+
+
 def usage(doc: str, fields: Mapping[str, Field], name: str) -> str:
     """The text of `--help`."""
     flag_values = _define(fields, name)
@@ -77,9 +89,12 @@ def usage(doc: str, fields: Mapping[str, Field], name: str) -> str:
     for flag in ("workdir", "dry_run", "allow_config_change", "config", *_keys(fields)):
         shown = flag_values[flag].default
         if isinstance(shown, tuple):
-            shown = ",".join(str(value) for value in shown)
+            shown = _text(shown)
         value = "" if isinstance(shown, bool) and not shown else f"={shown}"
         lines += [f"  --{flag}{value}", f"      {flag_values[flag].help}"]
+        field = fields.get(flag.removeprefix("config."))
+        if field is not None and (limits := _limits(field)):
+            lines[-1] += f" ({limits})"
     return "\n".join(lines)
 
 
@@ -209,6 +224,15 @@ def _bounds(field: Field) -> str:
     if field.low == -math.inf:
         return f"at most {field.high:g}"
     return f"between {field.low:g} and {field.high:g}"
+
+
+def _limits(field: Field) -> str:
+    """What a value of the field may be, for the reader of `--help`."""
+    if field.choices:
+        return f"one of {', '.join(map(str, field.choices))}"
+    if math.isinf(field.low) and math.isinf(field.high):
+        return ""
+    return _bounds(field)
 
 
 def _text(value: Any) -> str:

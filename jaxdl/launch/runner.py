@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -63,7 +64,9 @@ def main(experiment: Experiment, module_file: str, doc: str) -> None:
     """Runs an experiment from `sys.argv` and exits: 0 done, 1 failed, 2 a mistake of the user's,
     75 interrupted and to be resumed by the same command."""
     name = Path(module_file).stem
+    warnings.formatwarning = lambda message, *_: f"{name}: {message}\n"
     if {"--help", "-h", "--helpfull"} & set(sys.argv[1:]):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `--help | head` is no error
         print(configs.usage(doc, experiment.fields, name))
         sys.exit(DONE)
     try:
@@ -78,8 +81,9 @@ def launch(experiment: Experiment, name: str, command: Command) -> int:
     """Plans, runs and concludes an experiment; returns the exit code. Raises UserError."""
     began = time.perf_counter()
     workdir, settings = command.workdir, command.config.to_dict()
-    _check_workdir(workdir, settings, command.allow_config_change)
-    if not command.dry_run and (workdir / VERDICT).exists() and not _differences(workdir, settings):
+    _check_workdir(workdir)
+    differing = _differences(workdir, settings)
+    if not command.dry_run and (workdir / VERDICT).exists() and not differing:
         print(f"{name}: {workdir} is complete; see {workdir / 'report.html'}")
         return DONE
     _prepare_jax()
@@ -87,8 +91,13 @@ def launch(experiment: Experiment, name: str, command: Command) -> int:
         plan = experiment.plan(command.config)
     except ValueError as error:
         raise UserError(" ".join(str(error).split())) from error
+    if differing and not command.allow_config_change:
+        raise UserError(
+            f"--workdir={workdir} was begun under another configuration: {'; '.join(differing)}; "
+            "use another workdir, or --allow_config_change"
+        )
     if command.dry_run:
-        _print_plan(plan)
+        _print_plan(plan, workdir)
         return DONE
 
     from jaxdl import checkpoint, sweep
@@ -100,7 +109,7 @@ def launch(experiment: Experiment, name: str, command: Command) -> int:
     try:
         with checkpoint.lock(workdir), _signals() as stop:
             return _run(experiment, name, command, plan, began, stop)
-    except (checkpoint.WorkdirBusy, sweep.ForeignRows) as error:
+    except (checkpoint.WorkdirBusy, sweep.ForeignRows, sweep.LedgerError) as error:
         raise UserError(str(error)) from error
     except sweep.Interrupted:
         print(f"{name}: interrupted; the same command goes on from here", file=sys.stderr)
@@ -172,7 +181,7 @@ def _conclude(
     return DONE
 
 
-def _check_workdir(workdir: Path, settings: Mapping[str, Any], change_allowed: bool) -> None:
+def _check_workdir(workdir: Path) -> None:
     """Raises UserError before anything is compiled if the workdir cannot be used."""
     nearest = workdir
     while not nearest.exists() and nearest != nearest.parent:
@@ -181,12 +190,6 @@ def _check_workdir(workdir: Path, settings: Mapping[str, Any], change_allowed: b
         raise UserError(f"--workdir={workdir}: {nearest} is not a folder")
     if not os.access(nearest, os.R_OK | os.W_OK | os.X_OK):
         raise UserError(f"--workdir={workdir}: {nearest} cannot be read and written")
-    differing = _differences(workdir, settings)
-    if differing and not change_allowed:
-        raise UserError(
-            f"--workdir={workdir} was begun under another configuration: {'; '.join(differing)}; "
-            "use another workdir, or --allow_config_change"
-        )
 
 
 def _differences(workdir: Path, settings: Mapping[str, Any]) -> list[str]:
@@ -271,12 +274,18 @@ def _commit() -> str | None:
     return found.stdout.strip() or None
 
 
-def _print_plan(plan: Plan) -> None:
+def _print_plan(plan: Plan, workdir: Path) -> None:
+    """What a launch would run; what the workdir holds already is not run again."""
     from jaxdl import sweep
 
-    seconds = sweep.predict_seconds(**plan._asdict())
+    left = sweep.pending(workdir, plan.trials)
     for name in plan.programs:
         count = sum(trial.program == name for trial in plan.trials)
         print(f"{name:<16} {count:>7} trials")
     print(f"{len(plan.programs)} programs, {len(plan.trials)} trials")
+    if len(left) < len(plan.trials):
+        print(f"{len(plan.trials) - len(left)} trials are done already")
+    seconds = sweep.predict_seconds(
+        plan.programs, left, plan.data, segments=plan.segments, categories=plan.categories
+    )
     print(f"about {seconds / 60:.1f} minutes on this machine")

@@ -158,7 +158,10 @@ class Conv(nn.Module):
             dilation=(self.dilation,) * axes,
             groups=self.groups,
         )
-        return y + self.param("bias", self.bias_init, (self.features,)) if self.use_bias else y
+        if not self.use_bias:
+            return y
+        bias = self.param("bias", self.bias_init, (self.features,))
+        return y + bias.reshape((1,) * (y.ndim - 1) + (-1,))
 
 
 class ConvTranspose(nn.Module):
@@ -184,7 +187,10 @@ class ConvTranspose(nn.Module):
         )
         sizes = [size * self.strides for size in x.shape[1:-1]]
         y = convolve_transpose(x, kernel, sizes, (self.strides,) * axes)
-        return y + self.param("bias", self.bias_init, (self.features,)) if self.use_bias else y
+        if not self.use_bias:
+            return y
+        bias = self.param("bias", self.bias_init, (self.features,))
+        return y + bias.reshape((1,) * (y.ndim - 1) + (-1,))
 
 
 def convolve_transpose(

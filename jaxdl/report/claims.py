@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, get_args
 
 from jaxdl import stats
 from jaxdl.checkpoint import write_atomic
-from jaxdl.report.tables import Table, between, number
+from jaxdl.report.tables import Table, between, measure, number
 
 Outcome = Literal["holds", "fails", "inconclusive", "depends"]
 
@@ -91,7 +91,7 @@ def claims_table(claims: Sequence[Claim]) -> Table:
         (
             claim.row,
             claim.claim,
-            f"{claim.quantity} ({claim.unit})",
+            measure(claim.quantity, claim.unit),
             number(claim.threshold),
             number(claim.measured),
             between(*claim.interval),
@@ -100,7 +100,8 @@ def claims_table(claims: Sequence[Claim]) -> Table:
         )
         for claim in claims
     )
-    return Table(header, rows, frozenset({3, 4, 5}))
+    caption = "" if claims else "This configuration compares nothing that a claim is about."
+    return Table(header, rows, frozenset({3, 4, 5}), caption)
 
 
 def _finite(value: float) -> float | None:

@@ -42,7 +42,9 @@ def comparison(
         of a condition, `seed`, `step`, `loss`); None leaves their section out
     """
     names = columns or Columns()
-    summary = tables.summary(frame, names.by, names.over, names.metric, names.score)
+    summary = tables.summary(
+        frame, names.by, names.over, names.metric, names.score, bounds=(0.0, 1.0)
+    )
     lead, details = finding(frame, summary, names)
     sections = [
         Section("Finding", details),
@@ -65,11 +67,15 @@ def finding(
     """
     share = tables.percent(frame["status"].eq("diverged").mean())
     over, score, total = label(names.over), label(names.score), len(summary)
+    tried = frame[names.over].nunique()
     details = (
-        f"{len(frame):,} trials in {total} conditions; {share} % of the trials diverged. They are "
+        f"{tables.counted(len(frame), 'trial')} in {tables.counted(total, 'condition')}; {share} % "
+        f"of the trials diverged: their loss or a parameter stopped being finite. They are "
         f"counted, not dropped: a {over} at which a seed diverged is not eligible.",
         f"In {summary['on_border'].sum()} of {total} conditions the chosen {over} lies on the "
-        f"border of its grid: the best may lie outside.",
+        f"border of its grid: the best may lie outside."
+        if tried > 1
+        else f"One {over} was tried, so none was chosen: another one may change the order.",
     )
     if not summary["eligible"].any():
         return f"No condition has a {over} at which all its seeds ended.", details
@@ -78,12 +84,17 @@ def finding(
         f"Chosen on validation, the best condition is {best[names.rows]} × {best[names.columns]} "
         f"at {over} {tables.number(best[names.over])}: {score} "
         f"{tables.percent(best[names.score])} % (95 % interval "
-        f"{tables.between(best['low'], best['high'], tables.percent)}, {best['n']} seeds)."
+        f"{tables.between(best['low'], best['high'], tables.percent)}, "
+        f"{tables.counted(best['n'], 'seed')})."
     )
+    others = summary["eligible"].sum() - 1
+    if not others:
+        return lead, details
     rivals = not_separated(frame, summary, best, names)
+    lead += f" {rivals} of the {tables.counted(others, 'other condition')} cannot be told from it."
     apart = (
-        f"{rivals} of the {summary['eligible'].sum() - 1} other conditions cannot be told from it: "
-        f"the 95 % interval of the paired difference in {score} over the seeds is not above zero."
+        "Told apart are two conditions if the 95 % interval of their paired difference in "
+        f"{score} over the seeds does not reach zero."
     )
     return lead, (apart, *details)
 
@@ -114,7 +125,7 @@ def _heat_map(summary: pd.DataFrame, names: Columns) -> Picture:
         mark_label=f"the chosen {over} lies on the border of its grid",
     )
     caption = (
-        f"Mean over {summary['n'].max()} seeds ± half of the interval "
+        f"Mean over {tables.counted(summary['n'].max(), 'seed')} ± half of the interval "
         f"({summary['method'].iloc[0]}), in %. A pointed end of the scale stands for cells beyond "
         f"it; a grey cell has no {over} at which all seeds ended."
     )
@@ -154,6 +165,6 @@ def _curves(frame: pd.DataFrame, curves: pd.DataFrame, names: Columns) -> Pictur
     caption = (
         "Lines: mean over the seeds, on a log scale; bands: from the lowest to the highest seed; "
         "each point is the mean over a window of steps. A line is broken where the loss of a seed "
-        "is not finite."
+        "is not finite, and goes on outside the axes where it leaves them."
     )
     return Picture("training_curves", to_png(figure), "Training loss against steps", caption)

@@ -57,7 +57,10 @@ def small_multiples(
         _draw_lines(axes, table[table[panel] == name], x, line, styles, marker_every)
         _scale(axes, "x", x_scale)
     # Where everything diverged there is nothing to put on a logarithmic axis.
-    _scale(cells[0][0], "y", y_scale if (table["mean"] > 0).any() else "linear")
+    positive = (table["mean"] > 0).any()
+    _scale(cells[0][0], "y", y_scale if positive else "linear")
+    if y_scale == "log" and positive:
+        _leave_out_extremes(cells[0][0], table["mean"])
     part.supxlabel(x_label)
     part.supylabel(y_label)
     return figure, panels
@@ -179,6 +182,19 @@ def _scale(axes: "Axes", which: Literal["x", "y"], scale: Scale) -> None:
     axis.set_major_locator(LogLocator(subs=(1.0,) if long else (1.0, 2.0, 5.0), numticks=6))
     axis.set_major_formatter(FuncFormatter(power_of_ten if long else plain))
     axis.set_minor_formatter(NullFormatter())
+
+
+def _leave_out_extremes(axes: "Axes", values: pd.Series) -> None:
+    """Ends a logarithmic y axis at Tukey's outer fences, if something lies beyond them.
+
+    Three interquartile ranges beyond the quartiles, in decades: a line on its way to infinity is
+    not to press all others flat.
+    """
+    decades = np.log10(values[np.isfinite(values) & (values > 0)])
+    first, third = np.quantile(decades, [0.25, 0.75])
+    reach = 3 * (third - first)
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, 10 ** (first - reach)), min(high, 10 ** (third + reach)))
 
 
 def power_of_ten(value: float, position: int | None = None) -> str:

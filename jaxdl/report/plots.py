@@ -14,6 +14,7 @@ import pandas as pd
 
 from jaxdl.report.panels import Scale, names, small_multiples, windows
 from jaxdl.report.style import COLOURS, WIDTH, house_style, line_styles, new_figure, short
+from jaxdl.report.tables import measure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -178,7 +179,7 @@ def intervals(claims: "Sequence[Claim]", names: Sequence[str], *, title: str = "
     axes.set_yticks(range(len(names)), [short(name, 40) for name in names])
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.grid(False, axis="y")
-    axes.set_xlabel(f"{claims[0].quantity} ({claims[0].unit})")
+    axes.set_xlabel(measure(claims[0].quantity, claims[0].unit))
     figure.legend(loc="outside lower left", ncols=2)
     return figure
 
@@ -200,7 +201,8 @@ def _corners(figure: "Figure", axes: "Axes", marked: np.ndarray, label: str) -> 
         corner = [(right, top), (right - across, top), (right, top + down)]
         axes.add_patch(Polygon(corner, facecolor="#D55E00", edgecolor="white", linewidth=0.6))
     if label and marked.any():
-        key = Line2D([], [], linestyle="none", marker="^", color="#D55E00", ms=7, label=label)
+        shape: Any = [(-1, 1), (1, 1), (1, -1)]  # the corner as it stands in a cell
+        key = Line2D([], [], linestyle="none", marker=shape, color="#D55E00", ms=7, label=label)
         axes.legend(handles=[key], loc="upper left", bbox_to_anchor=(0, -0.01), borderaxespad=0.3)
 
 

@@ -52,6 +52,16 @@ def percent(fraction: float | None, decimals: int = 1) -> str:
     return MISSING if fraction is None or pd.isna(fraction) else f"{100 * fraction:.{decimals}f}"
 
 
+def counted(number: int, noun: str) -> str:
+    """1 seed, 2 seeds."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def measure(quantity: str, unit: str) -> str:
+    """A quantity with its unit, if it has one."""
+    return quantity if unit == "1" else f"{quantity} ({unit})"
+
+
 def between(low: float, high: float, cell: Callable[[float], str] = number) -> str:
     """The bounds of an interval, each through `cell`; a dash where one is nan."""
     return MISSING if pd.isna(low) or pd.isna(high) else f"{cell(low)} … {cell(high)}"
@@ -68,12 +78,14 @@ def summary(
     score: str = "test_accuracy",
     mode: stats.Mode = "max",
     confidence: float = 0.95,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> pd.DataFrame:
     """One row a condition: `stats.select` and the interval over seeds of `score` at that rate.
 
     frame: one row a trial (`seed`, `status`, the columns named here). Adds to the columns of
     `select`: `score` (the mean), `low`, `high`, `n` (seeds), `method`. Where no rate is eligible,
     the score and its bounds are nan.
+    bounds: what the score can be; intervals end there.
     """
     selection = stats.select(frame, by, over, metric, mode)
     trials = chosen_trials(frame, selection, by, over)
@@ -84,6 +96,7 @@ def summary(
         rows.append({name: group[name].iloc[0] for name in by} | {score: interval.pop("mean")})
         rows[-1] |= interval
     table = selection.merge(pd.DataFrame(rows), on=list(by), how="left", validate="one_to_one")
+    table[["low", "high"]] = table[["low", "high"]].clip(*bounds)
     table.loc[~table["eligible"], [score, "low", "high"]] = math.nan
     return table
 
@@ -109,7 +122,7 @@ def summary_table(
 ) -> Table:
     """`summary` as cells; `cell` writes the metric and the score, `unit` names what it writes."""
     method = rows["method"].iloc[0]
-    scored = (f"{metric} ({unit})", f"{score} ({unit})", method.rsplit(", ", 1)[-1] + " interval")
+    scored = (measure(metric, unit), measure(score, unit), method.rsplit(", ", 1)[-1] + " interval")
     header = tuple(map(label, (*by, over, *scored, "diverged (%)")))
     cells = tuple(
         (
@@ -125,7 +138,7 @@ def summary_table(
     right = frozenset(range(len(by), len(header)))
     caption = (
         f"{label(over).capitalize()} chosen by the mean {label(metric)} over seeds. Interval: "
-        f"{method}, over {rows['n'].max()} seeds. "
+        f"{method}, over {counted(rows['n'].max(), 'seed')}. "
         f"Diverged: share of all trials of the row.  {MARKS}"
     )
     return Table(header, cells, right, caption)
@@ -143,6 +156,8 @@ def from_mapping(mapping: Mapping[str, Any], caption: str = "") -> Table:
     def walk(prefix: str, value: Any) -> list[tuple[str, str]]:
         if isinstance(value, Mapping) and value:
             return [row for key in value for row in walk(f"{prefix}.{key}", value[key])]
+        if isinstance(value, list | tuple):
+            value = ", ".join(map(str, value))
         return [(prefix.removeprefix("."), str(value))]
 
     rows = [row for key in mapping for row in walk(str(key), mapping[key])]

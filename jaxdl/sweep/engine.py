@@ -1,5 +1,6 @@
 """Many trials, compiled: programs in turn, trials in chunks, chunks in segments."""
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -75,7 +76,8 @@ def execute(
     checkpoint_seconds: a chunk that takes longer saves its state between segments this often.
 
     A trial whose loss or parameters stop being finite is `diverged` and stays alone in that. A
-    program that raises gives rows with status `error`; the other programs go on.
+    program that raises gives rows with status `error` and its traceback in the log of `jaxdl`; the
+    other programs go on.
     """
     workdir = Path(workdir)
     workdir.mkdir(parents=True, exist_ok=True)
@@ -197,12 +199,13 @@ def _run_program(
     # Whatever a user's program raises, the other programs of the sweep are not to suffer.
     except Exception as error:
         message = f"{type(error).__name__}: {error}".splitlines()[0]
-        sweep.progress.note(f"{name}: {message}")
+        logging.getLogger("jaxdl").error("program %s failed", name, exc_info=error)
         outcome = {"status": "error", "message": message}
         labels = sweep.labels.get(name, {})
         rows = [store.row(trial, labels, outcome, {}) for trial in left]
         ledger.append(sweep.workdir / store.LEDGER, rows)
-        sweep.progress.recount(done + len(left))
+        sweep.progress.recount(done)
+        sweep.progress.failed += len(left)
 
 
 def _compile(

@@ -41,14 +41,16 @@ def read(path: str | os.PathLike[str]) -> list[Row]:
             row = json.loads(line, parse_constant=_refuse)
             trial = _trial(row)
         except ValueError as error:
-            raise LedgerError(f"{path}, line {number} is not a row: {error}") from None
+            raise LedgerError(
+                f"{path}, line {number} is not a row ({error}); delete it and its trial runs again"
+            ) from None
         if trial in rows:
             warnings.warn(
                 f"{path}, line {number} is ignored: trial {trial} has a row already", stacklevel=2
             )
         rows.setdefault(trial, row)
     if torn:
-        warnings.warn(f"{path}, line {len(lines) + 1} is torn and dropped", stacklevel=2)
+        warnings.warn(f"{path}, line {len(lines) + 1} is torn: its trial runs again", stacklevel=2)
     return list(rows.values())
 
 

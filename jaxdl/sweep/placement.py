@@ -63,9 +63,15 @@ class Placement(NamedTuple):
 def use_all_cores() -> None:
     """Gives JAX one CPU device per core, so that a sweep uses all of them.
 
-    To be called before JAX is first used; raises RuntimeError after that.
+    To be called before JAX is first used; raises RuntimeError after that, unless it has them.
     """
-    jax.config.update("jax_num_cpu_devices", cores.count())
+    try:
+        jax.config.update("jax_num_cpu_devices", cores.count())
+    except RuntimeError:
+        if len(jax.local_devices(backend="cpu")) != cores.count():
+            raise RuntimeError(
+                "use_all_cores() comes too late: call it before anything else of JAX"
+            ) from None
 
 
 def place(devices: Sequence[jax.Device] | None = None) -> Placement:

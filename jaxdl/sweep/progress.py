@@ -14,7 +14,7 @@ class Progress:
     """Counts trials and seconds, and shows nothing. Compilation is counted apart."""
 
     def __init__(self) -> None:
-        self.trials = self.compilations = 0
+        self.trials = self.compilations = self.failed = 0
         self.before = self.done = self.running = self.compiling = 0.0
         self.began = time.perf_counter()
 
@@ -41,7 +41,7 @@ class Progress:
         self.advance(program, trials, 0.0)
 
     def recount(self, done: float) -> None:
-        """`done` trials are done: some must be done again, or never will be."""
+        """`done` trials are done: what a chunk had begun is lost."""
         self.done = done
 
     def show(self, program: str) -> None:
@@ -61,10 +61,13 @@ class Progress:
     def __str__(self) -> str:
         fresh = self.done - self.before
         counted = f"{self.done:.0f}/{self.trials} trials"
+        if self.failed:
+            counted += f", {self.failed} failed"
         compiled = f"{self.compilations} compilations in {self.compiling:.1f} s"
-        if not fresh:
+        if not fresh or not self.running:
             return f"{counted}, {compiled}"
-        left = (self.trials - self.done) * (time.perf_counter() - self.began) / fresh
+        ahead = self.trials - self.failed - self.done
+        left = ahead * (time.perf_counter() - self.began) / fresh
         return f"{counted}, {self.rate:.3g} trials/s, {compiled}, left {_clock(left)}"
 
 

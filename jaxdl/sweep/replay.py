@@ -40,9 +40,10 @@ def predict_seconds(
     *,
     segments: int,
     categories: Categories | None = None,
-    labels: Any = None,
 ) -> float:
     """Seconds that `execute` will need here, from one compiled program and one of its segments."""
+    if not trials:
+        return 0.0
     placement = place()
     name = trials[0].program
     mine = [trial for trial in trials if trial.program == name]
@@ -52,7 +53,8 @@ def predict_seconds(
         # One lane a device tells the cost of all: they run one after another.
         alive = np.arange(program.lanes) % (program.lanes // placement.mesh.size) == 0
     _, seconds = _advance(program, trials[0], data, categories or {}, 2, alive)
-    return len(programs) * program.compile_seconds + seconds * segments * len(trials) / alive.sum()
+    compiling = len({trial.program for trial in trials}) * program.compile_seconds
+    return compiling + seconds * segments * len(trials) / alive.sum()
 
 
 def _compiled(

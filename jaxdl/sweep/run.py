@@ -75,9 +75,20 @@ def make_run(
         results: dict[str, Array] = {}
         for split in data:
             if split != "train":
+                _check_padded(split, data[split])
                 metrics = jax.lax.map(lambda batch: train.measure(task, state, batch), data[split])
                 means = train.mean(jax.tree.map(lambda sums: sums.sum(axis=0), metrics))
                 results |= {f"{split}_{name}": value for name, value in means.items()}
         return results
 
     return Run(init, advance, evaluate)
+
+
+def _check_padded(split: str, batches: PyTree) -> None:
+    mask = batches.get("mask") if isinstance(batches, Mapping) else None
+    if mask is not None and mask.ndim == 2:
+        return
+    raise ValueError(
+        f"data[{split!r}] is not evaluation batches [num_batches, B, ...] with a mask: "
+        "data.batches.padded_batches(arrays, batch_size) makes them"
+    )

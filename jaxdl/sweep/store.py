@@ -100,6 +100,13 @@ def row(
     return {**asked, "seed": trial.seed, **outcome, **common}
 
 
+def pending(workdir: Path, trials: Sequence[Trial]) -> list[Trial]:
+    """The trials that the ledger does not hold, or holds as failed."""
+    rows = ledger.read(workdir / LEDGER)
+    done = {row["trial"] for row in rows if row.get("status") != "error"}
+    return [trial for trial in trials if trial_id(trial) not in done]
+
+
 def gather_curves(workdir: Path, trials: Sequence[Trial]) -> None:
     """Merges the curves of all chunks into `curves.npz`, rows in the order of `trials`.
 

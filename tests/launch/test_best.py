@@ -30,6 +30,7 @@ def saved(tmp_path):
         task="classification",
         model="mlp",
         options=OPTIONS,
+        input_shape=(3,),
         test_accuracy=0.5,
     )
     return tmp_path, task.predict(state.params, state.model_state, batch), task
@@ -40,6 +41,14 @@ def test_a_loaded_model_predicts_from_raw_inputs_to_the_bit(saved):
     loaded = launch.load(workdir)
     np.testing.assert_array_equal(loaded.predict(X), expected)
     assert loaded.description["test_accuracy"] == 0.5
+    assert len(repr(loaded)) < 300  # the facts, not the arrays
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (20, 4), (20, 3, 1)])
+def test_inputs_of_another_shape_are_one_line(saved, shape):
+    loaded = launch.load(saved[0])
+    with pytest.raises(ValueError, match=r"x has shape .*; the model takes \(B, 3\)"):
+        loaded.predict(np.zeros(shape, np.float32))
 
 
 def test_a_model_of_ones_own_is_built_by_the_caller(saved):

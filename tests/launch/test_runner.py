@@ -1,6 +1,7 @@
 """Launches as a user makes them: real processes, real signals, real files."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -103,7 +104,7 @@ MISTAKES = [
     ("optimizers_x_initializers", ["--config.learning_rates=nan"], "nan is not a finite number"),
     ("optimizers_x_initializers", ["--config.learning_rates=-1"], "-1.0 is not at least"),
     ("optimizers_x_initializers", ["--config.batch_size=9999"], "9999 is more than the 1077"),
-    ("optimizers_x_initializers", ["--config.dataset=minst"], "unknown dataset 'minst'"),
+    ("optimizers_x_initializers", ["--config.dataset=minst"], "'minst' is none of digits, mnist"),
     ("optimizers_x_initializers", ["--config.dataset=mnist", "--config.data_dir=/nowhere"], "tfds"),
     ("optimizers_x_initializers", ["--config.seeds=0"], "0 is not at least 1"),
 ]
@@ -147,6 +148,33 @@ def test_a_dry_run_tells_and_writes_nothing(tmp_path):
     assert "2 programs, 4 trials" in out
     assert "minutes" in out
     assert not workdir.exists()
+
+
+def test_a_dry_run_counts_what_is_done_already(finished):
+    workdir, _, _ = finished
+    code, out, err = run(f"--workdir={workdir}", "--dry_run", *SMALL)
+    assert code == 0, err
+    assert "4 trials are done already" in out
+    assert "about 0.0 minutes" in out
+
+
+def test_a_damaged_ledger_is_one_line_that_says_what_to_do(finished, tmp_path):
+    workdir = tmp_path / "run"
+    shutil.copytree(finished[0], workdir)
+    (workdir / "verdict.json").unlink()
+    ledger = workdir / "trials.jsonl"
+    good = ledger.read_text()
+    ledger.write_text(good.replace("{", "(", 1))
+    code, _, err = run(f"--workdir={workdir}", *SMALL)
+    assert code == 2
+    assert "line 1 is not a row" in err
+    assert "delete it" in err
+    assert err.count("\n") == 1
+    ledger.write_text(good[:-2])
+    code, _, err = run(f"--workdir={workdir}", *SMALL)
+    assert code == 0
+    assert err.startswith(f"xor: {ledger}, line 4 is torn")
+    assert len(ledger.read_text().splitlines()) == 4
 
 
 def test_two_processes_on_one_workdir_the_second_is_refused(tmp_path):

@@ -45,10 +45,11 @@ def test_the_best_is_chosen_on_validation_never_on_test():
     # mean 0.82, s = 0.02, half width 4.302653 · 0.02 / √3 = 0.0497
     assert lead == (
         "Chosen on validation, the best condition is sgd × he at learning rate 1: test accuracy "
-        "82.0 % (95 % interval 77.0 … 87.0, 3 seeds)."
+        "82.0 % (95 % interval 77.0 … 87.0, 3 seeds). "
+        "1 of the 2 other conditions cannot be told from it."
     )
-    assert details[0].startswith("1 of the 2 other conditions cannot be told from it")
-    assert details[1].startswith("24 trials in 4 conditions; 8.3 % of the trials diverged.")
+    assert "paired difference in test accuracy" in details[0]
+    assert details[1].startswith("24 trials in 4 conditions; 8.3 % of the trials diverged: ")
     assert details[2].startswith("In 4 of 4 conditions")
 
 
@@ -58,8 +59,17 @@ def test_a_sweep_in_which_everything_diverged_says_so():
 
 
 def test_one_condition_alone_has_no_rivals():
-    _, details = finding({("sgd", "he"): SCORES["sgd", "he"]})
-    assert details[0].startswith("0 of the 0 other conditions")
+    lead, details = finding({("sgd", "he"): SCORES["sgd", "he"]})
+    assert lead.endswith("3 seeds).")
+    assert details[0].startswith("6 trials in 1 condition;")
+
+
+def test_an_interval_ends_where_accuracies_do(trials):
+    _, sections = compare.comparison(trials[trials["seed"].isin([0, 1])])
+    bounds = [cell.split(" … ") for *_, cell, _ in sections[-1].blocks[0].rows]
+    shown = [float(number) for pair in bounds if len(pair) == 2 for number in pair]
+    assert min(shown) >= 0
+    assert max(shown) == 100
 
 
 def test_the_whole_page(trials, curves, tmp_path):

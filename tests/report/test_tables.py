@@ -151,7 +151,7 @@ def test_cells_of_nan_and_none_are_dashes():
 
 def test_from_mapping_gives_nested_names_dots():
     table = tables.from_mapping({"steps": 3, "model": {"width": [1, 2], "extra": {}}})
-    assert table.rows == (("steps", "3"), ("model.width", "[1, 2]"), ("model.extra", "{}"))
+    assert table.rows == (("steps", "3"), ("model.width", "1, 2"), ("model.extra", "{}"))
 
 
 def test_plain_text_fits_100_columns_and_cuts_nothing(trials):

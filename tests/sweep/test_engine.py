@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from support import tiny_sweep as tiny
 
-from jaxdl import checkpoint, sweep, train
+from jaxdl import checkpoint, cores, sweep, train
 from jaxdl.data.batches import shuffled_indices, take
 from jaxdl.optimizers import adam, sgd
 
@@ -150,16 +150,40 @@ def test_three_compilations_a_program_whatever_the_number_of_trials(tmp_path):
     assert len(compiled) == 6, compiled
 
 
-def test_a_program_that_raises_leaves_the_others_alone(tmp_path, whole):
+def test_a_program_that_raises_leaves_the_others_alone(tmp_path, whole, caplog):
     def broken(rate):
         raise RuntimeError("no such optimizer\nsecond line")
 
     programs = {"adam": tiny.program(broken), "momentum": tiny.PROGRAMS["momentum"]}
-    results = tiny.execute(tmp_path, programs=programs)
+    progress = sweep.Progress()
+    results = tiny.execute(tmp_path, programs=programs, progress=progress)
     bad, good = results.rows[:12], results.rows[12:]
     assert {row["status"] for row in bad} == {"error"}
     assert {row["message"] for row in bad} == {"RuntimeError: no such optimizer"}
     assert good == whole.rows[12:]
+    (record,) = caplog.records
+    assert record.getMessage() == "program adam failed"
+    assert "in broken" in caplog.text  # the traceback leads to the line
+    assert str(progress).startswith("12/24 trials, 12 failed")
+
+
+def test_splits_that_are_not_evaluation_batches_are_named(tmp_path):
+    data = {"train": tiny.TRAIN, "validation": tiny.HELD_OUT}
+    categories = {"initializer": tiny.NAMES}
+    results = sweep.execute(
+        tiny.PROGRAMS, tiny.TRIALS, data, workdir=tmp_path, categories=categories
+    )
+    assert {row["status"] for row in results.rows} == {"error"}
+    assert "data['validation']" in results.rows[0]["message"]
+    assert "padded_batches" in results.rows[0]["message"]
+
+
+def test_all_cores_cannot_be_had_once_jax_has_begun(monkeypatch):
+    monkeypatch.setattr(cores, "count", jax.device_count)
+    sweep.use_all_cores()  # nothing to be done
+    monkeypatch.setattr(cores, "count", lambda: jax.device_count() + 1)
+    with pytest.raises(RuntimeError, match="before anything else of JAX"):
+        sweep.use_all_cores()
 
 
 def test_a_repaired_program_is_run_again(tmp_path, whole):
@@ -341,12 +365,15 @@ def test_wrong_trials_are_refused_before_anything_runs(tmp_path):
     refused("list its values in `categories`", trials=tiny.TRIALS, categories={})
 
 
-def test_predicted_seconds_are_of_the_right_order():
-    seconds = sweep.predict_seconds(
-        tiny.PROGRAMS,
-        tiny.TRIALS,
-        tiny.DATA,
-        segments=tiny.SEGMENTS,
-        categories={"initializer": tiny.NAMES},
-    )
-    assert 0.1 < seconds < 300
+def test_seconds_are_predicted_of_what_is_left_to_do():
+    def predict(trials):
+        return sweep.predict_seconds(
+            tiny.PROGRAMS,
+            trials,
+            tiny.DATA,
+            segments=tiny.SEGMENTS,
+            categories={"initializer": tiny.NAMES},
+        )
+
+    assert predict([]) == 0
+    assert predict(tiny.TRIALS) > 0

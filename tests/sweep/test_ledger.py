@@ -45,7 +45,9 @@ def test_a_row_torn_at_any_byte_is_dropped_and_written_again(tmp_path):
         if cut == start:
             assert ledger.read(path) == ROWS[:2]
         else:
-            with pytest.warns(UserWarning, match=r"trials\.jsonl, line 3 is torn and dropped"):
+            with pytest.warns(
+                UserWarning, match=r"trials\.jsonl, line 3 is torn: its trial runs again"
+            ):
                 assert ledger.read(path) == ROWS[:2]
         ledger.append(path, ROWS[2:])
         assert path.read_bytes() == content
@@ -84,7 +86,7 @@ def test_a_damaged_line_is_an_error_that_names_it(tmp_path, line):
     content[1] = line
     path.write_bytes(b"\n".join(content))
     with pytest.raises(
-        ledger.LedgerError, match=r"trials\.jsonl, line 2 is not a row: ."
+        ledger.LedgerError, match=r"trials\.jsonl, line 2 is not a row \(.*\); delete it"
     ) as caught:
         ledger.read(path)
     assert "\n" not in str(caught.value)
@@ -195,7 +197,7 @@ for _ in range(12):
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".* is torn and dropped")
+        warnings.filterwarnings("ignore", message=".* is torn: its trial")
         rows = ledger.read(path)
     assert rows == [row(number) for number in range(len(rows))]
     assert len(rows) >= done
