@@ -181,9 +181,7 @@ def _claims(words: str, trials: Any, threshold: float, direction: Any) -> list[A
         )
         for setting, group in trials.groupby("setting", sort=False)
     ]
-    if {"holds", "fails"} <= {claim.verdict for claim in claims}:
-        claims = [claim._replace(verdict="depends") for claim in claims]
-    return claims
+    return report.depends(claims)
 
 
 def _table(trials: Any, caption: str) -> Any:

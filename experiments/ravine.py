@@ -266,9 +266,7 @@ def _each_form(
         )
         for form in FORMS
     ]
-    if {"holds", "fails"} <= {claim.verdict for claim in claims}:
-        claims = [claim._replace(verdict="depends") for claim in claims]
-    return claims
+    return report.depends(claims)
 
 
 def _table(summary: Any, chosen: Any) -> Any:

@@ -192,9 +192,7 @@ def _claims(trials: Any, score: str, words: str) -> list[Any]:
         )
         for setting, group in trials.groupby("setting", sort=False)
     ]
-    if {"holds", "fails"} <= {claim.verdict for claim in claims}:
-        claims = [claim._replace(verdict="depends") for claim in claims]
-    return claims
+    return report.depends(claims)
 
 
 def _table(trials: Any, selection: Any, score: str) -> Any:

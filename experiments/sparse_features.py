@@ -240,7 +240,7 @@ def _rate_claims(config: Any, followed: Any) -> list[Any]:
         sentence = f"{name}: Adagrad's effective rate decays to little"
         quantity = f"effective rate after step {config.steps}, of that after step 1"
         left.append(report.judge("O3", sentence, quantity, "1", LITTLE, ratio, "below"))
-    return _together(slopes) + _together(left)
+    return report.depends(slopes) + report.depends(left)
 
 
 def _wins(losses: Mapping[str, Any], rival: str) -> list[Any]:
@@ -253,14 +253,7 @@ def _wins(losses: Mapping[str, Any], rival: str) -> list[Any]:
             gap = stats.paired_interval(loss[features, "adagrad"], loss[features, rival])
             sentence = f"{features} features, {course}: Adagrad beats {rival}"
             claims.append(report.judge("O3", sentence, quantity, "nats", WINS, gap, "below"))
-    return _together(claims)
-
-
-def _together(claims: list[Any]) -> list[Any]:
-    """One statement under several conditions: where some hold and some fail, it depends."""
-    if {"holds", "fails"} <= {claim.verdict for claim in claims}:
-        return [claim._replace(verdict="depends") for claim in claims]
-    return claims
+    return report.depends(claims)
 
 
 def _magnitude(interval: Any) -> Any:
