@@ -1,0 +1,303 @@
+"""Convolution against PyTorch, XLA's own and its laws."""
+
+import functools
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxdl.layers.conv import (
+    Conv,
+    ConvTranspose,
+    convolve,
+    convolve_transpose,
+    output_size,
+    receptive_field,
+)
+
+KEY = jax.random.key(0)
+# Strides, padding, dilation and groups of the goldens.
+CASES = {
+    "line": (2, [(1, 1)], 1, 1),
+    "dilated_line": (1, [(2, 2)], 2, 2),
+    "same": (1, "SAME", 1, 1),
+    "strided": (2, [(1, 1), (0, 0)], 1, 1),
+    "dilated": (1, "VALID", 2, 1),
+    "grouped": (2, [(2, 2), (1, 1)], 1, 2),
+    "depthwise": (1, "SAME", 1, 3),
+}
+
+
+def golden(case):
+    """Renew with tests/goldens/make_conv.py (`make goldens`)."""
+    with np.load(Path(__file__).parents[1] / "goldens/conv.npz") as file:
+        prefix = case + "/"
+        return {
+            name.removeprefix(prefix): file[name] for name in file.files if name.startswith(prefix)
+        }
+
+
+def with_gradients(forward, x, kernel, dy):
+    y, pull = jax.vjp(forward, x, kernel)
+    return y, *pull(dy)
+
+
+@pytest.fixture(scope="module")
+def found():
+    """Outputs and both gradients of all cases, compiled as one."""
+
+    @jax.jit
+    def all_cases(arrays):
+        results = {}
+        for name, (strides, padding, dilation, groups) in CASES.items():
+            case = arrays[name]
+            axes = case["x"].ndim - 2
+            forward = functools.partial(
+                convolve,
+                strides=(strides,) * axes,
+                padding=padding,
+                dilation=(dilation,) * axes,
+                groups=groups,
+            )
+            results[name] = with_gradients(forward, case["x"], case["kernel"], case["dy"])
+        return results
+
+    with jax.enable_x64(True):
+        return jax.device_get(all_cases({name: golden(f"conv_{name}") for name in CASES}))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_outputs_and_gradients_are_those_of_torch(name, found):
+    arrays = golden(f"conv_{name}")
+    for ours, part in zip(found[name], ("y", "dx", "dkernel"), strict=True):
+        np.testing.assert_allclose(ours, arrays[part], rtol=1e-10, atol=1e-12, err_msg=part)
+
+
+def test_paddings_that_pytorch_lacks_are_those_of_xla_with_their_gradients():
+    """Strided SAME, and explicit padding of one side more than of the other."""
+    # Size, window, stride, padding, dilation, groups.
+    options = [
+        (7, 3, 2, "SAME", 1, 1),
+        (8, 3, 2, "SAME", 1, 1),
+        (8, 2, 3, "SAME", 1, 1),
+        (9, 4, 2, "SAME", 2, 2),
+        (5, 3, 2, [(2, 0), (0, 3)], 1, 1),
+    ]
+    rng = np.random.default_rng(0)
+    cases = [
+        (rng.normal(size=(2, size, 6, 2)), rng.normal(size=(window, 3, 2 // groups, 4)))
+        for size, window, *_, groups in options
+    ]
+
+    @jax.jit
+    def compare(cases):
+        results = []
+        for (x, kernel), (_, _, stride, padding, dilation, groups) in zip(
+            cases, options, strict=True
+        ):
+            ours = functools.partial(
+                convolve,
+                strides=(stride, 1),
+                padding=padding,
+                dilation=(dilation, 1),
+                groups=groups,
+            )
+            theirs = functools.partial(
+                jax.lax.conv_general_dilated,
+                window_strides=(stride, 1),
+                padding=padding,
+                rhs_dilation=(dilation, 1),
+                feature_group_count=groups,
+                dimension_numbers=("NHWC", "HWIO", "NHWC"),
+            )
+            dy = jnp.cos(ours(x, kernel))
+            results.append([with_gradients(each, x, kernel, dy) for each in (ours, theirs)])
+        return results
+
+    with jax.enable_x64(True):
+        results = compare(cases)
+    for (mine, reference), (size, _, stride, padding, *_) in zip(results, options, strict=True):
+        assert padding != "SAME" or mine[0].shape[1] == -(-size // stride)
+        for ours, expected in zip(mine, reference, strict=True):
+            np.testing.assert_allclose(ours, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_a_transposed_convolution_is_that_of_torch():
+    arrays = golden("transposed")
+    layer = ConvTranspose(2, (4, 4), strides=2)
+    bias = np.array([3.0, -4.0])
+    with jax.enable_x64(True):
+        variables = {"params": {"kernel": arrays["kernel"], "bias": bias}}
+        x = jax.jit(layer.apply)(variables, arrays["y"])
+    np.testing.assert_allclose(x, arrays["x"] + bias, rtol=1e-10, atol=1e-12)
+
+
+def test_convolution_and_its_transpose_are_adjoint():
+    """⟨Cx, y⟩ = ⟨x, Cᵀy⟩, with strides that do not divide the sizes."""
+    cases = [((7, 6), (3, 4), (2, 3)), ((9,), (5,), (2,))]
+
+    rng = np.random.default_rng(0)
+    arrays = [
+        (rng.normal(size=(2, *sizes, 3)), rng.normal(size=(*window, 3, 4)))
+        for sizes, window, _ in cases
+    ]
+
+    @jax.jit
+    def products(arrays):
+        results = []
+        for (x, kernel), (sizes, _, strides) in zip(arrays, cases, strict=True):
+            forward = convolve(x, kernel, strides=strides, dilation=(1,) * len(sizes))
+            y = jnp.cos(forward)
+            back = convolve_transpose(y, kernel, sizes, strides)
+            results.append((jnp.vdot(forward, y), jnp.vdot(x, back)))
+        return results
+
+    with jax.enable_x64(True):
+        for forward, back in products(arrays):
+            np.testing.assert_allclose(forward, back, rtol=1e-10)
+
+
+def test_the_transposed_layer_multiplies_the_size_and_keeps_the_scale():
+    """The default initializer counts the inputs of one output, stride 1: 9 · 32 of them."""
+    y = jax.random.normal(KEY, (4, 8, 6, 32))
+    init = jax.jit(lambda layer: layer.init_with_output(KEY, y)[0], static_argnums=0)
+    assert init(ConvTranspose(3, (3, 3), strides=2)).shape == (4, 16, 12, 3)
+    x = init(ConvTranspose(32, (3, 3)))[:, 1:-1, 1:-1]
+    assert 1.6 < float(x.var()) < 2.4  # he_normal doubles the variance, for a ReLU to halve it
+
+
+@pytest.mark.parametrize(
+    ("arguments", "size"),
+    [
+        ((32, 5), 28),  # two lost on each side
+        ((28, 5, 1, 4), 28),
+        ((7, 3, 2), 3),
+        ((8, 3, 2), 3),
+        ((224, 7, 2, 6), 112),
+        ((10, 3, 1, 0, 2), 6),
+        ((5, 5), 1),
+    ],
+)
+def test_output_sizes_by_hand(arguments, size):
+    assert output_size(*arguments) == size
+
+
+def test_output_size_is_the_shape_that_comes_out():
+    x = jnp.ones((1, 11, 1))
+    for window, stride, padding, dilation in [(3, 1, 0, 1), (4, 2, 3, 1), (3, 3, 2, 2)]:
+        shape = jax.eval_shape(
+            lambda x, w=window, s=stride, p=padding, d=dilation: convolve(
+                x, jnp.ones((w, 1, 1)), strides=(s,), padding=[(0, p)], dilation=(d,)
+            ),
+            x,
+        ).shape
+        assert shape[1] == output_size(11, window, stride, padding, dilation)
+
+
+def test_a_window_that_does_not_fit_is_named():
+    with pytest.raises(ValueError, match="spans 5 does not fit into 3 \\+ 1"):
+        output_size(3, 3, padding=1, dilation=2)
+
+
+@pytest.mark.parametrize(
+    ("layers", "field"),
+    [
+        ([], 1),
+        ([(3, 1, 1)], 3),
+        ([(3, 1, 1), (3, 1, 1)], 5),
+        ([(3, 1, 1), (2, 2, 1), (3, 1, 1), (2, 2, 1)], 10),
+        ([(2, 1, 1), (2, 1, 2), (2, 1, 4)], 8),
+    ],
+)
+def test_receptive_fields_by_hand(layers, field):
+    assert receptive_field(layers) == field
+
+
+def test_the_receptive_field_is_where_the_gradient_is_not_zero():
+    layers = [(3, 1, 1), (2, 2, 1), (3, 1, 2)]
+
+    @jax.jit
+    @jax.grad
+    def middle(x):
+        for window, stride, dilation in layers:
+            kernel = jnp.ones((window, 1, 1))
+            x = convolve(x, kernel, strides=(stride,), padding="VALID", dilation=(dilation,))
+        return x[0, x.shape[1] // 2, 0]
+
+    touched = np.flatnonzero(middle(jnp.ones((1, 40, 1))))
+    assert touched[-1] - touched[0] + 1 == receptive_field(layers) == 12
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_it_commutes_with_translation(stride):
+    """Away from the border: shifted inputs give shifted outputs, by half as much at stride 2."""
+
+    @jax.jit
+    def both(x, kernel):
+        function = functools.partial(
+            convolve, strides=(stride, stride), padding="VALID", dilation=(1, 1)
+        )
+        return function(x, kernel), function(jnp.roll(x, (2, 4), (1, 2)), kernel)
+
+    x = jax.random.normal(KEY, (1, 12, 12, 2))
+    y, moved = both(x, jax.random.normal(jax.random.key(1), (3, 3, 2, 4)))
+    down, right = 2 // stride, 4 // stride
+    np.testing.assert_allclose(moved[:, down:, right:], y[:, :-down, :-right], atol=1e-5)
+    assert not np.allclose(moved, y, atol=0.1)
+
+
+def test_groups_do_not_see_one_another_and_the_bias_is_added():
+    x = jax.random.normal(KEY, (1, 5, 5, 4))
+    params = jax.jit(Conv(6, (3, 3), groups=2).init)(KEY, x)["params"]
+    assert params["kernel"].shape == (3, 3, 2, 6)
+    bias = jnp.arange(6.0)
+
+    @jax.jit
+    def both(params, x):
+        biased = Conv(6, (3, 3), groups=2).apply({"params": {**params, "bias": bias}}, x)
+        plain = Conv(6, (3, 3), groups=2, use_bias=False)
+        y, pull = jax.vjp(lambda x: plain.apply({"params": {"kernel": params["kernel"]}}, x), x)
+        first_group = jnp.zeros_like(y).at[..., :3].set(1)
+        return biased - y, pull(first_group)[0]
+
+    difference, gradient = both(params, x)
+    np.testing.assert_allclose(difference, np.broadcast_to(bias, difference.shape), atol=1e-5)
+    assert (gradient[..., 2:] == 0).all()
+    assert (gradient[..., :2] != 0).all()
+
+
+def test_lanes_give_what_a_loop_gives():
+    """Over kernels: `vmap`, `lax.map` and one after another, with gradients."""
+
+    def lane(x, kernel):
+        function = functools.partial(convolve, strides=(2, 2), dilation=(1, 1))
+        y, pull = jax.vjp(function, x, kernel)
+        return y, *pull(jnp.cos(y))
+
+    @jax.jit
+    def three_ways(x, kernels):
+        single = [lane(x, kernel) for kernel in kernels]
+        return (
+            jax.tree.map(lambda *each: jnp.stack(each), *single),
+            jax.vmap(lane, (None, 0))(x, kernels),
+            jax.lax.map(lambda kernel: lane(x, kernel), kernels),
+        )
+
+    x = jax.random.normal(KEY, (2, 6, 6, 2))
+    expected, *others = three_ways(x, jax.random.normal(jax.random.key(1), (2, 3, 3, 2, 4)))
+    for found in others:
+        for ours, each in zip(found, expected, strict=True):
+            np.testing.assert_allclose(ours, each, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("layer", [Conv(4, (3, 3)), ConvTranspose(4, (3, 3))])
+def test_another_rank_is_refused(layer):
+    with pytest.raises(ValueError, match=r"\(5, 5, 2\)"):
+        layer.init(KEY, jnp.ones((5, 5, 2)))
+
+
+def test_channels_that_groups_do_not_divide_are_refused():
+    with pytest.raises(ValueError, match=r"2 groups .* 3 channels"):
+        Conv(4, (3, 3), groups=2).init(KEY, jnp.ones((1, 5, 5, 3)))
