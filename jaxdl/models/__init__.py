@@ -1,7 +1,10 @@
 """Architectures as Flax Linen modules, one a file; usable without the rest of jaxdl."""
 
+from jaxdl.models.cnn import CNN
 from jaxdl.models.mlp import MLP
+from jaxdl.models.resnet import ResNet
 
-MODELS = {"mlp": MLP}
+MODELS = {"cnn": CNN, "mlp": MLP, "resnet": ResNet}
+"""What `launch.load` finds by name."""
 
-__all__ = ["MLP", "MODELS"]
+__all__ = ["CNN", "MLP", "MODELS", "ResNet"]

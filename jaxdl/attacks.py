@@ -1,0 +1,79 @@
+"""Adversarial examples: FGSM (Goodfellow et al. 2015) and PGD (Madry et al. 2018).
+
+An attack is `(task, params, model_state, batch, key) -> x`: inputs of the shape of `batch["x"]`
+that raise the loss of the model as used after training. They lie in [low, high], the range of the
+data, and within ε of the given ones in every value, exactly, rounding included. ε may be traced.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from jaxdl.types import Array, Batch, PyTree, Task
+
+
+def fgsm(
+    task: Task,
+    params: PyTree,
+    model_state: PyTree,
+    batch: Batch,
+    key: Array,
+    *,
+    eps: ArrayLike,
+    low: ArrayLike = 0.0,
+    high: ArrayLike = 1.0,
+) -> Array:
+    """x + ε·sign(∇ₓL), clipped: the fast gradient sign method.
+
+    batch: its floats `x: [B, ...]` lie in [low, high]. An example of `mask` 0 is left as it is.
+    """
+    lowest, highest = _box(batch["x"], eps, low, high)
+    gradient = _input_gradient(task, params, model_state, batch, key)
+    return jnp.clip(batch["x"] + eps * jnp.sign(gradient), lowest, highest)
+
+
+def pgd(
+    task: Task,
+    params: PyTree,
+    model_state: PyTree,
+    batch: Batch,
+    key: Array,
+    *,
+    eps: ArrayLike,
+    steps: int,
+    reach: ArrayLike = 2.5,
+    low: ArrayLike = 0.0,
+    high: ArrayLike = 1.0,
+) -> Array:
+    """x ← Π(x + α·sign(∇ₓL)), `steps` times from a random start: projected gradient ascent.
+
+    Π clips to the box of what is allowed, in which the start is uniform; α = reach·ε / steps.
+    batch: its floats `x: [B, ...]` lie in [low, high].
+    """
+    lowest, highest = _box(batch["x"], eps, low, high)
+    start_key, key = jax.random.split(key)
+    share = jax.random.uniform(start_key, lowest.shape, lowest.dtype)
+    start = jnp.clip(lowest + share * (highest - lowest), lowest, highest)
+
+    def climb(x: Array, _: None) -> tuple[Array, None]:
+        gradient = _input_gradient(task, params, model_state, {**batch, "x": x}, key)
+        return jnp.clip(x + reach * eps / steps * jnp.sign(gradient), lowest, highest), None
+
+    return jax.lax.scan(climb, start, length=steps)[0]
+
+
+def _input_gradient(
+    task: Task, params: PyTree, model_state: PyTree, batch: Batch, key: Array
+) -> Array:
+    def loss(x: Array) -> Array:
+        return task.loss(params, model_state, {**batch, "x": x}, key, train=False)[0]
+
+    return jax.grad(loss)(batch["x"])
+
+
+def _box(x: Array, eps: ArrayLike, low: ArrayLike, high: ArrayLike) -> tuple[Array, Array]:
+    """The smallest and the largest allowed value of each input."""
+    # One float inward of x ± ε, since the sum may have been rounded outward.
+    below = jnp.minimum(x, jnp.nextafter(x - eps, jnp.inf))
+    above = jnp.maximum(x, jnp.nextafter(x + eps, -jnp.inf))
+    return jnp.maximum(below, low), jnp.minimum(above, high)

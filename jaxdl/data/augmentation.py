@@ -1,0 +1,153 @@
+"""Random changes of images that keep their meaning, drawn from a key (Shorten & Khoshgoftaar 2019).
+
+Each function takes one image `[H, W, C]`, float, and one key, and gives an image of the same shape
+and dtype: `vmap` it, or let `augment` do so. Strengths may be traced; strength 0 gives the image
+back bit for bit. What comes into view from outside the image is 0; values are not clipped.
+"""
+
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.ndimage import map_coordinates
+
+from jaxdl.types import Array, Batch
+
+Augmentation = Callable[[Array, Array], Array]
+"""`(image [H, W, C], key) -> image [H, W, C]`."""
+Strength = float | Array
+"""A number, or a scalar array that may be traced."""
+
+
+def augment(batch: Batch, key: Array, functions: Sequence[Augmentation]) -> dict[str, Array]:
+    """The batch with its images `x: [B, H, W, C]` changed by each function in turn.
+
+    Every example and every function has a key of its own, drawn from `key`.
+    """
+    images = batch["x"]
+    for number, function in enumerate(functions):
+        keys = jax.random.split(jax.random.fold_in(key, number), len(images))
+        images = jax.vmap(function)(images, keys)
+    return {**batch, "x": images}
+
+
+def affine(image: Array, matrix: Array, offset: Array) -> Array:
+    """The image whose pixel at p is the bilinear sample of the old one at A(p − c) + c + b.
+
+    matrix: A `[2, 2]`; offset: b `[2]` in pixels, rows before columns; c is the centre.
+    """
+    height, width, _ = image.shape
+    centre = jnp.array([(height - 1) / 2, (width - 1) / 2], image.dtype)
+    rows, columns = jnp.mgrid[:height, :width].astype(image.dtype) - centre[:, None, None]
+    source = [
+        a * rows + b * columns + c + shift
+        for (a, b), c, shift in zip(matrix, centre, offset, strict=True)
+    ]
+
+    def sample(channel: Array) -> Array:
+        return map_coordinates(channel, source, order=1, mode="constant")
+
+    return jax.vmap(sample, in_axes=-1, out_axes=-1)(image).astype(image.dtype)
+
+
+def shift(image: Array, key: Array, pixels: Strength) -> Array:
+    """Moved down and right by two numbers of −pixels … pixels, uniform; fractions are blended."""
+    return affine(image, jnp.eye(2), pixels * _symmetric(key, (2,)))
+
+
+def rotate(image: Array, key: Array, degrees: Strength) -> Array:
+    """Turned about its centre by −degrees … degrees, uniform."""
+    angle = jnp.deg2rad(degrees * _symmetric(key))
+    sine, cosine = jnp.sin(angle), jnp.cos(angle)
+    return affine(image, jnp.array([[cosine, sine], [-sine, cosine]]), jnp.zeros(2))
+
+
+def zoom(image: Array, key: Array, amount: Strength) -> Array:
+    """Magnified about its centre by exp(u), u uniform in −log(1 + amount) … log(1 + amount).
+
+    So a magnification by 1 + amount is as likely as its inverse.
+    """
+    scale = jnp.exp(-jnp.log1p(amount) * _symmetric(key))
+    return affine(image, scale * jnp.eye(2), jnp.zeros(2))
+
+
+def crop(image: Array, key: Array, amount: Strength) -> Array:
+    """A random window, stretched to the whole (Szegedy et al. 2015).
+
+    Both sides of the window are a share 1 − u of the image's, u uniform in 0 … amount < 1; the
+    window lies inside the image, anywhere.
+    """
+    size_key, place_key = jax.random.split(key)
+    cut = amount * jax.random.uniform(size_key)
+    room = jnp.array([(side - 1) / 2 for side in image.shape[:2]])
+    return affine(image, (1 - cut) * jnp.eye(2), cut * room * _symmetric(place_key, (2,)))
+
+
+def flip(image: Array, key: Array, probability: Strength) -> Array:
+    """Mirrored, left to right, with this probability."""
+    return jnp.where(jax.random.bernoulli(key, probability), image[:, ::-1], image)
+
+
+def brightness(image: Array, key: Array, amount: Strength) -> Array:
+    """One number of −amount … amount, uniform, added to every value."""
+    return image + (amount * _symmetric(key)).astype(image.dtype)
+
+
+def contrast(image: Array, key: Array, amount: Strength) -> Array:
+    """The distance from the image's mean times 1 + u, u uniform in −amount … amount."""
+    return _stretched(image, image.mean(), key, amount)
+
+
+def colour(image: Array, key: Array, amount: Strength) -> Array:
+    """The distance from grey (each pixel's mean over channels) times 1 + u, as in `contrast`."""
+    return _stretched(image, image.mean(axis=-1, keepdims=True), key, amount)
+
+
+def noise(image: Array, key: Array, deviation: Strength) -> Array:
+    """Gaussian noise of this standard deviation added to every value (Bishop 1995)."""
+    values = jax.random.normal(key, image.shape, image.dtype)
+    return image + jnp.asarray(deviation, image.dtype) * values
+
+
+def cutout(image: Array, key: Array, size: Strength) -> Array:
+    """A square of `size` pixels a side set to 0, around a pixel anywhere (DeVries & Taylor 2017).
+
+    Near the border a part of the square lies outside.
+    """
+    keys = jax.random.split(key)
+    inside = []
+    for side, side_key in zip(image.shape[:2], keys, strict=True):
+        away = jnp.arange(side) - jax.random.randint(side_key, (), 0, side)
+        inside.append((-size / 2 <= away) & (away < size / 2))
+    return jnp.where((inside[0][:, None] & inside[1][None])[..., None], 0, image)
+
+
+def mixup(batch: Batch, key: Array, alpha: Strength) -> dict[str, Array]:
+    """λx + (1 − λ)x′, λy + (1 − λ)y′ for a random partner x′ of each example (Zhang et al. 2018).
+
+    batch: `x: [B, ...]` and probabilities `y: [B, K]`, floats. One λ ~ Beta(α, α) for each example,
+    the larger share its own; α = 0 is the identity. No example is mixed with one of `mask` 0.
+    """
+    x, y = batch["x"], batch["y"]
+    order_key, share_key = jax.random.split(key)
+    partner = jax.random.permutation(order_key, len(x))
+    share = jax.random.beta(share_key, *2 * (jnp.where(alpha > 0, alpha, 1.0),), (len(x),))
+    mixed = jnp.broadcast_to(alpha > 0, share.shape)
+    if "mask" in batch:
+        mixed &= batch["mask"][partner] > 0
+
+    def blend(values: Array) -> Array:
+        own, do = (a.reshape(-1, *[1] * (values.ndim - 1)) for a in (share, mixed))
+        own = jnp.maximum(own, 1 - own)
+        return jnp.where(do, own * values + (1 - own) * values[partner], values)
+
+    return {**batch, "x": blend(x), "y": blend(y)}
+
+
+def _symmetric(key: Array, shape: tuple[int, ...] = ()) -> Array:
+    return jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
+
+
+def _stretched(image: Array, mean: Array, key: Array, amount: Strength) -> Array:
+    # Written as a sum, so that it is the identity bit for bit where the factor is 1.
+    return image + (amount * _symmetric(key)).astype(image.dtype) * (image - mean)

@@ -1,0 +1,202 @@
+"""Geometry is read back from ramps: the image of a linear function shows the map that moved it."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from jaxdl.data import augmentation as aug
+
+KEYS = jax.random.split(jax.random.key(0), 300)
+IMAGE = jax.random.uniform(jax.random.key(1), (9, 6, 3))
+EVERY = {
+    function.__name__: function
+    for function in (
+        aug.shift, aug.rotate, aug.zoom, aug.crop, aug.flip,
+        aug.brightness, aug.contrast, aug.colour, aug.noise, aug.cutout,
+    )
+}  # fmt: skip
+STRONG = {"rotate": 90.0, "cutout": 5.0, "shift": 3.0, "flip": 1.0}
+
+
+@functools.cache
+def many(name):
+    """`(image, strength) -> [300, H, W, C]`, one compilation a function and shape."""
+    one = EVERY[name]
+    return jax.jit(lambda image, strength: jax.vmap(lambda key: one(image, key, strength))(KEYS))
+
+
+def ramps(name, strength):
+    """Least-squares maps of the pixels in the middle: A `[300, 2, 2]` and b `[300, 2]`."""
+    rows, columns = np.mgrid[:21, :21] - 10.0
+    image = np.stack([rows, columns], axis=-1)
+    moved = np.asarray(many(name)(jnp.float32(image), strength), np.float64)[:, 8:13, 8:13]
+    inner = image[8:13, 8:13].reshape(25, 2)
+    design = np.column_stack([inner, np.ones(25)])
+    values = moved.reshape(300, 25, 2)
+    fits = np.einsum("ij,njk->nik", np.linalg.pinv(design), values)
+    np.testing.assert_allclose(np.einsum("ji,nik->njk", design, fits), values, atol=1e-4)
+    return fits[:, :2].swapaxes(1, 2), fits[:, 2]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_strength_zero_is_the_identity_bit_for_bit(name):
+    out = np.asarray(many(name)(IMAGE, jnp.float32(0)))
+    np.testing.assert_array_equal(out, np.broadcast_to(IMAGE, out.shape))
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_key_decides(name):
+    strength = jnp.float32(STRONG.get(name, 0.5))
+    first, again = many(name)(IMAGE, strength), many(name)(IMAGE, strength)
+    assert first.shape == (300, *IMAGE.shape)
+    assert first.dtype == IMAGE.dtype
+    np.testing.assert_array_equal(first, again)
+    # The same by itself as among others, up to the rounding of another program.
+    np.testing.assert_allclose(EVERY[name](IMAGE, KEYS[7], strength), first[7], atol=1e-5)
+    different = {np.asarray(image).tobytes() for image in first}
+    assert len(different) == 1 if name == "flip" else len(different) > 50
+
+
+def test_affine_is_that_of_scipy():
+    matrix = np.array([[0.9, 0.3], [-0.2, 1.2]])
+    offset = np.array([0.7, -1.6])
+    centre = (np.array(IMAGE.shape[:2]) - 1) / 2
+    expected = [
+        ndimage.affine_transform(
+            channel, matrix, centre + offset - matrix @ centre, order=1, mode="grid-constant"
+        )
+        for channel in np.moveaxis(np.asarray(IMAGE, np.float64), -1, 0)
+    ]
+    out = aug.affine(IMAGE, jnp.float32(matrix), jnp.float32(offset))
+    np.testing.assert_allclose(np.moveaxis(out, -1, 0), expected, atol=1e-5)
+
+
+def uniform(values, low, high):
+    """Inside the ends, and within five standard errors of a uniform's mean and deviation."""
+    assert values.min() >= low - 1e-4
+    assert values.max() <= high + 1e-4
+    width = high - low
+    assert abs(values.mean() - (low + high) / 2) < 5 * width / np.sqrt(12 * values.size)
+    assert abs(values.std() - width / np.sqrt(12)) < 0.06 * width
+
+
+def test_shift_moves_by_a_uniform_number_of_pixels_along_each_axis():
+    matrix, offset = ramps("shift", 2.5)
+    np.testing.assert_allclose(matrix, np.broadcast_to(np.eye(2), matrix.shape), atol=1e-4)
+    uniform(offset[:, 0], -2.5, 2.5)
+    uniform(offset[:, 1], -2.5, 2.5)
+    assert abs(np.corrcoef(offset.T)[0, 1]) < 5 / np.sqrt(300)
+
+
+def test_rotate_turns_about_the_centre_by_a_uniform_angle():
+    matrix, offset = ramps("rotate", 60.0)
+    np.testing.assert_allclose(offset, np.zeros_like(offset), atol=1e-4)
+    identity = np.broadcast_to(np.eye(2), matrix.shape)
+    np.testing.assert_allclose(matrix @ matrix.swapaxes(1, 2), identity, atol=1e-4)
+    np.testing.assert_allclose(np.linalg.det(matrix), 1, atol=1e-4)
+    uniform(np.degrees(np.arctan2(matrix[:, 0, 1], matrix[:, 0, 0])), -60, 60)
+
+
+def test_zoom_magnifies_about_the_centre_as_often_as_it_shrinks():
+    matrix, offset = ramps("zoom", 0.5)
+    np.testing.assert_allclose(offset, np.zeros_like(offset), atol=1e-4)
+    scale = matrix[:, 0, 0]
+    np.testing.assert_allclose(matrix, scale[:, None, None] * np.eye(2)[None], atol=1e-4)
+    uniform(np.log(scale), -np.log(1.5), np.log(1.5))
+
+
+def test_crop_is_a_window_inside_the_image_stretched_to_the_whole():
+    matrix, offset = ramps("crop", 0.6)
+    side = matrix[:, 0, 0]
+    np.testing.assert_allclose(matrix, side[:, None, None] * np.eye(2)[None], atol=1e-4)
+    uniform(side, 0.4, 1.0)
+    room = 10 * (1 - side)
+    assert (np.abs(offset) <= room[:, None] + 1e-4).all()
+    uniform((offset / np.maximum(room, 1e-3)[:, None])[room > 0.1].ravel(), -1, 1)
+
+
+def test_flip_mirrors_left_and_right_as_often_as_asked():
+    out = np.asarray(many("flip")(IMAGE, 0.3))
+    mirrored = (out == np.asarray(IMAGE)[:, ::-1]).all(axis=(1, 2, 3))
+    same = (out == np.asarray(IMAGE)).all(axis=(1, 2, 3))
+    assert (mirrored ^ same).all()
+    assert abs(mirrored.mean() - 0.3) < 5 * np.sqrt(0.21 / 300)
+
+
+def test_colours_move_along_the_lines_they_are_named_after():
+    image = np.asarray(IMAGE)
+    moved = np.asarray(many("brightness")(IMAGE, 0.4)) - image
+    np.testing.assert_allclose(moved, np.broadcast_to(moved[:, :1, :1, :1], moved.shape), atol=1e-6)
+    uniform(moved[:, 0, 0, 0], -0.4, 0.4)
+    for name, middle in (
+        ("contrast", image.mean()),
+        ("colour", image.mean(axis=-1, keepdims=True)),
+    ):
+        away = image - middle
+        moved = np.asarray(many(name)(IMAGE, 0.4)) - middle
+        factor = (moved * away).sum(axis=(1, 2, 3)) / (away**2).sum()
+        np.testing.assert_allclose(moved, factor[:, None, None, None] * away[None], atol=1e-5)
+        uniform(factor, 0.6, 1.4)
+
+
+def test_noise_is_gaussian():
+    added = (np.asarray(many("noise")(IMAGE, 0.2)) - np.asarray(IMAGE)).ravel() / 0.2
+    error = 5 / np.sqrt(added.size)
+    for power, moment in ((1, 0), (2, 1), (4, 3)):
+        assert abs((added**power).mean() - moment) < 10 * error
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_cutout_is_a_square_of_zeros_around_any_pixel(size):
+    gone = np.asarray(many("cutout")(IMAGE, float(size))) == 0
+    assert (gone.all(axis=-1) == gone.any(axis=-1)).all()
+    gone = gone[..., 0]
+    height, width = (gone.any(axis=axis).sum(axis=1) for axis in (2, 1))
+    np.testing.assert_array_equal(gone.sum(axis=(1, 2)), height * width)
+    assert height.max() == size
+    assert width.max() == size
+    assert min(height.min(), width.min()) >= min(1, size)
+    assert gone.any(axis=0).all()
+
+
+def test_mixup_by_its_own_equations():
+    x = jax.random.uniform(jax.random.key(2), (400, 5))
+    labels = jnp.arange(400) % 4
+    batch = {"x": x, "y": jax.nn.one_hot(labels, 4), "mask": (jnp.arange(400) < 300) * 1.0}
+    mix = jax.jit(aug.mixup)
+    for alpha in (1.0, 0.0):
+        out = mix(batch, jax.random.key(3), jnp.float32(alpha))
+        assert set(out) == set(batch)
+        if alpha == 0:
+            np.testing.assert_array_equal(out["x"], x)
+            np.testing.assert_array_equal(out["y"], batch["y"])
+            continue
+        own = np.asarray(out["y"][np.arange(400), labels])
+        np.testing.assert_allclose(out["y"].sum(axis=1), 1, atol=1e-6)
+        partner = np.asarray(out["y"].argsort(axis=1)[:, -2])
+        mixed = own < 1
+        uniform(own[mixed], 0.5, 1.0)  # the larger part of a uniform λ
+        # What is added to an example is the rest of some one real example.
+        rest = (out["x"] - own[:, None] * x)[mixed] / (1 - own[mixed])[:, None]
+        away = np.abs(np.asarray(rest)[:, None] - np.asarray(x)[None, :300]).max(axis=2)
+        np.testing.assert_array_less(away.min(axis=1) * (1 - own[mixed]), 1e-5)
+        sure = own[mixed] < 0.95
+        np.testing.assert_array_equal(
+            np.asarray(labels)[away.argmin(axis=1)][sure], partner[mixed][sure]
+        )
+
+
+def test_augment_gives_each_example_and_each_function_its_own_key():
+    images = jnp.broadcast_to(IMAGE, (4, *IMAGE.shape))
+    brighter = functools.partial(aug.brightness, amount=1.0)
+    key = jax.random.key(5)
+    out = aug.augment({"x": images, "y": jnp.arange(4)}, key, [brighter, brighter])
+    np.testing.assert_array_equal(out["y"], jnp.arange(4))
+    both = np.asarray(out["x"] - images)[:, 0, 0, 0]
+    first = np.asarray(aug.augment({"x": images}, key, [brighter])["x"] - images)[:, 0, 0, 0]
+    assert len({*np.round(both, 5), *np.round(first, 5), *np.round(both - first, 5)}) == 12
+    assert aug.augment({"x": images}, key, [])["x"] is images

@@ -1,0 +1,93 @@
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxdl import tasks
+from jaxdl.data import augmentation
+from jaxdl.tasks import noise
+
+KEY = jax.random.key(0)
+RNG = np.random.default_rng(0)
+BATCH = {
+    "x": RNG.uniform(size=(6, 4, 4, 1)).astype(np.float32),
+    "y": np.array([0, 1, 2, 0, 1, 2], np.int32),
+}
+
+
+class Linear(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(3)(x.reshape(len(x), -1))
+
+
+PLAIN = tasks.classification(Linear())
+SOFT = noise.soft_classification(Linear(), 3)
+PARAMS, _ = PLAIN.init(KEY, BATCH)
+
+
+def loss(task, batch=BATCH, key=KEY, train=True, params=PARAMS):
+    return float(task.loss(params, {}, batch, key, train=train)[0])
+
+
+def test_a_soft_task_of_plain_labels_is_the_plain_task():
+    value, (_, metrics) = SOFT.loss(PARAMS, {}, BATCH, KEY, train=True)
+    expected, (_, plain) = PLAIN.loss(PARAMS, {}, BATCH, KEY, train=True)
+    assert float(value) == pytest.approx(float(expected), rel=1e-6)
+    np.testing.assert_array_equal(metrics["accuracy"], plain["accuracy"])
+
+
+def test_smoothing_by_hand_and_in_training_only():
+    task = noise.in_training(SOFT, lambda b, key: noise.smooth_labels(b, 3, 0.3))
+    logits = np.asarray(PLAIN.predict(PARAMS, {}, BATCH), np.float64)
+    log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    # 0.7 of the label and 0.1 of each of the three classes.
+    by_hand = -(0.7 * log_p[np.arange(6), BATCH["y"]] + 0.1 * log_p.sum(axis=1)).mean()
+    assert loss(task) == pytest.approx(by_hand, rel=1e-5)
+    assert loss(task, train=False) == loss(SOFT, train=False)
+
+
+def test_a_change_gets_another_key_each_step_and_none_in_evaluation():
+    brighter = functools.partial(augmentation.brightness, amount=0.5)
+    task = noise.in_training(PLAIN, lambda b, key: augmentation.augment(b, key, [brighter]))
+    assert loss(task) == loss(task)
+    assert loss(task) != loss(task, key=jax.random.key(1))
+    assert loss(task, train=False) == loss(PLAIN, train=False)
+
+
+def test_weight_noise_moves_each_weight_by_a_normal_number():
+    seen = []
+
+    def record(params, model_state, batch, key, *, train):
+        seen.append(params)
+        return PLAIN.loss(params, model_state, batch, key, train=train)
+
+    noise.weight_noise(PLAIN._replace(loss=record), 0.1).loss(PARAMS, {}, BATCH, KEY, train=True)
+    noise.weight_noise(PLAIN._replace(loss=record), 0.1).loss(PARAMS, {}, BATCH, KEY, train=False)
+    moved = jax.tree.map(lambda a, b: np.asarray(a - b) / 0.1, seen[0], PARAMS)["Dense_0"]
+    values = np.concatenate([moved["kernel"].ravel(), moved["bias"]])
+    assert abs(values.mean()) < 5 / np.sqrt(values.size)
+    assert abs(values.std() - 1) < 5 / np.sqrt(2 * values.size)
+    assert len(np.unique(values.round(4))) > 48
+    assert seen[1] is PARAMS
+
+
+def test_a_traced_strength_of_zero_is_the_task_as_it_was():
+    values = jax.vmap(
+        lambda sigma: noise.weight_noise(PLAIN, sigma).loss(PARAMS, {}, BATCH, KEY, train=True)[0]
+    )(jnp.array([0.0, 0.5]))
+    assert float(values[0]) == pytest.approx(loss(PLAIN), rel=1e-6)
+    assert abs(float(values[1] - values[0])) > 1e-3
+
+
+def test_labels_are_flipped_to_each_other_class_alike():
+    labels = jnp.zeros(6000, jnp.int32) + 1
+    flip = jax.jit(lambda p: noise.flip_labels({"y": labels}, KEY, 4, p)["y"])
+    shares = np.bincount(flip(0.3), minlength=4) / 6000
+    np.testing.assert_allclose(shares, [0.1, 0.7, 0.1, 0.1], atol=5 * np.sqrt(0.21 / 6000))
+    np.testing.assert_array_equal(flip(0.0), labels)
+    assert not (flip(1.0) == labels).any()
+    assert flip(0.3).dtype == labels.dtype
