@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import jax.numpy as jnp
 
-from jaxdl.layers.conv import output_size, shifts
+from jaxdl.layers.convolution import output_size, shifts
 from jaxdl.types import Array
 
 

@@ -185,7 +185,7 @@ def intervals(claims: "Sequence[Claim]", names: Sequence[str], *, title: str = "
 
 
 def _cell(value: float, half: float, decimals: int) -> str:
-    text = f"{value:.{decimals}f}" if math.isfinite(value) else "–"
+    text = f"{value:z.{decimals}f}" if math.isfinite(value) else "–"
     return f"{text}\n±{half:.{decimals}f}" if math.isfinite(half) else text
 
 

@@ -1,0 +1,229 @@
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxdl import diagnostics, tasks
+from jaxdl.layers.norms import BatchNorm
+from jaxdl.models import MLP
+from jaxdl.types import Task
+
+KEY = jax.random.key(0)
+X = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+Y = np.array([0, 1, 2, 0, 1, 2], np.int32)
+
+
+class Small(nn.Module):
+    """A shared layer, a norm with running statistics, and a ReLU that is no module."""
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        shared = nn.Dense(4, name="shared")
+        x = BatchNorm(name="norm")(shared(nn.relu(shared(x))), train=train)
+        return nn.Dense(3, name="last")(x)
+
+
+@pytest.fixture(scope="module")
+def small():
+    task = tasks.classification(Small())
+    return task, *jax.jit(task.init)(KEY, {"x": X, "y": Y})
+
+
+def numpy_mlp(params, x):
+    z = x @ np.asarray(params["Dense_0"]["kernel"]) + np.asarray(params["Dense_0"]["bias"])
+    h = np.maximum(z, 0)
+    return z, h, h @ np.asarray(params["Dense_1"]["kernel"]) + np.asarray(params["Dense_1"]["bias"])
+
+
+TASK = tasks.classification(MLP((5,), 3))
+
+
+@pytest.fixture(scope="module")
+def params():
+    params, _ = jax.jit(TASK.init)(KEY, {"x": X, "y": Y})
+    kernel = params["Dense_0"]["kernel"]
+    # Unit 0 never fires, unit 1 always does and is far out.
+    kernel = kernel.at[:, :2].set(0.0)
+    bias = params["Dense_0"]["bias"].at[:2].set(jnp.array([-1.0, 3.0]))
+    return params | {"Dense_0": {"kernel": kernel, "bias": bias}}
+
+
+def flow_of(params, batch):
+    return diagnostics.gradient_flow(TASK, params, {}, batch, KEY)
+
+
+compiled_flow = jax.jit(flow_of)
+
+
+@pytest.fixture(scope="module")
+def flow(params):
+    return compiled_flow(params, {"x": X, "y": Y})
+
+
+class TestGradientFlow:
+    def test_modules_come_in_the_order_of_their_calls(self, params):
+        names = []
+        jax.eval_shape(lambda params: names.extend(flow_of(params, {"x": X, "y": Y})), params)
+        assert names == ["Dense_0", "Dropout_0", "Dense_1"]
+
+    def test_moments_are_those_of_numpy(self, params, flow):
+        paths = ("Dense_0", "Dropout_0", "Dense_1")
+        for path, outputs in zip(paths, numpy_mlp(params, X), strict=True):
+            np.testing.assert_allclose(flow[path]["output_mean"], outputs.mean(), atol=1e-6)
+            np.testing.assert_allclose(flow[path]["output_std"], outputs.std(), rtol=1e-5)
+
+    def test_counts_dead_and_saturated_units(self, params, flow):
+        _, h, _ = numpy_mlp(params, X)
+        assert (h[:, 0] == 0).all()
+        assert flow["Dropout_0"]["dead"] == pytest.approx((h == 0).all(0).mean())
+        assert flow["Dropout_0"]["saturated"] == pytest.approx((h > 0.99).mean())
+        assert flow["Dense_0"]["dead"] == 0  # its outputs are pre-activations
+
+    def test_gradients_are_those_of_the_loss(self, params, flow):
+        batch = {"x": X, "y": Y}
+        grads = jax.jit(jax.grad(lambda p: TASK.loss(p, {}, batch, KEY, train=True)[0]))(params)
+        for path in ("Dense_0", "Dense_1"):
+            values = np.concatenate([np.ravel(leaf) for leaf in grads[path].values()])
+            for name, value in (
+                ("mean", values.mean()),
+                ("std", values.std()),
+                ("norm", np.linalg.norm(values)),
+            ):
+                np.testing.assert_allclose(flow[path][f"gradient_{name}"], value, atol=1e-6)
+        assert np.isnan(flow["Dropout_0"]["gradient_norm"])
+
+    def test_padding_changes_nothing(self, params, flow):
+        padded = {
+            "x": np.concatenate([X, np.full((2, 4), 100.0, np.float32)]),
+            "y": np.concatenate([Y, [0, 0]]),
+            "mask": np.array([1] * 6 + [0] * 2, np.float32),
+        }
+        again = compiled_flow(params, padded)
+        for ours, theirs in zip(jax.tree.leaves(again), jax.tree.leaves(flow), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+    def test_a_frame_has_one_row_a_module(self, flow):
+        frame = diagnostics.flow_frame(flow)
+        assert list(frame.index) == list(flow)
+        assert frame.loc["Dense_1", "output_std"] == pytest.approx(
+            float(flow["Dense_1"]["output_std"])
+        )
+
+    def test_models_with_state_and_shared_modules_under_jit(self, small):
+        task, params, state = small
+        run = jax.jit(
+            lambda params: diagnostics.gradient_flow(
+                task, params, state, {"x": X, "y": Y}, KEY, off=lambda z: z <= 0
+            )
+        )
+        flow = run(params)
+        assert set(flow) == {"shared", "norm", "last"}
+        kernel, bias = (np.asarray(params["shared"][name]) for name in ("kernel", "bias"))
+        first = X @ kernel + bias
+        both = np.concatenate([first, np.maximum(first, 0) @ kernel + bias])
+        np.testing.assert_allclose(flow["shared"]["output_std"], both.std(), rtol=1e-5)
+        assert flow["shared"]["dead"] == pytest.approx((both <= 0).all(0).mean())
+        assert flow["norm"]["output_mean"] == pytest.approx(0, abs=1e-5)  # of the batch: training
+
+    def test_a_task_that_hides_its_outputs_is_refused(self):
+        def loss(params, model_state, batch, key, *, train):
+            return jnp.sum(params["w"] ** 2), ({}, {})
+
+        hidden = Task(TASK.init, loss, TASK.predict)
+        with pytest.raises(ValueError, match="to itself"):
+            diagnostics.gradient_flow(hidden, {"w": jnp.ones(2)}, {}, {"x": X, "y": Y}, KEY)
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (3, 8), (8, 3)])
+def test_largest_singular_value_is_that_of_numpy(shape):
+    matrix = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+    expected = np.linalg.norm(matrix, 2)
+    for scale in (1.0, 1e-12, 1e15):
+        value = diagnostics.largest_singular_value(jnp.asarray(scale * matrix, jnp.float32), 100)
+        np.testing.assert_allclose(value, scale * expected, rtol=1e-5)
+
+
+def test_the_largest_singular_value_of_zeros_is_zero():
+    assert diagnostics.largest_singular_value(jnp.zeros((3, 2)), 5) == 0
+
+
+class TestGradientNormByStep:
+    inputs = jnp.zeros((9, 3))
+
+    @staticmethod
+    @jax.jit
+    def linear(matrix, inputs):
+        def step(state, x):
+            return matrix @ state + x
+
+        return diagnostics.gradient_norm_by_step(step, jnp.ones(3), inputs, jnp.sum)
+
+    @pytest.mark.parametrize("sigma", [0.5, 1.0, 2.0])
+    def test_a_scaled_rotation_vanishes_or_explodes_as_a_power(self, sigma):
+        rotation, _ = np.linalg.qr(np.random.default_rng(2).normal(size=(3, 3)))
+        norms = self.linear(jnp.asarray(sigma * rotation, jnp.float32), self.inputs)
+        np.testing.assert_allclose(norms, np.sqrt(3) * sigma ** np.arange(9.0, -1, -1), rtol=1e-5)
+
+    def test_a_large_singular_value_is_not_enough_to_explode(self):
+        """σ_max = 3, yet the square of the matrix is zero: necessary, not sufficient."""
+        norms = self.linear(jnp.array([[0.0, 3, 0], [0, 0, 0], [0, 0, 0]]), self.inputs)
+        np.testing.assert_allclose(norms[-2:], [3, np.sqrt(3)], rtol=1e-6)
+        assert not norms[:-2].any()
+
+    def test_of_a_pair_of_states_is_that_of_each_step_by_hand(self):
+        def step(state, x):
+            return {"c": state["c"] * jnp.tanh(state["h"]) + x, "h": jnp.sin(state["c"])}
+
+        def loss(state):
+            return jnp.sum(state["h"] ** 2 + state["c"])
+
+        inputs = jnp.linspace(0.0, 1.0, 6).reshape(3, 2)
+        state = {"c": jnp.array([0.3, -1.0]), "h": jnp.array([1.0, 2.0])}
+
+        @jax.jit
+        def both(state):
+            norms = diagnostics.gradient_norm_by_step(step, state, inputs, loss)
+            by_hand = []
+            for t in range(4):
+
+                def rest(state, t=t):
+                    for x in inputs[t:]:
+                        state = step(state, x)
+                    return loss(state)
+
+                by_hand.append(optax.tree.norm(jax.grad(rest)(state)))
+                state = step(state, inputs[t]) if t < 3 else state
+            return norms, jnp.stack(by_hand)
+
+        np.testing.assert_allclose(*both(state), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("train_error", "dev_error", "finding"),
+    [
+        (0.18, 0.19, "high bias"),
+        (0.01, 0.19, "high variance"),
+        (0.15, 0.27, "high bias and high variance"),
+        (0.01, 0.015, "near the target"),
+    ],
+)
+def test_diagnose(train_error, dev_error, finding):
+    found = diagnostics.diagnose(train_error, dev_error, 0.0, 0.05)
+    assert found.finding == finding
+    assert found.bias == pytest.approx(train_error)
+    assert found.variance == pytest.approx(dev_error - train_error)
+
+
+def test_errors_near_a_high_target_are_no_bias():
+    assert diagnostics.diagnose(0.18, 0.19, 0.17, 0.05).finding == "near the target"
+
+
+@pytest.mark.parametrize(("rate", "memorized"), [(0.1, True), (0.0, False)])
+def test_overfit_batch(rate, memorized):
+    task = tasks.classification(MLP((16,), 3))
+    found = diagnostics.overfit_batch(task, optax.adam(rate), KEY, {"x": X, "y": Y}, 100)
+    assert found.memorized is memorized
+    assert found.last["accuracy"] == 1 if memorized else found.last == found.first
+    assert found.first["loss"] > 0.1
