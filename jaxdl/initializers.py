@@ -7,10 +7,11 @@ function of the same uniform noise. So `switch` compiles one random stream and a
 branches, and gives what the chosen initializer alone would give for the same key.
 """
 
+import dataclasses
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +25,8 @@ Initializer = Callable[..., Array]
 _TRUNCATED_STDDEV = 0.87962566103423978  # of a standard normal cut at ±2
 
 
-class Scaled(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Scaled:
     """An initializer: `draw` from uniform noise times `scale`, as `(key, shape, dtype) -> Array`.
 
     draw: `(key, noise) -> Array` of the shape of `noise`, which is uniform in [0, 1)

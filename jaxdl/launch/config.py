@@ -10,6 +10,11 @@ from typing import Any, NamedTuple
 from absl import flags
 from ml_collections import ConfigDict
 
+SWITCHES = {
+    "dry_run": "Print trials, programs and predicted minutes; write nothing.",
+    "check_overfit": "Print whether each program can memorize eight examples; write nothing.",
+    "allow_config_change": "Go on in a workdir that was begun under another configuration.",
+}
 KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
@@ -39,6 +44,7 @@ class Command(NamedTuple):
     config: ConfigDict
     workdir: Path
     dry_run: bool
+    check_overfit: bool
     allow_config_change: bool
 
 
@@ -66,7 +72,8 @@ def parse(argv: Sequence[str], fields: Mapping[str, Field], name: str) -> Comman
         raise UserError("--workdir is empty; it needs the name of a folder")
     config = ConfigDict(chosen)
     config.lock()
-    return Command(config, Path(values.workdir), values.dry_run, values.allow_config_change)
+    switches = (values.dry_run, values.check_overfit, values.allow_config_change)
+    return Command(config, Path(values.workdir), *switches)
 
 
 def _in_one_line(error: flags.Error, fields: Mapping[str, Field]) -> str:
@@ -86,7 +93,7 @@ def usage(doc: str, fields: Mapping[str, Field], name: str) -> str:
     """The text of `--help`."""
     flag_values = _define(fields, name)
     lines = [doc.strip(), "", f"Usage: python -m experiments.{name} [FLAGS]", ""]
-    for flag in ("workdir", "dry_run", "allow_config_change", "config", *_keys(fields)):
+    for flag in ("workdir", *SWITCHES, "config", *_keys(fields)):
         shown = flag_values[flag].default
         if isinstance(shown, tuple):
             shown = _text(shown)
@@ -162,18 +169,8 @@ def _define(fields: Mapping[str, Field], name: str) -> flags.FlagValues:
         "Folder of this run; resumed if it was left half done.",
         flag_values=values,
     )
-    flags.DEFINE_boolean(
-        "dry_run",
-        False,
-        "Print trials, programs and predicted minutes; write nothing.",
-        flag_values=values,
-    )
-    flags.DEFINE_boolean(
-        "allow_config_change",
-        False,
-        "Go on in a workdir that was begun under another configuration.",
-        flag_values=values,
-    )
+    for switch, text in SWITCHES.items():
+        flags.DEFINE_boolean(switch, False, text, flag_values=values)
     flags.DEFINE_string(
         "config",
         "",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jaxdl import cores
 from jaxdl.launch import config as configs
 from jaxdl.launch.config import Command, Field, UserError
+from jaxdl.launch.overfit import check_overfit
 
 if TYPE_CHECKING:  # Asking for help must not wait for JAX.
     from jaxdl.report.claims import Claim
@@ -83,7 +84,8 @@ def launch(experiment: Experiment, name: str, command: Command) -> int:
     workdir, settings = command.workdir, command.config.to_dict()
     _check_workdir(workdir)
     differing = _differences(workdir, settings)
-    if not command.dry_run and (workdir / VERDICT).exists() and not differing:
+    tells_only = command.dry_run or command.check_overfit
+    if not tells_only and (workdir / VERDICT).exists() and not differing:
         print(f"{name}: {workdir} is complete; see {workdir / 'report.html'}")
         return DONE
     _prepare_jax()
@@ -99,6 +101,8 @@ def launch(experiment: Experiment, name: str, command: Command) -> int:
     if command.dry_run:
         _print_plan(plan, workdir)
         return DONE
+    if command.check_overfit:
+        return DONE if check_overfit(plan) else FAILED
 
     from jaxdl import checkpoint, sweep
 

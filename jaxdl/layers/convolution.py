@@ -77,7 +77,7 @@ def convolve_transpose(
     """
     once = (1,) * len(strides)
     sides = _sides(sizes, kernel.shape[:-2], strides, "SAME", once)
-    return _input_gradient(_Geometry(tuple(strides), sides, once, 1), y, kernel, tuple(sizes))
+    return _input_gradient(_Geometry(tuple(strides), sides, once, 1), tuple(sizes), y, kernel)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -105,20 +105,19 @@ def _forward(geometry: _Geometry, x: Array, kernel: Array) -> tuple[Array, tuple
 def _backward(
     geometry: _Geometry, residuals: tuple[Array, Array], dy: Array
 ) -> tuple[Array, Array]:
-    def rewritten(x: Array, kernel: Array, dy: Array) -> tuple[Array, Array]:
-        dx = _input_gradient(geometry, dy, kernel, x.shape[1:-1])
-        return dx, _kernel_gradient(geometry, x, dy, kernel.shape)
-
-    def by_xla(x: Array, kernel: Array, dy: Array) -> tuple[Array, Array]:
-        return jax.vjp(functools.partial(_by_xla, geometry), x, kernel)[1](dy)
-
-    return lax.platform_dependent(*residuals, dy, cpu=rewritten, default=by_xla)
+    if jax.default_backend() != "cpu":
+        return jax.vjp(functools.partial(_by_xla, geometry), *residuals)[1](dy)
+    x, kernel = residuals
+    dx = _input_gradient(geometry, x.shape[1:-1], dy, kernel)
+    return dx, _kernel_gradient(geometry, kernel.shape, x, dy)
 
 
 _convolve.defvjp(_forward, _backward)
 
 
-def _input_gradient(geometry: _Geometry, dy: Array, kernel: Array, sizes: Sequence[int]) -> Array:
+# Jitted, so that layers of equal shapes are traced and lowered once.
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _input_gradient(geometry: _Geometry, sizes: tuple[int, ...], dy: Array, kernel: Array) -> Array:
     """∂⟨y, dy⟩/∂x: what strides left out is put back as zeros, the kernel turned round."""
     window, axes = kernel.shape[:-2], len(sizes)
     between = [(0, 0, 0), *((0, 0, stride - 1) for stride in geometry.strides), (0, 0, 0)]
@@ -138,7 +137,8 @@ def _input_gradient(geometry: _Geometry, dy: Array, kernel: Array, sizes: Sequen
     return _convolve(back, dy, turned)
 
 
-def _kernel_gradient(geometry: _Geometry, x: Array, dy: Array, shape: tuple[int, ...]) -> Array:
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _kernel_gradient(geometry: _Geometry, shape: tuple[int, ...], x: Array, dy: Array) -> Array:
     """∂⟨y, dy⟩/∂kernel: patches ᵀ · dy, summed over a few images at a time."""
     *window, own, features = shape
     groups, examples = geometry.groups, len(x)

@@ -1,6 +1,7 @@
 """Launches as a user makes them: real processes, real signals, real files."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -156,6 +157,18 @@ def test_a_dry_run_counts_what_is_done_already(finished):
     assert code == 0, err
     assert "4 trials are done already" in out
     assert "about 0.0 minutes" in out
+
+
+def test_what_cannot_memorize_a_few_examples_is_told(tmp_path):
+    # A hidden layer can learn XOR's four points, and no straight line can.
+    steps, rates = "--config.steps=1000", "--config.learning_rates=0.1"
+    widths = "--config.hidden=0,4"
+    code, out, err = run(f"--workdir={tmp_path / 'run'}", "--check_overfit", steps, rates, widths)
+    assert code == 1, err
+    answers = dict(re.findall(r"\| (linear|\d hidden units) .*\| (yes|no) ", out))
+    assert answers["linear"] == "no"
+    assert answers["4 hidden units"] == "yes"
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_damaged_ledger_is_one_line_that_says_what_to_do(finished, tmp_path):
