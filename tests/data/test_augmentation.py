@@ -200,3 +200,25 @@ def test_augment_gives_each_example_and_each_function_its_own_key():
     first = np.asarray(aug.augment({"x": images}, key, [brighter])["x"] - images)[:, 0, 0, 0]
     assert len({*np.round(both, 5), *np.round(first, 5), *np.round(both - first, 5)}) == 12
     assert aug.augment({"x": images}, key, [])["x"] is images
+
+
+def test_one_warp_is_all_four_in_turn():
+    """On a ramp, which any number of bilinear samplings leaves a ramp, the two must agree."""
+    strengths = {"pixels": 1.5, "degrees": 20.0, "amount": 0.2, "probability": 0.5}
+    rows, columns = np.mgrid[:21, :21] - 10.0
+    ramp = jnp.float32(np.stack([rows, columns], axis=-1))
+
+    @jax.jit
+    @jax.vmap
+    def both(key):
+        keys = jax.random.split(key, 4)
+        image = aug.flip(ramp, keys[0], strengths["probability"])
+        image = aug.zoom(image, keys[1], strengths["amount"])
+        image = aug.rotate(image, keys[2], strengths["degrees"])
+        return aug.shift(image, keys[3], strengths["pixels"]), aug.warp(ramp, key, **strengths)
+
+    in_turn, at_once = both(KEYS)
+    np.testing.assert_allclose(at_once[:, 8:13, 8:13], in_turn[:, 8:13, 8:13], atol=1e-4)
+    assert np.ptp(np.asarray(at_once), axis=0).max() > 1
+    still = jax.vmap(lambda key: aug.warp(IMAGE, key))(KEYS[:5])
+    np.testing.assert_array_equal(still, np.broadcast_to(IMAGE, still.shape))

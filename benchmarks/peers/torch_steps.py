@@ -1,0 +1,82 @@
+"""Training steps with PyTorch: the same layers, loss and Adam as `benchmarks.step_time`."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+def cnn(norm: bool, dropout: float) -> nn.Module:
+    """Two convolutions of 32 and 64 channels with pooling, a dense layer of 128, ten outputs."""
+
+    def block(before: int, after: int) -> list[nn.Module]:
+        layers: list[nn.Module] = [nn.Conv2d(before, after, 3, padding=1, bias=not norm)]
+        layers += [nn.BatchNorm2d(after)] if norm else []
+        return [*layers, nn.ReLU(), nn.MaxPool2d(2)]
+
+    def dense(before: int, after: int) -> list[nn.Module]:
+        return [*([nn.Dropout(dropout)] if dropout else []), nn.Linear(before, after)]
+
+    blocks = [*block(1, 32), *block(32, 64), nn.Flatten()]
+    return nn.Sequential(*blocks, *dense(3136, 128), nn.ReLU(), *dense(128, 10))
+
+
+class Block(nn.Module):
+    """Two convolutions with batch norm, and the input added (subsampled, padded with zeros)."""
+
+    def __init__(self, before: int, after: int, stride: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(before, after, 3, stride, 1, bias=False)
+        self.second = nn.Conv2d(after, after, 3, 1, 1, bias=False)
+        self.norms = nn.ModuleList([nn.BatchNorm2d(after), nn.BatchNorm2d(after)])
+        self.stride, self.more = stride, after - before
+
+    def forward(self, x: Any) -> Any:
+        y = functional.relu(self.norms[0](self.first(x)))
+        y = self.norms[1](self.second(y))
+        if self.stride > 1:
+            x = functional.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.more))
+        return functional.relu(x + y)
+
+
+def resnet(widths: tuple[int, ...], blocks: int) -> nn.Module:
+    """6n + 2 layers for three widths and n blocks a stage."""
+    layers: list[nn.Module] = [nn.Conv2d(3, widths[0], 3, 1, 1, bias=False)]
+    layers += [nn.BatchNorm2d(widths[0]), nn.ReLU()]
+    before = widths[0]
+    for stage, width in enumerate(widths):
+        for block in range(blocks):
+            layers.append(Block(before, width, 2 if stage and not block else 1))
+            before = width
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, 10))
+
+
+def stepper(
+    model: nn.Module, shape: tuple[int, ...], threads: int, channels_last: bool, count: int
+) -> Callable[[], float]:
+    """Measures seconds of one step on a batch of this shape `[B, H, W, C]`, the mean of `count`."""
+    torch.manual_seed(0)
+    batch, height, width, channels = shape
+    x, y = torch.randn(batch, channels, height, width), torch.randint(0, 10, (batch,))
+    if channels_last:
+        model = model.to(memory_format=torch.channels_last)
+        x = x.contiguous(memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        functional.cross_entropy(model(x), y).backward()
+        optimizer.step()
+
+    def measure() -> float:
+        torch.set_num_threads(threads)
+        step()
+        began = time.perf_counter()
+        for _ in range(count):
+            step()
+        return (time.perf_counter() - began) / count
+
+    return measure
