@@ -1,0 +1,76 @@
+"""Several tasks on one input: the weighted sum of their losses. Caruana 1997."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from jaxdl.types import Array, Batch, Metrics, PyTree, Task
+
+
+class Objective(NamedTuple):
+    """What a head is trained for.
+
+    loss: `(outputs, y) -> [B, ...]`; further axes are averaged
+    weight: λ ≥ 0, may be traced
+    metrics: `(outputs, y, weights [B]) -> {name: (sum, weight)}`
+    """
+
+    loss: Callable[[Array, Array], Array]
+    weight: ArrayLike = 1.0
+    metrics: Callable[[Array, Array, Array], Metrics] | None = None
+
+
+def multitask(model: nn.Module, objectives: Mapping[str, Objective]) -> Task:
+    """Minimizes Σ_h λ_h · (mean loss of head h over the examples that have its label).
+
+    model: `model(x, train=...) -> {head: outputs}`, with a head for each objective.
+    Batches are `{"x": [B, ...], "y_HEAD": [B, ...] for each, "mask_HEAD": [B] (optional), "mask":
+    [B] (optional)}`: 0 in `mask_HEAD` is a label that is missing, which may hold anything, 0 in
+    `mask` an example that is padding. A batch without a label for a head does not train it.
+    Reports `loss`, weighted by the whole batch, and for each head `HEAD_loss` and its metrics as
+    `HEAD_NAME`, weighted by its labels; `loss` of several batches is their mean, not that of their
+    union, where labels are missing.
+    """
+
+    def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
+        variables = dict(model.init(key, batch["x"], train=False))
+        return variables.pop("params"), variables
+
+    def objective(
+        params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
+    ) -> tuple[Array, tuple[PyTree, Metrics]]:
+        examples = jnp.asarray(batch.get("mask", jnp.ones(len(batch["x"]))), jnp.float32)
+        x = _where(examples, batch["x"])
+        variables = {"params": params, **model_state}
+        if train:
+            outputs, model_state = model.apply(
+                variables, x, train=True, rngs={"dropout": key}, mutable=list(model_state)
+            )
+        else:
+            outputs = model.apply(variables, x, train=False)
+        total, reported = jnp.zeros(()), {}
+        for head, (loss, amount, metrics) in objectives.items():
+            labelled = examples * batch.get(f"mask_{head}", 1)
+            y = _where(labelled, batch[f"y_{head}"])
+            values = loss(outputs[head], y).reshape(len(labelled), -1).mean(axis=1)
+            value = jnp.sum(jnp.where(labelled > 0, values * labelled, 0))
+            weight = jnp.sum(labelled)
+            total += amount * value / jnp.where(weight > 0, weight, 1)
+            reported[f"{head}_loss"] = (value, weight)
+            measured = {} if metrics is None else metrics(outputs[head], y, labelled)
+            reported |= {f"{head}_{name}": pair for name, pair in measured.items()}
+        reported["loss"] = (total * examples.sum(), examples.sum())
+        return total, (model_state, reported)
+
+    def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Any:
+        return model.apply({"params": params, **model_state}, batch["x"], train=False)
+
+    return Task(init, objective, predict)
+
+
+def _where(weights: Array, array: Array) -> Array:
+    """Zeros at weight 0: what is not there may hold NaN, and 0 · NaN in a gradient is NaN."""
+    return jnp.where(weights.reshape(-1, *[1] * (array.ndim - 1)) > 0, array, 0)

@@ -1,0 +1,108 @@
+"""Autoencoding: the target is the input. Denoising: Vincent et al. 2008, 10.1145/1390156.1390294
+
+Sparse codes: A. Ng, Sparse autoencoder, CS294A lecture notes, 2011.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from jaxdl import losses
+from jaxdl.types import Array, Batch, Metrics, PyTree, Task
+
+
+def reconstruction(
+    model: nn.Module,
+    *,
+    loss: Callable[[Array, Array], Array] = losses.squared_error,
+    corrupt: Callable[[Array, Array], Array] | None = None,
+    code_penalty: Callable[[Array, Array], Array] | None = None,
+) -> Task:
+    """Task of giving back `x: [B, ...]`; reports `loss`, the mean over the elements of an example.
+
+    model: Linen module with `encode(x, train=...) -> code` and `decode(code, train=...) -> x̂`.
+    loss: `(x̂, x) -> [B, ...]`.
+    corrupt: `(key, x) -> x`, pure: the model sees this, in training and in evaluation, and is to
+        give back the clean `x`. `predict` corrupts nothing.
+    code_penalty: `(code, weights [B]) -> scalar`, minimized with the loss but not reported in it.
+    Batches are `{"x": [B, ...], "mask": [B] (optional)}`; whatever else they hold is ignored.
+    """
+
+    def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
+        variables = dict(model.init(key, jnp.asarray(batch["x"]), train=False))
+        return variables.pop("params", {}), variables
+
+    def objective(
+        params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
+    ) -> tuple[Array, tuple[PyTree, Metrics]]:
+        x, weights = examples(batch)
+        noise_key, key = jax.random.split(key)
+
+        def through(module: Any, x: Array) -> tuple[Array, Array]:
+            code = module.encode(x, train=train)
+            return code, module.decode(code, train=train)
+
+        (code, outputs), updated = model.apply(
+            {"params": params, **model_state},
+            x if corrupt is None else corrupt(noise_key, x),
+            method=through,
+            rngs={"dropout": key},
+            mutable=list(model_state),
+        )
+        values = loss(outputs, x).reshape(len(weights), -1).mean(axis=1)
+        penalty = 0.0 if code_penalty is None else code_penalty(code, weights)
+        reported = {"loss": weighted(values, weights)}
+        return mean(values, weights) + penalty, (updated if train else model_state, reported)
+
+    def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Any:
+        return model.apply({"params": params, **model_state}, batch["x"], train=False)
+
+    return Task(init, objective, predict)
+
+
+def absolute_code(code: Array, weights: Array) -> Array:
+    """Σ_j |z_j|, the mean over examples of the codes `[B, K]`: an L1 penalty."""
+    # The derivative of jnp.abs at 0 is 1, which would move exact zeros.
+    return mean((code * jnp.sign(code)).sum(axis=-1), weights)
+
+
+def code_divergence(code: Array, weights: Array, target: ArrayLike) -> Array:
+    """Σ_j KL(ρ ‖ ρ̂_j) in nats, ρ̂_j the mean of unit j over the examples and ρ the target.
+
+    code: `[B, K]` in (0, 1), as a sigmoid gives it; target in (0, 1), a small number.
+    """
+    active = (code * weights[:, None]).sum(axis=0) / _positive(weights.sum())
+    tiny = jnp.finfo(code.dtype).eps
+    active = jnp.clip(active, tiny, 1 - tiny)
+    rho = jnp.asarray(target, code.dtype)
+    on = rho * (jnp.log(rho) - jnp.log(active))
+    return jnp.sum(on + (1 - rho) * (jnp.log1p(-rho) - jnp.log1p(-active)))
+
+
+def examples(batch: Batch) -> tuple[Array, Array]:
+    """`x: [B, ...]`, zero where it is padding, and the weight of each example, `[B]`."""
+    x = jnp.asarray(batch["x"])
+    if "mask" not in batch:
+        return x, jnp.ones(len(x), jnp.float32)
+    weights = jnp.asarray(batch["mask"], jnp.float32)
+    # A padded example may hold anything, and 0 · NaN is NaN.
+    return jnp.where(weights.reshape(-1, *[1] * (x.ndim - 1)) > 0, x, 0), weights
+
+
+def weighted(values: Array, weights: Array) -> tuple[Array, Array]:
+    """(sum, weight) of values `[B]`; those of weight 0 may be anything."""
+    return jnp.sum(jnp.where(weights > 0, values * weights, 0)), jnp.sum(weights)
+
+
+def mean(values: Array, weights: Array) -> Array:
+    """Weighted mean of values `[B]`; 0 where nothing has a weight."""
+    total, weight = weighted(values, weights)
+    return total / _positive(weight)
+
+
+def _positive(weight: Array) -> Array:
+    return jnp.where(weight > 0, weight, 1)

@@ -1,0 +1,97 @@
+"""Embeddings in which what belongs together lies together: pairs and triplets of one encoder.
+
+Hadsell, Chopra & LeCun 2006, https://doi.org/10.1109/CVPR.2006.100 (contrastive); Schroff,
+Kalenichenko & Philbin 2015, https://arxiv.org/abs/1503.03832 (triplet).
+"""
+
+import flax.linen as nn
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from jaxdl import ranking
+from jaxdl.tasks.supervised import supervised
+from jaxdl.types import Array, Metrics, Task
+
+
+def contrastive(model: nn.Module, margin: ArrayLike = 1.0) -> Task:
+    """Task of a model that gives embeddings `[B, 2, D]` of pairs, by the contrastive loss.
+
+    Batches are `{"x": [B, 2, ...], "y": [B, 2]}`: the members and the class of each. Reports `loss`
+    and `accuracy`, the share of pairs told to be of one class, or of two, rightly by whether they
+    are nearer than half the margin.
+    """
+
+    def loss(embeddings: Array, labels: Array) -> Array:
+        first, second = _members(embeddings, 2)
+        return ranking.contrastive(first, second, _same(labels), margin)
+
+    def measure(embeddings: Array, labels: Array, weights: Array) -> Metrics:
+        near = squared_distance(*_members(embeddings, 2)) < jnp.square(jnp.asarray(margin) / 2)
+        return _share(near == _same(labels), weights)
+
+    return supervised(model, loss, measure)
+
+
+def triplet(model: nn.Module, margin: ArrayLike = 0.2) -> Task:
+    """Task of a model that gives embeddings `[B, 3, D]` of triplets, by the triplet loss.
+
+    Batches are `{"x": [B, 3, ...], "y": [B, 3]}`: an anchor, another of its class, one of another
+    class. Reports `loss` and `accuracy`, the share of anchors that are nearer to their own class.
+    """
+
+    def loss(embeddings: Array, labels: Array) -> Array:
+        anchor, positive, negative = _members(embeddings, 3)
+        return ranking.triplet(anchor, positive, negative, margin)
+
+    def measure(embeddings: Array, labels: Array, weights: Array) -> Metrics:
+        anchor, positive, negative = _members(embeddings, 3)
+        nearer = squared_distance(anchor, positive) < squared_distance(anchor, negative)
+        return _share(nearer, weights)
+
+    return supervised(model, loss, measure)
+
+
+def squared_distance(a: Array, b: Array) -> Array:
+    """‖a − b‖² of embeddings `[..., D]`."""
+    return jnp.square(a - b).sum(axis=-1)
+
+
+def pairs(rng: np.random.Generator, labels: np.ndarray, count: int) -> np.ndarray:
+    """Rows of `count` pairs `[count, 2]`: the first half of one class, the others of two.
+
+    labels `[N]`. Raises ValueError where a class has a single example, or there is one class.
+    """
+    drawn = triplets(rng, labels, count)
+    return np.concatenate([drawn[: count // 2, [0, 1]], drawn[count // 2 :, [0, 2]]])
+
+
+def triplets(rng: np.random.Generator, labels: np.ndarray, count: int) -> np.ndarray:
+    """Rows of `count` triplets `[count, 3]`: anchor, another of its class, one of another class.
+
+    Anchors are drawn with equal chances, and so are their partners. Raises as `pairs` does.
+    """
+    members = {label: np.flatnonzero(labels == label) for label in np.unique(labels)}
+    if len(members) < 2 or min(map(len, members.values())) < 2:
+        raise ValueError("pairs need two classes, and two examples of each")
+    anchors = rng.integers(len(labels), size=count)
+    drawn = []
+    for anchor in anchors:
+        own = members[labels[anchor]]
+        others = np.flatnonzero(labels != labels[anchor])
+        drawn.append((anchor, rng.choice(own[own != anchor]), rng.choice(others)))
+    return np.array(drawn, np.int32).reshape(-1, 3)
+
+
+def _members(embeddings: Array, count: int) -> tuple[Array, ...]:
+    if embeddings.ndim != 3 or embeddings.shape[1] != count:
+        raise ValueError(f"expected embeddings [B, {count}, D], not {embeddings.shape}")
+    return tuple(embeddings[:, member] for member in range(count))
+
+
+def _same(labels: Array) -> Array:
+    return labels[:, 0] == labels[:, 1]
+
+
+def _share(right: Array, weights: Array) -> Metrics:
+    return {"accuracy": (jnp.sum(jnp.where(weights > 0, right * weights, 0)), jnp.sum(weights))}

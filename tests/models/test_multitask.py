@@ -1,0 +1,55 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxdl import masks
+from jaxdl.models.multitask import Head, SharedTrunk
+
+KEY = jax.random.key(0)
+X = np.random.default_rng(0).normal(size=(5, 2, 3)).astype(np.float32)
+MODEL = SharedTrunk((7, 6), {"easy": Head(2, 1), "main": Head(3, 2), "raw": Head(4, 0)}, jnp.tanh)
+
+
+@pytest.fixture(scope="module")
+def params():
+    return MODEL.init(KEY, X, train=False)["params"]
+
+
+def test_equals_the_formula_at_every_depth(params):
+    def dense(name, h):
+        return h @ np.asarray(params[name]["kernel"]) + np.asarray(params[name]["bias"])
+
+    flat = X.reshape(5, 6)
+    low = np.tanh(dense("trunk_0", flat))
+    expected = {
+        "easy": dense("head_easy", low),
+        "main": dense("head_main", np.tanh(dense("trunk_1", low))),
+        "raw": dense("head_raw", flat),
+    }
+    outputs = MODEL.apply({"params": params}, X, train=False)
+    assert set(outputs) == set(expected)
+    for name, values in expected.items():
+        np.testing.assert_allclose(outputs[name], values, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("head", "reached"),
+    [
+        ("raw", "head_raw"),
+        ("easy", "head_easy|trunk_0"),
+        ("main", "head_main|trunk_0|trunk_1"),
+    ],
+)
+def test_the_gradient_of_a_head_is_exactly_zero_beside_and_above_it(params, head, reached):
+    gradient = jax.grad(lambda p: (MODEL.apply({"params": p}, X, train=True)[head] ** 2).sum())(
+        params
+    )
+    moved = jax.tree.map(lambda leaf: bool((leaf != 0).any()), gradient)
+    assert moved == masks.by_path(params, reached)
+
+
+@pytest.mark.parametrize("depth", [-1, 3])
+def test_a_head_needs_a_layer(depth):
+    with pytest.raises(ValueError, match=f"head 'main' has depth {depth}, the trunk 2 layers"):
+        SharedTrunk((7, 6), {"main": Head(3, depth)}).init(KEY, X, train=False)

@@ -1,0 +1,102 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxdl.models import MLP
+from jaxdl.models.siamese import Siamese
+from jaxdl.tasks import siamese
+
+KEY = jax.random.key(0)
+X = np.random.default_rng(0).normal(size=(5, 3, 4)).astype(np.float32)
+LABELS = np.array([[0, 0, 1], [1, 1, 0], [2, 2, 0], [0, 0, 2], [1, 1, 2]], np.int32)
+PAIRS = {"x": X[:, :2], "y": np.array([[0, 0], [1, 0], [2, 2], [0, 2], [1, 1]], np.int32)}
+TRIPLETS = {"x": X, "y": LABELS}
+MODEL = Siamese(MLP((6,), 2))
+
+
+@pytest.fixture(scope="module")
+def params():
+    return siamese.contrastive(MODEL).init(KEY, PAIRS)[0]
+
+
+def measured(task, params, batch):
+    _, (_, metrics) = task.loss(params, {}, batch, KEY, train=False)
+    return {name: float(total / weight) for name, (total, weight) in metrics.items()}
+
+
+def embeddings(params, x):
+    return np.asarray(MODEL.apply({"params": params}, x, train=False), np.float64)
+
+
+def test_contrastive_is_the_formula(params):
+    margin = 3.0
+    first, second = embeddings(params, PAIRS["x"]).swapaxes(0, 1)
+    distance = np.linalg.norm(first - second, axis=1)
+    same = PAIRS["y"][:, 0] == PAIRS["y"][:, 1]
+    values = np.where(same, distance**2 / 2, np.maximum(0, margin - distance) ** 2 / 2)
+    found = measured(siamese.contrastive(MODEL, margin), params, PAIRS)
+    assert found["loss"] == pytest.approx(values.mean(), rel=1e-5)
+    assert found["accuracy"] == pytest.approx(np.mean((distance < margin / 2) == same))
+
+
+def test_contrastive_is_symmetric(params):
+    turned = {name: array[:, ::-1] for name, array in PAIRS.items()}
+    task = siamese.contrastive(MODEL)
+    assert measured(task, params, turned) == pytest.approx(measured(task, params, PAIRS))
+
+
+def test_triplet_is_the_formula(params):
+    margin = 0.5
+    anchor, positive, negative = embeddings(params, X).swapaxes(0, 1)
+    near, far = ((anchor - positive) ** 2).sum(1), ((anchor - negative) ** 2).sum(1)
+    found = measured(siamese.triplet(MODEL, margin), params, TRIPLETS)
+    assert found["loss"] == pytest.approx(np.maximum(0, near - far + margin).mean(), rel=1e-5)
+    assert found["accuracy"] == pytest.approx(np.mean(near < far))
+
+
+@pytest.mark.parametrize(
+    ("make", "batch"), [(siamese.contrastive, PAIRS), (siamese.triplet, TRIPLETS)]
+)
+def test_padding_changes_neither_metrics_nor_gradients(make, batch, params):
+    task = make(MODEL)
+    padded = {name: np.concatenate([array, array[:1] * 0 + 9]) for name, array in batch.items()}
+    padded["mask"] = np.array([1] * 5 + [0], np.float32)
+    assert measured(task, params, padded) == pytest.approx(measured(task, params, batch))
+
+    def gradients(batch):
+        return jax.grad(lambda p: task.loss(p, {}, batch, KEY, train=True)[0])(params)
+
+    for ours, theirs in zip(*(jax.tree.leaves(gradients(b)) for b in (padded, batch)), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def test_a_group_of_another_size_is_refused(params):
+    with pytest.raises(ValueError, match=r"\[B, 3, D\]"):
+        measured(siamese.triplet(MODEL), params, PAIRS)
+
+
+def test_pairs_and_triplets_are_of_the_classes_they_promise():
+    labels = np.random.default_rng(1).integers(4, size=40)
+    rows = siamese.triplets(np.random.default_rng(2), labels, 200)
+    anchor, positive, negative = labels[rows].T
+    assert (anchor == positive).all()
+    assert (anchor != negative).all()
+    assert (rows[:, 0] != rows[:, 1]).all()
+    assert len(np.unique(rows[:, 0])) > 35  # every example has its turn
+    rows = siamese.pairs(np.random.default_rng(2), labels, 200)
+    same = labels[rows[:, 0]] == labels[rows[:, 1]]
+    assert same.tolist() == [True] * 100 + [False] * 100
+
+
+@pytest.mark.parametrize("labels", [[0, 0, 1], [0, 0, 0]])
+def test_classes_without_partners_are_refused(labels):
+    with pytest.raises(ValueError, match="two classes"):
+        siamese.pairs(np.random.default_rng(0), np.array(labels), 4)
+
+
+def test_equal_embeddings_have_a_finite_gradient(params):
+    batch = {"x": jnp.zeros((2, 2, 4)), "y": jnp.array([[0, 0], [0, 1]])}
+    task = siamese.contrastive(MODEL)
+    gradients = jax.grad(lambda p: task.loss(p, {}, batch, KEY, train=True)[0])(params)
+    assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(gradients))
