@@ -6,7 +6,7 @@ can tell without labels), or a fair coin for each image. Its head is on top of t
 easier task, on its lower layer. Alone: the same network and the same batches, its second loss at
 weight 0. A seed moves the labelled images, the initialization and the batches.
 
-Claims, at the rate and the weight that validation chose: with few labels, 5-or-more and odd each
+Claims: at the rate and the weight that validation chose, with few labels, 5-or-more and odd each
 add two points of test accuracy or more, on top and on the lower layer; the coin does not add even
 one point; with many labels, 5-or-more and odd do not add a point.
 

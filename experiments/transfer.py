@@ -7,7 +7,7 @@ and train the head; copy and freeze the lower layer, with a new hidden layer and
 both and train the upper and the head; copy both and train all, each layer at 1/2.6 of the rate of
 the one above. A seed moves the pretraining, the labelled examples and the initialization.
 
-Claims, at the rate that validation chose: with few labels and a similar task, freezing and training
+Claims: at the rate that validation chose, with few labels and a similar task, freezing and training
 the head is two points of test accuracy or more above scratch; with many, training all is a point or
 more above freezing; with few labels and a different task, a head on the lower layer is a point or
 more above one on top; with many, training all is two points or more above freezing.

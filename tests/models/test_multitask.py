@@ -42,9 +42,10 @@ def test_equals_the_formula_at_every_depth(params):
     ],
 )
 def test_the_gradient_of_a_head_is_exactly_zero_beside_and_above_it(params, head, reached):
-    gradient = jax.grad(lambda p: (MODEL.apply({"params": p}, X, train=True)[head] ** 2).sum())(
-        params
-    )
+    def loss(params):
+        return (MODEL.apply({"params": params}, X, train=True)[head] ** 2).sum()
+
+    gradient = jax.jit(jax.grad(loss))(params)
     moved = jax.tree.map(lambda leaf: bool((leaf != 0).any()), gradient)
     assert moved == masks.by_path(params, reached)
 

@@ -17,11 +17,12 @@ MODEL = Siamese(MLP((6,), 2))
 
 @pytest.fixture(scope="module")
 def params():
-    return siamese.contrastive(MODEL).init(KEY, PAIRS)[0]
+    return jax.jit(siamese.contrastive(MODEL).init)(KEY, PAIRS)[0]
 
 
 def measured(task, params, batch):
-    _, (_, metrics) = task.loss(params, {}, batch, KEY, train=False)
+    measure = jax.jit(lambda params, batch: task.loss(params, {}, batch, KEY, train=False)[1][1])
+    metrics = measure(params, batch)
     return {name: float(total / weight) for name, (total, weight) in metrics.items()}
 
 
@@ -64,6 +65,7 @@ def test_padding_changes_neither_metrics_nor_gradients(make, batch, params):
     padded["mask"] = np.array([1] * 5 + [0], np.float32)
     assert measured(task, params, padded) == pytest.approx(measured(task, params, batch))
 
+    @jax.jit
     def gradients(batch):
         return jax.grad(lambda p: task.loss(p, {}, batch, KEY, train=True)[0])(params)
 
@@ -98,5 +100,6 @@ def test_classes_without_partners_are_refused(labels):
 def test_equal_embeddings_have_a_finite_gradient(params):
     batch = {"x": jnp.zeros((2, 2, 4)), "y": jnp.array([[0, 0], [0, 1]])}
     task = siamese.contrastive(MODEL)
-    gradients = jax.grad(lambda p: task.loss(p, {}, batch, KEY, train=True)[0])(params)
+    gradient = jax.grad(lambda params: task.loss(params, {}, batch, KEY, train=True)[0])
+    gradients = jax.jit(gradient)(params)
     assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(gradients))
