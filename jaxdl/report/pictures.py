@@ -1,5 +1,6 @@
 """Sheets of images: samples, reconstructions, filters, attention."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 LABEL, ROOM, LARGEST = 1.1, 0.3, 1.5
 """Inches of a row's label, around the sheet, and of the largest cell."""
+LINE = 20
+"""Letters of a line of a row's label."""
 
 
 @house_style()
@@ -42,5 +45,6 @@ def images(
         if row == 0 and column < len(column_labels):
             axes.set_title(short(column_labels[column], 14), fontsize=8, fontweight="normal")
         if column == 0 and row < len(row_labels):
-            axes.set_ylabel(short(row_labels[row]), rotation=0, ha="right", va="center")
+            lines = textwrap.wrap(short(row_labels[row], 3 * LINE), LINE)
+            axes.set_ylabel("\n".join(lines), rotation=0, ha="right", va="center")
     return figure
