@@ -48,7 +48,7 @@ def pgd(
     """x ← Π(x + α·sign(∇ₓL)), `steps` times from a random start: projected gradient ascent.
 
     Π clips to the box of what is allowed, in which the start is uniform; α = reach·ε / steps.
-    batch: its floats `x: [B, ...]` lie in [low, high].
+    batch: its floats `x: [B, ...]` lie in [low, high]. An example of `mask` 0 is left as it is.
     """
     lowest, highest = _box(batch["x"], eps, low, high)
     start_key, key = jax.random.split(key)
@@ -59,7 +59,11 @@ def pgd(
         gradient = _input_gradient(task, params, model_state, {**batch, "x": x}, key)
         return jnp.clip(x + reach * eps / steps * jnp.sign(gradient), lowest, highest), None
 
-    return jax.lax.scan(climb, start, length=steps)[0]
+    found = jax.lax.scan(climb, start, length=steps)[0]
+    if "mask" not in batch:
+        return found
+    real = batch["mask"].reshape(-1, *[1] * (found.ndim - 1)) > 0
+    return jnp.where(real, found, batch["x"])
 
 
 def _input_gradient(

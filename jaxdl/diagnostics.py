@@ -52,7 +52,8 @@ def gradient_flow(
     `output_std`; `dead`, the share of units (last axis) that are off in every example and at every
     position; `saturated`, the share of outputs; `gradient_mean`, `gradient_std` and `gradient_norm`
     of the loss by the parameters of the module itself, nan where it has none. Examples with
-    `mask` 0 are left out. Works under jit, which sorts the paths.
+    `mask` 0 are left out. Modules inside a lifted loop (`nn.scan`: the repeated blocks of
+    `models.ResNet`) are not seen. Works under jit, which sorts the paths.
     Raises ValueError if the task does not give back the collections of `model_state`, as
     `tasks.supervised` does in training.
     """

@@ -4,6 +4,8 @@ import tempfile
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from jaxdl.launch.config import UserError
+
 if TYPE_CHECKING:
     from jaxdl.launch.runner import Plan
     from jaxdl.sweep.space import Trial
@@ -18,9 +20,12 @@ def check_overfit(plan: "Plan") -> bool:
 
     A program has memorized them if in its best trial the mean loss of the last tenth of the steps
     is below SHARE of the loss at the first. One that cannot is wrong somewhere, or too small, or
-    too slow, or regularized. Prints a table; True if all can.
+    too slow, or regularized. A loss that does not begin above 0 has no such scale, and no verdict.
+    Prints a table; True if none failed. Raises UserError if the data have no such examples.
     """
     import numpy as np
+
+    _check(plan)
 
     from jaxdl import report, sweep
 
@@ -44,9 +49,11 @@ def check_overfit(plan: "Plan") -> bool:
             rows.append((name, report.number(None), report.number(None), "no", "none ended"))
             memorized.append(False)
             continue
-        memorized.append(bool(last[best] < SHARE * first[best]))
         losses = (report.number(first[best]), report.number(last[best]))
-        rows.append((name, *losses, "yes" if memorized[-1] else "no", _words(trials[best])))
+        scaled = first[best] > 0
+        memorized.append(bool(last[best] < SHARE * first[best]) or not scaled)
+        answer = "no scale" if not scaled else "yes" if memorized[-1] else "no"
+        rows.append((name, *losses, answer, _words(trials[best])))
     header = ("program", "first loss", "last loss", "memorized", "best of the trials tried")
     caption = (
         f"Trained on {EXAMPLES} examples alone, up to {TRIALS} trials a program. Memorized: the "
@@ -54,6 +61,15 @@ def check_overfit(plan: "Plan") -> bool:
     )
     report.show(report.Table(header, tuple(rows), frozenset({1, 2}), caption))
     return all(memorized)
+
+
+def _check(plan: "Plan") -> None:
+    """Raises UserError unless `train` is arrays of one length, a row for each example."""
+    import jax
+
+    lengths = {len(leaf) for leaf in jax.tree.leaves(plan.data.get("train", {}))}
+    if len(lengths) != 1 or min(lengths) < EXAMPLES // 2:
+        raise UserError("--check_overfit: this experiment has no training examples row by row")
 
 
 def _few(arrays: Any) -> Any:

@@ -71,7 +71,8 @@ class Captioner(nn.Module):
     """A CNN's regions and a GRU that attends to them before each word.
 
     features: channels of the convolutions; width H of state and embeddings; words: vocabulary size.
-    The first state is a linear map of the mean region, through tanh.
+    The first state is a linear map of the mean region, through tanh. kernel_init: of all but the
+    convolutions.
     """
 
     features: Sequence[int]

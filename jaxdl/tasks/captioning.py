@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxdl import losses, metrics
-from jaxdl.tasks.supervised import weights
+from jaxdl.tasks.examples import weights, zeroed
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 
@@ -36,8 +36,7 @@ def captioning(
         params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
     ) -> tuple[Array, tuple[PyTree, Metrics]]:
         examples = weights(batch)
-        # Padded pictures may hold anything, and 0 · NaN in a gradient is NaN.
-        x = jnp.where(examples[:, None, None, None] > 0, batch["x"], 0)
+        x = zeroed(batch["x"], examples)
         variables, before, after = {"params": params, **model_state}, *_shifted(batch["y"])
         if train:
             (logits, attention), model_state = model.apply(

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxdl import losses, metrics
+from jaxdl.tasks.examples import weights
 from jaxdl.tasks.noise import in_training
-from jaxdl.tasks.supervised import supervised, weights
+from jaxdl.tasks.supervised import supervised
 from jaxdl.types import Array, Batch, PyTree, Task
 
 

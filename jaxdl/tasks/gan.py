@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
 
+from jaxdl.tasks.examples import examples, weighted
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
@@ -114,7 +115,7 @@ def gan(
     def objective(
         params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
     ) -> tuple[Array, tuple[PyTree, Metrics]]:
-        real, y, weights = _examples(batch)
+        (real, weights), y = examples(batch), batch.get("y")
         noise, forward, real_key, fake_key, between = jax.random.split(key, 5)
         z = jax.random.normal(noise, (len(real), latent))
         fake, generator_state = _apply(
@@ -144,8 +145,8 @@ def gan(
             )
             minimized = minimized + values["penalty"]
         weight = jnp.sum(weights)
-        metrics = {name: (_weighted(value, weights), weight) for name, value in values.items()}
-        mean = _weighted(minimized, weights) / jnp.where(weight > 0, weight, 1)
+        metrics = {name: (weighted(value, weights)[0], weight) for name, value in values.items()}
+        mean = weighted(minimized, weights)[0] / jnp.where(weight > 0, weight, 1)
         return mean, ({GENERATOR: generator_state, DISCRIMINATOR: state}, metrics)
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Any:
@@ -155,15 +156,6 @@ def gan(
     return Task(init, objective, predict)
 
 
-def _examples(batch: Batch) -> tuple[Array, Array | None, Array]:
-    """Examples, labels and weights; what has no weight is zeros, as it may hold anything."""
-    x = jnp.asarray(batch["x"])
-    if "mask" not in batch:
-        return x, batch.get("y"), jnp.ones(len(x), jnp.float32)
-    weights = jnp.asarray(batch["mask"], jnp.float32)
-    return jnp.where(weights.reshape(-1, *[1] * (x.ndim - 1)) > 0, x, 0), batch.get("y"), weights
-
-
 def _apply(
     model: nn.Module, params: PyTree, state: PyTree, x: Array, y: Any, key: Array, train: bool
 ) -> tuple[Any, PyTree]:
@@ -171,7 +163,3 @@ def _apply(
     if not train:
         return model.apply(variables, x, y, train=False), state
     return model.apply(variables, x, y, train=True, rngs={"dropout": key}, mutable=list(state))
-
-
-def _weighted(values: Array, weights: Array) -> Array:
-    return jnp.sum(jnp.where(weights > 0, values * weights, 0))

@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from jaxdl.tasks.examples import weighted, weights, zeroed
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 
@@ -42,8 +43,8 @@ def multitask(model: nn.Module, objectives: Mapping[str, Objective]) -> Task:
     def objective(
         params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
     ) -> tuple[Array, tuple[PyTree, Metrics]]:
-        examples = jnp.asarray(batch.get("mask", jnp.ones(len(batch["x"]))), jnp.float32)
-        x = _where(examples, batch["x"])
+        examples = weights(batch)
+        x = zeroed(batch["x"], examples)
         variables = {"params": params, **model_state}
         if train:
             outputs, model_state = model.apply(
@@ -54,10 +55,9 @@ def multitask(model: nn.Module, objectives: Mapping[str, Objective]) -> Task:
         total, reported = jnp.zeros(()), {}
         for head, (loss, amount, metrics) in objectives.items():
             labelled = examples * batch.get(f"mask_{head}", 1)
-            y = _where(labelled, batch[f"y_{head}"])
+            y = zeroed(batch[f"y_{head}"], labelled)
             values = loss(outputs[head], y).reshape(len(labelled), -1).mean(axis=1)
-            value = jnp.sum(jnp.where(labelled > 0, values * labelled, 0))
-            weight = jnp.sum(labelled)
+            value, weight = weighted(values, labelled)
             total += amount * value / jnp.where(weight > 0, weight, 1)
             reported[f"{head}_loss"] = (value, weight)
             measured = {} if metrics is None else metrics(outputs[head], y, labelled)
@@ -69,8 +69,3 @@ def multitask(model: nn.Module, objectives: Mapping[str, Objective]) -> Task:
         return model.apply({"params": params, **model_state}, batch["x"], train=False)
 
     return Task(init, objective, predict)
-
-
-def _where(weights: Array, array: Array) -> Array:
-    """Zeros at weight 0: what is not there may hold NaN, and 0 · NaN in a gradient is NaN."""
-    return jnp.where(weights.reshape(-1, *[1] * (array.ndim - 1)) > 0, array, 0)

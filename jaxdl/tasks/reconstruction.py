@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxdl import losses
+from jaxdl.tasks.examples import examples, mean, weighted
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 
@@ -75,34 +76,9 @@ def code_divergence(code: Array, weights: Array, target: ArrayLike) -> Array:
 
     code: `[B, K]` in (0, 1), as a sigmoid gives it; target in (0, 1), a small number.
     """
-    active = (code * weights[:, None]).sum(axis=0) / _positive(weights.sum())
+    active = (code * weights[:, None]).sum(axis=0) / jnp.where(weights.sum() > 0, weights.sum(), 1)
     tiny = jnp.finfo(code.dtype).eps
     active = jnp.clip(active, tiny, 1 - tiny)
     rho = jnp.asarray(target, code.dtype)
     on = rho * (jnp.log(rho) - jnp.log(active))
     return jnp.sum(on + (1 - rho) * (jnp.log1p(-rho) - jnp.log1p(-active)))
-
-
-def examples(batch: Batch) -> tuple[Array, Array]:
-    """`x: [B, ...]`, zero where it is padding, and the weight of each example, `[B]`."""
-    x = jnp.asarray(batch["x"])
-    if "mask" not in batch:
-        return x, jnp.ones(len(x), jnp.float32)
-    weights = jnp.asarray(batch["mask"], jnp.float32)
-    # A padded example may hold anything, and 0 · NaN is NaN.
-    return jnp.where(weights.reshape(-1, *[1] * (x.ndim - 1)) > 0, x, 0), weights
-
-
-def weighted(values: Array, weights: Array) -> tuple[Array, Array]:
-    """(sum, weight) of values `[B]`; those of weight 0 may be anything."""
-    return jnp.sum(jnp.where(weights > 0, values * weights, 0)), jnp.sum(weights)
-
-
-def mean(values: Array, weights: Array) -> Array:
-    """Weighted mean of values `[B]`; 0 where nothing has a weight."""
-    total, weight = weighted(values, weights)
-    return total / _positive(weight)
-
-
-def _positive(weight: Array) -> Array:
-    return jnp.where(weight > 0, weight, 1)

@@ -10,6 +10,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxdl import ranking
+from jaxdl.tasks.examples import weighted
 from jaxdl.tasks.supervised import supervised
 from jaxdl.types import Array, Metrics, Task
 
@@ -28,7 +29,7 @@ def contrastive(model: nn.Module, margin: ArrayLike = 1.0) -> Task:
 
     def measure(embeddings: Array, labels: Array, weights: Array) -> Metrics:
         near = squared_distance(*_members(embeddings, 2)) < jnp.square(jnp.asarray(margin) / 2)
-        return _share(near == _same(labels), weights)
+        return _accuracy(near == _same(labels), weights)
 
     return supervised(model, loss, measure)
 
@@ -47,7 +48,7 @@ def triplet(model: nn.Module, margin: ArrayLike = 0.2) -> Task:
     def measure(embeddings: Array, labels: Array, weights: Array) -> Metrics:
         anchor, positive, negative = _members(embeddings, 3)
         nearer = squared_distance(anchor, positive) < squared_distance(anchor, negative)
-        return _share(nearer, weights)
+        return _accuracy(nearer, weights)
 
     return supervised(model, loss, measure)
 
@@ -93,5 +94,5 @@ def _same(labels: Array) -> Array:
     return labels[:, 0] == labels[:, 1]
 
 
-def _share(right: Array, weights: Array) -> Metrics:
-    return {"accuracy": (jnp.sum(jnp.where(weights > 0, right * weights, 0)), jnp.sum(weights))}
+def _accuracy(right: Array, weights: Array) -> Metrics:
+    return {"accuracy": weighted(right, weights)}

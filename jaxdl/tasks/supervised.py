@@ -7,14 +7,8 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from jaxdl.tasks.examples import weighted, weights, zeroed
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
-
-
-def weights(batch: Batch) -> Array:
-    """Weight of each example, `[B]`: the batch's `mask`, or ones."""
-    if "mask" in batch:
-        return jnp.asarray(batch["mask"], jnp.float32)
-    return jnp.ones(len(batch["y"]), jnp.float32)
 
 
 def supervised(
@@ -29,7 +23,9 @@ def supervised(
     loss: `(outputs, y) -> [B, ...]`; further axes are averaged.
     metrics: `(outputs, y, weights [B]) -> {name: (sum, weight)}`, reported beside the loss.
     penalty: `params -> scalar`, λR(θ); part of what is minimized, not of the reported `loss`.
-    Batches are `{"x": [B, ...], "y": [B, ...], "mask": [B] (optional)}`.
+    Batches are `{"x": [B, ...], "y": [B, ...], "mask": [B] (optional)}`. An example of weight 0 is
+    harmless zeros in the model, but statistics that a model takes over the batch (batch norm's) do
+    count it.
     """
     takes_train = "train" in inspect.signature(type(model).__call__).parameters
 
@@ -47,24 +43,21 @@ def supervised(
     ) -> tuple[Array, tuple[PyTree, Metrics]]:
         variables = {"params": params, **model_state}
         example_weights = weights(batch)
-        x = batch["x"]
-        if "mask" in batch and jnp.issubdtype(x.dtype, jnp.floating):
-            # A padded example may hold anything, and 0 · NaN in a gradient is NaN.
-            x = jnp.where(example_weights.reshape(-1, *[1] * (x.ndim - 1)) > 0, x, 0)
+        x, y = batch["x"], batch["y"]
+        if "mask" in batch:
+            x, y = zeroed(x, example_weights), zeroed(y, example_weights)
         if train:
             outputs, model_state = apply(
                 variables, x, True, rngs={"dropout": key}, mutable=list(model_state)
             )
         else:
             outputs = apply(variables, x, False)
-        values = loss(outputs, batch["y"])
-        values = values.reshape(len(example_weights), -1).mean(axis=1)
-        total = jnp.sum(jnp.where(example_weights > 0, values * example_weights, 0))
-        weight = jnp.sum(example_weights)
+        values = loss(outputs, y).reshape(len(example_weights), -1).mean(axis=1)
+        total, weight = weighted(values, example_weights)
         mean = total / jnp.where(weight > 0, weight, 1)
         reported = {"loss": (total, weight)}
         if metrics is not None:
-            reported |= metrics(outputs, batch["y"], example_weights)
+            reported |= metrics(outputs, y, example_weights)
         return mean if penalty is None else mean + penalty(params), (model_state, reported)
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Any:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxdl import losses
-from jaxdl.tasks.reconstruction import examples, mean, weighted
+from jaxdl.tasks.examples import examples, mean, weighted
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 
