@@ -55,7 +55,7 @@ def test_a_model_of_ones_own_is_built_by_the_caller(saved):
     workdir, expected, task = saved
     path = workdir / "best/model.json"
     path.write_text(path.read_text().replace('"mlp"', '"mine"'))
-    with pytest.raises(UserError, match="model 'mine' is none of mlp; pass `build`"):
+    with pytest.raises(UserError, match="model 'mine' is none of cnn, mlp, resnet; pass `build`"):
         launch.load(workdir)
     loaded = launch.load(workdir, build=lambda description: task)
     np.testing.assert_array_equal(loaded.predict(X), expected)
