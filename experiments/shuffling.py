@@ -100,8 +100,7 @@ def _part(config: Any) -> Any:
         return _run(config, order)
 
     def evaluate(hparams: dict[str, Any], state: Any, data: Any) -> Any:
-        key = jax.random.fold_in(state.key, jnp.uint32(0xFFFFFFFF))
-        rows = drawn(key, len(data["train"]["y"]))
+        rows = drawn(batches.order_key(state.key), len(data["train"]["y"]))
         seen = jnp.arange(len(rows)) < hparams["examples"]
         part = {**batches.take(data["train"], rows), "mask": seen.astype(jnp.float32)}
         data = {**data, "seen": {name: array[None] for name, array in part.items()}}

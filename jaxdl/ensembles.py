@@ -44,9 +44,8 @@ def fit(
     """
     first = {name: array[:batch_size] for name, array in arrays.items()}
     state = train.init(task, tx, key, first)
-    order_key = jax.random.fold_in(state.key, jnp.uint32(0xFFFFFFFF))
     examples = len(jax.tree.leaves(arrays)[0])
-    order = batches.shuffled_indices(order_key, examples, batch_size, 0, steps)
+    order = batches.shuffled_indices(batches.order_key(state.key), examples, batch_size, 0, steps)
 
     def body(state: TrainState, rows: Array) -> tuple[TrainState, None]:
         return train.step(task, tx, state, batches.take(arrays, rows))[0], None

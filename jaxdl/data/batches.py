@@ -48,6 +48,12 @@ ORDERS: dict[str, Callable[[Array, int, int, Array | int, int], Array]] = {
 }
 
 
+def order_key(key: Array) -> Array:
+    """The key of the data's order, from a `TrainState`'s, which its steps draw from as well."""
+    # Steps fold small numbers into the key; the largest is kept for this.
+    return jax.random.fold_in(key, jnp.uint32(0xFFFFFFFF))
+
+
 def permutation(key: Array, n: int) -> Array:
     """A random order of 0 .. n − 1, int32 `[n]`, by sorting random words that carry the numbers.
 

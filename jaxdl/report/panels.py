@@ -193,6 +193,8 @@ def _leave_out_extremes(axes: "Axes", values: pd.Series) -> None:
     decades = np.log10(values[np.isfinite(values) & (values > 0)])
     first, third = np.quantile(decades, [0.25, 0.75])
     reach = 3 * (third - first)
+    if not reach:
+        return
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, 10 ** (first - reach)), min(high, 10 ** (third + reach)))
 

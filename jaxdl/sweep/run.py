@@ -46,8 +46,7 @@ def make_run(
     """
 
     def batch_indices(state: TrainState, data: Data) -> Array:
-        # Steps fold small numbers into the key; the largest is kept for the order of the data.
-        key = jax.random.fold_in(state.key, jnp.uint32(0xFFFFFFFF))
+        key = batches.order_key(state.key)
         examples = len(jax.tree.leaves(data["train"])[0])
         return order(key, examples, batch_size, state.step, steps)
 

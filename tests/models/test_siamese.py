@@ -3,11 +3,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl.models.siamese import ImageEncoder, Siamese
+from jaxdl.models import CNN
+from jaxdl.models.siamese import Siamese
 
 KEY = jax.random.key(0)
 X = jax.random.normal(KEY, (4, 2, 8, 8, 1))
-MODEL = Siamese(ImageEncoder((2, 3), 5))
+MODEL = Siamese(CNN(((2,), (3,)), 5))
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def test_equal_members_have_equal_embeddings_whatever_the_other_one(variables, e
 def test_there_is_one_encoder(variables):
     """Its own parameters, and those alone: 3·3·1·2 + 2, 3·3·2·3 + 3, 2·2·3·5 + 5."""
     assert sum(leaf.size for leaf in jax.tree.leaves(variables)) == 20 + 57 + 65
-    alone = ImageEncoder((2, 3), 5).apply(
+    alone = CNN(((2,), (3,)), 5).apply(
         {"params": variables["params"]["encoder"]}, X[:, 0], train=False
     )
     np.testing.assert_allclose(
