@@ -64,6 +64,11 @@ def spread(timing: Timing, digits: int = 3) -> str:
     return f"{timing.low:.{digits}g}–{timing.high:.{digits}g}"
 
 
+def spread_ms(timing: Timing) -> str:
+    """`low–high ms`, of seconds."""
+    return spread(Timing(*(1e3 * value for value in timing))) + " ms"
+
+
 def peak_memory() -> float:
     """MiB that this process has held at most.
 

@@ -1,12 +1,10 @@
 """Seconds of one training step (forward, backward, Adam) of image models, against PyTorch.
 
 Ours alone (a compiled step in a Python loop), inside `lax.scan`, and as a sweep runs it: a trial
-per device, many steps in a scan. PyTorch at its best number of threads and memory layout. Also
-augmentation against PIL image by image, and an ensemble as one program.
+per device, many steps in a scan. PyTorch at its best number of threads and memory layout.
 """
 
 import functools
-import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,10 +14,9 @@ import numpy as np
 
 from benchmarks import harness
 from benchmarks.harness import Row, Timing
-from jaxdl import cores, ensembles, sweep, tasks, train
-from jaxdl.data import augmentation, batches
+from jaxdl import cores, sweep, tasks, train
 from jaxdl.layers.norms import BatchNorm
-from jaxdl.models import CNN, MLP, ResNet
+from jaxdl.models import CNN, ResNet
 from jaxdl.optimizers import adam
 from jaxdl.types import Batch, Task
 
@@ -106,6 +103,9 @@ def swept(task: Task, batch: Batch) -> Callable[[], float]:
     return lambda: harness.seconds(advance) / STEPS / lanes
 
 
+WAYS = {"alone": alone, "in lax.scan": scanned, SWEPT: swept}
+
+
 def torch_contenders(build: Callable[[], Any], shape: tuple[int, ...]) -> dict[str, Any]:
     """PyTorch at each number of threads and memory layout; none if it is not installed."""
     try:
@@ -142,7 +142,7 @@ def against_torch(
             "ms",
             found[best].median / found[way].median,
             None if way == SWEPT else target,
-            f"ours {_spread(found[way])}, theirs {_spread(found[best])} ms",
+            f"ours {harness.spread_ms(found[way])}, theirs {harness.spread_ms(found[best])}",
         )
         for way in ours
     ]
@@ -153,15 +153,10 @@ def _fastest(found: dict[str, Timing], theirs: dict[str, Any]) -> float:
     return min(timing.median for way, timing in found.items() if way in theirs)
 
 
-def _spread(timing: Timing) -> str:
-    return harness.spread(Timing(*(1e3 * value for value in timing)))
-
-
-def models() -> list[Row]:
-    """CNN and residual network against PyTorch, and what batch norm and dropout add to each."""
+def of_cnn() -> list[Row]:
+    """The CNN against PyTorch, and what batch norm and dropout add to each."""
     batch = random_batch(CNN_SHAPE)
-    ways = {"alone": alone, "in lax.scan": scanned, SWEPT: swept}
-    plain = {way: measure(cnn(), batch) for way, measure in ways.items()}
+    plain = {way: measure(cnn(), batch) for way, measure in WAYS.items()}
     rows, before = against_torch(
         "CNN 28×28, 32–64 channels, batch 128", plain, torch_contenders(_torch_cnn, CNN_SHAPE), 1.0
     )
@@ -183,10 +178,15 @@ def models() -> list[Row]:
                 1.0,
             )
         )
+    return rows
+
+
+def of_resnet() -> list[Row]:
+    """The residual network against PyTorch."""
     batch = random_batch(RESNET_SHAPE)
-    ours = {way: measure(resnet(), batch) for way, measure in ways.items()}
+    ours = {way: measure(resnet(), batch) for way, measure in WAYS.items()}
     theirs = torch_contenders(_torch_resnet, RESNET_SHAPE)
-    return rows + against_torch("ResNet-20, 32×32×3, batch 64", ours, theirs, 0.85)[0]
+    return against_torch("ResNet-20, 32×32×3, batch 64", ours, theirs, 0.85)[0]
 
 
 def _torch_cnn(norm: bool = False, dropout: float = 0.0) -> Any:
@@ -199,110 +199,6 @@ def _torch_resnet() -> Any:
     from benchmarks.peers import torch_steps
 
     return torch_steps.resnet(WIDTHS, BLOCKS)
-
-
-def augmented() -> list[Row]:
-    """Brightness, contrast, turns, shifts and flips of 256 images, against PIL one by one."""
-    images = np.random.default_rng(0).random((256, 32, 32, 3), np.float32)
-    functions = (
-        functools.partial(augmentation.brightness, amount=0.2),
-        functools.partial(augmentation.contrast, amount=0.2),
-        functools.partial(augmentation.warp, pixels=2.0, degrees=15.0, probability=0.5),
-    )
-    ours = jax.jit(lambda x, key: augmentation.augment({"x": x}, key, functions)["x"])
-    on_device, key = jax.device_put(images), jax.random.key(0)
-    jax.block_until_ready(ours(on_device, key))
-    pictures = [(255 * image).astype(np.uint8) for image in images]
-    rng = np.random.default_rng(0)
-    timings = harness.alternate(
-        REPEATS,
-        lambda: harness.seconds(lambda: jax.block_until_ready(ours(on_device, key))),
-        lambda: harness.seconds(lambda: [_by_pil(picture, rng) for picture in pictures]),
-    )
-    mine, theirs = timings
-    return [
-        Row(
-            "brightness, contrast, rotation, shift and flip of 256 images 32×32×3",
-            1e3 * mine.median,
-            1e3 * theirs.median,
-            "PIL and NumPy, image by image",
-            "ms",
-            theirs.median / mine.median,
-            5.0,
-            f"ours {_spread(mine)}, theirs {_spread(theirs)} ms",
-        )
-    ]
-
-
-def _by_pil(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """As torchvision's ColorJitter, RandomAffine and RandomHorizontalFlip do it, bilinear."""
-    from PIL import Image, ImageEnhance
-
-    picture = Image.fromarray(image)
-    picture = ImageEnhance.Brightness(picture).enhance(rng.uniform(0.8, 1.2))
-    picture = ImageEnhance.Contrast(picture).enhance(rng.uniform(0.8, 1.2))
-    down, right = rng.uniform(-2, 2, 2)
-    picture = picture.rotate(
-        rng.uniform(-15, 15), Image.Resampling.BILINEAR, translate=(right, down)
-    )
-    if rng.random() < 0.5:
-        picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return np.asarray(picture, np.float32) / 255
-
-
-def ensemble() -> list[Row]:
-    """16 small networks of 300 steps, as one program and one after another."""
-    members, steps, batch_size = 16, 300, 32
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((1024, 30)).astype(np.float32)
-    arrays = {"x": x, "y": (x[:, 0] * x[:, 1] > 0).astype(np.int32)}
-    task, tx = tasks.classification(MLP((32,), 2)), adam(RATE)
-    keys = jax.random.split(jax.random.key(0), members)
-    fit = functools.partial(ensembles.fit, task, tx, steps=steps, batch_size=batch_size)
-
-    @jax.jit
-    def one_program(keys: Any, arrays: Batch) -> Any:
-        return ensembles.over_members(lambda key: fit(key, arrays), keys)
-
-    jax.block_until_ready(one_program(keys, arrays))
-
-    compiled = jax.jit(fit)
-
-    def one_after_another() -> None:
-        for key in keys:
-            jax.block_until_ready(compiled(key, arrays))
-
-    def by_fit() -> None:
-        for number, key in enumerate(keys):
-            state = train.init(task, tx, key, arrays)
-            stream = itertools.islice(batches.epochs(arrays, batch_size, seed=number), steps)
-            (*_, (state, _)) = train.fit(task, tx, state, stream)
-            jax.block_until_ready(state)
-
-    references = {
-        "16 runs of train.fit, one after another": (by_fit, 2.0),
-        "16 calls of the same run compiled whole, one after another": (one_after_another, None),
-    }
-    for function, _ in references.values():
-        function()
-    mine, *theirs = harness.alternate(
-        3,
-        lambda: harness.seconds(lambda: jax.block_until_ready(one_program(keys, arrays))),
-        *(functools.partial(harness.seconds, function) for function, _ in references.values()),
-    )
-    return [
-        Row(
-            f"ensemble of {members} small networks, {steps} steps, as one program",
-            1e3 * mine.median,
-            1e3 * timing.median,
-            name,
-            "ms",
-            timing.median / mine.median,
-            target,
-            f"all compiled before; ours {_spread(mine)}, theirs {_spread(timing)} ms",
-        )
-        for (name, (_, target)), timing in zip(references.items(), theirs, strict=True)
-    ]
 
 
 def on_accelerator() -> list[Row]:
@@ -343,8 +239,9 @@ def _operations(task: Task, batch: Batch) -> float:
 
 def measure(quick: bool) -> list[Row]:
     """All rows that this machine can show."""
-    rows = [] if quick else models()
-    rows += [*augmented(), *ensemble()]
+    rows = of_cnn()
+    if not quick:
+        rows += of_resnet()
     if jax.local_devices()[0].platform != "cpu":
         rows += on_accelerator()
     return rows

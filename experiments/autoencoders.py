@@ -163,7 +163,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     )
     table = _table(clean, noisy, pca)
     report.show(table)
-    pictures = _pictures(config, plan, results, {"clean": clean, "noisy": noisy}, pca["restore"])
+    pictures = _pictures(config, plan, {"clean": clean, "noisy": noisy}, pca["restore"])
     sections = [report.Section("Errors", (table,)), report.Section("Pictures", tuple(pictures))]
     headline = "; ".join(f"{claim.claim}: {claim.verdict}" for claim in claims)
     return launch.Conclusion(claims, sections, headline)
@@ -223,7 +223,7 @@ def _table(clean: Any, noisy: Any, pca: dict[str, Any]) -> Any:
     return report.Table(header, tuple(rows), frozenset(range(1, 5)), caption)
 
 
-def _pictures(config: Any, plan: Any, results: Any, chosen: dict[str, Any], pca: Any) -> list[Any]:
+def _pictures(config: Any, plan: Any, chosen: dict[str, Any], pca: Any) -> list[Any]:
     import jax
     import numpy as np
 
@@ -234,7 +234,7 @@ def _pictures(config: Any, plan: Any, results: Any, chosen: dict[str, Any], pca:
     noise = config.noise * jax.random.normal(jax.random.key(0), x.shape)
     shown = dict.fromkeys(("dense", "convolutional", "variational"), "clean")
     shown[DENOISING] = "noisy"
-    params = {name: _params(plan, results, chosen[split], name) for name, split in shown.items()}
+    params = {name: _params(plan, chosen[split], name) for name, split in shown.items()}
 
     def restore(name: str, x: Any) -> Any:
         model = models["dense" if name == DENOISING else name]
@@ -263,15 +263,9 @@ def _pictures(config: Any, plan: Any, results: Any, chosen: dict[str, Any], pca:
     ]
 
 
-def _params(plan: Any, results: Any, chosen: Any, condition: str) -> Any:
+def _params(plan: Any, chosen: Any, condition: str) -> Any:
     """Parameters of the first seed at the chosen rate."""
-    from jaxdl import sweep
-
-    name = chosen[chosen["condition"] == condition]["trial"].iloc[0]
-    index = [row["trial"] for row in results.rows].index(name)
-    trial, lanes = plan.trials[index], results.rows[index]["lanes"]
-    run = plan.programs[trial.program]
-    return sweep.replay(run, trial, plan.data, segments=plan.segments, lanes=lanes).params
+    return plan.replay(chosen[chosen["condition"] == condition].iloc[0]).params
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def plan(config: Any) -> launch.Plan:
     data, _ = splits.for_run(catalog.load("digits"), scaling.fit_whole)
     train = {name: array[:EXAMPLES] for name, array in data["train"].items()}
     whole = batches.padded_batches(train, EXAMPLES)
-    segments = max(n for n in range(1, 11) if config.steps % n == 0)
+    segments = launch.segments(config.steps, 10)
 
     def run(batch_size: int) -> sweep.Run:
         if EXAMPLES % batch_size:

@@ -134,13 +134,10 @@ def _attention(config: Any, plan: launch.Plan, row: Any) -> Any:
     import jax
     import numpy as np
 
-    from jaxdl import report, sweep
+    from jaxdl import report
     from jaxdl.data import scenes
 
-    trial = next(trial for trial in plan.trials if sweep.trial_id(trial) == row["trial"])
-    state = sweep.replay(
-        plan.programs["captioner"], trial, plan.data, segments=plan.segments, lanes=row["lanes"]
-    )
+    state = plan.replay(row)
     test = plan.data["test"]
     two = np.flatnonzero(test["other"][0].any(axis=(1, 2, 3)))[:DRAWN]
     x = np.asarray(test["x"][0][two])

@@ -126,7 +126,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     """At the rate chosen on validation: differences over seeds, and over patches for one seed."""
     import numpy as np
 
-    from jaxdl import report, stats, sweep
+    from jaxdl import report, stats
     from jaxdl.data import photographs
 
     frame = results.to_pandas().assign(model="network")
@@ -138,10 +138,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     filtered = {name: _filter(test["x"], kernel, *pair) for name, pair in filters.items()}
 
     rate = chosen["learning_rate"].iloc[0]
-    is_shown = [t.seed == 0 and t.hparams["learning_rate"] == rate for t in plan.trials]
-    row, trial = results.rows[is_shown.index(True)], plan.trials[is_shown.index(True)]
-    run = plan.programs["network"]
-    state = sweep.replay(run, trial, plan.data, segments=plan.segments, lanes=row["lanes"])
+    state = plan.replay(chosen.iloc[0])
     restored = _restore(config, state.params, test["x"])
 
     wiener, network = (np.asarray(_psnr(x, test["y"])) for x in (filtered[PATCHES], restored))

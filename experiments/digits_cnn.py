@@ -32,12 +32,7 @@ FIELDS = {
     "evaluations": Field(5, "Evaluations on the way, at most; a divisor of steps is used.", low=1),
     "threshold": Field(0.98, "Test accuracy that is claimed.", low=0.0, high=1.0),
     "train_examples": Field(0, "Training examples to keep, the first ones; 0: all.", low=0),
-    "dataset": Field(
-        "digits",
-        "Comes with scikit-learn; the others are read where TFDS has prepared them in data_dir.",
-        choices=tuple(catalog.DATASETS),
-    ),
-    "data_dir": Field("", "Folder of prepared datasets; empty: the user's cache."),
+    **launch.DATASET,
 }
 EVALUATION_BATCH = 256
 SHOWN = 10
@@ -75,7 +70,7 @@ def plan(config: Any) -> launch.Plan:
     from jaxdl.optimizers import adam, schedules
 
     data, _, num_classes = load(config)
-    segments = max(n for n in range(1, config.evaluations + 1) if config.steps % n == 0)
+    segments = launch.segments(config.steps, config.evaluations)
 
     def build(hparams: dict[str, Any]) -> Any:
         rate = schedules.scaled(hparams["learning_rate"], schedules.cosine(config.steps))
@@ -127,13 +122,10 @@ def look_into(config: Any, plan: launch.Plan, row: Any, workdir: Path) -> Any:
     import jax
     import numpy as np
 
-    from jaxdl import report, sweep, tasks
+    from jaxdl import report, tasks
     from jaxdl.models.cnn import CNN
 
-    trial = next(trial for trial in plan.trials if sweep.trial_id(trial) == row["trial"])
-    state = sweep.replay(
-        plan.programs["cnn"], trial, plan.data, segments=plan.segments, lanes=int(row["lanes"])
-    )
+    state = plan.replay(row)
     _, scaling, num_classes = load(config)
     model_options = options(config, num_classes)
     launch.save_best(

@@ -47,12 +47,7 @@ FIELDS = {
     "scaling": Field("max", "How inputs are scaled: none, max, whole, per_channel, per_column."),
     "order": Field("reshuffled", "Order of the data: reshuffled each epoch, or one repeated."),
     "evaluations": Field(6, "Evaluations on the way, at most; a divisor of steps is used.", low=1),
-    "dataset": Field(
-        "digits",
-        "Comes with scikit-learn; the others are read where TFDS has prepared them in data_dir.",
-        choices=tuple(catalog.DATASETS),
-    ),
-    "data_dir": Field("", "Folder of prepared datasets; empty: the user's cache."),
+    **launch.DATASET,
 }
 
 
@@ -69,7 +64,7 @@ def plan(config: Any) -> launch.Plan:
         raise launch.UserError(
             f"config.batch_size: {config.batch_size} is more than the {examples} training examples"
         )
-    segments = max(n for n in range(1, config.evaluations + 1) if config.steps % n == 0)
+    segments = launch.segments(config.steps, config.evaluations)
     options = {
         "steps": config.steps // segments,
         "batch_size": config.batch_size,
@@ -142,7 +137,6 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
 
 def save_best(config: Any, plan: launch.Plan, summary: Any, chosen: Any, workdir: Path) -> None:
     """Parameters of the best condition's best seed, both by validation."""
-    from jaxdl import sweep
 
     eligible = summary[summary["eligible"]]
     if eligible.empty:
@@ -150,15 +144,7 @@ def save_best(config: Any, plan: launch.Plan, summary: Any, chosen: Any, workdir
     best = eligible.loc[eligible["validation_accuracy"].idxmax()]
     mine = chosen["optimizer"].eq(best["optimizer"]) & chosen["initializer"].eq(best["initializer"])
     row = chosen[mine].sort_values("validation_accuracy", ascending=False).iloc[0]
-    trial = next(trial for trial in plan.trials if sweep.trial_id(trial) == row["trial"])
-    state = sweep.replay(
-        plan.programs[trial.program],
-        trial,
-        plan.data,
-        segments=plan.segments,
-        lanes=int(row["lanes"]),
-        categories=plan.categories,
-    )
+    state = plan.replay(row)
     _, scaling, num_classes = load(config)
     launch.save_best(
         workdir,

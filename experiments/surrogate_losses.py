@@ -75,7 +75,7 @@ def plan(config: Any) -> launch.Plan:
     dataset = catalog.load("digits")
     data, _ = splits.for_run(dataset, scaling.fit_whole)
     model = MLP((), dataset.num_classes)
-    segments = max(n for n in range(1, 21) if config.steps % n == 0)
+    segments = launch.segments(config.steps, 20)
 
     def run(loss: Callable[..., Any]) -> sweep.Run:
         def build(hparams: dict[str, Any]) -> Any:

@@ -27,7 +27,7 @@ def fgsm(
 
     batch: its floats `x: [B, ...]` lie in [low, high]. An example of `mask` 0 is left as it is.
     """
-    lowest, highest = _box(batch["x"], eps, low, high)
+    lowest, highest = _box(batch, eps, low, high)
     gradient = _input_gradient(task, params, model_state, batch, key)
     return jnp.clip(batch["x"] + eps * jnp.sign(gradient), lowest, highest)
 
@@ -50,7 +50,7 @@ def pgd(
     Π clips to the box of what is allowed, in which the start is uniform; α = reach·ε / steps.
     batch: its floats `x: [B, ...]` lie in [low, high]. An example of `mask` 0 is left as it is.
     """
-    lowest, highest = _box(batch["x"], eps, low, high)
+    lowest, highest = _box(batch, eps, low, high)
     start_key, key = jax.random.split(key)
     share = jax.random.uniform(start_key, lowest.shape, lowest.dtype)
     start = jnp.clip(lowest + share * (highest - lowest), lowest, highest)
@@ -59,11 +59,7 @@ def pgd(
         gradient = _input_gradient(task, params, model_state, {**batch, "x": x}, key)
         return jnp.clip(x + reach * eps / steps * jnp.sign(gradient), lowest, highest), None
 
-    found = jax.lax.scan(climb, start, length=steps)[0]
-    if "mask" not in batch:
-        return found
-    real = batch["mask"].reshape(-1, *[1] * (found.ndim - 1)) > 0
-    return jnp.where(real, found, batch["x"])
+    return jax.lax.scan(climb, start, length=steps)[0]
 
 
 def _input_gradient(
@@ -75,9 +71,14 @@ def _input_gradient(
     return jax.grad(loss)(batch["x"])
 
 
-def _box(x: Array, eps: ArrayLike, low: ArrayLike, high: ArrayLike) -> tuple[Array, Array]:
-    """The smallest and the largest allowed value of each input."""
+def _box(batch: Batch, eps: ArrayLike, low: ArrayLike, high: ArrayLike) -> tuple[Array, Array]:
+    """The smallest and the largest allowed value of each input; padding keeps its own."""
+    x = batch["x"]
     # One float inward of x ± ε, since the sum may have been rounded outward.
     below = jnp.minimum(x, jnp.nextafter(x - eps, jnp.inf))
     above = jnp.maximum(x, jnp.nextafter(x + eps, -jnp.inf))
-    return jnp.maximum(below, low), jnp.minimum(above, high)
+    lowest, highest = jnp.maximum(below, low), jnp.minimum(above, high)
+    if "mask" not in batch:
+        return lowest, highest
+    real = batch["mask"].reshape(-1, *[1] * (x.ndim - 1)) > 0
+    return jnp.where(real, lowest, x), jnp.where(real, highest, x)

@@ -40,7 +40,12 @@ def load(name: str) -> Table:
         raw = datasets.load_diabetes(scaled=False)
         y, num_classes = raw.target.astype(np.float32), None
     else:
-        raw = getattr(datasets, f"load_{name}")()
+        load_raw = {
+            "iris": datasets.load_iris,
+            "wine": datasets.load_wine,
+            "breast_cancer": datasets.load_breast_cancer,
+        }
+        raw = load_raw[name]()
         y, num_classes = raw.target.astype(np.int32), len(raw.target_names)
     x = raw.data.astype(np.float32)
     splits = {

@@ -2,9 +2,11 @@
 
 from jaxdl.launch.best import load, save_best
 from jaxdl.launch.config import Field, UserError, choose, choose_all
-from jaxdl.launch.runner import Conclusion, Experiment, Plan, main
+from jaxdl.launch.dataset import DATASET
+from jaxdl.launch.runner import Conclusion, Experiment, Plan, main, segments
 
 __all__ = [
+    "DATASET",
     "Conclusion",
     "Experiment",
     "Field",
@@ -15,4 +17,5 @@ __all__ = [
     "load",
     "main",
     "save_best",
+    "segments",
 ]

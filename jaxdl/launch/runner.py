@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # Asking for help must not wait for JAX.
     from jaxdl.sweep.results import Results
     from jaxdl.sweep.run import Data, Run
     from jaxdl.sweep.space import Trial
+    from jaxdl.types import TrainState
 
 DONE, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 75
 CONFIG, ENVIRONMENT, VERDICT = "config.json", "environment.json", "verdict.json"
@@ -39,6 +40,25 @@ class Plan(NamedTuple):
     segments: int
     categories: Mapping[str, Sequence[str]] = {}
     labels: Mapping[str, Mapping[str, str]] = {}
+
+    def replay(self, row: Mapping[str, Any]) -> "TrainState":
+        """The state at the end of the trial of a row of its results, bit for bit."""
+        from jaxdl import sweep
+
+        trial = next(trial for trial in self.trials if sweep.trial_id(trial) == row["trial"])
+        return sweep.replay(
+            self.programs[trial.program],
+            trial,
+            self.data,
+            segments=self.segments,
+            lanes=int(row["lanes"]),
+            categories=self.categories,
+        )
+
+
+def segments(steps: int, at_most: int) -> int:
+    """The most segments of one length, up to so many, that training of `steps` is divided into."""
+    return max(count for count in range(1, at_most + 1) if steps % count == 0)
 
 
 class Conclusion(NamedTuple):

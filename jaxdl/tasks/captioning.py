@@ -7,7 +7,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxdl import losses, metrics
-from jaxdl.tasks.examples import weights, zeroed
+from jaxdl.tasks import linen
+from jaxdl.tasks.examples import ratio, weights, zeroed
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 
@@ -29,21 +30,17 @@ def captioning(
     """
 
     def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
-        variables = dict(model.init(key, batch["x"], batch["y"][:, :-1], train=False))
-        return variables.pop("params"), variables
+        return linen.init(model, key, batch["x"], _shifted(batch["y"])[0])
 
     def objective(
         params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
     ) -> tuple[Array, tuple[PyTree, Metrics]]:
         examples = weights(batch)
         x = zeroed(batch["x"], examples)
-        variables, before, after = {"params": params, **model_state}, *_shifted(batch["y"])
-        if train:
-            (logits, attention), model_state = model.apply(
-                variables, x, before, train=True, rngs={"dropout": key}, mutable=list(model_state)
-            )
-        else:
-            logits, attention = model.apply(variables, x, before, train=False)
+        before, after = _shifted(batch["y"])
+        (logits, attention), model_state = linen.apply(
+            model, params, model_state, x, before, key=key, train=train
+        )
         real = (after != padding) * examples[:, None]
         nats, words = metrics.mean(losses.softmax_cross_entropy(logits, after), real)
         right = (jnp.argmax(logits, axis=-1) == after) | (after == padding)
@@ -54,11 +51,11 @@ def captioning(
         }
         if looks is not None:
             reported |= looks(attention, batch, examples)
-        return nats / jnp.where(words > 0, words, 1), (model_state, reported)
+        return ratio(nats, words), (model_state, reported)
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Any:
-        variables = {"params": params, **model_state}
-        return model.apply(variables, batch["x"], _shifted(batch["y"])[0], train=False)
+        before = _shifted(batch["y"])[0]
+        return linen.apply(model, params, model_state, batch["x"], before, train=False)[0]
 
     return Task(init, objective, predict)
 

@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 
+from jaxdl import metrics
 from jaxdl.types import Array, Batch
 
 
@@ -28,12 +29,11 @@ def examples(batch: Batch) -> tuple[Array, Array]:
     return (zeroed(x, of_examples) if "mask" in batch else x), of_examples
 
 
-def weighted(values: Array, weights: Array) -> tuple[Array, Array]:
-    """(sum, weight) of values `[B]`; those of weight 0 may be anything."""
-    return jnp.sum(jnp.where(weights > 0, values * weights, 0)), jnp.sum(weights)
-
-
 def mean(values: Array, weights: Array) -> Array:
     """Weighted mean of values `[B]`; 0 where nothing has a weight."""
-    total, weight = weighted(values, weights)
+    return ratio(*metrics.mean(values, weights))
+
+
+def ratio(total: Array, weight: Array) -> Array:
+    """total / weight; 0 where nothing has a weight."""
     return total / jnp.where(weight > 0, weight, 1)

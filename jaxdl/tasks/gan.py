@@ -10,7 +10,9 @@ import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
 
-from jaxdl.tasks.examples import examples, weighted
+from jaxdl import metrics
+from jaxdl.tasks import linen
+from jaxdl.tasks.examples import examples, mean
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
@@ -105,12 +107,13 @@ def gan(
         keys = jax.random.split(key)
         x, y = batch["x"], batch.get("y")
         z = jnp.zeros((len(x), latent))
-        variables = {
-            GENERATOR: dict(generator.init(keys[0], z, y, train=False)),
-            DISCRIMINATOR: dict(discriminator.init(keys[1], x, y, train=False)),
-        }
-        params = {name: player.pop("params") for name, player in variables.items()}
-        return params, variables
+        generated = linen.init(generator, keys[0], z, y)
+        judged = linen.init(discriminator, keys[1], x, y)
+        params, model_state = (
+            {GENERATOR: of_generator, DISCRIMINATOR: of_discriminator}
+            for of_generator, of_discriminator in zip(generated, judged, strict=True)
+        )
+        return params, model_state
 
     def objective(
         params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
@@ -118,12 +121,12 @@ def gan(
         (real, weights), y = examples(batch), batch.get("y")
         noise, forward, real_key, fake_key, between = jax.random.split(key, 5)
         z = jax.random.normal(noise, (len(real), latent))
-        fake, generator_state = _apply(
-            generator, params[GENERATOR], model_state[GENERATOR], z, y, forward, train
+        fake, generator_state = linen.apply(
+            generator, params[GENERATOR], model_state[GENERATOR], z, y, key=forward, train=train
         )
 
         def score(params: PyTree, state: PyTree, x: Array, key: Array) -> tuple[Array, PyTree]:
-            return _apply(discriminator, params, state, x, y, key, train)
+            return linen.apply(discriminator, params, state, x, y, key=key, train=train)
 
         own, fixed = params[DISCRIMINATOR], jax.lax.stop_gradient(params[DISCRIMINATOR])
         shown = jax.lax.stop_gradient(fake)
@@ -144,22 +147,12 @@ def gan(
                 lambda x: score(own, state, x, fake_key)[0], real, shown, between
             )
             minimized = minimized + values["penalty"]
-        weight = jnp.sum(weights)
-        metrics = {name: (weighted(value, weights)[0], weight) for name, value in values.items()}
-        mean = weighted(minimized, weights)[0] / jnp.where(weight > 0, weight, 1)
-        return mean, ({GENERATOR: generator_state, DISCRIMINATOR: state}, metrics)
+        reported = {name: metrics.mean(value, weights) for name, value in values.items()}
+        after = {GENERATOR: generator_state, DISCRIMINATOR: state}
+        return mean(minimized, weights), (after, reported)
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Any:
-        variables = {"params": params[GENERATOR], **model_state[GENERATOR]}
-        return generator.apply(variables, batch["z"], batch.get("y"), train=False)
+        own = params[GENERATOR], model_state[GENERATOR]
+        return linen.apply(generator, *own, batch["z"], batch.get("y"), train=False)[0]
 
     return Task(init, objective, predict)
-
-
-def _apply(
-    model: nn.Module, params: PyTree, state: PyTree, x: Array, y: Any, key: Array, train: bool
-) -> tuple[Any, PyTree]:
-    variables = {"params": params, **state}
-    if not train:
-        return model.apply(variables, x, y, train=False), state
-    return model.apply(variables, x, y, train=True, rngs={"dropout": key}, mutable=list(state))

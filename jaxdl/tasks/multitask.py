@@ -7,7 +7,9 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxdl.tasks.examples import weighted, weights, zeroed
+from jaxdl.metrics import mean as summed
+from jaxdl.tasks import linen
+from jaxdl.tasks.examples import ratio, weights, zeroed
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 
@@ -37,35 +39,27 @@ def multitask(model: nn.Module, objectives: Mapping[str, Objective]) -> Task:
     """
 
     def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
-        variables = dict(model.init(key, batch["x"], train=False))
-        return variables.pop("params"), variables
+        return linen.init(model, key, batch["x"])
 
     def objective(
         params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
     ) -> tuple[Array, tuple[PyTree, Metrics]]:
         examples = weights(batch)
         x = zeroed(batch["x"], examples)
-        variables = {"params": params, **model_state}
-        if train:
-            outputs, model_state = model.apply(
-                variables, x, train=True, rngs={"dropout": key}, mutable=list(model_state)
-            )
-        else:
-            outputs = model.apply(variables, x, train=False)
+        outputs, model_state = linen.apply(model, params, model_state, x, key=key, train=train)
         total, reported = jnp.zeros(()), {}
         for head, (loss, amount, metrics) in objectives.items():
             labelled = examples * batch.get(f"mask_{head}", 1)
             y = zeroed(batch[f"y_{head}"], labelled)
             values = loss(outputs[head], y).reshape(len(labelled), -1).mean(axis=1)
-            value, weight = weighted(values, labelled)
-            total += amount * value / jnp.where(weight > 0, weight, 1)
-            reported[f"{head}_loss"] = (value, weight)
+            reported[f"{head}_loss"] = summed(values, labelled)
+            total += amount * ratio(*reported[f"{head}_loss"])
             measured = {} if metrics is None else metrics(outputs[head], y, labelled)
             reported |= {f"{head}_{name}": pair for name, pair in measured.items()}
         reported["loss"] = (total * examples.sum(), examples.sum())
         return total, (model_state, reported)
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Any:
-        return model.apply({"params": params, **model_state}, batch["x"], train=False)
+        return linen.apply(model, params, model_state, batch["x"], train=False)[0]
 
     return Task(init, objective, predict)

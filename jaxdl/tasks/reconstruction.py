@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxdl import losses
-from jaxdl.tasks.examples import examples, mean, weighted
+from jaxdl import losses, metrics
+from jaxdl.tasks import linen
+from jaxdl.tasks.examples import examples, mean
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 
@@ -34,8 +35,7 @@ def reconstruction(
     """
 
     def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
-        variables = dict(model.init(key, jnp.asarray(batch["x"]), train=False))
-        return variables.pop("params", {}), variables
+        return linen.init(model, key, batch["x"])
 
     def objective(
         params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
@@ -47,20 +47,17 @@ def reconstruction(
             code = module.encode(x, train=train)
             return code, module.decode(code, train=train)
 
-        (code, outputs), updated = model.apply(
-            {"params": params, **model_state},
-            x if corrupt is None else corrupt(noise_key, x),
-            method=through,
-            rngs={"dropout": key},
-            mutable=list(model_state),
+        seen = x if corrupt is None else corrupt(noise_key, x)
+        (code, outputs), model_state = linen.apply(
+            model, params, model_state, seen, key=key, train=train, method=through
         )
         values = loss(outputs, x).reshape(len(weights), -1).mean(axis=1)
         penalty = 0.0 if code_penalty is None else code_penalty(code, weights)
-        reported = {"loss": weighted(values, weights)}
-        return mean(values, weights) + penalty, (updated if train else model_state, reported)
+        reported = {"loss": metrics.mean(values, weights)}
+        return mean(values, weights) + penalty, (model_state, reported)
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Any:
-        return model.apply({"params": params, **model_state}, batch["x"], train=False)
+        return linen.apply(model, params, model_state, batch["x"], train=False)[0]
 
     return Task(init, objective, predict)
 

@@ -9,8 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxdl import ranking
-from jaxdl.tasks.examples import weighted
+from jaxdl import metrics, ranking
 from jaxdl.tasks.supervised import supervised
 from jaxdl.types import Array, Metrics, Task
 
@@ -29,7 +28,7 @@ def contrastive(model: nn.Module, margin: ArrayLike = 1.0) -> Task:
 
     def measure(embeddings: Array, labels: Array, weights: Array) -> Metrics:
         near = squared_distance(*_members(embeddings, 2)) < jnp.square(jnp.asarray(margin) / 2)
-        return _accuracy(near == _same(labels), weights)
+        return {"accuracy": metrics.mean(near == _same(labels), weights)}
 
     return supervised(model, loss, measure)
 
@@ -48,7 +47,7 @@ def triplet(model: nn.Module, margin: ArrayLike = 0.2) -> Task:
     def measure(embeddings: Array, labels: Array, weights: Array) -> Metrics:
         anchor, positive, negative = _members(embeddings, 3)
         nearer = squared_distance(anchor, positive) < squared_distance(anchor, negative)
-        return _accuracy(nearer, weights)
+        return {"accuracy": metrics.mean(nearer, weights)}
 
     return supervised(model, loss, measure)
 
@@ -92,7 +91,3 @@ def _members(embeddings: Array, count: int) -> tuple[Array, ...]:
 
 def _same(labels: Array) -> Array:
     return labels[:, 0] == labels[:, 1]
-
-
-def _accuracy(right: Array, weights: Array) -> Metrics:
-    return {"accuracy": weighted(right, weights)}

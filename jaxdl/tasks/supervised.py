@@ -1,13 +1,13 @@
 """A model, a per-example loss and metrics, made a Task."""
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
-import jax.numpy as jnp
 
-from jaxdl.tasks.examples import weighted, weights, zeroed
+from jaxdl.metrics import mean as summed
+from jaxdl.tasks import linen
+from jaxdl.tasks.examples import ratio, weights, zeroed
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 
@@ -27,40 +27,26 @@ def supervised(
     harmless zeros in the model, but statistics that a model takes over the batch (batch norm's) do
     count it.
     """
-    takes_train = "train" in inspect.signature(type(model).__call__).parameters
-
-    def apply(variables: PyTree, x: Any, train: bool, **options: Any) -> Any:
-        flags: dict[str, Any] = {"train": train} if takes_train else {}
-        return model.apply(variables, x, **flags, **options)
 
     def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
-        flags: dict[str, Any] = {"train": False} if takes_train else {}
-        variables = dict(model.init(key, batch["x"], **flags))
-        return variables.pop("params", {}), variables
+        return linen.init(model, key, batch["x"])
 
     def objective(
         params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
     ) -> tuple[Array, tuple[PyTree, Metrics]]:
-        variables = {"params": params, **model_state}
         example_weights = weights(batch)
         x, y = batch["x"], batch["y"]
         if "mask" in batch:
             x, y = zeroed(x, example_weights), zeroed(y, example_weights)
-        if train:
-            outputs, model_state = apply(
-                variables, x, True, rngs={"dropout": key}, mutable=list(model_state)
-            )
-        else:
-            outputs = apply(variables, x, False)
+        outputs, model_state = linen.apply(model, params, model_state, x, key=key, train=train)
         values = loss(outputs, y).reshape(len(example_weights), -1).mean(axis=1)
-        total, weight = weighted(values, example_weights)
-        mean = total / jnp.where(weight > 0, weight, 1)
-        reported = {"loss": (total, weight)}
+        reported = {"loss": summed(values, example_weights)}
+        mean = ratio(*reported["loss"])
         if metrics is not None:
             reported |= metrics(outputs, y, example_weights)
         return mean if penalty is None else mean + penalty(params), (model_state, reported)
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Any:
-        return apply({"params": params, **model_state}, batch["x"], False)
+        return linen.apply(model, params, model_state, batch["x"], train=False)[0]
 
     return Task(init, objective, predict)

@@ -12,8 +12,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxdl import losses
-from jaxdl.tasks.examples import examples, mean, weighted
+from jaxdl import losses, metrics
+from jaxdl.tasks import linen
+from jaxdl.tasks.examples import examples, mean
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 
@@ -36,8 +37,7 @@ def variational(
     """
 
     def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
-        variables = dict(model.init(key, jnp.asarray(batch["x"]), train=False))
-        return variables.pop("params", {}), variables
+        return linen.init(model, key, batch["x"])
 
     def objective(
         params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
@@ -50,24 +50,20 @@ def variational(
             z = reparameterize(noise_key, mu, log_variance)
             return module.decode(z, train=train), mu, log_variance
 
-        (outputs, mu, log_variance), updated = model.apply(
-            {"params": params, **model_state},
-            x,
-            method=through,
-            rngs={"dropout": key},
-            mutable=list(model_state),
+        (outputs, mu, log_variance), model_state = linen.apply(
+            model, params, model_state, x, key=key, train=train, method=through
         )
         values = negative_log_likelihood(outputs, x).reshape(len(weights), -1).sum(axis=1)
         kl = standard_normal_kl(mu, log_variance)
         reported = {
-            "loss": weighted(values + kl, weights),
-            "reconstruction": weighted(values, weights),
-            "kl": weighted(kl, weights),
+            "loss": metrics.mean(values + kl, weights),
+            "reconstruction": metrics.mean(values, weights),
+            "kl": metrics.mean(kl, weights),
         }
-        return mean(values + beta * kl, weights), (updated if train else model_state, reported)
+        return mean(values + beta * kl, weights), (model_state, reported)
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Any:
-        return model.apply({"params": params, **model_state}, batch["x"], train=False)
+        return linen.apply(model, params, model_state, batch["x"], train=False)[0]
 
     return Task(init, objective, predict)
 
