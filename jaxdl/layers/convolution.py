@@ -2,9 +2,9 @@
 
 On CPU, XLA computes the gradients of `lax.conv` inside `lax.scan` 14 to 25 times slower than
 outside (https://github.com/jax-ml/jax/issues/12868); its forward convolution is fast everywhere.
-So both gradients are written with what is fast: that of the input is a forward convolution of the
-output's gradient with the flipped kernel, that of the kernel a matrix product over the patches of
-a few images at a time. Other backends get XLA's own gradients.
+So both gradients are written as forward convolutions: that of the input with the flipped kernel,
+that of the kernel with the output's gradient as kernel, a few images at a time. Other backends get
+XLA's own gradients.
 """
 
 import functools
@@ -22,8 +22,8 @@ from jaxdl.types import Array
 Padding = Literal["SAME", "VALID"] | Sequence[tuple[int, int]]
 """`VALID`: none; `SAME`: ⌈N / stride⌉ outputs, odd one last; or (before, after) of each axis."""
 
-PATCHES = 2**17
-"""Numbers in the patches of the images that are taken together: they are to stay in the cache."""
+IMAGES = 16
+"""Whose part in the kernel's gradient is computed together: they are to stay in the cache."""
 
 
 class _Geometry(NamedTuple):
@@ -139,29 +139,60 @@ def _input_gradient(geometry: _Geometry, sizes: tuple[int, ...], dy: Array, kern
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _kernel_gradient(geometry: _Geometry, shape: tuple[int, ...], x: Array, dy: Array) -> Array:
-    """∂⟨y, dy⟩/∂kernel: patches ᵀ · dy, summed over a few images at a time."""
-    *window, own, features = shape
-    groups, examples = geometry.groups, len(x)
-    x = jnp.pad(x, ((0, 0), *geometry.padding, (0, 0)))
-    each = math.prod(dy.shape[1:-1]) * math.prod(window) * x.shape[-1]
-    most = max(1, PATCHES // max(each, 1))
-    together = max(n for n in range(1, min(most, examples) + 1) if examples % n == 0)
+    """∂⟨y, dy⟩/∂kernel: a forward convolution whose channels are images, a few at a time.
+
+    `x` as `[C, *spatial, images]` with the kernel `dy`, `[*positions, images, F]`: what was between
+    positions is now between the kernel's values, strides are dilation and dilation is strides.
+    """
+    if geometry.groups > 1:
+        return _grouped_kernel_gradient(geometry, shape, x, dy)
+    used, sides = [], []
+    for n, k, s, d, (before, _), m in zip(
+        x.shape[1:-1],
+        shape[:-2],
+        geometry.strides,
+        geometry.dilation,
+        geometry.padding,
+        dy.shape[1:-1],
+        strict=True,
+    ):
+        reach = (m - 1) * s + (k - 1) * d + 1 - before
+        used.append(slice(min(n, reach)))
+        sides.append((before, max(reach - n, 0)))
+    around = _Geometry(geometry.dilation, tuple(sides), geometry.strides, 1)
+    x = x[(slice(None), *used)]
 
     def add(total: Array, images: tuple[Array, Array]) -> tuple[Array, None]:
-        x, dy = images
-        seen = patches(x, window, geometry.strides, geometry.dilation)
-        seen = seen.reshape(-1, math.prod(window), groups, own)
-        dy = dy.reshape(-1, groups, features // groups)
-        if groups > 1:
-            return total + jnp.einsum("nwgc,ngf->wcgf", seen, dy).reshape(total.shape), None
-        return total + seen.reshape(len(seen), -1).T @ dy[:, 0], None
+        # XLA would fold the transpositions into a convolution for which it has no fast form.
+        x, dy = lax.optimization_barrier(
+            (jnp.moveaxis(images[0], (0, -1), (-1, 0)), jnp.moveaxis(images[1], 0, -2))
+        )
+        return total + _convolve(around, x, dy), None
 
-    total = jnp.zeros((math.prod(window) * own, features), jnp.result_type(x, dy))
+    empty = -len(x) % IMAGES if len(x) > IMAGES else 0
 
     def cut(images: Array) -> Array:
-        return images.reshape(examples // together, together, *images.shape[1:])
+        images = jnp.pad(images, ((0, empty), *((0, 0),) * (images.ndim - 1)))
+        return images.reshape(-1, min(len(images), IMAGES), *images.shape[1:])
 
-    return lax.scan(add, total, (cut(x), cut(dy)))[0].reshape(shape)
+    *window, own, features = shape
+    total = jnp.zeros((own, *window, features), jnp.result_type(x, dy))
+    return jnp.moveaxis(lax.scan(add, total, (cut(x), cut(dy)))[0], 0, -2)
+
+
+def _grouped_kernel_gradient(
+    geometry: _Geometry, shape: tuple[int, ...], x: Array, dy: Array
+) -> Array:
+    """∂⟨y, dy⟩/∂kernel: what each position sees, times what it passes on."""
+    *window, own, features = shape
+    groups = geometry.groups
+    x = jnp.pad(x, ((0, 0), *geometry.padding, (0, 0)))
+    seen = jnp.stack(
+        list(shifts(x, window, geometry.strides, geometry.dilation, dy.shape[1:-1])), axis=-2
+    )
+    seen = seen.reshape(-1, math.prod(window), groups, own)
+    dy = dy.reshape(-1, groups, features // groups)
+    return jnp.einsum("nwgc,ngf->wcgf", seen, dy).reshape(shape)
 
 
 def _sides(
@@ -185,15 +216,6 @@ def _sides(
     for n, k, s, d, sides in zip(sizes, window, strides, dilation, found, strict=True):
         output_size(n, k, s, sum(sides), d)
     return tuple(found)
-
-
-def patches(
-    x: Array, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
-) -> Array:
-    """What a kernel sees at each position: `[B, *positions, window size, C]`."""
-    axes = zip(x.shape[1:-1], window, strides, dilation, strict=True)
-    counts = [output_size(n, k, s, 0, d) for n, k, s, d in axes]
-    return jnp.stack(list(shifts(x, window, strides, dilation, counts)), axis=-2)
 
 
 def shifts(

@@ -295,3 +295,22 @@ def test_another_rank_is_refused(layer):
 def test_channels_that_groups_do_not_divide_are_refused():
     with pytest.raises(ValueError, match=r"2 groups .* 3 channels"):
         Conv(4, (3, 3), groups=2).init(KEY, jnp.ones((1, 5, 5, 3)))
+
+
+def test_gradients_of_more_images_than_are_taken_together():
+    """19 images, and windows that leave over the end of both axes."""
+    keys = jax.random.split(KEY)
+    x, kernel = jax.random.normal(keys[0], (19, 9, 8, 3)), jax.random.normal(keys[1], (2, 2, 3, 5))
+    dimensions = ("NHWC", "HWIO", "NHWC")
+
+    def by_xla(x, kernel):
+        return jax.lax.conv_general_dilated(
+            x, kernel, (3, 3), "VALID", dimension_numbers=dimensions
+        )
+
+    forward = functools.partial(convolve, strides=(3, 3), padding="VALID", dilation=(1, 1))
+    dy = by_xla(x, kernel) + 1
+    for ours, theirs in zip(
+        with_gradients(forward, x, kernel, dy), with_gradients(by_xla, x, kernel, dy), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-4)

@@ -1,6 +1,7 @@
 import warnings
 from pathlib import Path
 
+import chex
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -242,3 +243,45 @@ def test_running_statistics_go_through_training_as_model_state():
 def test_groups_that_do_not_divide_the_channels_are_refused():
     with pytest.raises(ValueError, match=r"groups \(2\) does not divide .* channels \(3\)"):
         GroupNorm(num_groups=2).init(KEY, X)
+
+
+def test_derivatives_with_padding_are_those_of_flax():
+    """First and second, for every argument, ε too; Flax differentiates its own formula."""
+    x, mask = X.at[MASK == 0].set(3.0), MASK[:, None]
+    values = {"params": {"scale": jnp.array([0.5, 1.0, 2.0]), "bias": jnp.ones(3)}}
+    values |= {"x": x, "epsilon": jnp.array(0.1)}
+
+    def objective(values, flax):
+        epsilon = values["epsilon"]
+        if flax:
+            norm = nn.BatchNorm(use_running_average=False, epsilon=epsilon, use_fast_variance=False)
+            call = {"mask": mask}
+        else:
+            norm, call = BatchNorm(epsilon=epsilon), {"mask": MASK, "train": True}
+        y, _ = norm.apply(
+            {"params": values["params"], "batch_stats": {"mean": jnp.zeros(3), "var": jnp.ones(3)}},
+            values["x"],
+            **call,
+            mutable="batch_stats",
+        )
+        return jnp.sin(y).sum()
+
+    @jax.jit
+    def derivatives(values):
+        found = []
+        for flax in (False, True):
+            first = jax.grad(objective)(values, flax)
+            second = jax.grad(lambda v, f=flax: optax.tree.norm(jax.grad(objective)(v, f)))(values)
+            found.append((first, second))
+        return found
+
+    with jax.enable_x64(True):
+        ours, theirs = derivatives(jax.tree.map(lambda v: v.astype(jnp.float64), values))
+    chex.assert_trees_all_close(ours, theirs, rtol=1e-8)
+
+
+def test_bfloat16_is_normalized_in_float32():
+    x = (100 + X).astype(jnp.bfloat16)
+    y, _ = BatchNorm().init_with_output(KEY, x, train=True)
+    wide, _ = BatchNorm().init_with_output(KEY, x.astype(jnp.float32), train=True)
+    np.testing.assert_allclose(y, wide, rtol=1e-6, atol=1e-6)
