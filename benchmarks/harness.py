@@ -109,7 +109,7 @@ def main(doc: str, measure: Callable[[bool], Sequence[Row]]) -> None:
     rows = [row.to_json(facts) for row in measure(arguments.quick)]
     for row in rows:
         print(describe(row))
-    if arguments.json:
+    if arguments.json and rows:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
 

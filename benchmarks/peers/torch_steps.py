@@ -1,4 +1,4 @@
-"""Training steps with PyTorch: the same layers, loss and Adam as `benchmarks.step_time`."""
+"""Training steps with PyTorch: the same layers, loss and Adam as ours in `benchmarks`."""
 
 import time
 from collections.abc import Callable
@@ -54,16 +54,43 @@ def resnet(widths: tuple[int, ...], blocks: int) -> nn.Module:
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, 10))
 
 
+class Recurrent(nn.Module):
+    """Ids to embeddings, a recurrent layer, and the logits of the next id."""
+
+    def __init__(self, kind: str, vocabulary: int, features: int) -> None:
+        super().__init__()
+        kinds = {"LSTM": nn.LSTM, "GRU": nn.GRU, "Elman": nn.RNN}
+        self.embedding = nn.Embedding(vocabulary, vocabulary)
+        self.layer = kinds[kind](vocabulary, features, batch_first=True)
+        self.logits = nn.Linear(features, vocabulary)
+
+    def forward(self, x: Any) -> Any:
+        return self.logits(self.layer(self.embedding(x))[0]).movedim(-1, 1)
+
+
 def stepper(
     model: nn.Module, shape: tuple[int, ...], threads: int, channels_last: bool, count: int
 ) -> Callable[[], float]:
-    """Measures seconds of one step on a batch of this shape `[B, H, W, C]`, the mean of `count`."""
-    torch.manual_seed(0)
+    """Measures seconds of one step on images `[B, H, W, C]` of this shape."""
     batch, height, width, channels = shape
     x, y = torch.randn(batch, channels, height, width), torch.randint(0, 10, (batch,))
     if channels_last:
         model = model.to(memory_format=torch.channels_last)
         x = x.contiguous(memory_format=torch.channels_last)
+    return measured(model, x, y, threads, count)
+
+
+def recurrent_stepper(
+    kind: str, vocabulary: int, features: int, shape: tuple[int, int], threads: int, count: int
+) -> Callable[[], float]:
+    """Measures seconds of one step on ids `[B, T]` of this shape."""
+    model = Recurrent(kind, vocabulary, features)
+    x, y = (torch.randint(0, vocabulary, shape) for _ in range(2))
+    return measured(model, x, y, threads, count)
+
+
+def measured(model: nn.Module, x: Any, y: Any, threads: int, count: int) -> Callable[[], float]:
+    """Measures seconds of one step of Adam on a batch, the mean of `count`."""
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
 
     def step() -> None:

@@ -42,6 +42,15 @@ def repeated_indices(
     return order[(jnp.asarray(first_step, jnp.int32) + jnp.arange(steps)) % per_epoch]
 
 
+def ordered_indices(
+    key: Array, n: int, batch_size: int, first_step: Array | int, steps: int
+) -> Array:
+    """As `shuffled_indices`, but the rows as they stand, whatever the key: chunks of long texts."""
+    per_epoch = _steps_per_epoch(n, batch_size)
+    step = (jnp.asarray(first_step, jnp.int32) + jnp.arange(steps)) % per_epoch
+    return step[:, None] * batch_size + jnp.arange(batch_size)[None]
+
+
 ORDERS: dict[str, Callable[[Array, int, int, Array | int, int], Array]] = {
     "reshuffled": shuffled_indices,
     "repeated": repeated_indices,

@@ -3,7 +3,7 @@
 from jaxdl.launch.best import load, save_best
 from jaxdl.launch.config import Field, UserError, choose, choose_all
 from jaxdl.launch.dataset import DATASET
-from jaxdl.launch.runner import Conclusion, Experiment, Plan, main, segments
+from jaxdl.launch.runner import Conclusion, Experiment, Plan, Use, main, segments
 
 __all__ = [
     "DATASET",
@@ -11,6 +11,7 @@ __all__ = [
     "Experiment",
     "Field",
     "Plan",
+    "Use",
     "UserError",
     "choose",
     "choose_all",

@@ -33,11 +33,11 @@ class Loaded:
 
         from jaxdl.data import scaling
 
-        wanted, shape = tuple(self.description["input_shape"]), np.shape(x)
-        if shape[1:] != wanted or not shape:
+        wanted, shape = self.description["input_shape"], np.shape(x)
+        if wanted is not None and (shape[1:] != tuple(wanted) or not shape):
             expected = ", ".join(map(str, ("B", *wanted)))
             raise ValueError(f"predict: x has shape {shape}; the model takes ({expected})")
-        batch = {"x": scaling.apply(self.scaling, x)}
+        batch = {"x": x if self.scaling is None else scaling.apply(self.scaling, x)}
         return self.task.predict(self.params, self.model_state, batch)
 
 
@@ -50,13 +50,14 @@ def save_best(
     task: str,
     model: str,
     options: Mapping[str, Any],
-    input_shape: Sequence[int],
+    input_shape: Sequence[int] | None,
     **facts: Any,
 ) -> None:
     """Writes `best/`: parameters, and which task and model (keys of TASKS and MODELS) they are of.
 
     options: what the model is built with, as plain values; an activation by its name.
-    input_shape: of one raw example, without the batch.
+    scaling: what inputs go through first, or None.
+    input_shape: of one raw example, without the batch; None: any.
     facts: anything else worth knowing, such as the trial and its metrics.
     """
     import numpy as np
@@ -67,7 +68,9 @@ def save_best(
 
     folder = workdir / "best"
     folder.mkdir(exist_ok=True)
-    tree = {"params": params, "model_state": model_state, "scaling": scaling._asdict()}
+    tree = {"params": params, "model_state": model_state}
+    if scaling is not None:
+        tree["scaling"] = scaling._asdict()
     arrays = {
         name: np.ascontiguousarray(array) for name, array in flatten_dict(tree, sep="/").items()
     }
@@ -76,7 +79,7 @@ def save_best(
         "task": task,
         "model": model,
         "options": dict(options),
-        "input_shape": list(input_shape),
+        "input_shape": None if input_shape is None else list(input_shape),
         **facts,
     }
     checkpoint.write_atomic(folder / MODEL, json.dumps(description, indent=2) + "\n")
@@ -107,7 +110,7 @@ def load(workdir: str | Path, build: "Callable[[Mapping[str, Any]], Task] | None
         task,
         tree["params"],
         tree.get("model_state", {}),
-        scaling.Scaling(**tree["scaling"]),
+        scaling.Scaling(**tree["scaling"]) if "scaling" in tree else None,
     )
 
 

@@ -15,6 +15,7 @@ SWITCHES = {
     "check_overfit": "Print whether each program can memorize eight examples; write nothing.",
     "allow_config_change": "Go on in a workdir that was begun under another configuration.",
 }
+NO_USES: Mapping[str, str] = {}
 KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
@@ -46,15 +47,20 @@ class Command(NamedTuple):
     dry_run: bool
     check_overfit: bool
     allow_config_change: bool
+    use: tuple[str, str] | None = None
 
 
-def parse(argv: Sequence[str], fields: Mapping[str, Field], name: str) -> Command:
+def parse(
+    argv: Sequence[str], fields: Mapping[str, Field], name: str, uses: Mapping[str, str] = NO_USES
+) -> Command:
     """Reads `--workdir`, `--dry_run`, `--config` and `--config.KEY` for the given fields.
 
+    uses: flags with a text, by name and with their help, of what can be done with a finished run;
+        at most one is given.
     Raises UserError for an unknown flag or key (with the nearest right one), a value of the wrong
     type or out of bounds, and a configuration file that is not to be read.
     """
-    values = _define(fields, name)
+    values = _define(fields, name, uses)
     try:
         rest = values(list(argv))[1:]
     except flags.Error as error:
@@ -73,7 +79,10 @@ def parse(argv: Sequence[str], fields: Mapping[str, Field], name: str) -> Comman
     config = ConfigDict(chosen)
     config.lock()
     switches = (values.dry_run, values.check_overfit, values.allow_config_change)
-    return Command(config, Path(values.workdir), *switches)
+    asked = [(use, str(values[use].value)) for use in uses if values[use].present]
+    if len(asked) > 1:
+        raise UserError(f"--{asked[0][0]} and --{asked[1][0]}: one at a time")
+    return Command(config, Path(values.workdir), *switches, use=asked[0] if asked else None)
 
 
 def _in_one_line(error: flags.Error, fields: Mapping[str, Field]) -> str:
@@ -89,11 +98,13 @@ def _in_one_line(error: flags.Error, fields: Mapping[str, Field]) -> str:
     return text
 
 
-def usage(doc: str, fields: Mapping[str, Field], name: str) -> str:
+def usage(
+    doc: str, fields: Mapping[str, Field], name: str, uses: Mapping[str, str] = NO_USES
+) -> str:
     """The text of `--help`."""
-    flag_values = _define(fields, name)
+    flag_values = _define(fields, name, uses)
     lines = [doc.strip(), "", f"Usage: python -m experiments.{name} [FLAGS]", ""]
-    for flag in ("workdir", *SWITCHES, "config", *_keys(fields)):
+    for flag in ("workdir", *uses, *SWITCHES, "config", *_keys(fields)):
         shown = flag_values[flag].default
         if isinstance(shown, tuple):
             shown = _text(shown)
@@ -161,7 +172,9 @@ def _keys(fields: Mapping[str, Field]) -> list[str]:
     return [f"config.{key}" for key in fields]
 
 
-def _define(fields: Mapping[str, Field], name: str) -> flags.FlagValues:
+def _define(
+    fields: Mapping[str, Field], name: str, uses: Mapping[str, str] = NO_USES
+) -> flags.FlagValues:
     values = flags.FlagValues()
     flags.DEFINE_string(
         "workdir",
@@ -169,6 +182,8 @@ def _define(fields: Mapping[str, Field], name: str) -> flags.FlagValues:
         "Folder of this run; resumed if it was left half done.",
         flag_values=values,
     )
+    for use, text in uses.items():
+        flags.DEFINE_string(use, "", text, flag_values=values)
     for switch, text in SWITCHES.items():
         flags.DEFINE_boolean(switch, False, text, flag_values=values)
     flags.DEFINE_string(

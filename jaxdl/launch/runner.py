@@ -69,29 +69,42 @@ class Conclusion(NamedTuple):
     headline: str
 
 
+class Use(NamedTuple):
+    """Something to do with what a finished run has trained: a flag that takes a text.
+
+    run: `(workdir, text) -> what to print`; a ValueError it raises is the user's mistake.
+    """
+
+    help: str
+    run: Callable[[Path, str], str]
+
+
 class Experiment(NamedTuple):
     """A claim, a space and a measurement.
 
     fields: the configuration. plan: `config -> Plan`; a ValueError it raises is the user's mistake.
     conclude: `(config, plan, results, workdir) -> Conclusion`.
+    uses: what `--NAME=TEXT` does with a finished run, by name.
     """
 
     fields: Mapping[str, Field]
     plan: Callable[[Any], Plan]
     conclude: "Callable[[Any, Plan, Results, Path], Conclusion]"
+    uses: Mapping[str, Use] = {}
 
 
 def main(experiment: Experiment, module_file: str, doc: str) -> None:
     """Runs an experiment from `sys.argv` and exits: 0 done, 1 failed, 2 a mistake of the user's,
     75 interrupted and to be resumed by the same command."""
     name = Path(module_file).stem
+    helps = {use: experiment.uses[use].help for use in experiment.uses}
     warnings.formatwarning = lambda message, *_: f"{name}: {message}\n"
     if {"--help", "-h", "--helpfull"} & set(sys.argv[1:]):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `--help | head` is no error
-        print(configs.usage(doc, experiment.fields, name))
+        print(configs.usage(doc, experiment.fields, name, helps))
         sys.exit(DONE)
     try:
-        command = configs.parse(sys.argv, experiment.fields, name)
+        command = configs.parse(sys.argv, experiment.fields, name, helps)
         sys.exit(launch(experiment, name, command))
     except UserError as error:
         print(f"{name}: {error}", file=sys.stderr)
@@ -102,6 +115,9 @@ def launch(experiment: Experiment, name: str, command: Command) -> int:
     """Plans, runs and concludes an experiment; returns the exit code. Raises UserError."""
     began = time.perf_counter()
     workdir, settings = command.workdir, command.config.to_dict()
+    if command.use is not None:
+        print(_use(experiment, workdir, *command.use))
+        return DONE
     _check_workdir(workdir)
     differing = _differences(workdir, settings)
     tells_only = command.dry_run or command.check_overfit
@@ -138,6 +154,18 @@ def launch(experiment: Experiment, name: str, command: Command) -> int:
     except sweep.Interrupted:
         print(f"{name}: interrupted; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED
+
+
+def _use(experiment: Experiment, workdir: Path, use: str, text: str) -> str:
+    if not (workdir / VERDICT).exists():
+        raise UserError(
+            f"--{use}: --workdir={workdir} holds no finished run; run it without --{use}"
+        )
+    _prepare_jax()
+    try:
+        return experiment.uses[use].run(workdir, text)
+    except ValueError as error:
+        raise UserError(f"--{use}: {' '.join(str(error).split())}") from error
 
 
 def _run(

@@ -1,0 +1,1 @@
+"""Text and other sequences on the host, NumPy only: sources, vocabularies, tokenizers, batches."""

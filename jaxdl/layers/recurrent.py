@@ -1,0 +1,254 @@
+"""Recurrent layers over whole sequences, with a backward pass that is fast on every backend.
+
+What the inputs contribute is one matrix product before the loop; of the way back only the gradient
+of the state is in the loop, and that of the weights is one matrix product after it, as cuDNN does.
+Back-propagation through time: Werbos 1990, https://doi.org/10.1109/5.58337
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxdl.layers.cells import LSTM, Carry, Cell, Weights
+from jaxdl.types import Array
+
+
+class RNN(nn.Module):
+    """One direction of one layer: `(x [B, T, D], ...) -> (carry, outputs [B, T, H])`.
+
+    features: H. reverse: time runs backwards; outputs stay where their inputs are.
+    recurrent_dropout: rate of a mask on h that is the same at all steps (Gal & Ghahramani 2016,
+        https://arxiv.org/abs/1512.05287), from the `dropout` key; may be traced.
+    carry: the states to begin with, `[B, H]` each; default: zeros.
+    mask `[B, T]`: where it is 0 the carry stays and the output is 0, whatever x holds, so that
+        nothing depends on padding. The carry that is returned is that after the last real step.
+    Params: `kernel [D, G·H]`, `recurrent_kernel [H, G·H]`, `bias [G·H]` and the cell's own weights.
+    Reverse-mode derivatives of any order; forward mode (`jax.jvp`) is not defined.
+    """
+
+    features: int
+    cell: Cell = LSTM
+    reverse: bool = False
+    recurrent_dropout: Any = 0.0
+    kernel_init: Callable[..., Array] = nn.initializers.lecun_normal()
+    recurrent_init: Callable[..., Array] = nn.initializers.orthogonal()
+
+    @nn.compact
+    def __call__(
+        self,
+        x: Array,
+        carry: Carry | None = None,
+        mask: Array | None = None,
+        *,
+        train: bool = False,
+    ) -> tuple[Carry, Array]:
+        if x.ndim != 3:
+            raise ValueError(f"a recurrent layer takes [batch, time, features], not {x.shape}")
+        cell, batch, width = self.cell, x.shape[0], self.features
+        kernel = self.param("kernel", self.kernel_init, (x.shape[-1], cell.gates * width))
+        recurrent = self.param("recurrent_kernel", self.recurrent_init, (width, cell.gates * width))
+        bias = self.param("bias", _bias(cell), (cell.gates * width,))
+        own = {
+            name: self.param(name, nn.initializers.zeros, (rows, width))
+            for name, rows in cell.weights.items()
+        }
+        if mask is not None:
+            mask = (jnp.swapaxes(mask, 0, 1) != 0)[..., None]
+            x = jnp.where(jnp.swapaxes(mask, 0, 1), x, 0)
+        inputs = jnp.swapaxes(x, 0, 1) @ kernel + bias[None, None]
+        if carry is None:
+            carry = (jnp.zeros((batch, width), inputs.dtype),) * cell.states
+        kept = None
+        if train and not _is_zero(self.recurrent_dropout):
+            share = 1 - jnp.asarray(self.recurrent_dropout, inputs.dtype)
+            drawn = jax.random.uniform(self.make_rng("dropout"), (batch, width)) < share
+            kept = drawn / jnp.where(share > 0, share, 1)
+        carry, outputs = unroll(
+            cell, inputs, recurrent, own, carry, mask=mask, kept=kept, reverse=self.reverse
+        )
+        return carry, jnp.swapaxes(outputs, 0, 1)
+
+
+class Bidirectional(nn.Module):
+    """Two layers in opposite directions, their outputs side by side: `[B, T, 2 H]`.
+
+    Schuster & Paliwal 1997. Carries are pairs, forward first.
+    """
+
+    forward: RNN
+    backward: RNN
+
+    def __call__(
+        self,
+        x: Array,
+        carry: tuple[Carry, Carry] | None = None,
+        mask: Array | None = None,
+        *,
+        train: bool = False,
+    ) -> tuple[tuple[Carry, Carry], Array]:
+        ahead, back = (None, None) if carry is None else carry
+        ahead, outputs = self.forward(x, ahead, mask, train=train)
+        back, reversed_outputs = self.backward(x, back, mask, train=train)
+        return (ahead, back), jnp.concatenate([outputs, reversed_outputs], axis=-1)
+
+
+class Stack(nn.Module):
+    """Layers one on the other, with dropout between them: `-> (carries, outputs [B, T, H])`.
+
+    layers: what `RNN` and `Bidirectional` are; one that stands there twice shares its weights.
+    dropout: a module called with `train` on the outputs of each layer but the last; None: nothing.
+    """
+
+    layers: Sequence[nn.Module]
+    dropout: nn.Module | None = None
+
+    def __call__(
+        self,
+        x: Array,
+        carry: Sequence[Any] | None = None,
+        mask: Array | None = None,
+        *,
+        train: bool = False,
+    ) -> tuple[tuple[Any, ...], Array]:
+        before = [None] * len(self.layers) if carry is None else carry
+        after = []
+        for number, (layer, state) in enumerate(zip(self.layers, before, strict=True)):
+            if number and self.dropout is not None:
+                x = self.dropout(x, train=train)
+            state, x = layer(x, state, mask, train=train)
+            after.append(state)
+        return tuple(after), x
+
+
+def unroll(
+    cell: Cell,
+    inputs: Array,
+    recurrent: Array,
+    weights: Weights,
+    carry: Carry,
+    *,
+    mask: Array | None = None,
+    kept: Array | None = None,
+    reverse: bool = False,
+) -> tuple[Carry, Array]:
+    """A cell over time: `inputs [T, B, G·H]`, `recurrent [H, G·H]` to (carry, `h [T, B, H]`).
+
+    mask: `[T, B, 1]` booleans: where False the carry stays and h is given as 0.
+    kept: `[B, H]` factors of h where it meets `recurrent`, the same at all steps.
+    """
+    return _unroll(cell, reverse, inputs, recurrent, weights, carry, mask, kept)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _unroll(
+    cell: Cell,
+    reverse: bool,
+    inputs: Array,
+    recurrent: Array,
+    weights: Weights,
+    carry: Carry,
+    mask: Array | None,
+    kept: Array | None,
+) -> tuple[Carry, Array]:
+    carry, (states, _) = _scan(cell, reverse, inputs, recurrent, weights, carry, mask, kept)
+    return carry, _masked(mask, states[0])
+
+
+def _scan(
+    cell: Cell,
+    reverse: bool,
+    inputs: Array,
+    recurrent: Array,
+    weights: Weights,
+    carry: Carry,
+    mask: Array | None,
+    kept: Array | None,
+) -> tuple[Carry, tuple[Carry, Any]]:
+    """The last carry; of all steps the carry after it and what the cell saved."""
+
+    def step(carry: Carry, now: tuple[Array, Array | None]) -> tuple[Carry, tuple[Carry, Any]]:
+        a, real = now
+        after, saved = cell.forward(weights, carry, a, _seen(carry[0], kept) @ recurrent)
+        after = _held(real, after, carry)
+        return after, (after, saved)
+
+    return jax.lax.scan(step, carry, (inputs, mask), reverse=reverse)
+
+
+def _forward(
+    cell: Cell,
+    reverse: bool,
+    inputs: Array,
+    recurrent: Array,
+    weights: Weights,
+    carry: Carry,
+    mask: Array | None,
+    kept: Array | None,
+) -> tuple[tuple[Carry, Array], tuple[Any, ...]]:
+    last, (states, saved) = _scan(cell, reverse, inputs, recurrent, weights, carry, mask, kept)
+    residuals = recurrent, weights, carry, mask, kept, states, saved
+    return (last, _masked(mask, states[0])), residuals
+
+
+def _backward(
+    cell: Cell, reverse: bool, residuals: tuple[Any, ...], gradients: tuple[Carry, Array]
+) -> tuple[Any, ...]:
+    recurrent, weights, carry, mask, kept, states, saved = residuals
+    d_last, d_outputs = gradients
+    d_outputs = _masked(mask, d_outputs)
+    earlier = tuple(
+        jnp.concatenate([state[1:], first[None]] if reverse else [first[None], state[:-1]])
+        for first, state in zip(carry, states, strict=True)
+    )
+
+    def step(running: tuple[Carry, Weights], now: tuple[Any, ...]) -> tuple[Any, Any]:
+        (d_after, d_weights), (d_output, real, before, after, kept_back) = running, now
+        d_after = (d_after[0] + d_output, *d_after[1:])
+        felt = tuple(_masked(real, gradient) for gradient in d_after)
+        d_own, d_before, da, du = cell.backward(weights, kept_back, before, after, felt)
+        d_before = (d_before[0] + _seen(du @ recurrent.T, kept), *d_before[1:])
+        # All of it is linear in what is felt: 0 where the step was no step.
+        both = (da,) if du is da else (da, du)
+        d_weights = jax.tree.map(jnp.add, d_weights, d_own)
+        return (_held(real, d_before, d_after), d_weights), both
+
+    zeros = jax.tree.map(jnp.zeros_like, weights)
+    (d_carry, d_weights), both = jax.lax.scan(
+        step, (d_last, zeros), (d_outputs, mask, earlier, states, saved), reverse=not reverse
+    )
+    du = both[-1].reshape(-1, recurrent.shape[1])
+    d_recurrent = _seen(earlier[0], kept).reshape(-1, recurrent.shape[0]).T @ du
+    return both[0], d_recurrent, d_weights, d_carry, None, None
+
+
+_unroll.defvjp(_forward, _backward)
+
+
+def _seen(h: Array, kept: Array | None) -> Array:
+    return h if kept is None else h * jnp.broadcast_to(kept, h.shape)
+
+
+def _held(real: Array | None, new: tuple[Array, ...], old: tuple[Array, ...]) -> Carry:
+    if real is None:
+        return new
+    return tuple(jnp.where(real, *pair) for pair in zip(new, old, strict=True))
+
+
+def _masked(mask: Array | None, values: Array) -> Array:
+    return values if mask is None else jnp.where(mask, values, 0)
+
+
+def _bias(cell: Cell) -> Callable[..., Array]:
+    def init(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+        bias = jnp.zeros((cell.gates, shape[0] // cell.gates), dtype)
+        return (bias if cell.forget is None else bias.at[cell.forget].set(1)).ravel()
+
+    return init
+
+
+def _is_zero(rate: Any) -> bool:
+    return isinstance(rate, int | float) and rate == 0

@@ -1,0 +1,37 @@
+"""A recurrent language model. Mikolov et al. 2010; of characters: Sutskever et al. 2011."""
+
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from jaxdl.types import Array
+
+
+class LanguageModel(nn.Module):
+    """Logits of the next token, from those before: `(ids [B, T]) -> (carry, logits [B, T, V])`.
+
+    vocabulary: V. features: D of the embedding. body: `(x [B, T, D], carry, mask, train=...) ->
+    (carry, y [B, T, H])`, such as `layers.recurrent.RNN` or `Stack`. dropout: a module called with
+    `train`, on what goes into the body and comes out of it (Zaremba et al. 2014: on no state).
+    carry: the states of a sequence that goes on; default: those of a new one.
+    """
+
+    vocabulary: int
+    features: int
+    body: nn.Module
+    dropout: nn.Module | None = None
+
+    @nn.compact
+    def __call__(self, x: Array, carry: Any = None, *, train: bool = False) -> tuple[Any, Array]:
+        embedded = nn.Embed(self.vocabulary, self.features, name="embedding")(x)
+        carry, y = self.body(self._drop(embedded, train), carry, train=train)
+        return carry, nn.Dense(self.vocabulary, name="logits")(self._drop(y, train))
+
+    def step(self, carry: Any, tokens: Array) -> tuple[Any, Array]:
+        """One token of each sequence, for `jaxdl.decoding`: tokens `[B]` to logits `[B, V]`."""
+        carry, logits = self(tokens[:, None], carry)
+        return carry, jnp.squeeze(logits, 1)
+
+    def _drop(self, x: Array, train: bool) -> Array:
+        return x if self.dropout is None else self.dropout(x, train=train)

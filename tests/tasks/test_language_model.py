@@ -1,0 +1,121 @@
+"""A language model over chunks of a text, against the same text in one piece."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxdl import decoding
+from jaxdl.layers.cells import GRU
+from jaxdl.layers.recurrent import RNN
+from jaxdl.models.language import LanguageModel
+from jaxdl.tasks.language_model import language_model
+
+KEY = jax.random.key(0)
+MODEL = LanguageModel(5, 3, RNN(4, GRU))
+IDS = np.random.default_rng(0).integers(0, 5, (2, 7))
+WHOLE = {"x": IDS[:, :-1], "y": IDS[:, 1:]}
+
+
+def part(first, last, start):
+    return {name: ids[:, first:last] for name, ids in WHOLE.items()} | {"start": np.full(2, start)}
+
+
+@pytest.fixture(scope="module")
+def found():
+    """Losses and gradients in one piece, in two chunks, and with the second one begun anew."""
+    whole, chunks = language_model(MODEL), language_model(MODEL, carried=True)
+    params, _ = whole.init(KEY, WHOLE)
+    _, empty = chunks.init(KEY, part(0, 3, 1))
+
+    @jax.jit
+    def measured(params):
+        def loss(task, params, state, batch):
+            return task.loss(params, state, batch, KEY, train=True)
+
+        gradient = jax.grad(lambda *arguments: loss(*arguments)[0], argnums=1)
+        first = loss(chunks, params, empty, part(0, 3, 1))
+        going_on = first[1][0]
+        anew = loss(chunks, params, going_on, part(3, 6, 1))[0]
+
+        def through_the_cut(params):
+            state = loss(chunks, params, empty, part(0, 3, 1))[1][0]
+            return loss(chunks, jax.lax.stop_gradient(params), state, part(3, 6, 0))[0]
+
+        return {
+            "whole": loss(whole, params, {}, WHOLE)[0],
+            "chunks": (first[0], loss(chunks, params, going_on, part(3, 6, 0))[0]),
+            "anew": anew,
+            "alone": loss(whole, params, {}, part(3, 6, 1))[0],
+            "cut": jax.grad(through_the_cut)(params),
+            "gradient": gradient(chunks, params, going_on, part(3, 6, 0)),
+            "evaluated": chunks.loss(params, going_on, part(3, 6, 0), KEY, train=False),
+            "going_on": going_on,
+        }
+
+    return measured(params)
+
+
+def test_chunks_with_their_carry_are_the_whole_text(found):
+    np.testing.assert_allclose(np.mean(found["chunks"]), found["whole"], rtol=1e-6)
+    assert abs(found["chunks"][1] - found["alone"]) > 1e-3
+
+
+def test_a_sequence_that_starts_forgets_the_one_before(found):
+    np.testing.assert_allclose(found["anew"], found["alone"], rtol=1e-6)
+
+
+def test_no_gradient_crosses_the_cut(found):
+    assert all((leaf == 0).all() for leaf in jax.tree.leaves(found["cut"]))
+    assert any((leaf != 0).any() for leaf in jax.tree.leaves(found["gradient"]))
+
+
+def test_an_evaluation_begins_anew_and_moves_no_state(found):
+    value, (state, _) = found["evaluated"]
+    np.testing.assert_allclose(value, found["alone"], rtol=1e-6)
+    chex.assert_trees_all_equal(state, found["going_on"])
+
+
+def test_an_evaluation_takes_any_batch_size():
+    task = language_model(MODEL, carried=True)
+    params, state = task.init(KEY, part(0, 3, 1))
+    one = {name: ids[:1] for name, ids in part(0, 3, 1).items()}
+    logits = task.predict(params, state, one)
+    np.testing.assert_allclose(logits, task.predict(params, state, part(0, 3, 1))[:1], rtol=1e-6)
+    assert task.loss(params, state, one, KEY, train=False)[0] > 0
+
+
+def test_padded_tokens_and_padded_examples_count_for_nothing():
+    task = language_model(MODEL, padding=0)
+    y = np.where(np.arange(6) < 4, WHOLE["y"] % 4 + 1, 0)
+    batch = {"x": WHOLE["x"], "y": y}
+    params, state = task.init(KEY, batch)
+
+    def measured(batch):
+        return task.loss(params, state, batch, KEY, train=False)
+
+    value, (_, metrics) = measured(batch)
+    short = {"x": WHOLE["x"][:, :4], "y": y[:, :4]}
+    np.testing.assert_allclose(
+        value, task.loss(params, state, short, KEY, train=False)[0], rtol=1e-6
+    )
+    assert metrics["loss"][1] == metrics["accuracy"][1] == 8
+    masked = batch | {"mask": np.array([1.0, 0.0])}
+    first = {name: ids[:1] for name, ids in short.items()}
+    expected = measured(first)[0]
+    np.testing.assert_allclose(measured(masked)[0], expected, rtol=1e-6)
+
+
+def test_a_model_decodes_what_its_logits_say():
+    """Token by token with its carry, as all at once under teacher forcing."""
+    params = MODEL.init(KEY, WHOLE["x"])
+    start = jnp.array([1, 2])
+    carry, _ = MODEL.apply(params, jnp.zeros((2, 0), jnp.int32))
+
+    def step(carry, tokens):
+        return MODEL.apply(params, carry, tokens, method="step")
+
+    tokens = decoding.greedy(step, carry, start, 5)
+    fed = jnp.concatenate([start[:, None], tokens[:, :-1]], axis=1)
+    np.testing.assert_array_equal(MODEL.apply(params, fed)[1].argmax(-1), tokens)

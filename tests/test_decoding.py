@@ -1,0 +1,120 @@
+"""Decoding of a small Markov chain, against enumeration and probabilities worked by hand."""
+
+import itertools
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxdl import decoding
+
+END = 2
+# Of the next token, given the one before: rows sum to 1.
+CHAIN = np.array([[0.1, 0.5, 0.4], [0.6, 0.1, 0.3], [0.2, 0.3, 0.5]])
+START = jnp.array([0, 1])
+
+
+def step(carry, tokens):
+    """The carry counts steps: each multiplies the odds of token 0 by e."""
+    logits = jnp.log(jnp.asarray(CHAIN, jnp.float32))[tokens]
+    return carry + 1, logits.at[:, 0].add(carry)
+
+
+def log_probability(start, sequence, length_of=END):
+    """By hand, up to the end token, and how many tokens that are."""
+    total, before = 0.0, start
+    for number, token in enumerate(sequence):
+        odds = CHAIN[before] * np.exp([number, 0, 0])
+        total += np.log(odds[token] / odds.sum())
+        before = token
+        if token == length_of:
+            return total, number + 1
+    return total, len(sequence)
+
+
+CARRY = jnp.zeros(2)
+
+
+def test_greedy_takes_the_likeliest_each_time_and_repeats_the_end():
+    # From 0: 1 (0.5), then e·0.6 is 0, then e²·0.1 is 0 against 0.5, ...
+    free = decoding.greedy(step, CARRY, START, 4)
+    np.testing.assert_array_equal(free, [[1, 0, 0, 0], [0, 1, 0, 0]])
+    ended = decoding.greedy(lambda c, t: (c, jnp.log(CHAIN)[t]), None, jnp.array([2, 0]), 3, END)
+    np.testing.assert_array_equal(ended, [[2, 2, 2], [1, 0, 1]])
+
+
+def test_a_beam_of_one_is_greedy():
+    tokens, scores = decoding.beam(step, CARRY, START, 5, width=1, end=END)
+    np.testing.assert_array_equal(tokens[:, 0], decoding.greedy(step, CARRY, START, 5, END))
+    expected = [log_probability(int(s), np.array(t[0]))[0] for s, t in zip(START, tokens, strict=True)]
+    np.testing.assert_allclose(scores[:, 0], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("penalty", [0.0, 1.0])
+def test_a_wide_beam_finds_the_best_of_all_sequences(penalty):
+    length, width = 4, 40
+    tokens, scores = jax.jit(
+        lambda carry: decoding.beam(
+            step, carry, START, length, width=width, end=END, length_penalty=penalty
+        )
+    )(CARRY)
+    for row, start in enumerate(START):
+        found = {}
+        for sequence in itertools.product(range(3), repeat=length):
+            log_p, count = log_probability(int(start), sequence)
+            kept = sequence[:count] + (END,) * (length - count)
+            found[kept] = log_p / count**penalty
+        best = sorted(found.items(), key=lambda pair: -pair[1])
+        assert len(best) == 31  # 1 + 2 + 4 + 8 that end, 16 that do not
+        np.testing.assert_allclose(scores[row, :31], [score for _, score in best], rtol=1e-4)
+        assert [tuple(map(int, t)) for t in tokens[row, :5]] == [s for s, _ in best[:5]]
+        assert jnp.isneginf(scores[row, 31:]).all()
+
+
+def test_samples_have_the_probabilities_of_the_model():
+    many = jnp.zeros(20_000, jnp.int32)
+    tokens = decoding.sample(step, jnp.zeros(20_000), many, 2, jax.random.key(0))
+    for first in range(3):
+        share = (tokens[:, 0] == first).mean()
+        np.testing.assert_allclose(share, CHAIN[0, first], atol=0.015)
+    after_one = tokens[tokens[:, 0] == 1][:, 1]
+    odds = CHAIN[1] * [np.e, 1, 1]
+    np.testing.assert_allclose((after_one == 0).mean(), odds[0] / odds.sum(), atol=0.02)
+
+
+def test_a_low_temperature_is_greedy_and_the_key_decides():
+    sample = jax.jit(
+        lambda key, temperature: decoding.sample(
+            step, CARRY, START, 6, key, temperature=temperature, end=END
+        )
+    )
+    keys = jax.random.split(jax.random.key(0), 3)
+    cold = decoding.greedy(step, CARRY, START, 6, END)
+    np.testing.assert_array_equal(sample(keys[0], 1e-3), cold)
+    chex.assert_trees_all_equal(sample(keys[1], 2.0), sample(keys[1], 2.0))
+    assert not (sample(keys[1], 2.0) == sample(keys[2], 2.0)).all()
+
+
+def test_top_k_and_nucleus_by_hand():
+    logits = jnp.log(jnp.array([[0.5, 0.3, 0.15, 0.05], [0.25, 0.25, 0.25, 0.25]]))
+    np.testing.assert_array_equal(
+        decoding.keep_top_k(logits, 2) > -jnp.inf, [[1, 1, 0, 0], [1, 1, 1, 1]]
+    )
+    for p, kept in ((0.4, 1), (0.5, 1), (0.79, 2), (0.81, 3), (1.0, 4)):
+        shown = jax.jit(decoding.keep_nucleus)(logits[:1], p) > -jnp.inf
+        assert shown.sum() == kept, p
+    kept = decoding.keep_nucleus(logits[:1], 0.79)
+    np.testing.assert_allclose(jax.nn.softmax(kept), [[0.625, 0.375, 0, 0]], rtol=1e-6)
+    with pytest.raises(ValueError, match=r"top_k 5 is outside 1\.\.4"):
+        decoding.keep_top_k(logits, 5)
+
+
+def test_filters_are_applied_while_sampling():
+    many = jnp.zeros(500, jnp.int32)
+    still = lambda carry, tokens: (carry, jnp.log(jnp.asarray(CHAIN))[tokens])  # noqa: E731
+    first = decoding.sample(still, None, many, 1, jax.random.key(0), top_k=2)
+    assert set(np.unique(first)) == {1, 2}
+    first = decoding.sample(still, None, many, 1, jax.random.key(0), top_p=0.45)
+    assert set(np.unique(first)) == {1}
