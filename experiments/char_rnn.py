@@ -21,7 +21,7 @@ from jaxdl import launch
 from jaxdl.launch import Field
 
 FIELDS = {
-    "steps": Field(3000, "Training steps of each trial.", low=1),
+    "steps": Field(2000, "Training steps of each trial.", low=1),
     "batch_size": Field(32, "Streams read side by side.", low=1),
     "length": Field(64, "Characters in a chunk.", low=1),
     "seeds": Field(2, "Seeds of each rate.", low=1),
@@ -165,7 +165,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     order = min(counted, key=lambda order: counted[order]["validation"])
     bits = chosen["test_loss"].astype(float).to_numpy() / math.log(2)
     claim = report.judge(
-        "E4",
+        "S7",
         f"the LSTM needs fewer bits a character than the best n-gram model, of order {order}",
         "bits of the n-gram model minus those of the LSTM",
         "bit a character",

@@ -48,7 +48,8 @@ def test_greedy_takes_the_likeliest_each_time_and_repeats_the_end():
 def test_a_beam_of_one_is_greedy():
     tokens, scores = decoding.beam(step, CARRY, START, 5, width=1, end=END)
     np.testing.assert_array_equal(tokens[:, 0], decoding.greedy(step, CARRY, START, 5, END))
-    expected = [log_probability(int(s), np.array(t[0]))[0] for s, t in zip(START, tokens, strict=True)]
+    pairs = zip(START, tokens, strict=True)
+    expected = [log_probability(int(start), np.array(found[0]))[0] for start, found in pairs]
     np.testing.assert_allclose(scores[:, 0], expected, rtol=1e-5)
 
 

@@ -218,12 +218,13 @@ def epoch(
     starts = jax.random.permutation(order_key, steps * plan.blocks) * plan.length
 
     def body(params: PyTree, xs: tuple[Array, Array, Array]) -> tuple[PyTree, None]:
-        number, starts, learning_rate = xs
-        radius_key, noise_key = jax.random.split(jax.random.fold_in(step_key, number))
-        blocks = windows.blocks(radius_key, laid, starts, plan.length, plan.window)
-        return step(method, params, blocks, noise_key, learning_rate), None
+        keys, starts, learning_rate = xs
+        blocks = windows.blocks(keys[0], laid, starts, plan.length, plan.window)
+        return step(method, params, blocks, keys[1], learning_rate), None
 
-    xs = (jnp.arange(steps), starts.reshape(steps, plan.blocks), learning_rates)
+    # Keys are made before the scan: inside, each split takes as long as a small product.
+    keys = jax.random.split(step_key, (steps, 2))
+    xs = (keys, starts.reshape(steps, plan.blocks), learning_rates)
     return jax.lax.scan(body, params, xs)[0]
 
 

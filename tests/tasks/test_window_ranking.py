@@ -39,7 +39,7 @@ def test_only_the_middle_is_another_word_and_all_others_are_as_likely():
 
 def test_the_loss_is_the_formula(batch):
     task, margin = window_ranking(Scores(), V, margin=0.7), 0.7
-    params, _ = task.init(KEY, batch)
+    params, _ = jax.jit(task.init)(KEY, batch)
     loss, (_, reported) = task.loss(params, {}, batch, KEY, train=True)
     other = corrupted(jax.random.split(KEY)[0], batch["x"], V)
     scores, worse = (np.asarray(task.predict(params, {}, {"x": x})) for x in (batch["x"], other))
@@ -52,15 +52,19 @@ def test_the_loss_is_the_formula(batch):
 def test_padding_changes_neither_loss_nor_gradient(batch):
     """The words drawn depend on the number of windows: those of the short batch are padded too."""
     task = window_ranking(Scores(), V)
-    params, _ = task.init(KEY, batch)
+    params, _ = jax.jit(task.init)(KEY, batch)
     mask = np.array([1, 1, 1, 0, 0], np.float32)
 
-    def gradients(last):
-        x = np.concatenate([batch["x"][:3], np.full((2, 3), last, np.int32)])
-        value = jax.value_and_grad(
+    @jax.jit
+    def value_and_gradients(x):
+        return jax.value_and_grad(
             lambda p: task.loss(p, {}, {"x": x, "mask": mask}, KEY, train=True)[0]
+        )(params)
+
+    def gradients(last):
+        return value_and_gradients(
+            np.concatenate([batch["x"][:3], np.full((2, 3), last, np.int32)])
         )
-        return value(params)
 
     (one, first), (two, second) = gradients(0), gradients(5)
     assert float(one) == pytest.approx(float(two)) != 0

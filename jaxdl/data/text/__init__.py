@@ -1,1 +1,1 @@
-"""Text and other sequences on the host, NumPy only: sources, vocabularies, tokenizers, batches."""
+"""Text and other sequences: sources, vocabularies, tokenizers, batches, windows of words."""

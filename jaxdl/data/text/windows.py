@@ -117,8 +117,13 @@ def blocks(key: Array, corpus: Corpus, starts: Array, length: int, window: int) 
     """
     places = starts[:, None] + np.arange(length + 2 * window)[None]
     words, sentences = corpus.words[places], corpus.sentences[places]
-    radii = jax.random.randint(key, (len(starts), length), 1, window + 1)
-    return Blocks(words, neighbours(sentences, radii, window))
+    return Blocks(words, neighbours(sentences, radii(key, (len(starts), length), window), window))
+
+
+def radii(key: Array, shape: tuple[int, ...], window: int) -> Array:
+    """Integers uniform in 1..window, of this shape."""
+    # One draw of bits each, where `randint` takes two.
+    return 1 + (window * jax.random.uniform(key, shape)).astype(jnp.int32)
 
 
 def neighbours(sentences: Array, radii: Array, window: int) -> Array:

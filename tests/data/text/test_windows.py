@@ -78,12 +78,17 @@ def test_blocks_have_every_pair_once(length):
     laid = windows.padded(CORPUS, window, length * len(starts))
     assert laid.words.shape == (length * len(starts) + 2 * window,)
     blocks = windows.blocks(KEY, laid, starts, length, window)
-    radii = jax.random.randint(KEY, (len(starts), length), 1, window + 1).reshape(-1)
+    radii = windows.radii(KEY, (len(starts), length), window).reshape(-1)
     found = [(length * m + t, length * m + s - window) for m, t, s in np.argwhere(blocks.near)]
     assert len(set(found)) == len(found)
     assert set(found) == pairs(CORPUS, radii, window)
     centres = blocks.centres.reshape(-1)[: len(CORPUS.words)]
     assert centres.tolist() == CORPUS.words.tolist()
+
+
+def test_radii_are_uniform():
+    found = np.bincount(windows.radii(KEY, (20_000,), 5), minlength=7) / 20_000
+    np.testing.assert_allclose(found, [0, *[0.2] * 5, 0], atol=5 * np.sqrt(0.16 / 20_000))
 
 
 def test_a_neighbour_further_away_is_rarer():
