@@ -76,10 +76,10 @@ $(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/installed-test: $(VENV)/installed
 	@echo "installing the tools of the tests into $(VENV)"
-	@$(PIP) install --quiet --constraint constraints.txt --editable '.[test]'
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[test,text]'
 	@touch $@
 
 $(VENV)/installed-parity: $(VENV)/installed-test
 	@echo "installing the peers to compare with into $(VENV) (PyTorch is large)"
-	@$(PIP) install --quiet --constraint constraints.txt --editable '.[test,parity]'
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[test,text,parity]'
 	@touch $@

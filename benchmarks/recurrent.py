@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks import harness
 from benchmarks.harness import Row
-from benchmarks.training_step import STEPS, WAYS, against_torch
+from benchmarks.training_step import STEPS, WAYS, against_torch, torch_steps
 from jaxdl import cores
 from jaxdl.layers.cells import ELMAN, GRU, LSTM
 from jaxdl.layers.recurrent import RNN
@@ -30,13 +30,11 @@ def task(kind: str, width: int) -> Task:
 
 def torch_contenders(kind: str, batch: int, time: int, width: int) -> dict[str, Any]:
     """PyTorch at each number of threads; none if it is not installed."""
-    try:
-        from benchmarks.peers import torch_steps
-    except ImportError:
-        print("PyTorch is not installed: its rows are left out (make parity brings it)")
+    peer = torch_steps()
+    if peer is None:
         return {}
     return {
-        f"{threads} thread(s)": torch_steps.recurrent_stepper(
+        f"{threads} thread(s)": peer.recurrent_stepper(
             kind, VOCABULARY, width, (batch, time), threads, STEPS
         )
         for threads in range(1, cores.count() + 1)

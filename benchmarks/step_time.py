@@ -2,7 +2,6 @@
 best number of threads and memory layout.
 """
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from benchmarks import harness
 from benchmarks.harness import Row, Timing
-from benchmarks.training_step import RATE, REPEATS, STEPS, WAYS, against_torch, scanned
+from benchmarks.training_step import RATE, REPEATS, STEPS, WAYS, against_torch, scanned, torch_steps
 from jaxdl import cores, tasks, train
 from jaxdl.layers.norms import BatchNorm
 from jaxdl.models import CNN, ResNet
@@ -43,16 +42,19 @@ def random_batch(shape: tuple[int, ...]) -> Batch:
     return {"x": x, "y": rng.integers(0, 10, shape[0]).astype(np.int32)}
 
 
-def torch_contenders(build: Callable[[], Any], shape: tuple[int, ...]) -> dict[str, Any]:
-    """PyTorch at each number of threads and memory layout; none if it is not installed."""
-    try:
-        from benchmarks.peers import torch_steps
-    except ImportError:
-        print("PyTorch is not installed: its rows are left out (make parity brings it)")
+def torch_contenders(
+    build: Callable[[Any], Any], shape: tuple[int, ...]
+) -> dict[str, Callable[[], float]]:
+    """PyTorch at each number of threads and memory layout; none if it is not installed.
+
+    build: the model, from `peers.torch_steps`.
+    """
+    peer = torch_steps()
+    if peer is None:
         return {}
     return {
-        f"{threads} thread(s){', channels last' if last else ''}": torch_steps.stepper(
-            build(), shape, threads, last, STEPS
+        f"{threads} thread(s){', channels last' if last else ''}": peer.stepper(
+            build(peer), shape, threads, last, STEPS
         )
         for threads in range(1, cores.count() + 1)
         for last in (False, True)
@@ -68,10 +70,13 @@ def of_cnn() -> list[Row]:
     batch = random_batch(CNN_SHAPE)
     plain = {way: measure(cnn(), batch) for way, measure in WAYS.items()}
     rows, before = against_torch(
-        "CNN 28×28, 32–64 channels, batch 128", plain, torch_contenders(_torch_cnn, CNN_SHAPE), 1.0
+        "CNN 28×28, 32–64 channels, batch 128",
+        plain,
+        torch_contenders(lambda peer: peer.cnn(False, 0.0), CNN_SHAPE),
+        1.0,
     )
     more = {"in lax.scan": scanned(cnn(norm=True, dropout=0.5), batch)}
-    theirs = torch_contenders(functools.partial(_torch_cnn, True, 0.5), CNN_SHAPE)
+    theirs = torch_contenders(lambda peer: peer.cnn(True, 0.5), CNN_SHAPE)
     found, after = against_torch("the same with batch norm and dropout", more, theirs, 1.0)
     rows += found
     if theirs:
@@ -95,20 +100,8 @@ def of_resnet() -> list[Row]:
     """The residual network against PyTorch."""
     batch = random_batch(RESNET_SHAPE)
     ours = {way: measure(resnet(), batch) for way, measure in WAYS.items()}
-    theirs = torch_contenders(_torch_resnet, RESNET_SHAPE)
+    theirs = torch_contenders(lambda peer: peer.resnet(WIDTHS, BLOCKS), RESNET_SHAPE)
     return against_torch("ResNet-20, 32×32×3, batch 64", ours, theirs, 0.85)[0]
-
-
-def _torch_cnn(norm: bool = False, dropout: float = 0.0) -> Any:
-    from benchmarks.peers import torch_steps
-
-    return torch_steps.cnn(norm, dropout)
-
-
-def _torch_resnet() -> Any:
-    from benchmarks.peers import torch_steps
-
-    return torch_steps.resnet(WIDTHS, BLOCKS)
 
 
 def on_accelerator() -> list[Row]:

@@ -43,9 +43,9 @@ def scanned(task: Task, batch: Batch, dtype: Any = jnp.float32) -> Callable[[], 
     """Measures seconds of a step inside `lax.scan`."""
     tx = adam(RATE)
     batch = jax.device_put(batch)
+    state = jax.jit(lambda key: train.init(task, tx, key, batch))(jax.random.key(0))
     if jnp.issubdtype(batch["x"].dtype, jnp.floating):
         batch = {**batch, "x": batch["x"].astype(dtype)}
-    state = jax.jit(lambda key: train.init(task, tx, key, batch))(jax.random.key(0))
 
     @jax.jit
     def steps(state: Any, batch: Batch) -> Any:
@@ -81,6 +81,16 @@ def swept(task: Task, batch: Batch) -> Callable[[], float]:
 
 
 WAYS = {"alone": alone, "in lax.scan": scanned, SWEPT: swept}
+
+
+def torch_steps() -> Any:
+    """The module of PyTorch's training steps; None if PyTorch is not installed."""
+    try:
+        from benchmarks.peers import torch_steps
+    except ImportError:
+        print("PyTorch is not installed: its rows are left out (make parity brings it)")
+        return None
+    return torch_steps
 
 
 def against_torch(

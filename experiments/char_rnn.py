@@ -25,7 +25,7 @@ FIELDS = {
     "batch_size": Field(32, "Streams read side by side.", low=1),
     "length": Field(64, "Characters in a chunk.", low=1),
     "seeds": Field(2, "Seeds of each rate.", low=1),
-    "learning_rates": Field((3e-3, 1e-2), "Peak rates of Adam to try.", low=1e-12),
+    "learning_rates": Field((5e-3, 1e-2, 2e-2), "Peak rates of Adam to try.", low=1e-12),
     "features": Field(32, "Numbers that a character is embedded in.", low=1),
     "hidden": Field((192,), "Units of each layer.", low=1, repeats=True),
     "dropout": Field(0.0, "Dropout rate of what goes into and comes out of the layers.",
@@ -35,9 +35,9 @@ FIELDS = {
     "characters": Field(2_000_000, "Characters of it to use.", low=10_000),
     "evaluations": Field(5, "Evaluations on the way, at most; a divisor of steps is used.", low=1),
 }  # fmt: skip
-EVALUATED, EVALUATED_LENGTH = 100_000, 256
+EVALUATED, EVALUATED_LENGTH, PROMPT = 100_000, 256, 30
 ORDERS, DISCOUNTS = (3, 4, 5, 6, 7), (0.5, 0.75, 0.9)
-SHOWN = 400
+SHOWN, FEW = 400, 100
 
 
 def texts(config: Any) -> dict[str, str]:
@@ -47,8 +47,8 @@ def texts(config: Any) -> dict[str, str]:
     from jaxdl.data.text import documents
 
     found = documents.read(config.text) if config.text else documents.docstrings()
-    if len(found) == 1:
-        found = documents.paragraphs(found[0])
+    if len(set(found)) < FEW:
+        found = [part for text in found for part in documents.paragraphs(text)]
     found = [found[place] for place in np.random.default_rng(0).permutation(len(found))]
     kept = np.cumsum([len(text) for text in found]) <= config.characters
     parts = documents.split([text for text, keep in zip(found, kept, strict=True) if keep])
@@ -135,7 +135,8 @@ def n_grams(config: Any) -> dict[int, dict[str, float]]:
     known = vocabulary.build(parts["train"])
     ids = {name: vocabulary.encode(known, text) for name, text in parts.items()}
     found = {}
-    for order in ORDERS:
+    # A gram is counted by a number of 63 bits.
+    for order in [order for order in ORDERS if len(known) ** order < 2**63]:
         windows = {
             name: ngram.windows_of(
                 [ids[name][: None if name == "train" else EVALUATED]], order, vocabulary.START
@@ -186,8 +187,9 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     caption = f"* the order chosen on validation. LSTM: mean of {len(bits)} seeds at rate {rate:g}."
     table = report.Table(header, tuple(rows), frozenset({1, 2}), caption)
     report.show(table)
+    prompt = texts(config)["validation"][:PROMPT]
     drawn = {
-        words: generate(workdir, "The ", temperature=temperature, count=1)
+        words: generate(workdir, prompt, temperature=temperature, count=1)
         for words, temperature in (
             ("drawn at temperature 0.5", 0.5),
             ("drawn at temperature 1", 1.0),
@@ -240,8 +242,18 @@ def _save(config: Any, plan: launch.Plan, row: Any, workdir: Path) -> None:
     )
 
 
+def complete(workdir: Path, prompt: str) -> str:
+    """Three texts that go on from a prompt of the user's."""
+    import json
+
+    known = json.loads((workdir / "best/model.json").read_text())["words"]
+    if strange := set(prompt) - set(known):
+        raise ValueError(f"the model has not seen {', '.join(map(repr, sorted(strange)))}")
+    return generate(workdir, prompt, temperature=0.7, count=3)
+
+
 def generate(
-    workdir: Path, prompt: str, temperature: float | None = 0.7, count: int = 3, length: int = SHOWN
+    workdir: Path, prompt: str, temperature: float | None, count: int, length: int = SHOWN
 ) -> str:
     """Texts that go on from the prompt, by a trained model; temperature None: greedily."""
     import functools
@@ -260,8 +272,6 @@ def generate(
     loaded = launch.load(workdir, build)
     known = vocabulary.Vocabulary(tuple(loaded.description["words"]))
     model = network(**loaded.description["options"])
-    if strange := set(prompt) - set(known.words):
-        raise ValueError(f"the model has not seen {', '.join(map(repr, sorted(strange)))}")
     variables = {"params": loaded.params}
     ids = np.tile(vocabulary.encode(known, prompt or "\n"), (count, 1))
 
@@ -280,7 +290,7 @@ def generate(
     return f"\n{'-' * 72}\n".join(prompt + text for text in texts)
 
 
-USES = {"generate": launch.Use("Text to go on from, with what the run has trained.", generate)}
+USES = {"generate": launch.Use("Text to go on from, with what the run has trained.", complete)}
 
 if __name__ == "__main__":
     launch.main(launch.Experiment(FIELDS, plan, conclude, USES), __file__, __doc__ or "")

@@ -43,7 +43,7 @@ def sample(
     """
 
     def choose(logits: Array, key: Array) -> Array:
-        logits = logits / temperature
+        logits = _precise(logits) / temperature
         if top_k is not None:
             logits = keep_top_k(logits, top_k)
         if top_p is not None:
@@ -67,7 +67,7 @@ def keep_top_k(logits: Array, k: int) -> Array:
 def keep_nucleus(logits: Array, p: ArrayLike) -> Array:
     """Logits `[..., V]`, −inf outside the smallest set of likeliest tokens of probability ≥ p.
 
-    p in (0, 1], may be traced. Holtzman et al. 2020, https://arxiv.org/abs/1904.09751
+    More stay where there are ties. p in (0, 1], may be traced. Holtzman et al. 2020, https://arxiv.org/abs/1904.09751
     """
     ordered = -jnp.sort(-logits, axis=-1)
     probabilities = jax.nn.softmax(ordered)
@@ -105,11 +105,11 @@ def beam(
         carry, tokens, log_p, lengths, ended = state
         carry, logits = step(carry, tokens)
         size = logits.shape[-1]
-        more = jax.nn.log_softmax(logits).reshape(batch, width, size)
+        more = jax.nn.log_softmax(_precise(logits)).reshape(batch, width, size)
         stay = jnp.where(jnp.arange(size) == end, 0.0, -jnp.inf)[None, None]
         more = jnp.where(ended[..., None], stay, more)
         log_p, best = jax.lax.top_k((log_p[..., None] + more).reshape(batch, -1), width)
-        parent, token = jnp.divmod(best, size)
+        parent, token = best // size, (best % size).astype(start.dtype)
         lengths = lengths[rows, parent] + ~ended[rows, parent]
         ended = ended[rows, parent] | (token == end)
         chosen = (rows * width + parent).reshape(-1)
@@ -127,6 +127,11 @@ def beam(
 
     _, found = jax.lax.scan(trace, order, steps, reverse=True)
     return jnp.moveaxis(found, 0, -1), jnp.take_along_axis(score, order, axis=-1)
+
+
+def _precise(logits: Array) -> Array:
+    # Noise drawn in bfloat16, and sums of its logarithms, are far off.
+    return logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
 
 
 def _generate(

@@ -53,7 +53,8 @@ def save_best(
     input_shape: Sequence[int] | None,
     **facts: Any,
 ) -> None:
-    """Writes `best/`: parameters, and which task and model (keys of TASKS and MODELS) they are of.
+    """Writes `best/`: parameters, and which task and model they are of: keys of TASKS and
+    MODELS, or names for the `build` of `load`.
 
     options: what the model is built with, as plain values; an activation by its name.
     scaling: what inputs go through first, or None.

@@ -41,7 +41,7 @@ class Cell(NamedTuple):
 
     gates: int
     states: int
-    weights: dict[str, int]
+    weights: tuple[tuple[str, int], ...]
     forward: Callable[[Weights, Carry, Array, Array], tuple[Carry, Any]]
     backward: Callable[[Weights, Any, Carry, Carry, Carry], tuple[Weights, Carry, Array, Array]]
     forget: int | None = None
@@ -150,12 +150,12 @@ def _minimal_gru_back(
     return {}, (dh * (1 - f),), da, du
 
 
-ELMAN = Cell(1, 1, {}, _elman, _elman_back)
-LSTM = Cell(4, 2, {}, _lstm, _lstm_back, forget=1)
-PEEPHOLE = Cell(4, 2, {"peepholes": 3}, **_derived(_peephole), forget=1)
-COUPLED = Cell(3, 2, {}, **_derived(_coupled), forget=0)
-GRU = Cell(3, 1, {"inner_bias": 1}, _gru, _gru_back)
-MINIMAL_GRU = Cell(2, 1, {}, _minimal_gru, _minimal_gru_back)
+ELMAN = Cell(1, 1, (), _elman, _elman_back)
+LSTM = Cell(4, 2, (), _lstm, _lstm_back, forget=1)
+PEEPHOLE = Cell(4, 2, (("peepholes", 3),), **_derived(_peephole), forget=1)
+COUPLED = Cell(3, 2, (), **_derived(_coupled), forget=0)
+GRU = Cell(3, 1, (("inner_bias", 1),), _gru, _gru_back)
+MINIMAL_GRU = Cell(2, 1, (), _minimal_gru, _minimal_gru_back)
 
 CELLS = {
     "elman": ELMAN,

@@ -3,8 +3,8 @@
 On CPU, XLA computes the gradients of `lax.conv` inside `lax.scan` 14 to 25 times slower than
 outside (https://github.com/jax-ml/jax/issues/12868); its forward convolution is fast everywhere.
 So both gradients are written as forward convolutions: that of the input with the flipped kernel,
-that of the kernel with the output's gradient as kernel, a few images at a time. Other backends get
-XLA's own gradients.
+that of the kernel (unless there are groups) with the output's gradient as kernel, a few images at a
+time. Other backends get XLA's own gradients.
 """
 
 import functools
@@ -139,13 +139,30 @@ def _input_gradient(geometry: _Geometry, sizes: tuple[int, ...], dy: Array, kern
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _kernel_gradient(geometry: _Geometry, shape: tuple[int, ...], x: Array, dy: Array) -> Array:
-    """∂⟨y, dy⟩/∂kernel: a forward convolution whose channels are images, a few at a time.
+    """∂⟨y, dy⟩/∂kernel, summed over a few images at a time."""
+    part = _by_convolution if geometry.groups == 1 else _by_products
+    total = jnp.zeros(shape, jnp.promote_types(jnp.result_type(x, dy), jnp.float32))
+    together = min(len(x), IMAGES)
+    if not together:
+        return total.astype(x.dtype)
+
+    def cut(images: Array) -> Array:
+        empty = -len(images) % together
+        images = jnp.pad(images, ((0, empty), *((0, 0),) * (images.ndim - 1)))
+        return images.reshape(-1, together, *images.shape[1:])
+
+    def add(total: Array, images: tuple[Array, Array]) -> tuple[Array, None]:
+        return total + part(geometry, shape, *images), None
+
+    return lax.scan(add, total, (cut(x), cut(dy)))[0].astype(jnp.result_type(x, dy))
+
+
+def _by_convolution(geometry: _Geometry, shape: tuple[int, ...], x: Array, dy: Array) -> Array:
+    """A forward convolution whose channels are the images.
 
     `x` as `[C, *spatial, images]` with the kernel `dy`, `[*positions, images, F]`: what was between
     positions is now between the kernel's values, strides are dilation and dilation is strides.
     """
-    if geometry.groups > 1:
-        return _grouped_kernel_gradient(geometry, shape, x, dy)
     used, sides = [], []
     for n, k, s, d, (before, _), m in zip(
         x.shape[1:-1],
@@ -157,33 +174,18 @@ def _kernel_gradient(geometry: _Geometry, shape: tuple[int, ...], x: Array, dy: 
         strict=True,
     ):
         reach = (m - 1) * s + (k - 1) * d + 1 - before
-        used.append(slice(min(n, reach)))
-        sides.append((before, max(reach - n, 0)))
+        used.append(slice(max(min(n, reach), 0)))
+        sides.append((before + min(reach, 0), max(reach - n, 0)))
     around = _Geometry(geometry.dilation, tuple(sides), geometry.strides, 1)
-    x = x[(slice(None), *used)]
-
-    def add(total: Array, images: tuple[Array, Array]) -> tuple[Array, None]:
-        # XLA would fold the transpositions into a convolution for which it has no fast form.
-        x, dy = lax.optimization_barrier(
-            (jnp.moveaxis(images[0], (0, -1), (-1, 0)), jnp.moveaxis(images[1], 0, -2))
-        )
-        return total + _convolve(around, x, dy), None
-
-    empty = -len(x) % IMAGES if len(x) > IMAGES else 0
-
-    def cut(images: Array) -> Array:
-        images = jnp.pad(images, ((0, empty), *((0, 0),) * (images.ndim - 1)))
-        return images.reshape(-1, min(len(images), IMAGES), *images.shape[1:])
-
-    *window, own, features = shape
-    total = jnp.zeros((own, *window, features), jnp.result_type(x, dy))
-    return jnp.moveaxis(lax.scan(add, total, (cut(x), cut(dy)))[0], 0, -2)
+    # XLA would fold the transpositions into a convolution for which it has no fast form.
+    x, dy = lax.optimization_barrier(
+        (jnp.moveaxis(x[(slice(None), *used)], (0, -1), (-1, 0)), jnp.moveaxis(dy, 0, -2))
+    )
+    return jnp.moveaxis(_convolve(around, x, dy), 0, -2)
 
 
-def _grouped_kernel_gradient(
-    geometry: _Geometry, shape: tuple[int, ...], x: Array, dy: Array
-) -> Array:
-    """∂⟨y, dy⟩/∂kernel: what each position sees, times what it passes on."""
+def _by_products(geometry: _Geometry, shape: tuple[int, ...], x: Array, dy: Array) -> Array:
+    """What each position sees, times what it passes on, for each group."""
     *window, own, features = shape
     groups = geometry.groups
     x = jnp.pad(x, ((0, 0), *geometry.padding, (0, 0)))

@@ -1,10 +1,10 @@
 """Batch normalization (Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167) and its relatives.
 
 y = γ·(x − μ) / √(σ² + ε) + β, with a learned γ and β for each feature; the layers differ in what μ
-and σ² are taken over. The root divides: it is the standard deviation that becomes 1. All have
-torch's ε = 1e-5 and a variance in two passes: in float32, E[x²] − E[x]² has no digit left of a
-small variance around a large mean. All but batch normalization are Flax's layers; that one has a
-backward pass of its own.
+and σ² are taken over. The root divides: it is the standard deviation that becomes 1. Where there is
+a variance, ε is torch's 1e-5, and it is taken in two passes: in float32, E[x²] − E[x]² has no digit
+left of a small variance around a large mean. All but batch normalization are Flax's layers; that
+one has a backward pass of its own.
 """
 
 import math
@@ -49,7 +49,9 @@ class BatchNorm(nn.Module):
         bias = self.param("bias", nn.initializers.zeros, features)
         mean = self.variable("batch_stats", "mean", jnp.zeros, features)
         variance = self.variable("batch_stats", "var", jnp.ones, features)
-        learned = _along_features(x, scale, bias, self.epsilon)
+        learned = tuple(
+            value.astype(wide) for value in _along_features(x, scale, bias, self.epsilon)
+        )
         if train:
             y, *batch = _standardize(x.astype(wide), _weights(x, mask), *learned)
             empty = False if mask is None else (mask == 0).all()
@@ -108,7 +110,8 @@ def _standardize_backward(
     dbias, dscale = _sum(dy), _sum(dy * (x - mean)) * root
     common = (dbias + (x - mean) * (root * dscale)) / count
     depsilon = -(jnp.square(root) * scale * dscale).sum(keepdims=True) / 2
-    return (scale * root) * (dy - rows * common), jnp.zeros_like(rows), dscale, dbias, depsilon
+    dx = (scale * root) * (dy - rows * common)
+    return dx, jnp.zeros_like(rows), dscale, dbias, depsilon
 
 
 def _sum(x: Array) -> Array:

@@ -54,21 +54,32 @@ class RNN(nn.Module):
         bias = self.param("bias", _bias(cell), (cell.gates * width,))
         own = {
             name: self.param(name, nn.initializers.zeros, (rows, width))
-            for name, rows in cell.weights.items()
+            for name, rows in cell.weights
         }
         if mask is not None:
             mask = (jnp.swapaxes(mask, 0, 1) != 0)[..., None]
             x = jnp.where(jnp.swapaxes(mask, 0, 1), x, 0)
         inputs = jnp.swapaxes(x, 0, 1) @ kernel + bias[None, None]
         if carry is None:
-            carry = (jnp.zeros((batch, width), inputs.dtype),) * cell.states
+            carry = (jnp.zeros((batch, width)),) * cell.states
         kept = None
         if train and not _is_zero(self.recurrent_dropout):
-            share = 1 - jnp.asarray(self.recurrent_dropout, inputs.dtype)
+            share = 1 - jnp.asarray(self.recurrent_dropout)
             drawn = jax.random.uniform(self.make_rng("dropout"), (batch, width)) < share
             kept = drawn / jnp.where(share > 0, share, 1)
+        one = jnp.result_type(inputs, recurrent)
+        recurrent, own, carry, kept = jax.tree.map(
+            lambda value: value.astype(one), (recurrent, own, carry, kept)
+        )
         carry, outputs = unroll(
-            cell, inputs, recurrent, own, carry, mask=mask, kept=kept, reverse=self.reverse
+            cell,
+            inputs.astype(one),
+            recurrent,
+            own,
+            carry,
+            mask=mask,
+            kept=kept,
+            reverse=self.reverse,
         )
         return carry, jnp.swapaxes(outputs, 0, 1)
 
@@ -77,6 +88,7 @@ class Bidirectional(nn.Module):
     """Two layers in opposite directions, their outputs side by side: `[B, T, 2 H]`.
 
     Schuster & Paliwal 1997. Carries are pairs, forward first.
+    Raises ValueError unless `backward`, and it alone, is reversed.
     """
 
     forward: RNN
@@ -90,6 +102,8 @@ class Bidirectional(nn.Module):
         *,
         train: bool = False,
     ) -> tuple[tuple[Carry, Carry], Array]:
+        if self.forward.reverse or not self.backward.reverse:
+            raise ValueError("a bidirectional layer needs its backward layer reversed, alone")
         ahead, back = (None, None) if carry is None else carry
         ahead, outputs = self.forward(x, ahead, mask, train=train)
         back, reversed_outputs = self.backward(x, back, mask, train=train)
@@ -137,6 +151,7 @@ def unroll(
 ) -> tuple[Carry, Array]:
     """A cell over time: `inputs [T, B, G·H]`, `recurrent [H, G·H]` to (carry, `h [T, B, H]`).
 
+    All floats have one dtype.
     mask: `[T, B, 1]` booleans: where False the carry stays and h is given as 0.
     kept: `[B, H]` factors of h where it meets `recurrent`, the same at all steps.
     """
@@ -201,28 +216,33 @@ def _backward(
     d_last, d_outputs = gradients
     d_outputs = _masked(mask, d_outputs)
     earlier = tuple(
-        jnp.concatenate([state[1:], first[None]] if reverse else [first[None], state[:-1]])
+        jnp.concatenate([state, first[None]])[1:]
+        if reverse
+        else jnp.concatenate([first[None], state])[:-1]
         for first, state in zip(carry, states, strict=True)
     )
 
-    def step(running: tuple[Carry, Weights], now: tuple[Any, ...]) -> tuple[Any, Any]:
-        (d_after, d_weights), (d_output, real, before, after, kept_back) = running, now
+    def step(running: tuple[Carry, Any], now: tuple[Any, ...]) -> tuple[Any, Any]:
+        (d_after, d_shared), (d_output, real, before, after, kept_back) = running, now
         d_after = (d_after[0] + d_output, *d_after[1:])
         felt = tuple(_masked(real, gradient) for gradient in d_after)
         d_own, d_before, da, du = cell.backward(weights, kept_back, before, after, felt)
-        d_before = (d_before[0] + _seen(du @ recurrent.T, kept), *d_before[1:])
+        through = du @ recurrent.T
+        d_before = (d_before[0] + _seen(through, kept), *d_before[1:])
         # All of it is linear in what is felt: 0 where the step was no step.
         both = (da,) if du is da else (da, du)
-        d_weights = jax.tree.map(jnp.add, d_weights, d_own)
-        return (_held(real, d_before, d_after), d_weights), both
+        d_shared = jax.tree.map(
+            jnp.add, d_shared, (d_own, None if kept is None else before[0] * through)
+        )
+        return (_held(real, d_before, d_after), d_shared), both
 
-    zeros = jax.tree.map(jnp.zeros_like, weights)
-    (d_carry, d_weights), both = jax.lax.scan(
+    zeros = jax.tree.map(jnp.zeros_like, (weights, kept))
+    (d_carry, (d_weights, d_kept)), both = jax.lax.scan(
         step, (d_last, zeros), (d_outputs, mask, earlier, states, saved), reverse=not reverse
     )
     du = both[-1].reshape(-1, recurrent.shape[1])
     d_recurrent = _seen(earlier[0], kept).reshape(-1, recurrent.shape[0]).T @ du
-    return both[0], d_recurrent, d_weights, d_carry, None, None
+    return both[0], d_recurrent, d_weights, d_carry, None, d_kept
 
 
 _unroll.defvjp(_forward, _backward)

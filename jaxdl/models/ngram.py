@@ -69,6 +69,7 @@ def fit(windows: np.ndarray, size: int) -> Counts:
     Raises ValueError if there are none, for an id out of range, or if Kⁿ does not fit in 63 bits.
     """
     count, order = windows.shape
+    size = int(size)  # a NumPy integer would overflow below
     if not count:
         raise ValueError("no windows to count")
     if size**order >= 2**63:

@@ -23,8 +23,8 @@ def language_model(model: nn.Module, *, padding: int | None = None, carried: boo
     model: `(x [B, T], carry, train=...) -> (carry, logits [B, T, V])`.
     padding: the id in y that counts for nothing; None: all count.
     carried: in training the carry goes on from one batch to the next, and no gradient crosses: row
-        b continues row b of the batch before, but begins anew where `start` is not 0. It is model
-        state. An evaluation always begins at the model's own start, at any batch size.
+        b continues row b of the batch before, but begins with zeros where `start` is not 0. It is
+        model state. An evaluation always begins at the model's own start, at any batch size.
     Batches are `{"x": [B, T], "y": [B, T], "mask": [B] (optional)}`, y being what follows x, and
     with `carried` `"start": [B]`. Reports `loss` and `accuracy`, per token; the perplexity is
     exp(loss).

@@ -13,6 +13,7 @@ from jaxdl.data import catalog
 from jaxdl.data.batches import (
     ORDERS,
     epochs,
+    ordered_indices,
     padded_batches,
     permutation,
     repeated_indices,
@@ -231,3 +232,13 @@ def test_host_epochs_over_a_stream_equal_those_over_its_arrays(digits_dir):
 def test_host_epochs_refuse_a_batch_larger_than_the_data():
     with pytest.raises(ValueError, match=r"batch_size 12 is outside 1\.\.11"):
         epochs(ARRAYS, 12, seed=0)
+
+
+def test_ordered_rows_go_round_as_they_stand():
+    key = jax.random.key(0)
+    found = ordered_indices(key, 7, 2, 2, 3)
+    np.testing.assert_array_equal(found, [[4, 5], [0, 1], [2, 3]])
+    later = jax.jit(lambda step: ordered_indices(key, 7, 2, step, 2))(4)
+    np.testing.assert_array_equal(later, [[2, 3], [4, 5]])
+    with pytest.raises(ValueError, match=r"batch_size 8 is outside 1\.\.7"):
+        ordered_indices(key, 7, 8, 0, 1)

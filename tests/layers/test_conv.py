@@ -314,3 +314,13 @@ def test_gradients_of_more_images_than_are_taken_together():
         with_gradients(forward, x, kernel, dy), with_gradients(by_xla, x, kernel, dy), strict=True
     ):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("examples", [0, 2])
+def test_gradients_where_no_window_sees_anything(examples):
+    """Both positions lie in the padding; or there are no images."""
+    x, kernel = jnp.ones((examples, 10, 2)), jnp.ones((3, 2, 4))
+    forward = functools.partial(convolve, strides=(20,), padding=((24, 0),), dilation=(1,))
+    y, dx, dkernel = with_gradients(forward, x, kernel, jnp.ones((examples, 2, 4)))
+    assert (y.shape, dx.shape) == ((examples, 2, 4), x.shape)
+    np.testing.assert_array_equal(dkernel, np.zeros((3, 2, 4)))

@@ -282,6 +282,15 @@ def test_derivatives_with_padding_are_those_of_flax():
 
 def test_bfloat16_is_normalized_in_float32():
     x = (100 + X).astype(jnp.bfloat16)
-    y, _ = BatchNorm().init_with_output(KEY, x, train=True)
+    y, variables = BatchNorm().init_with_output(KEY, x, train=True)
+    narrow = jax.tree.map(lambda p: p.astype(jnp.bfloat16), variables["params"])
+
+    def total(params):
+        outputs, _ = BatchNorm().apply(
+            {**variables, "params": params}, x, train=True, mutable="batch_stats"
+        )
+        return outputs.sum()
+
+    chex.assert_trees_all_equal_dtypes(jax.grad(total)(narrow), narrow)
     wide, _ = BatchNorm().init_with_output(KEY, x.astype(jnp.float32), train=True)
     np.testing.assert_allclose(y, wide, rtol=1e-6, atol=1e-6)

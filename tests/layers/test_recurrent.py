@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl.layers.cells import CELLS, COUPLED, ELMAN, GRU, LSTM, PEEPHOLE
+from jaxdl.layers.cells import CELLS, COUPLED, ELMAN, GRU, LSTM, MINIMAL_GRU, PEEPHOLE
 from jaxdl.layers.dropout import Dropout
 from jaxdl.layers.recurrent import RNN, Bidirectional, Stack, unroll
 
@@ -122,28 +122,31 @@ def derivatives():
         def normal(*shape):
             return jax.random.normal(next(keys), shape)
 
-        kept = jnp.array([[2.0, 0.0], [1.0, 2.0], [0.5, 1.0]])
         arguments = (
             normal(T, B, cell.gates * H),
             normal(H, cell.gates * H),
-            {name: normal(rows, H) for name, rows in cell.weights.items()},
+            {name: normal(rows, H) for name, rows in cell.weights},
             tuple(normal(B, H) for _ in range(cell.states)),
         )
         mask = None
         if masked:
             mask = jnp.array([[1, 1, 1], [1, 0, 1], [0, 0, 1]], bool)[..., None]
 
+        arguments += (jnp.array([[2.0, 0.0], [1.0, 2.0], [0.5, 1.0]]),)
+
         def ours(*arguments):
-            return unroll(cell, *arguments, mask=mask, kept=kept, reverse=reverse)
+            *others, kept = arguments
+            return unroll(cell, *others, mask=mask, kept=kept, reverse=reverse)
 
         def theirs(*arguments):
-            return plainly(cell, *arguments, mask, kept, reverse)
+            *others, kept = arguments
+            return plainly(cell, *others, mask, kept, reverse)
 
         def objective(function, *arguments):
             return sum(jnp.sin(leaf).sum() for leaf in jax.tree.leaves(function(*arguments)))
 
         return [
-            (f(*arguments), jax.grad(objective, (1, 2, 3, 4))(f, *arguments))
+            (f(*arguments), jax.grad(objective, (1, 2, 3, 4, 5))(f, *arguments))
             for f in (ours, theirs)
         ]
 
@@ -167,6 +170,15 @@ def test_gradients_are_those_of_a_plain_loop(name, way, derivatives):
 
 def sigmoid(value):
     return 1 / (1 + np.exp(-value))
+
+
+def test_one_step_of_the_minimal_gru_by_hand():
+    """Zhou et al. 2016: f = σ(0.2 − 0.1), n = tanh(0.3 + f · 0.4), h' = (1 − f) h + f n."""
+    f = sigmoid(0.1)
+    n = np.tanh(0.3 + f * 0.4)
+    a, u = jnp.array([[0.2, 0.3]]), jnp.array([[-0.1, 0.4]])
+    (h,), _ = MINIMAL_GRU.forward({}, (jnp.array([[0.5]]),), a, u)
+    np.testing.assert_allclose(h, [[(1 - f) * 0.5 + f * n]], rtol=1e-6)
 
 
 @pytest.mark.parametrize("cell", [PEEPHOLE, COUPLED])
@@ -257,3 +269,19 @@ def test_the_forget_gate_starts_open():
 def test_what_is_no_sequence_is_named():
     with pytest.raises(ValueError, match=r"\[batch, time, features\], not \(2, 3\)"):
         RNN(2).init(KEY, jnp.ones((2, 3)))
+
+
+@pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
+def test_gradients_have_the_dtype_of_their_params(cell):
+    """bfloat16 params with float32 inputs and carry."""
+    rnn, x = RNN(2, cell), jnp.ones((1, 2, 3))
+    params = jax.tree.map(lambda p: p.astype(jnp.bfloat16), rnn.init(KEY, x))
+    carry = (jnp.zeros((1, 2)),) * cell.states
+    gradient = jax.grad(lambda params: rnn.apply(params, x, carry)[1].sum())(params)
+    chex.assert_trees_all_equal_dtypes(gradient, params)
+    hash(rnn)
+
+
+def test_two_forward_layers_are_no_bidirectional_one():
+    with pytest.raises(ValueError, match="needs its backward layer reversed"):
+        Bidirectional(RNN(2), RNN(2)).init(KEY, jnp.ones((1, 1, 1)))

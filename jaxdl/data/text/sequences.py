@@ -17,7 +17,7 @@ DYCK_END = 5
 def copy_memory(
     rng: np.random.Generator, count: int, delay: int, length: int = 10, symbols: int = 8
 ) -> dict[str, np.ndarray]:
-    """Repeat what was read `delay` steps ago (Hochreiter & Schmidhuber 1997, Arjovsky et al. 2016).
+    """Repeat what was read `delay + length` steps ago (Arjovsky, Shah & Bengio 2016).
 
     x: int32 `[N, delay + 2·length]`: `length` ids of 1 … symbols, zeros, the signal symbols + 1
         that asks for them after delay − 1 zeros, then zeros

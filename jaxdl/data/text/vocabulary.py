@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -93,7 +94,7 @@ def bag_of_words(ids: np.ndarray, size: int) -> np.ndarray:
     """
     check_ids("ids", ids, size)
     ids = np.asarray(ids)
-    rows = ids.reshape(-1, ids.shape[-1])
+    rows = ids.reshape(math.prod(ids.shape[:-1]), ids.shape[-1])
     counts = np.zeros((len(rows), size), np.int32)
     np.add.at(counts, (np.arange(len(rows))[:, None], rows), 1)
     counts[:, PAD] = 0
