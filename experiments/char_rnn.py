@@ -10,8 +10,11 @@ Claim: the LSTM needs fewer bits a character than the best n-gram model.
 
 Command: python -m experiments.char_rnn --workdir=runs/char_rnn
 Then: python -m experiments.char_rnn --workdir=runs/char_rnn --generate="Returns the "
-Minutes: 4 on 2 cores.
-Last result: not run yet.
+Minutes: 5 on 2 cores.
+Last result: 2026-11-21, 2-core Xeon, jax 0.10.2, 277 s: 2.16 bits a character against 1.75 of the
+7-gram model; the difference of -0.40 [-0.58, -0.23], two seeds, fails. These steps pass over the
+text one and a half times; docstrings often repeat each other word for word, which counts remember.
+Longer runs came closer (2000 steps: 2.07, 3000: 1.99); the steps were cut afterwards, for time.
 """
 
 from pathlib import Path
@@ -21,7 +24,7 @@ from jaxdl import launch
 from jaxdl.launch import Field
 
 FIELDS = {
-    "steps": Field(2000, "Training steps of each trial.", low=1),
+    "steps": Field(1400, "Training steps of each trial.", low=1),
     "batch_size": Field(32, "Streams read side by side.", low=1),
     "length": Field(64, "Characters in a chunk.", low=1),
     "seeds": Field(2, "Seeds of each rate.", low=1),

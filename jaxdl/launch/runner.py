@@ -158,9 +158,7 @@ def launch(experiment: Experiment, name: str, command: Command) -> int:
 
 def _use(experiment: Experiment, workdir: Path, use: str, text: str) -> str:
     if not (workdir / VERDICT).exists():
-        raise UserError(
-            f"--{use}: --workdir={workdir} holds no finished run; run it without --{use}"
-        )
+        raise UserError(f"--{use} needs a finished run, which --workdir={workdir} does not hold")
     _prepare_jax()
     try:
         return experiment.uses[use].run(workdir, text)

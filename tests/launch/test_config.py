@@ -115,3 +115,16 @@ def test_choose_suggests():
     with pytest.raises(UserError, match="'adamm' is none of sgd, adam; did you mean adam"):
         choose("optimizers", "adamm", {"sgd": 1, "adam": 2})
     assert choose("optimizers", "adam", {"sgd": 1, "adam": 2}) == 2
+
+
+USES = {"generate": "Text to go on from.", "pronounce": "A word."}
+
+
+def test_what_is_done_with_a_finished_run_is_a_flag_with_a_text():
+    command = parse(["x", "--generate=def "], {}, "name", USES)
+    assert command.use == ("generate", "def ")
+    assert parse(["x"], {}, "name", USES).use is None
+    assert parse(["x", "--generate="], {}, "name", USES).use == ("generate", "")
+    assert "--generate=\n      Text to go on from." in usage("Doc.", {}, "name", USES)
+    with pytest.raises(UserError, match="--generate and --pronounce: one at a time"):
+        parse(["x", "--generate=a", "--pronounce=b"], {}, "name", USES)

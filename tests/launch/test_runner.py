@@ -252,3 +252,23 @@ def test_a_plan_that_is_refused_is_the_users_mistake(tmp_path):
     command = config.parse(["x", f"--workdir={tmp_path / 'run'}"], {}, "broken")
     with pytest.raises(UserError, match="axis 'rate' is empty"):
         runner.launch(experiment, "broken", command)
+
+
+def test_a_trained_model_is_used_from_the_command_line(tmp_path):
+    """Trained for a step, it goes on from what it is given; in one line what it cannot do."""
+    workdir = f"--workdir={tmp_path / 'run'}"
+    code, _, err = run(workdir, "--generate=a", experiment="char_rnn")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "--generate needs a finished run" in err
+    text = tmp_path / "text.txt"
+    text.write_text("\n\n".join(f"Зима {number}. Крестьянин, торжествуя." for number in range(400)))
+    sizes = {"text": text, "steps": 1, "seeds": 2, "hidden": 4, "length": 8, "batch_size": 4}
+    small = [f"--config.{key}={value}" for key, value in sizes.items()]
+    code, out, err = run(workdir, *small, "--config.learning_rates=0.01", experiment="char_rnn")
+    assert code == 0, err
+    code, out, err = run(workdir, "--generate=Зима", experiment="char_rnn")
+    assert (code, err) == (0, "")
+    assert out.count("Зима") >= 3
+    code, _, err = run(workdir, "--generate=Winter", experiment="char_rnn")
+    assert code == 2
+    assert "the model has not seen 'W'" in err
