@@ -23,20 +23,24 @@ def count() -> int:
 def share(environment: MutableMapping[str, str] = os.environ) -> None:
     """One JAX CPU device per core, where the environment does not say otherwise.
 
-    JAX reads this when it is imported, and OpenBLAS when NumPy is: to be called before both. Large
-    convolutions are faster, and the process keeps the memory that it frees.
+    JAX reads this when it is imported, and OpenBLAS when NumPy is: to be called before both. Does
+    what `tune` does, too.
     """
     environment.setdefault("JAX_NUM_CPU_DEVICES", str(count()))
-    version = importlib.metadata.version("jaxlib").split(".")[:2]
-    if KNOWN_SINCE <= tuple(map(int, version)) < KNOWN_UNTIL:
-        environment.setdefault("XLA_FLAGS", EIGEN_CONVOLUTIONS)
-    _keep_freed_memory()
+    tune(environment)
     # Devices that factorize at once (orthogonal weights) would fight over each other's threads.
     environment.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
-def _keep_freed_memory() -> None:
-    """Lets glibc reuse large blocks; else every call of a program faults its memory in anew."""
+def tune(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Faster large convolutions and large programs on CPU; to be called before JAX is first used.
+
+    XLA's flags are left alone where the environment has some. The process keeps what it frees: by
+    default every call of a large program has its memory given by the system anew.
+    """
+    version = importlib.metadata.version("jaxlib").split(".")[:2]
+    if KNOWN_SINCE <= tuple(map(int, version)) < KNOWN_UNTIL:
+        environment.setdefault("XLA_FLAGS", EIGEN_CONVOLUTIONS)
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
     if mallopt is not None:
         trim_threshold, mmap_max = -1, -4

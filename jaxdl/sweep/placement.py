@@ -61,12 +61,13 @@ class Placement(NamedTuple):
 
 
 def use_all_cores() -> None:
-    """Gives JAX one CPU device per core, so that a sweep uses all of them.
+    """Gives JAX one CPU device per core, so that a sweep uses all of them, and tunes it for CPU.
 
     To be called before JAX is first used; raises RuntimeError after that, unless it has them.
     """
     try:
         jax.config.update("jax_num_cpu_devices", cores.count())
+        cores.tune()
     except RuntimeError:
         if len(jax.local_devices(backend="cpu")) != cores.count():
             raise RuntimeError(
