@@ -59,7 +59,9 @@ class RNN(nn.Module):
         if mask is not None:
             mask = (jnp.swapaxes(mask, 0, 1) != 0)[..., None]
             x = jnp.where(jnp.swapaxes(mask, 0, 1), x, 0)
-        inputs = jnp.swapaxes(x, 0, 1) @ kernel + bias[None, None]
+        # Rows side by side: the gradient of a product over two axes is slow on CPU.
+        rows = jnp.swapaxes(x, 0, 1).reshape(-1, x.shape[-1])
+        inputs = (rows @ kernel + bias[None]).reshape(-1, batch, cell.gates * width)
         if carry is None:
             carry = (jnp.zeros((batch, width)),) * cell.states
         kept = None
