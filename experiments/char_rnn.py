@@ -129,13 +129,11 @@ def plan(config: Any) -> launch.Plan:
     return launch.Plan({"lstm": run}, trials, data, segments)
 
 
-def n_grams(config: Any) -> dict[int, dict[str, float]]:
+def n_grams(parts: dict[str, str], known: Any) -> dict[int, dict[str, float]]:
     """Bits a character on validation and test by order, each at the discount best on the former."""
     from jaxdl.data.text import vocabulary
     from jaxdl.models import ngram
 
-    parts = texts(config)
-    known = vocabulary.build(parts["train"])
     ids = {name: vocabulary.encode(known, text) for name, text in parts.items()}
     found = {}
     # A gram is counted by a number of 63 bits.
@@ -161,11 +159,14 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     import math
 
     from jaxdl import report, stats
+    from jaxdl.data.text import vocabulary
 
+    parts = texts(config)
+    known = vocabulary.build(parts["train"])
     frame = results.to_pandas().assign(model="lstm")
     best = stats.select(frame, ["model"], "learning_rate", "validation_loss", "min")
     chosen = stats.chosen_trials(frame, best, ["model", "learning_rate"]).sort_values("seed")
-    counted = n_grams(config)
+    counted = n_grams(parts, known)
     order = min(counted, key=lambda order: counted[order]["validation"])
     bits = chosen["test_loss"].astype(float).to_numpy() / math.log(2)
     claim = report.judge(
@@ -177,7 +178,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
         stats.mean_interval(counted[order]["test"] - bits),
         "above",
     )
-    _save(config, plan, chosen.iloc[0], workdir)
+    _save(config, plan, known, chosen.iloc[0], workdir)
     mean = float(bits.mean())
     header = ("model", "validation (bits a character)", "test (bits a character)")
     rows = [
@@ -190,7 +191,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     caption = f"* the order chosen on validation. LSTM: mean of {len(bits)} seeds at rate {rate:g}."
     table = report.Table(header, tuple(rows), frozenset({1, 2}), caption)
     report.show(table)
-    prompt = texts(config)["validation"][:PROMPT]
+    prompt = parts["validation"][:PROMPT]
     drawn = {
         words: generate(workdir, prompt, temperature=temperature, count=1)
         for words, temperature in (
@@ -220,9 +221,8 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     )
 
 
-def _save(config: Any, plan: launch.Plan, row: Any, workdir: Path) -> None:
+def _save(config: Any, plan: launch.Plan, known: Any, row: Any, workdir: Path) -> None:
     state = plan.replay(row)
-    _, known = load(config)
     options = {
         "vocabulary": len(known),
         "features": config.features,

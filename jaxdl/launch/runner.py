@@ -97,7 +97,7 @@ def main(experiment: Experiment, module_file: str, doc: str) -> None:
     """Runs an experiment from `sys.argv` and exits: 0 done, 1 failed, 2 a mistake of the user's,
     75 interrupted and to be resumed by the same command."""
     name = Path(module_file).stem
-    helps = {use: experiment.uses[use].help for use in experiment.uses}
+    helps = {flag: use.help for flag, use in experiment.uses.items()}
     warnings.formatwarning = lambda message, *_: f"{name}: {message}\n"
     if {"--help", "-h", "--helpfull"} & set(sys.argv[1:]):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `--help | head` is no error

@@ -3,6 +3,7 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from jaxdl.types import Array
 
@@ -18,9 +19,14 @@ class Dropout(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> Array:
-        if not train or (isinstance(self.rate, int | float) and self.rate == 0):
+        if not train or is_zero(self.rate):
             return x
         keep = 1.0 - jnp.asarray(self.rate, x.dtype)
         mask = jax.random.bernoulli(self.make_rng("dropout"), keep, x.shape)
         # A rate of 1 would divide 0 by 0 in the gradient.
         return jnp.where(mask, x / jnp.where(keep > 0, keep, 1), 0)
+
+
+def is_zero(rate: ArrayLike) -> bool:
+    """Whether a rate is the number 0, known before anything runs: nothing is to be drawn."""
+    return isinstance(rate, int | float) and rate == 0

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.layers.cells import LSTM, Carry, Cell, Weights
+from jaxdl.layers.dropout import is_zero
 from jaxdl.types import Array
 
 
@@ -65,7 +66,7 @@ class RNN(nn.Module):
         if carry is None:
             carry = (jnp.zeros((batch, width)),) * cell.states
         kept = None
-        if train and not _is_zero(self.recurrent_dropout):
+        if train and not is_zero(self.recurrent_dropout):
             share = 1 - jnp.asarray(self.recurrent_dropout)
             drawn = jax.random.uniform(self.make_rng("dropout"), (batch, width)) < share
             kept = drawn / jnp.where(share > 0, share, 1)
@@ -171,29 +172,7 @@ def _unroll(
     mask: Array | None,
     kept: Array | None,
 ) -> tuple[Carry, Array]:
-    carry, (states, _) = _scan(cell, reverse, inputs, recurrent, weights, carry, mask, kept)
-    return carry, _masked(mask, states[0])
-
-
-def _scan(
-    cell: Cell,
-    reverse: bool,
-    inputs: Array,
-    recurrent: Array,
-    weights: Weights,
-    carry: Carry,
-    mask: Array | None,
-    kept: Array | None,
-) -> tuple[Carry, tuple[Carry, Any]]:
-    """The last carry; of all steps the carry after it and what the cell saved."""
-
-    def step(carry: Carry, now: tuple[Array, Array | None]) -> tuple[Carry, tuple[Carry, Any]]:
-        a, real = now
-        after, saved = cell.forward(weights, carry, a, _seen(carry[0], kept) @ recurrent)
-        after = _held(real, after, carry)
-        return after, (after, saved)
-
-    return jax.lax.scan(step, carry, (inputs, mask), reverse=reverse)
+    return _forward(cell, reverse, inputs, recurrent, weights, carry, mask, kept)[0]
 
 
 def _forward(
@@ -206,7 +185,13 @@ def _forward(
     mask: Array | None,
     kept: Array | None,
 ) -> tuple[tuple[Carry, Array], tuple[Any, ...]]:
-    last, (states, saved) = _scan(cell, reverse, inputs, recurrent, weights, carry, mask, kept)
+    def step(carry: Carry, now: tuple[Array, Array | None]) -> tuple[Carry, tuple[Carry, Any]]:
+        a, real = now
+        after, saved = cell.forward(weights, carry, a, _seen(carry[0], kept) @ recurrent)
+        after = _held(real, after, carry)
+        return after, (after, saved)
+
+    last, (states, saved) = jax.lax.scan(step, carry, (inputs, mask), reverse=reverse)
     residuals = recurrent, weights, carry, mask, kept, states, saved
     return (last, _masked(mask, states[0])), residuals
 
@@ -270,7 +255,3 @@ def _bias(cell: Cell) -> Callable[..., Array]:
         return (bias if cell.forget is None else bias.at[cell.forget].set(1)).ravel()
 
     return init
-
-
-def _is_zero(rate: Any) -> bool:
-    return isinstance(rate, int | float) and rate == 0
