@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import flax.linen as nn
+import jax.numpy as jnp
 
 from jaxdl.layers.convolution import Padding, convolve, convolve_transpose, output_size
 from jaxdl.types import Array
@@ -66,28 +67,31 @@ class ConvTranspose(nn.Module):
 
     It is the adjoint of `Conv` with padding SAME; the kernel is `[*kernel_size, features, C]`, as
     that convolution would have it, so ⟨conv(x), y⟩ = ⟨x, convtranspose(y)⟩ (Dumoulin & Visin 2016).
+    kernel_init: given `[*kernel_size, C, features]`, so that fan-in is what it is in `Conv`.
     """
 
     features: int
     kernel_size: Sequence[int]
     strides: int = 1
     use_bias: bool = True
-    kernel_init: Callable[..., Array] = nn.initializers.he_normal(in_axis=-1, out_axis=-2)
+    kernel_init: Callable[..., Array] = nn.initializers.he_normal()
     bias_init: Callable[..., Array] = nn.initializers.zeros_init()
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         axes = len(self.kernel_size)
         check_input(x, axes)
-        kernel = self.param(
-            "kernel", self.kernel_init, (*self.kernel_size, self.features, x.shape[-1])
-        )
+        kernel = self.param("kernel", self._drawn, (*self.kernel_size, self.features, x.shape[-1]))
         sizes = [size * self.strides for size in x.shape[1:-1]]
         y = convolve_transpose(x, kernel, sizes, (self.strides,) * axes)
         if not self.use_bias:
             return y
         bias = self.param("bias", self.bias_init, (self.features,))
         return y + bias.reshape((1,) * (y.ndim - 1) + (-1,))
+
+    def _drawn(self, key: Array, shape: Sequence[int]) -> Array:
+        *window, features, channels = shape
+        return jnp.swapaxes(self.kernel_init(key, (*window, channels, features)), -1, -2)
 
 
 def check_input(x: Array, axes: int, groups: int = 1, features: int = 0) -> None:

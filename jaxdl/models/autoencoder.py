@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Sequence
 
 import flax.linen as nn
-import jax.numpy as jnp
 
 from jaxdl.layers.conv import Conv, ConvTranspose
 from jaxdl.models.mlp import MLP
@@ -73,7 +72,6 @@ class ConvAutoencoder(nn.Module):
         self.to_code = nn.Dense(self.code, kernel_init=init)
         self.from_code = nn.Dense(math.prod(sizes[-1]) * self.features[-1], kernel_init=init)
         widths = (self.shape[-1], *self.features[:-1])[::-1]
-        init = _transposed(init)
         self.up = [ConvTranspose(width, (3, 3), strides=2, kernel_init=init) for width in widths]
 
     def __call__(self, x: Array, *, train: bool) -> Array:
@@ -101,13 +99,3 @@ class ConvAutoencoder(nn.Module):
             height, width = sizes[-1]
             sizes.append((-(-height // 2), -(-width // 2)))
         return sizes
-
-
-def _transposed(init: Callable[..., Array]) -> Callable[..., Array]:
-    """For a kernel `[..., n_out, n_in]`, whose axes an initializer would take for the reverse."""
-
-    def transposed(key: Array, shape: Sequence[int]) -> Array:
-        *window, outputs, inputs = shape
-        return jnp.swapaxes(init(key, (*window, inputs, outputs)), -1, -2)
-
-    return transposed
