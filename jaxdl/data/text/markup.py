@@ -28,7 +28,7 @@ _TITLED = re.compile(r"(?s)(.*\S)\s*<[^<>]+>$")
 _WORD = re.compile(r"\w+(?:\.\w+)*|[^\w\s]")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z`:*])")
 _WHOLE = re.compile(r"(?s)[A-Z`:*].*[.!?:]")
-_LEFT_OVER = re.compile(r"`|\*\*|\|\w+\||\]_|>>>|\.\. ")
+_LEFT_OVER = re.compile(r"`|\*\*|\|\w+\||\]_|\.\. ")
 _UNDERLINE = re.compile(r"([-=~^*\"])\1\1+")
 
 
@@ -44,9 +44,14 @@ def sentences(document: str) -> list[Sentence]:
 
     A sentence is left out if it has none, or some of another kind, or stands in no running text.
     """
-    parts = (part for block in _paragraphs(document) for part in _SENTENCE.split(block))
-    found = (_tagged(part) for part in parts if _WHOLE.fullmatch(part))
+    found = map(_tagged, prose(document))
     return [sentence for sentence in found if sentence is not None]
+
+
+def prose(document: str) -> list[str]:
+    """The whole sentences of a document's running text, marked up as they are, in their order."""
+    parts = (part for block in _paragraphs(document) for part in _SENTENCE.split(block))
+    return [part for part in parts if _WHOLE.fullmatch(part) and ">>>" not in part]
 
 
 class Splits(NamedTuple):
