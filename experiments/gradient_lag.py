@@ -15,7 +15,8 @@ Last result: 2026-11-21, 2-core Xeon (busy, 245 s), jax 0.10.2, 8 seeds; decades
 Elman: -4.50 [-5.19, -3.80] new, -6.83 [-8.51, -5.15] trained, holds. LSTM: -3.82 [-4.39, -3.24]
 new, -0.25 [-0.36, -0.13] trained, depends: with our forget bias of 1 it vanishes in a new LSTM too,
 less with a bias of 3 (-0.55), more in a new GRU (-8.29). What training finds is a memory: the
-gradient is level over the lags afterwards in every cell with gates, whatever its first bias.
+gradient is level over the lags afterwards in every cell with gates (-0.25 … -0.40; with a bias of 3
+in six seeds of eight).
 """
 
 from pathlib import Path
