@@ -19,6 +19,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxdl.layers.rows import by_rows
 from jaxdl.types import Array
 
 Init = Callable[..., Array]
@@ -51,11 +52,11 @@ class Additive(Score):
         self.out = nn.Dense(1, use_bias=False, kernel_init=self.kernel_init)
 
     def prepare(self, keys: Array) -> Array:
-        return _by_rows(self.of_keys, keys)
+        return by_rows(self.of_keys, keys)
 
     def score(self, query: Array, prepared: Array) -> Array:
         hidden = jnp.tanh(prepared + self.of_query(query)[:, None])
-        return _by_rows(self.out, hidden)[..., 0]
+        return by_rows(self.out, hidden)[..., 0]
 
 
 class Dot(Score):
@@ -88,7 +89,7 @@ class General(Score):
         self.bilinear = nn.Dense(self.width, use_bias=False, kernel_init=self.kernel_init)
 
     def prepare(self, keys: Array) -> Array:
-        return _by_rows(self.bilinear, keys)
+        return by_rows(self.bilinear, keys)
 
     def score(self, query: Array, prepared: Array) -> Array:
         return _products(query, prepared)
@@ -109,7 +110,7 @@ class Biaffine(Score):
         self.alone = nn.Dense(1, use_bias=False, kernel_init=self.kernel_init)
 
     def prepare(self, keys: Array) -> tuple[Array, Array]:
-        return _by_rows(self.bilinear, keys), _by_rows(self.alone, keys)[..., 0]
+        return by_rows(self.bilinear, keys), by_rows(self.alone, keys)[..., 0]
 
     def score(self, query: Array, prepared: tuple[Array, Array]) -> Array:
         bilinear, alone = prepared
@@ -182,11 +183,6 @@ class Soft(nn.Module):
     ) -> tuple[tuple[()], Array, Array]:
         scores = self.score.score(query, memory.prepared)
         return state, *attend(scores, memory.values, memory.mask)
-
-
-def _by_rows(dense: nn.Module, x: Array) -> Array:
-    # Rows side by side: the gradient of a product over two axes is slow on CPU.
-    return dense(x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], -1)
 
 
 def _products(query: Array, keys: Array) -> Array:

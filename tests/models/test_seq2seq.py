@@ -1,0 +1,173 @@
+"""Encoder and decoder against loops in NumPy, the laws of masks, and decoding step by step."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxdl import decoding
+from jaxdl.layers.attention import General, Soft
+from jaxdl.layers.cells import ELMAN
+from jaxdl.layers.dropout import Dropout
+from jaxdl.models.seq2seq import Attentive, Encoder, FixedContext, InputFeeding, Seq2Seq
+
+KEY = jax.random.key(0)
+B, N, T, H, D, V = 3, 5, 4, 4, 3, 7
+START, END = 2, 3
+DECODERS = {
+    "fixed": FixedContext(H, ELMAN),
+    "attentive": Attentive(H, ELMAN, attention=Soft(General(H))),
+    "feeding": InputFeeding(H, ELMAN, attention=Soft(General(H))),
+}
+MODELS = {name: Seq2Seq(Encoder(6, D, 2), decoder, V, D) for name, decoder in DECODERS.items()}
+X = np.array([[4, 5, 4, 5, 4], [5, 4, 5, 0, 0], [4, 0, 0, 0, 0]], np.int32)
+Y = np.array([[2, 5, 4, 6], [2, 4, 4, 5], [2, 6, 6, 6]], np.int32)
+MASK = (X != 0).astype(np.float32)
+
+
+def stepped(model, variables, carry):
+    logits = []
+    for t in range(T):
+        carry, now = model.apply(variables, carry, Y[:, t], method="step")
+        logits.append(now)
+    return jnp.stack(logits, axis=1)
+
+
+def decoded(model, variables, carry):
+    step, start = functools.partial(model.apply, variables, method="step"), jnp.full(B, START)
+    return (
+        decoding.greedy(step, carry, start, T, END),
+        decoding.beam(step, carry, start, T, width=1, end=END)[0][:, 0],
+    )
+
+
+@pytest.fixture(scope="module")
+def found():
+    """What all decoders give, compiled as one."""
+
+    @jax.jit
+    def run(x, longer):
+        results = {}
+        for name, model in MODELS.items():
+            variables = model.init(KEY, x, MASK, Y)
+            params = jax.tree.map(lambda leaf: 3 * leaf, variables["params"])
+            variables = {"params": params}
+
+            def nats(params, x, model=model):
+                logits, weights = model.apply({"params": params}, x, MASK, Y, train=True)
+                return jnp.square(logits).sum(), (logits, weights)
+
+            both = jax.grad(nats, has_aux=True)
+            carry = model.apply(variables, x, MASK, method="begin")
+            results[name] = {
+                "params": params,
+                "carry": carry,
+                "here": both(params, x),
+                "poisoned": both(params, jnp.where(MASK > 0, x, 5)),
+                "longer": model.apply(variables, longer, longer != 0, Y),
+                "steps": stepped(model, variables, carry),
+                "decoded": decoded(model, variables, carry),
+            }
+        return results
+
+    return jax.device_get(run(X, jnp.pad(X, [(0, 0), (0, 3)])))
+
+
+@pytest.mark.parametrize("name", list(DECODERS))
+def test_nothing_depends_on_padding(name, found):
+    here, poisoned = found[name]["here"], found[name]["poisoned"]
+    for leaf, other in zip(jax.tree.leaves(here), jax.tree.leaves(poisoned), strict=True):
+        np.testing.assert_array_equal(leaf, other)
+    (logits, weights), (longer, longer_weights) = here[1], found[name]["longer"]
+    np.testing.assert_allclose(longer, logits, rtol=1e-5, atol=1e-6)
+    if name != "fixed":
+        np.testing.assert_array_equal(np.moveaxis(weights, 1, 2)[MASK == 0], 0)
+        np.testing.assert_array_equal(longer_weights[:, :, N:], 0)
+        np.testing.assert_allclose(weights.sum(axis=2), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", list(DECODERS))
+def test_one_token_at_a_time_gives_the_logits_of_all_at_once(name, found):
+    logits = found[name]["here"][1][0]
+    np.testing.assert_allclose(found[name]["steps"], logits, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", list(DECODERS))
+def test_every_array_of_the_carry_has_the_batch_first_and_a_beam_of_one_is_greedy(name, found):
+    assert {leaf.shape[0] for leaf in jax.tree.leaves(found[name]["carry"])} == {B}
+    np.testing.assert_array_equal(*found[name]["decoded"])
+
+
+@pytest.mark.parametrize("name", list(DECODERS))
+def test_decoders_are_their_formulas(name, found):
+    params = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), found[name]["params"])
+    memory, states, *_ = found[name]["carry"]
+    decoder, rnn = params["decoder"], params["decoder"]["rnn"]
+    summary, keys = (memory, None) if name == "fixed" else (None, np.asarray(memory.values))
+    logits = np.zeros((B, T, V))
+    for b in range(B):
+        s, o = np.asarray(states[0][b], np.float64), np.zeros(H)
+        for t in range(T):
+            y = params["embedding"]["embedding"][Y[b, t]]
+            fed = summary[b] if name == "fixed" else o if name == "feeding" else o[:0]
+            a = np.concatenate([y, fed]) @ rnn["kernel"] + rnn["bias"]
+            s = np.tanh(a + s @ rnn["recurrent_kernel"])
+            z = fed
+            if name != "fixed":
+                real = keys[b, MASK[b] > 0]
+                w = decoder["attention"]["score"]["bilinear"]["kernel"]
+                powers = np.exp(real @ w @ s)
+                z = powers / powers.sum() @ real
+            readout = decoder["readout"]
+            o = np.tanh(np.concatenate([s, z]) @ readout["kernel"] + readout["bias"])
+            logits[b, t] = o @ params["logits"]["kernel"] + params["logits"]["bias"]
+    np.testing.assert_allclose(found[name]["here"][1][0], logits, rtol=2e-4, atol=2e-5)
+
+
+def test_the_first_state_is_made_of_the_last_states_of_both_directions(found):
+    summary, states = found["fixed"]["carry"]
+    values = found["attentive"]["carry"][0].values
+    last = MASK.sum(axis=1).astype(int) - 1
+    ends = np.concatenate([values[np.arange(B), last, :2], values[:, 0, 2:]], axis=1)
+    np.testing.assert_allclose(summary, ends, rtol=1e-6)
+    first = found["fixed"]["params"]["decoder"]["first"]
+    expected = np.tanh(ends @ first["kernel"] + first["bias"])
+    np.testing.assert_allclose(states[0], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_gradient_from_every_step_reaches_the_context_by_a_way_of_its_own(found):
+    """The recurrent kernel is zero and the state given, so that no step hears of another."""
+    params = found["fixed"]["params"]["decoder"]
+    rnn = params["rnn"] | {"recurrent_kernel": jnp.zeros((H, H))}
+    summary, states = found["fixed"]["carry"]
+
+    @jax.jit
+    @jax.jacrev
+    def of_context(context):
+        y = jnp.ones((B, T, D))
+        variables = {"params": params | {"rnn": rnn}}
+        return DECODERS["fixed"].apply(variables, (context, states), y)[1].sum(axis=(0, 2))
+
+    jacobian = np.asarray(of_context(summary))
+    assert jacobian.shape == (T, B, H)
+    assert (abs(jacobian).max(axis=2) > 1e-4).all()
+    np.testing.assert_allclose(jacobian, np.broadcast_to(jacobian[:1], jacobian.shape), rtol=1e-5)
+
+
+def test_dropout_is_another_for_each_key_and_none_after_training(found):
+    encoder = Encoder(6, D, 2, dropout=Dropout(0.5))
+    model = Seq2Seq(encoder, DECODERS["fixed"], V, D, dropout=Dropout(0.5))
+    keys = jax.random.split(KEY, 2)[np.array([0, 0, 1])]
+
+    @jax.jit
+    @jax.vmap
+    def run(key):
+        variables = {"params": found["fixed"]["params"]}
+        return model.apply(variables, X, MASK, Y, train=True, rngs={"dropout": key})[0]
+
+    first, again, other = run(keys)
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    assert (first != found["fixed"]["here"][1][0]).any()
