@@ -1,0 +1,33 @@
+"""Which words stand in the same documents: Church & Hanks 1990, https://aclanthology.org/J90-1003.
+
+lift(a, b) = P(a, b) / (P(a)·P(b)), shares of documents with both words and with each; its logarithm
+is their pointwise mutual information.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from jaxdl.data.text.vocabulary import check_ids
+
+
+def lifts(documents: Sequence[np.ndarray], size: int) -> np.ndarray:
+    """How many times more often than by chance two words are in one document, float32 `[V, V]`.
+
+    documents: ids `[T]` of the words of each; how often a word occurs in one does not matter. 0 for
+    a word that is in none. Raises DataError naming the first id outside 0..size − 1.
+    """
+    from scipy import sparse
+
+    distinct = [np.unique(np.asarray(ids)) for ids in documents]
+    for number, ids in enumerate(distinct):
+        check_ids(f"document {number}", ids, size)
+    rows = np.repeat(np.arange(len(distinct)), list(map(len, distinct)))
+    columns = np.concatenate([np.zeros(0, np.int32), *distinct]).astype(np.int32)
+    there = sparse.csr_matrix(
+        (np.ones(len(rows), np.float32), (rows, columns)), (len(distinct), size)
+    )
+    together = (there.T @ there).toarray()
+    alone = together.diagonal()
+    expected = alone[:, None] * alone[None] / max(len(distinct), 1)
+    return np.divide(together, expected, out=np.zeros_like(together), where=expected > 0)
