@@ -13,12 +13,12 @@ or more, over all σ and rates alike.
 
 Command: python -m experiments.exploding_gradients --workdir=runs/exploding_gradients
 Minutes: 1 on 2 cores.
-Last result: 2026-11-21, 2-core Xeon (busy, 76 s), jax 0.10.2, 8 seeds; decades over 50 steps. σ = 0.5
-and 0.8: -18.3 and -9.0, holds. Above 1/γ depends: σ = 1.25: -1.90 [-2.28, -1.51], 1.5: 0.31 [0.00,
-0.61], 2: 3.29 [2.97, 3.61]: the slope of tanh at work is below 1, and it takes more than σ > 1/γ.
-Failed: 52 % without clipping, 14 % with it, 0.38 [0.29, 0.47] less, holds. Without clipping all
-failures are divergence, at rate 1 always; at rate 0.3 more often below σ = 1 than right above it,
-so that what clipping tames is mostly too long a step and not an explosion through time.
+Last result: 2026-11-21, 2-core Xeon (busy, 76 s), jax 0.10.2, 8 seeds; decades over 50 steps. Below
+1/γ, σ = 0.5 and 0.8: -18.3 and -9.0, holds. Above it depends: σ = 1.25: -1.90 [-2.28, -1.51], 1.5:
+0.31 [0.00, 0.61], 2: 3.29 [2.97, 3.61]: the slope of tanh at work is below 1, and σ > 1/γ is not
+enough. Failed: 52 % without clipping, 14 % with it, 0.38 [0.29, 0.47] less, holds. Without clipping
+all failures are divergence, at rate 1 always; at rate 0.3 more often below σ = 1 than right above
+it, so that what clipping tames is mostly too long a step and not an explosion through time.
 """
 
 from pathlib import Path
