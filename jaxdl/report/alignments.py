@@ -35,7 +35,7 @@ def alignments(
             )
     widths = [max(len(each.inputs), 4) for each in maps]
     cell = min(0.4, (WIDTH - 2) / sum(widths))
-    figure = new_figure(1.3 + cell * max(len(each.outputs) for each in maps), title)
+    figure = new_figure(1.0 + cell * max(len(each.outputs) for each in maps), title)
     panels = figure.subplots(1, len(maps), squeeze=False, width_ratios=widths)[0]
     for axes, each in zip(panels, maps, strict=True):
         image = axes.imshow(each.weights, cmap="cividis", vmin=0, vmax=1, interpolation="nearest")
@@ -44,9 +44,10 @@ def alignments(
         axes.tick_params(length=0, labeltop=True, labelbottom=False)
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
-        axes.set_anchor("N")
         axes.set_xlabel(input_label)
     panels[0].set_ylabel(output_label)
     bar = figure.colorbar(image, ax=list(panels), label="attention (1)", aspect=30)
     bar.outline.set_visible(False)
+    for axes in panels:
+        axes.set_anchor("NW")  # the colour bar has set another one
     return figure
