@@ -21,7 +21,7 @@ MASK = np.array([[1, 1, 1, 1, 1], [1, 0, 1, 0, 0]])
 
 
 def slow_alignment(p):
-    """Raffel et al. 2017, eqs. 8 to 10: a sum over where the head was before, as plain loops."""
+    """A sum over where the head was before and all it passed since, as plain loops."""
     steps, size = p.shape
     before, alphas = np.eye(size)[0], []
     for i in range(steps):
