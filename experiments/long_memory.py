@@ -16,7 +16,7 @@ Minutes: 2.5 on 2 cores.
 Last result: 2026-11-21, 2-core Xeon (busy, 155 s), jax 0.10.2, T = 50, 3 seeds. Adding: LSTM 0.0007
 [0.0003, 0.0011], holds; Elman 0.08 [-0.11, 0.27], inconclusive (two seeds learn it at the lowest
 rate, one does not); the other gated cells 0.0001 … 0.0007. Copy, chance 12.5 %: LSTM 15 % [5, 24],
-fails; less an Elman network's, -5 [-15, 6] points, fails; peephole 38 %, coupled 54 %, GRU 54 %,
+fails; LSTM minus Elman -5 [-15, 6] points, fails; peephole 38 %, coupled 54 %, GRU 54 %,
 minimal GRU 61 %. More steps raise that (LSTM 24 % after 3000, one seed). The best rate of several
 cells is the highest tried. T = 200 was not run.
 """
