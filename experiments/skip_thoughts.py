@@ -190,13 +190,14 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
         "tf-idf": [counted],
         "chance": [guessed],
     }
-    finished = frame[frame["status"] == "ok"]
-    row = (finished if len(finished) else frame).iloc[0]
+    row = frame.sort_values("status", key=lambda status: status != "ok", kind="stable").iloc[0]
     save(workdir, config, plan.replay(row).params, known, parts["test"], row)
-    section = report.Section("Whose nearest sentence is kin", _comparison(shares))
-    examples = report.Section("Sentences and the nearest ones", (_examples(workdir),))
+    sections = [
+        report.Section("Whose nearest sentence is kin", _comparison(shares)),
+        report.Section("Sentences and the nearest ones", (_examples(workdir),)),
+    ]
     headline = "; ".join(f"{claim.claim}: {claim.verdict}" for claim in claims)
-    return launch.Conclusion(claims, [section, examples], headline)
+    return launch.Conclusion(claims, sections, headline)
 
 
 def _comparison(shares: dict[str, Any]) -> tuple[Any, ...]:
@@ -239,7 +240,6 @@ def save(workdir: Path, config: Any, params: Any, known: Any, test: Any, row: An
         words=list(known.words),
         sentences=[sentence for document in test for sentence in document],
         trial=row["trial"],
-        seed=int(row["seed"]),
     )
 
 
@@ -272,10 +272,11 @@ def _examples(workdir: Path) -> Any:
     found, unit = vectors(workdir, [])
     cosines = unit @ unit.T
     np.fill_diagonal(cosines, -1)
-    rows = []
-    for query in np.linspace(0, len(found) - 1, SHOWN).astype(int):
-        for place in np.argsort(-cosines[query])[:NEAREST]:
-            rows.append((found[query], report.number(cosines[query, place]), found[place]))
+    rows = [
+        (found[query], report.number(cosines[query, place]), found[place])
+        for query in np.linspace(0, len(found) - 1, SHOWN).astype(int)
+        for place in np.argsort(-cosines[query])[:NEAREST]
+    ]
     header = ("sentence", "cosine", "near sentence")
     caption = "Held-out sentences at even distances, each with its nearest others; first seed."
     return report.Table(header, tuple(rows), frozenset({1}), caption)
@@ -283,15 +284,13 @@ def _examples(workdir: Path) -> Any:
 
 def similar(workdir: Path, sentence: str) -> str:
     """The held-out sentences nearest to a sentence of the user's."""
-    import numpy as np
-
     from jaxdl.data.text import tokenizers
 
     if not tokenizers.words(sentence):
         raise ValueError("there is no word in it")
     found, unit = vectors(workdir, [sentence])
     cosines = unit[1:] @ unit[0]
-    order = np.argsort(-cosines)[: 2 * NEAREST]
+    order = (-cosines).argsort()[: 2 * NEAREST]
     return "\n".join(f"{cosines[place]:.2f}  {found[place + 1]}" for place in order)
 
 

@@ -21,7 +21,7 @@ def workdir(tmp_path_factory):
     model = skip_thoughts.network(len(known), 4)
     params = jax.jit(lambda key: model.init(key, ids, ids, ids))(jax.random.key(0))["params"]
     config = SimpleNamespace(width=4, length=5)
-    skip_thoughts.save(folder, config, params, known, TEST, {"trial": "a", "seed": 0})
+    skip_thoughts.save(folder, config, params, known, TEST, {"trial": "a"})
     return folder
 
 
