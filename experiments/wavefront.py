@@ -11,11 +11,11 @@ layer by layer the slope by L is above 0.8.
 
 Command: python -m experiments.wavefront --workdir=runs/wavefront
 Minutes: 0.7 on 2 cores.
-Last result: 2026-11-21, 2-core Xeon (shared, 51 s), jax 0.10.2. Slopes of 8, 16 and 256 units. Along
-diagonals by L 0.35, 0.40 and 1.32 [1.22, 1.42]: depends; by T 0.67, 0.71: fail, what a call costs at
-all being a part of so short times, and 0.89 [0.75, 1.03]: inconclusive. Layer by layer by L 0.99,
-0.99, 1.13: hold. 8 layers of 16 units are 2.0 times faster along diagonals, 8 of 256 units 4 times
-slower: every step reads the weights of all layers, which no longer fit in the cache.
+Last result: 2026-11-21, 2-core Xeon (shared, 51 s), jax 0.10.2. Slopes of 8, 16 and 256 units:
+along diagonals by L 0.35, 0.40 and 1.32 [1.22, 1.42]: depends; by T 0.67, 0.71: fail, what a call
+costs at all being a part of so short times, and 0.89 [0.75, 1.03]: inconclusive. Layer by layer by
+L 0.99, 0.99, 1.13: hold. 8 layers of 16 units are 2.0 times faster along diagonals, 8 of 256 units
+4 times slower: every step reads the weights of all layers, which no longer fit in the cache.
 """
 
 import statistics
