@@ -44,7 +44,7 @@ FIELDS = {
     "letters": Field(32, "Numbers that the characters of a word give.", low=1),
     "hidden": Field(48, "Units of each of two directions.", low=1),
     "taggers": Field(tuple(ARMS), "What to compare."),
-    "learning_rates": Field((3e-3, 1e-2), "Peak rates of Adam to try.", low=1e-12),
+    "learning_rates": Field((3e-3, 1e-2, 3e-2), "Peak rates of Adam to try.", low=1e-12),
 }
 
 

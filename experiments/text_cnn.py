@@ -34,7 +34,7 @@ FIELDS = {
     "features": Field(48, "Numbers that a word is embedded in.", low=1),
     "channels": Field(32, "Features of each width and of each layer.", low=1),
     "bodies": Field(("bag of words", "n-grams", "dilated", "hierarchical"), "What to compare."),
-    "learning_rates": Field((1e-3, 3e-3), "Peak rates of Adam to try.", low=1e-12),
+    "learning_rates": Field((1e-3, 3e-3, 1e-2), "Peak rates of Adam to try.", low=1e-12),
 }
 SHORTEST, LONGEST = 6, 32
 OF_A_SECTION = {"train": 2500, "validation": 250, "test": 250}

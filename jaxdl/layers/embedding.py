@@ -76,7 +76,9 @@ def pretrained(table: np.ndarray) -> Initializer:
 def lookup(table: Array, ids: Array) -> Array:
     """Rows `[..., D]` of the table `[V, D]` at ids `[...]`; NaN for an id outside 0..V−1."""
     # Parameters that were read from disk are NumPy's.
-    return jnp.asarray(table).at[ids].get(mode="fill", fill_value=jnp.nan, wrap_negative_indices=False)
+    return (
+        jnp.asarray(table).at[ids].get(mode="fill", fill_value=jnp.nan, wrap_negative_indices=False)
+    )
 
 
 def concatenation(vectors: Array, mask: Array) -> Array:

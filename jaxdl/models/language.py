@@ -5,6 +5,7 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from jaxdl.layers.rows import by_rows
 from jaxdl.types import Array
 
 
@@ -26,10 +27,8 @@ class LanguageModel(nn.Module):
     def __call__(self, x: Array, carry: Any = None, *, train: bool = False) -> tuple[Any, Array]:
         embedded = nn.Embed(self.vocabulary, self.features, name="embedding")(x)
         carry, y = self.body(self._drop(embedded, train), carry, train=train)
-        # Rows side by side: the gradient of a product over two axes is slow on CPU.
-        rows = self._drop(y, train).reshape(-1, y.shape[-1])
-        logits = nn.Dense(self.vocabulary, name="logits")(rows)
-        return carry, logits.reshape(*x.shape, self.vocabulary)
+        logits = nn.Dense(self.vocabulary, name="logits")
+        return carry, by_rows(logits, self._drop(y, train))
 
     def step(self, carry: Any, tokens: Array) -> tuple[Any, Array]:
         """One token of each sequence, for `jaxdl.decoding`: tokens `[B]` to logits `[B, V]`."""

@@ -10,6 +10,7 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from jaxdl.layers.rows import by_rows
 from jaxdl.types import Array
 
 
@@ -58,9 +59,7 @@ class Transducer(nn.Module):
     ) -> tuple[Any, Array]:
         mask, vectors = _read(x, mask, self.embedding, self.padding)
         carry, y = self.body(vectors, carry, mask, train=train)
-        # Rows side by side: the gradient of a product over two axes is slow on CPU.
-        answers = nn.Dense(self.outputs, name="answer")(y.reshape(-1, y.shape[-1]))
-        return carry, answers.reshape(*y.shape[:2], self.outputs)
+        return carry, by_rows(nn.Dense(self.outputs, name="answer"), y)
 
 
 class OneHot(nn.Module):

@@ -2,14 +2,14 @@
 https://arxiv.org/abs/1508.01991; Ma & Hovy 2016 (characters), https://arxiv.org/abs/1603.01354
 """
 
-from typing import Any
-
 import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxdl.data.text.vocabulary import PAD
+from jaxdl.initializers import Initializer
 from jaxdl.layers.conv import Conv
 from jaxdl.layers.embedding import Embedding
+from jaxdl.layers.rows import by_rows
 from jaxdl.types import Array
 
 
@@ -51,19 +51,16 @@ class Tagger(nn.Module):
     tags: int
     characters: nn.Module | None = None
     dropout: nn.Module | None = None
-    kernel_init: Any = nn.initializers.lecun_normal()
+    kernel_init: Initializer = nn.initializers.lecun_normal()
 
     @nn.compact
     def __call__(self, words: Array, spelled: Array, *, train: bool) -> Array:
         x = Embedding(self.vocabulary, self.features, name="embedding")(words)
         if self.characters is not None:
-            of_words = self.characters(spelled.reshape(-1, spelled.shape[-1]))
-            x = jnp.concatenate([x, of_words.reshape(*words.shape, -1)], axis=-1)
+            x = jnp.concatenate([x, by_rows(self.characters, spelled)], axis=-1)
         _, y = self.body(self._drop(x, train), None, words != PAD, train=train)
-        # Rows side by side: the gradient of a product over two axes is slow on CPU.
-        rows = self._drop(y, train).reshape(-1, y.shape[-1])
-        logits = nn.Dense(self.tags, kernel_init=self.kernel_init, name="logits")(rows)
-        return logits.reshape(*words.shape, self.tags)
+        logits = nn.Dense(self.tags, kernel_init=self.kernel_init, name="logits")
+        return by_rows(logits, self._drop(y, train))
 
     def _drop(self, x: Array, train: bool) -> Array:
         return x if self.dropout is None else self.dropout(x, train=train)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from jaxdl.data.text.documents import Documents
+from jaxdl.data.text.sentences import END_OF_SENTENCE, distinct
 from jaxdl.spans import Span, tags
 
 TYPES = ("CODE", "NAME", "REFERENCE", "MATH", "EMPHASIS")
@@ -26,7 +27,7 @@ _MARKUP = re.compile(
 )
 _TITLED = re.compile(r"(?s)(.*\S)\s*<[^<>]+>$")
 _WORD = re.compile(r"\w+(?:\.\w+)*|[^\w\s]")
-_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z`:*])")
+_SENTENCE = re.compile(END_OF_SENTENCE + r"(?=[A-Z`:*])")
 _WHOLE = re.compile(r"(?s)[A-Z`:*].*[.!?:]")
 _LEFT_OVER = re.compile(r"`|\*\*|\|\w+\||\]_|\.\. ")
 _UNDERLINE = re.compile(r"([-=~^*\"])\1\1+")
@@ -44,11 +45,11 @@ def sentences(document: str) -> list[Sentence]:
 
     A sentence is left out if it has none, or some of another kind, or stands in no running text.
     """
-    found = map(_tagged, prose(document))
+    found = map(_tagged, marked_up(document))
     return [sentence for sentence in found if sentence is not None]
 
 
-def prose(document: str) -> list[str]:
+def marked_up(document: str) -> list[str]:
     """The whole sentences of a document's running text, marked up as they are, in their order."""
     parts = (part for block in _paragraphs(document) for part in _SENTENCE.split(block))
     return [part for part in parts if _WHOLE.fullmatch(part) and ">>>" not in part]
@@ -64,13 +65,8 @@ class Splits(NamedTuple):
 
 def split(documents: Documents) -> Splits:
     """The distinct sentences of each split's documents, without those of a split before it."""
-    seen: set[tuple[str, ...]] = set()
-    found: list[list[Sentence]] = []
-    for texts in documents:
-        distinct = {tuple(one.words): one for text in texts for one in sentences(text)}
-        found.append([one for words, one in distinct.items() if words not in seen])
-        seen |= distinct.keys()
-    return Splits(*found)
+    found = ([one for text in texts for one in sentences(text)] for texts in documents)
+    return Splits(*distinct(found, lambda sentence: tuple(sentence.words)))
 
 
 def words(text: str) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from jaxdl.data.text import markup
+from jaxdl.data.text.sentences import distinct
 
 SECTIONS = ("Description", "Parameters", "Returns", "Attributes", "Notes", "Examples")
 """`Description` is what comes before the first heading."""
@@ -35,7 +36,7 @@ def sentences(document: str) -> list[Placed]:
         Placed(tuple(markup.words(markup.plain(sentence)[0])), name)
         for name, text in parts
         if name in SECTIONS
-        for sentence in markup.prose(text)
+        for sentence in markup.marked_up(text)
     ]
 
 
@@ -44,13 +45,5 @@ def split(parts: Iterable[Iterable[str]]) -> list[list[Placed]]:
 
     A sentence that stands in several sections of a list is given where it stands first.
     """
-    seen: set[tuple[str, ...]] = set()
-    found = []
-    for documents in parts:
-        distinct: dict[tuple[str, ...], Placed] = {}
-        for document in documents:
-            for placed in sentences(document):
-                distinct.setdefault(placed.words, placed)
-        found.append([placed for words, placed in distinct.items() if words not in seen])
-        seen |= distinct.keys()
-    return found
+    found = ([one for document in each for one in sentences(document)] for each in parts)
+    return distinct(found, lambda placed: placed.words)

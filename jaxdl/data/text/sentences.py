@@ -1,14 +1,20 @@
 """Sentences of prose in their order, each with the one before and the one after it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from jaxdl.data.text.documents import paragraphs
 from jaxdl.data.text.vocabulary import END, PAD, START
 
-_BETWEEN = re.compile(r"(?<=[.!?])(?<!i\.e\.)(?<!e\.g\.)(?<!cf\.)\s+(?=[A-Z`\"'(])")
+T = TypeVar("T")
+
+END_OF_SENTENCE = r"(?<=[.!?])(?<!i\.e\.)(?<!e\.g\.)(?<!cf\.)\s+"
+"""The white space behind a sentence, as a pattern; what may follow it depends on the text."""
+
+_BETWEEN = re.compile(END_OF_SENTENCE + r"(?=[A-Z`\"'(])")
 _NO_PROSE = (" ", ">>>", "..", ":", "|", "+", "-", "*", "=", "#")
 
 
@@ -24,6 +30,22 @@ def prose(text: str) -> list[str]:
         aside = any(line.startswith(_NO_PROSE) for line in paragraph.splitlines())
         if not aside and paragraph.endswith((".", "!", "?")):
             found += _BETWEEN.split(" ".join(paragraph.split()))
+    return found
+
+
+def distinct(lists: Iterable[Iterable[T]], key: Callable[[T], Hashable]) -> list[list[T]]:
+    """Each list without what has the key of something before it, there or in a list before.
+
+    So nothing of one split is in another.
+    """
+    seen: set[Hashable] = set()
+    found: list[list[T]] = []
+    for each in lists:
+        kept: dict[Hashable, T] = {}
+        for one in each:
+            kept.setdefault(key(one), one)
+        found.append([one for name, one in kept.items() if name not in seen])
+        seen |= kept.keys()
     return found
 
 

@@ -55,6 +55,11 @@ def test_what_is_not_wholly_understood_is_left_out(text):
     assert markup.sentences(text) == []
 
 
+def test_a_sentence_does_not_end_behind_an_abbreviation():
+    (found,) = markup.marked_up("Use a value, e.g. `x`, as it is.")
+    assert found == "Use a value, e.g. `x`, as it is."
+
+
 def test_words_do_not_depend_on_the_markup():
     assert markup.words("np.sum(x) is e.g. 2.5x.") == [
         *("np.sum", "(", "x", ")", "is", "e.g", ".", "2.5x", ".")
