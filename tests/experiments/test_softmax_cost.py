@@ -1,0 +1,39 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.special import log_softmax
+
+from experiments import softmax_cost
+from jaxdl.data.text import windows
+
+RNG = np.random.default_rng(0)
+
+
+def test_the_full_softmax_is_that_of_scipy():
+    hidden, output = RNG.normal(size=(2, 3, 4)), RNG.normal(size=(5, 4))
+    words, near = RNG.integers(5, size=(2, 7)), RNG.integers(2, size=(2, 3, 7))
+    expected = -sum(
+        log_softmax(output @ hidden[m, t])[words[m, s]] for m, t, s in np.argwhere(near)
+    )
+    found = softmax_cost.full_loss(
+        *(jnp.asarray(a, jnp.float32) for a in (hidden, output)), words, near
+    )
+    assert float(found) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_step_is_one_of_dense_descent():
+    blocks = windows.Blocks(jnp.array([[0, 2, 2, 1]]), jnp.array([[[1.0, 0, 1, 0], [0, 1, 0, 1]]]))
+    params = {
+        name: jnp.asarray(RNG.normal(size=(5, 4)), jnp.float32) for name in ("input", "output")
+    }
+
+    def loss(params):
+        hidden = params["input"][blocks.centres]
+        return softmax_cost.full_loss(hidden, params["output"], blocks.words, blocks.near)
+
+    gradient = jax.grad(loss)(params)
+    stepped = softmax_cost.full_step(params, blocks, 0.3)
+    for name, table in params.items():
+        np.testing.assert_allclose(stepped[name], table - 0.3 * gradient[name], atol=1e-5)
+        assert float(jnp.abs(gradient[name]).max()) > 0.01
