@@ -3,14 +3,11 @@
 Ids of a vocabulary of 64, an embedding and a softmax of as many, one recurrent layer between them.
 """
 
-from typing import Any
-
 import numpy as np
 
 from benchmarks import harness
 from benchmarks.harness import Row
-from benchmarks.training_step import STEPS, WAYS, against_torch, torch_steps
-from jaxdl import cores
+from benchmarks.training_step import WAYS, against_torch, torch_cases
 from jaxdl.layers.cells import ELMAN, GRU, LSTM
 from jaxdl.layers.recurrent import RNN
 from jaxdl.models.language import LanguageModel
@@ -28,19 +25,6 @@ def task(kind: str, width: int) -> Task:
     return language_model(LanguageModel(VOCABULARY, VOCABULARY, RNN(width, CELLS[kind])))
 
 
-def torch_contenders(kind: str, batch: int, time: int, width: int) -> dict[str, Any]:
-    """PyTorch at each number of threads; none if it is not installed."""
-    peer = torch_steps()
-    if peer is None:
-        return {}
-    return {
-        f"{threads} thread(s)": peer.recurrent_stepper(
-            kind, VOCABULARY, width, (batch, time), threads, STEPS
-        )
-        for threads in range(1, cores.count() + 1)
-    }
-
-
 def measure(quick: bool) -> list[Row]:
     """Every cell and shape; `quick`: the LSTM at the first one."""
     rng = np.random.default_rng(0)
@@ -53,7 +37,9 @@ def measure(quick: bool) -> list[Row]:
                 for way, seconds in WAYS.items()
             }
             name = f"{kind}, batch {batch}, {time} steps of {width}"
-            rows += against_torch(name, ours, torch_contenders(kind, batch, time, width), 1.0)[0]
+            rows += against_torch(
+                name, ours, torch_cases("recurrent", (kind, VOCABULARY, width), (batch, time)), 1.0
+            )[0]
     return rows
 
 

@@ -2,7 +2,6 @@
 best number of threads and memory layout.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -10,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import harness
-from benchmarks.harness import Row, Timing
-from benchmarks.training_step import RATE, REPEATS, STEPS, WAYS, against_torch, scanned, torch_steps
-from jaxdl import cores, tasks, train
+from benchmarks.harness import Row
+from benchmarks.training_step import RATE, REPEATS, WAYS, against_torch, scanned, torch_cases
+from jaxdl import tasks, train
 from jaxdl.layers.norms import BatchNorm
 from jaxdl.models import CNN, ResNet
 from jaxdl.optimizers import adam
@@ -42,29 +41,6 @@ def random_batch(shape: tuple[int, ...]) -> Batch:
     return {"x": x, "y": rng.integers(0, 10, shape[0]).astype(np.int32)}
 
 
-def torch_contenders(
-    build: Callable[[Any], Any], shape: tuple[int, ...]
-) -> dict[str, Callable[[], float]]:
-    """PyTorch at each number of threads and memory layout; none if it is not installed.
-
-    build: the model, from `peers.torch_steps`.
-    """
-    peer = torch_steps()
-    if peer is None:
-        return {}
-    return {
-        f"{threads} thread(s){', channels last' if last else ''}": peer.stepper(
-            build(peer), shape, threads, last, STEPS
-        )
-        for threads in range(1, cores.count() + 1)
-        for last in (False, True)
-    }
-
-
-def _fastest(found: dict[str, Timing], theirs: dict[str, Any]) -> float:
-    return min(timing.median for way, timing in found.items() if way in theirs)
-
-
 def of_cnn() -> list[Row]:
     """The CNN against PyTorch, and what batch norm and dropout add to each."""
     batch = random_batch(CNN_SHAPE)
@@ -72,24 +48,25 @@ def of_cnn() -> list[Row]:
     rows, before = against_torch(
         "CNN 28×28, 32–64 channels, batch 128",
         plain,
-        torch_contenders(lambda peer: peer.cnn(False, 0.0), CNN_SHAPE),
+        torch_cases("cnn", (False, 0.0), CNN_SHAPE),
         1.0,
     )
     more = {"in lax.scan": scanned(cnn(norm=True, dropout=0.5), batch)}
-    theirs = torch_contenders(lambda peer: peer.cnn(True, 0.5), CNN_SHAPE)
+    theirs = torch_cases("cnn", (True, 0.5), CNN_SHAPE)
     found, after = against_torch("the same with batch norm and dropout", more, theirs, 1.0)
     rows += found
     if theirs:
-        ours_added = after["in lax.scan"].median / before["in lax.scan"].median - 1
-        torch_added = _fastest(after, theirs) / _fastest(before, theirs)
+        added, torch_added = (
+            after[way].median / before[way].median for way in ("in lax.scan", "PyTorch")
+        )
         rows.append(
             Row(
                 "step with batch norm and dropout over step without, CNN",
-                1 + ours_added,
+                added,
                 torch_added,
                 "PyTorch, each at its best",
                 "times",
-                torch_added / (1 + ours_added),
+                torch_added / added,
                 1.0,
             )
         )
@@ -100,7 +77,7 @@ def of_resnet() -> list[Row]:
     """The residual network against PyTorch."""
     batch = random_batch(RESNET_SHAPE)
     ours = {way: measure(resnet(), batch) for way, measure in WAYS.items()}
-    theirs = torch_contenders(lambda peer: peer.resnet(WIDTHS, BLOCKS), RESNET_SHAPE)
+    theirs = torch_cases("resnet", (WIDTHS, BLOCKS), RESNET_SHAPE)
     return against_torch("ResNet-20, 32×32×3, batch 64", ours, theirs, 0.85)[0]
 
 

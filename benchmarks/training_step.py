@@ -1,11 +1,15 @@
 """Seconds of one training step (forward, backward, Adam), ours in three ways, and against PyTorch.
 
 Ours alone (a compiled step in a Python loop), inside `lax.scan`, and as a sweep runs it: a trial
-per device, many steps in a scan. PyTorch in the fastest of the ways that are offered.
+per device, many steps in a scan. PyTorch at its best number of threads and memory layout.
 """
 
-from collections.abc import Callable
-from typing import Any
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +17,7 @@ import numpy as np
 
 from benchmarks import harness
 from benchmarks.harness import Row, Timing
-from jaxdl import sweep, train
+from jaxdl import cores, sweep, train
 from jaxdl.optimizers import adam
 from jaxdl.types import Batch, Task
 
@@ -83,38 +87,75 @@ def swept(task: Task, batch: Batch) -> Callable[[], float]:
 WAYS = {"alone": alone, "in lax.scan": scanned, SWEPT: swept}
 
 
-def torch_steps() -> Any:
-    """The module of PyTorch's training steps; None if PyTorch is not installed."""
+def torch_cases(model: str, arguments: Sequence[Any], shape: Sequence[int]) -> list[Any]:
+    """The `Case`s of `peers.torch_steps` at each number of threads and, of images, memory layout.
+
+    None if PyTorch is not installed.
+    """
     try:
         from benchmarks.peers import torch_steps
     except ImportError:
         print("PyTorch is not installed: its rows are left out (make parity brings it)")
-        return None
-    return torch_steps
+        return []
+    layouts = (False,) if model == "recurrent" else (False, True)
+    return [
+        torch_steps.Case(model, arguments, shape, threads, last, STEPS)
+        for threads in range(1, cores.count() + 1)
+        for last in layouts
+    ]
 
 
 def against_torch(
-    name: str, ours: dict[str, Callable[[], float]], theirs: dict[str, Any], target: float
+    name: str, ours: dict[str, Callable[[], float]], cases: Sequence[Any], target: float
 ) -> tuple[list[Row], dict[str, Timing]]:
-    """A row for each way of ours against the fastest of theirs, these measured in turn."""
-    trials = {way: min(measure(), measure()) for way, measure in theirs.items()}
-    best = min(trials, key=lambda way: trials[way], default="")
-    kept = {best: theirs[best]} if theirs else {}
-    timings = harness.alternate(REPEATS, *ours.values(), *kept.values())
-    found = dict(zip([*ours, *kept], timings, strict=True))
-    if not theirs:
-        return [], found
+    """Rows for each way of ours against PyTorch's fastest case, and the timings by way.
+
+    PyTorch runs twice: in this process, where freed memory is kept (`cores.tune`), as "PyTorch",
+    and in one of its own, where the allocator is as it comes.
+    """
+    if not cases:
+        return [], dict(zip(ours, harness.alternate(REPEATS, *ours.values()), strict=True))
+    from benchmarks.peers.torch_steps import stepper
+
+    steppers = [stepper(case) for case in cases]
+    tried = [min(measure(), measure()) for measure in steppers]
+    fastest = tried.index(min(tried))
+    case, here = cases[fastest], steppers[fastest]
+    described = f"{case.threads} thread(s){', channels last' if case.channels_last else ''}"
+    with in_own_process(case) as there:
+        timings = harness.alternate(REPEATS, *ours.values(), here, there)
+    found = dict(zip([*ours, "PyTorch", "PyTorch as it comes"], timings, strict=True))
+    asked = {"PyTorch": target, "PyTorch as it comes": None}
     rows = [
         Row(
             f"{name}, {way}",
             1e3 * found[way].median,
-            1e3 * found[best].median,
-            f"PyTorch, {best}",
+            1e3 * found[peer].median,
+            f"{peer}, {described}",
             "ms",
-            found[best].median / found[way].median,
-            None if way == SWEPT else target,
-            f"ours {harness.spread_ms(found[way])}, theirs {harness.spread_ms(found[best])}",
+            found[peer].median / found[way].median,
+            None if way == SWEPT else least,
+            f"ours {harness.spread_ms(found[way])}, theirs {harness.spread_ms(found[peer])}",
         )
         for way in ours
+        for peer, least in asked.items()
     ]
     return rows, found
+
+
+@contextlib.contextmanager
+def in_own_process(case: Any) -> Iterator[Callable[[], float]]:
+    """Measures seconds of PyTorch's step in a process that holds nothing else."""
+    from benchmarks.peers import torch_steps
+
+    command = [sys.executable, torch_steps.__file__, json.dumps(case)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=1) as process:
+        asks, answers = cast(IO[str], process.stdin), cast(IO[str], process.stdout)
+
+        def measure() -> float:
+            asks.write("\n")
+            return float(answers.readline())
+
+        measure()
+        yield measure

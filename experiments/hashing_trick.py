@@ -28,7 +28,7 @@ FIELDS = {
     "bits": Field((6, 8, 10, 12, 14, 16), "Tables of 2^bits buckets.", low=1, high=20),
     "documents": Field(350, "Documents of each package to train on, at most.", low=10),
     "batch_size": Field(64, "Documents in a step.", low=1),
-    "learning_rates": Field((1e-2, 3e-2), "Rates of Adam to try.", low=1e-12),
+    "learning_rates": Field((3e-3, 1e-2, 3e-2), "Rates of Adam to try.", low=1e-12),
 }
 SHORTEST, LENGTH, VALIDATION, TEST = 5, 64, 100, 150
 QUARTER, POINT, FIVE_POINTS = 0.25, 0.01, 0.05
@@ -42,19 +42,20 @@ def load(config: Any) -> tuple[dict[str, Any], list[str], list[str]]:
     import numpy as np
 
     from jaxdl.data import batches
-    from jaxdl.data.text import indexing, packages
+    from jaxdl.data.text import documents, indexing
     from jaxdl.models import bag_of_words
 
     rng = np.random.default_rng(0)
     parts: dict[str, list[Any]] = {"test": [], "validation": [], "train": []}
-    found = packages.docstrings()
+    found = documents.docstrings_by_package()
     for label, texts in enumerate(found.values()):
         texts = [texts[place] for place in rng.permutation(len(texts))]
         split = ([w for part in indexing.paragraphs(text) for w in part] for text in texts)
-        documents = [(words[:LENGTH], label) for words in split if len(words) >= SHORTEST]
+        longer = (tuple(words[:LENGTH]) for words in split if len(words) >= SHORTEST)
+        kept = [(words, label) for words in dict.fromkeys(longer)]
         ends = np.cumsum([0, TEST, VALIDATION, config.documents])
         for name, start, end in zip(parts, ends[:-1], ends[1:], strict=True):
-            parts[name] += documents[start:end]
+            parts[name] += kept[start:end]
     words = sorted({word for document, _ in parts["train"] for word in document})
     ids = {word: place for place, word in enumerate(words)}
 

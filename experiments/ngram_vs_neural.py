@@ -97,7 +97,7 @@ def plan(config: Any) -> launch.Plan:
 
     from jaxdl import sweep
     from jaxdl.data import batches
-    from jaxdl.models.window_language import WindowLanguageModel
+    from jaxdl.models.window import WindowNetwork
     from jaxdl.optimizers import adam, schedules
 
     parts, size = windows(config)
@@ -114,8 +114,7 @@ def plan(config: Any) -> launch.Plan:
             arrays["counted"] = columns
             data[name] = batches.padded_batches(arrays, config.batch_size)
 
-    longest = max(config.orders)
-    model = WindowLanguageModel(size, longest - 1, config.features, config.hidden)
+    model = WindowNetwork(size, config.features, config.hidden, size)
 
     def build(hparams: dict[str, Any]) -> Any:
         rate = schedules.scaled(hparams["learning_rate"], schedules.cosine(config.steps))
@@ -141,8 +140,9 @@ def shortened(model: Any, context: Any) -> Any:
     plain = tasks.classification(model)
 
     def cut(batch: Any) -> Any:
-        far = model.context - jnp.arange(model.context) > context
-        return {**batch, "x": jnp.where(far[None], vocabulary.START, batch["x"])}
+        x = batch["x"]
+        far = x.shape[1] - jnp.arange(x.shape[1]) > context
+        return {**batch, "x": jnp.where(far[None], vocabulary.START, x)}
 
     def loss(params: Any, model_state: Any, batch: Any, key: Any, *, train: bool) -> Any:
         value, (after, found) = plain.loss(params, model_state, cut(batch), key, train=train)

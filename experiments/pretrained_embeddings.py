@@ -30,7 +30,7 @@ FIELDS = {
     "epochs": Field(3, "Times that skip-gram goes through them.", low=1),
     "vocabulary": Field(4000, "Words that have a vector.", low=10),
     "dimensions": Field(50, "Numbers of a vector.", low=1),
-    "learning_rates": Field((3e-3, 1e-2, 3e-2), "Rates of Adam to try.", low=1e-12),
+    "learning_rates": Field((3e-3, 1e-2, 3e-2, 0.1, 0.3), "Rates of Adam to try.", low=1e-12),
 }
 LABELS, LENGTH, BATCH, EACH, HELD_OUT = (100, 300, 1000), 40, 50, 125, 75
 SPREAD, STEP = 0.3, 0.05
@@ -48,11 +48,11 @@ def load(config: Any) -> tuple[dict[str, Any], list[Any], Any]:
     import numpy as np
 
     from jaxdl.data import batches
-    from jaxdl.data.text import packages, tokenizers, vocabulary
+    from jaxdl.data.text import documents, tokenizers, vocabulary
 
     rng = np.random.default_rng(0)
     parts: dict[str, list[Any]] = {"test": [], "validation": [], "train": [], "others": []}
-    for label, texts in enumerate(packages.docstrings().values()):
+    for label, texts in enumerate(documents.docstrings_by_package().values()):
         texts = [texts[place] for place in rng.permutation(len(texts))]
         ends = np.cumsum([0, 2 * HELD_OUT, HELD_OUT, EACH, len(texts)])
         for name, start, end in zip(parts, ends[:-1], ends[1:], strict=True):
@@ -131,11 +131,11 @@ def _run(config: Any, table: Any, data: Any) -> Any:
 
     from jaxdl import sweep, tasks
     from jaxdl.data import batches
-    from jaxdl.models.averaging import AveragingNetwork
+    from jaxdl.models.text_cnn import Bag, TextClassifier
     from jaxdl.optimizers import adam
 
     classes = int(data["train"]["y"].max()) + 1
-    task = tasks.classification(AveragingNetwork(table, classes))
+    task = tasks.classification(TextClassifier(table, Bag(), classes))
 
     def build(hparams: dict[str, Any]) -> Any:
         return task, adam(hparams["learning_rate"])

@@ -4,7 +4,7 @@ A GRU reads a sentence of the docstrings of the installed packages; from its las
 tell the sentences before and after it. Then sentences of held-out docstrings: how often is the one
 with the nearest vector (cosine) of the same docstring? Beside it an untrained network, the
 mean of the word vectors that it has learned, and tf-idf. A seed moves the initialization and the
-batches; the baselines see the same words, and all others as one unknown word.
+batches, not the sentences of the test; the baselines see the same words, all others as one unknown.
 
 Claims: the nearest sentence is of the same docstring 5 points more often than by chance; 2 points
 more often than by an untrained network; more often than by tf-idf.

@@ -76,6 +76,7 @@ def load(config: Any) -> tuple[dict[str, Any], Any]:
 
 def classifier(config: Any, words: int, name: str) -> Any:
     from jaxdl.data.text.sections import SECTIONS
+    from jaxdl.layers.embedding import Embedding
     from jaxdl.models import text_cnn
 
     bodies = {
@@ -85,7 +86,8 @@ def classifier(config: Any, words: int, name: str) -> Any:
         "hierarchical": text_cnn.Hierarchical(config.channels),
     }
     body = launch.choose("bodies", name, bodies)
-    return text_cnn.TextClassifier(words, config.features, body, len(SECTIONS))
+    embedding = Embedding(words, config.features)
+    return text_cnn.TextClassifier(embedding, body, len(SECTIONS))
 
 
 def plan(config: Any) -> launch.Plan:

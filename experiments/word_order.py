@@ -92,14 +92,14 @@ def load(config: Any) -> tuple[dict[str, Any], list[str]]:
 def plan(config: Any) -> launch.Plan:
     """One program a combination; the rate is a number inside it."""
     from jaxdl import sweep, tasks
-    from jaxdl.models.window import WindowClassifier
+    from jaxdl.models.window import WindowNetwork
     from jaxdl.optimizers import adam
 
     data, words = load(config)
 
     def run(combine: Any) -> Any:
         def build(hparams: dict[str, Any]) -> Any:
-            model = WindowClassifier(len(words), config.features, combine, config.hidden, 2)
+            model = WindowNetwork(len(words), config.features, config.hidden, 2, combine)
             return tasks.classification(model), adam(hparams["learning_rate"])
 
         return sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)

@@ -1,8 +1,14 @@
-"""Training steps with PyTorch: the same layers, loss and Adam as ours in `benchmarks`."""
+"""Training steps with PyTorch: the same layers, loss and Adam as ours in `benchmarks`.
 
+As a script: takes a `Case` as a JSON list, and for each line of its input writes the seconds of one
+step. Nothing but PyTorch is imported there, so its allocator is as the system has it.
+"""
+
+import json
+import sys
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -68,25 +74,34 @@ class Recurrent(nn.Module):
         return self.logits(self.layer(self.embedding(x))[0]).movedim(-1, 1)
 
 
-def stepper(
-    model: nn.Module, shape: tuple[int, ...], threads: int, channels_last: bool, count: int
-) -> Callable[[], float]:
-    """Measures seconds of one step on images `[B, H, W, C]` of this shape."""
-    batch, height, width, channels = shape
+class Case(NamedTuple):
+    """A model by name and numbers, the shape of a batch, and how PyTorch runs it.
+
+    arguments: norm and dropout of "cnn"; widths and blocks of "resnet"; kind, vocabulary and
+    features of "recurrent". shape: `[B, H, W, C]`, of "recurrent" `[B, T]`.
+    """
+
+    model: str
+    arguments: Sequence[Any]
+    shape: Sequence[int]
+    threads: int
+    channels_last: bool
+    steps: int
+
+
+def stepper(case: Case) -> Callable[[], float]:
+    """Measures seconds of one step of Adam on a random batch, the mean of `case.steps`."""
+    if case.model == "recurrent":
+        kind, vocabulary, features = case.arguments
+        x, y = (torch.randint(0, vocabulary, tuple(case.shape)) for _ in range(2))
+        return measured(Recurrent(kind, vocabulary, features), x, y, case.threads, case.steps)
+    batch, height, width, channels = case.shape
+    model = (cnn if case.model == "cnn" else resnet)(*case.arguments)
     x, y = torch.randn(batch, channels, height, width), torch.randint(0, 10, (batch,))
-    if channels_last:
+    if case.channels_last:
         model = model.to(memory_format=torch.channels_last)
         x = x.contiguous(memory_format=torch.channels_last)
-    return measured(model, x, y, threads, count)
-
-
-def recurrent_stepper(
-    kind: str, vocabulary: int, features: int, shape: tuple[int, int], threads: int, count: int
-) -> Callable[[], float]:
-    """Measures seconds of one step on ids `[B, T]` of this shape."""
-    model = Recurrent(kind, vocabulary, features)
-    x, y = (torch.randint(0, vocabulary, shape) for _ in range(2))
-    return measured(model, x, y, threads, count)
+    return measured(model, x, y, case.threads, case.steps)
 
 
 def measured(model: nn.Module, x: Any, y: Any, threads: int, count: int) -> Callable[[], float]:
@@ -107,3 +122,9 @@ def measured(model: nn.Module, x: Any, y: Any, threads: int, count: int) -> Call
         return (time.perf_counter() - began) / count
 
     return measure
+
+
+if __name__ == "__main__":
+    measure = stepper(Case(*json.loads(sys.argv[1])))
+    for _ in sys.stdin:
+        print(measure(), flush=True)

@@ -125,7 +125,7 @@ def attend(scores: Array, values: Array, mask: Array | None = None) -> tuple[Arr
     are 0.
     """
     weights = masked_softmax(scores, mask)
-    return mixed(weights, values), weights
+    return weighted_sum(weights, values), weights
 
 
 def masked_softmax(scores: Array, mask: Array | None = None) -> Array:
@@ -144,7 +144,7 @@ def masked_softmax(scores: Array, mask: Array | None = None) -> Array:
     return powers / jnp.where(total > 0, total, 1)
 
 
-def mixed(weights: Array, values: Array) -> Array:
+def weighted_sum(weights: Array, values: Array) -> Array:
     """Σ_n w_n v_n: weights `[B, N]` and values `[B, N, D]` to `[B, D]`."""
     return jnp.einsum("bn,bnd->bd", weights, values)
 
@@ -180,7 +180,7 @@ class Soft(nn.Module):
 
     def __call__(
         self, state: tuple[()], query: Array, memory: Memory, *, train: bool = False
-    ) -> tuple[tuple[()], Array, Array]:
+    ) -> tuple[tuple[()], Array, Any]:
         scores = self.score.score(query, memory.prepared)
         return state, *attend(scores, memory.values, memory.mask)
 

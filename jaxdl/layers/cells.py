@@ -150,6 +150,16 @@ def _minimal_gru_back(
     return {}, (dh * (1 - f),), da, du
 
 
+def first_bias(cell: Cell) -> Callable[..., Array]:
+    """Initializer of the biases `[G·H]`: zeros, ones for the gate that forgets."""
+
+    def init(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+        bias = jnp.zeros((cell.gates, shape[0] // cell.gates), dtype)
+        return (bias if cell.forget is None else bias.at[cell.forget].set(1)).ravel()
+
+    return init
+
+
 ELMAN = Cell(1, 1, (), _elman, _elman_back)
 LSTM = Cell(4, 2, (), _lstm, _lstm_back, forget=1)
 PEEPHOLE = Cell(4, 2, (("peepholes", 3),), **_derived(_peephole), forget=1)

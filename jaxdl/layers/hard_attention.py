@@ -12,11 +12,10 @@ whatever its score, NaN too. Where all are masked nothing is chosen, and the log
 
 from typing import NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxdl.layers.attention import Memory, Score, mixed
+from jaxdl.layers.attention import Memory, Soft, weighted_sum
 from jaxdl.types import Array
 
 
@@ -27,20 +26,12 @@ class Drawn(NamedTuple):
     log_probability: Array
 
 
-class Hard(nn.Module):
+class Hard(Soft):
     """The value at a drawn position in training, at the likeliest after it.
 
-    An attention as `attention.Soft` is, with `Drawn` for weights. Draws come from the `dropout`
-    key. No gradient reaches the score unless `credit` is added to the losses.
+    `Soft` with `Drawn` for weights. Draws come from the `dropout` key. No gradient reaches the
+    score unless `credit` is added to the losses.
     """
-
-    score: Score
-
-    def remember(self, values: Array, mask: Array) -> Memory:
-        return Memory(self.score.prepare(values), values, mask)
-
-    def begin(self, memory: Memory) -> tuple[()]:
-        return ()
 
     def __call__(
         self, state: tuple[()], query: Array, memory: Memory, *, train: bool = False
@@ -51,7 +42,7 @@ class Hard(nn.Module):
         else:
             chosen = likeliest(scores, memory.mask)
         nats = log_probability(scores, chosen, memory.mask)
-        return state, mixed(chosen, memory.values), Drawn(chosen, nats)
+        return state, weighted_sum(chosen, memory.values), Drawn(chosen, nats)
 
 
 def draw(key: Array, scores: Array, mask: Array | None = None) -> Array:

@@ -6,9 +6,10 @@ with the probability p_ij. The probability of stopping there, in expectation ove
     α_ij = p_ij q_ij,   q_ij = (1 − p_i,j−1) q_i,j−1 + α_i−1,j,   α_0 = (1, 0, 0, ...)
 
 which is what the model is trained with; afterwards the walk is made: the first j ≥ t_{i−1} with
-p_ij > 1/2, in time T + S in all. A head that walks past the end sees nothing from then on, and a
-row of α adds up to less than 1. The recursion over j is linear, so an associative scan does it,
-without the divisions by vanishing products that the paper's cumulative form needs.
+p_ij > 1/2. (The paper's walk takes T + S steps in all; here each output step looks at all S.) A
+head that walks past the end sees nothing from then on, and a row of α adds up to less than 1. The
+recursion over j is linear, so an associative scan does it, without the divisions by vanishing
+products that the paper's cumulative form needs.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxdl.layers.attention import Memory, mixed
+from jaxdl.layers.attention import Memory, weighted_sum
 from jaxdl.layers.dropout import is_zero
 from jaxdl.layers.rows import by_rows
 from jaxdl.types import Array
@@ -83,7 +84,7 @@ class Monotonic(nn.Module):
             weights = expected_step(p, state)
         else:
             weights = walk_step((e > 0) & (memory.mask != 0), state > 0).astype(e.dtype)
-        return weights, mixed(weights, memory.values), weights
+        return weights, weighted_sum(weights, memory.values), weights
 
 
 def expected(p: Array, mask: Array | None = None) -> Array:

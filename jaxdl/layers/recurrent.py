@@ -13,7 +13,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxdl.layers.cells import LSTM, Carry, Cell, Weights
+from jaxdl.layers.cells import LSTM, Carry, Cell, Weights, first_bias
 from jaxdl.layers.dropout import is_zero
 from jaxdl.types import Array
 
@@ -52,7 +52,7 @@ class RNN(nn.Module):
         cell, batch, width = self.cell, x.shape[0], self.features
         kernel = self.param("kernel", self.kernel_init, (x.shape[-1], cell.gates * width))
         recurrent = self.param("recurrent_kernel", self.recurrent_init, (width, cell.gates * width))
-        bias = self.param("bias", _bias(cell), (cell.gates * width,))
+        bias = self.param("bias", first_bias(cell), (cell.gates * width,))
         own = {
             name: self.param(name, nn.initializers.zeros, (rows, width))
             for name, rows in cell.weights
@@ -247,11 +247,3 @@ def _held(real: Array | None, new: tuple[Array, ...], old: tuple[Array, ...]) ->
 
 def _masked(mask: Array | None, values: Array) -> Array:
     return values if mask is None else jnp.where(mask, values, 0)
-
-
-def _bias(cell: Cell) -> Callable[..., Array]:
-    def init(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
-        bias = jnp.zeros((cell.gates, shape[0] // cell.gates), dtype)
-        return (bias if cell.forget is None else bias.at[cell.forget].set(1)).ravel()
-
-    return init

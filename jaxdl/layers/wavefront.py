@@ -12,7 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxdl.layers.cells import LSTM, Carry, Cell, Weights
+from jaxdl.layers.cells import LSTM, Carry, Cell, Weights, first_bias
 from jaxdl.types import Array
 
 
@@ -47,7 +47,7 @@ class Wavefront(nn.Module):
         shape = (width, cell.gates * width)
         kernel = self.param("kernel", self._each(self.kernel_init), shape)
         recurrent = self.param("recurrent_kernel", self._each(self.recurrent_init), shape)
-        bias = self.param("bias", self._each(_bias(cell)), shape[1:])
+        bias = self.param("bias", self._each(first_bias(cell)), shape[1:])
         own = {
             name: self.param(name, nn.initializers.zeros, (self.layers, rows, width))
             for name, rows in cell.weights
@@ -121,11 +121,3 @@ def _real(length: int, layers: int, mask: Array | None) -> Array:
     if mask is not None:
         within = within & mask[jnp.clip(time, 0, length - 1)]
     return within[..., None]
-
-
-def _bias(cell: Cell) -> Callable[..., Array]:
-    def init(key: Array, shape: tuple[int, ...]) -> Array:
-        bias = jnp.zeros((cell.gates, shape[0] // cell.gates))
-        return (bias if cell.forget is None else bias.at[cell.forget].set(1)).ravel()
-
-    return init

@@ -18,7 +18,10 @@ Summary = Callable[[Any, Array, Array], Array]
 
 
 def last_state(carry: Any, outputs: Array, mask: Array) -> Array:
-    """h after the last real step; of a `Bidirectional` both, that of the way back at step 1."""
+    """h after the last real step; of a `Bidirectional` both, that of the way back at step 1.
+
+    Of a `Stack` it is to be given the carry of the last layer, `carry[-1]`.
+    """
     ways = carry if isinstance(carry[0], tuple) else (carry,)
     return jnp.concatenate([way[0] for way in ways], axis=-1)
 

@@ -22,19 +22,17 @@ from jaxdl.types import Array
 class TextClassifier(nn.Module):
     """Logits of a text's class: ids `[B, T]` to `[B, classes]`; `PAD` is no word.
 
-    vocabulary: how many words there are; features: D of their embedding. dropout: a module called
-    with `train`, on the text's vector.
+    embedding: ids to vectors `[B, T, D]`, an `embedding.Embedding` or, to train only what follows,
+    a `FrozenEmbedding`. dropout: a module called with `train`, on the text's vector.
     """
 
-    vocabulary: int
-    features: int
+    embedding: nn.Module
     body: nn.Module
     classes: int
     dropout: nn.Module | None = None
     kernel_init: Callable[..., Array] = nn.initializers.lecun_normal()
 
     def setup(self) -> None:
-        self.embedding = embedding.Embedding(self.vocabulary, self.features)
         self.logits = nn.Dense(self.classes, kernel_init=self.kernel_init)
 
     def __call__(self, words: Array, *, train: bool) -> Array:
@@ -50,7 +48,8 @@ class TextClassifier(nn.Module):
 
 
 class Bag(nn.Module):
-    """The mean of the words there are: order is forgotten."""
+    """The mean of the words there are: order is forgotten (Iyyer et al. 2015,
+    https://aclanthology.org/P15-1162)."""
 
     @nn.compact
     def __call__(self, x: Array, mask: Array) -> Array:

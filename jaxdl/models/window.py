@@ -1,6 +1,7 @@
-"""A classifier of a window of words: combined embeddings and a hidden layer.
+"""Networks over a window of words. Bengio, Ducharme, Vincent & Jauvin 2003 (a language model).
 
-Collobert & Weston 2008, https://doi.org/10.1145/1390156.1390177 (a window, concatenated).
+https://jmlr.org/papers/v3/bengio03a.html; tagging: Collobert & Weston 2008,
+https://doi.org/10.1145/1390156.1390177
 """
 
 from collections.abc import Callable
@@ -9,27 +10,40 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxdl.initializers import Initializer
-from jaxdl.layers import embedding
+from jaxdl.layers.embedding import Embedding, concatenation
 from jaxdl.types import Array
 
 
-class WindowClassifier(nn.Module):
-    """Logits `[B, C]` of words `[B, W]`, integers in 0 … vocabulary − 1.
+class WindowNetwork(nn.Module):
+    """y = b + W x + U tanh(d + H x), x the vectors of the window's words, combined.
 
-    combine: `(vectors [B, W, D], mask [B, W]) -> [B, ...]`, such as `embedding.concatenation` or
-    `embedding.total`; what is no function of the words' order there cannot be one of the logits.
+    `(ids [B, T]) -> logits [B, outputs]`: of a class, or, with as many outputs as words, of the
+    word behind the window.
+    vocabulary: words there are. features: numbers in a word's vector. hidden: rows of H. outputs:
+    of U. combine: `(vectors [B, T, D], mask [B, T]) -> [B, ...]`, such as
+    `embedding.concatenation` or `embedding.total`; what does not depend on the words' order there
+    cannot in the logits. direct: with W, from the words to the logits, or without (W = 0).
     """
 
     vocabulary: int
     features: int
-    combine: Callable[[Array, Array], Array]
     hidden: int
-    classes: int
+    outputs: int
+    combine: Callable[[Array, Array], Array] = concatenation
+    direct: bool = False
     kernel_init: Initializer = nn.initializers.lecun_normal()
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
-        vectors = embedding.Embedding(self.vocabulary, self.features, name="words")(x)
-        combined = self.combine(vectors, jnp.ones(x.shape, vectors.dtype))
-        hidden = nn.relu(nn.Dense(self.hidden, kernel_init=self.kernel_init)(combined))
-        return nn.Dense(self.classes, kernel_init=self.kernel_init)(hidden)
+    def __call__(self, ids: Array, *, train: bool = False) -> Array:
+        words = Embedding(self.vocabulary, self.features, name="embedding")(ids)
+        x = self.combine(words, jnp.ones(ids.shape, words.dtype))
+        hidden = nn.Dense(self.hidden, kernel_init=self.kernel_init, name="hidden")(x)
+        logits = nn.Dense(self.outputs, kernel_init=self.kernel_init, name="logits")(
+            jnp.tanh(hidden)
+        )
+        if self.direct:
+            straight = nn.Dense(
+                self.outputs, use_bias=False, kernel_init=self.kernel_init, name="direct"
+            )
+            logits = logits + straight(x)
+        return logits

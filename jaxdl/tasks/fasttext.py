@@ -22,7 +22,10 @@ def skip_gram(objective: Objective, ngrams: np.ndarray, mask: np.ndarray, bucket
     ngrams, mask: `[V, G]`, as `models.fasttext.ngram_ids` gives them for the V words. Sizes that
     `word2vec` asks for count words and buckets: `word2vec.vectors(key, method, V + buckets, D)`.
     As in the authors' program a row's gradient is that of h_w, not divided by the number of rows,
-    so h_w moves as a word vector of `word2vec.skip_gram` does, and learning rates are the same.
+    so h_w moves as a word vector of `word2vec.skip_gram` does, and learning rates are the same. The
+    rows begin as there, in ±1/(2D); the authors' in ±1/D.
+    `predict` of `word2vec.word2vec` gives the words' own rows u_w: for h_w, and for words that were
+    not seen, `models.fasttext.FastText` takes `variables`.
     """
     words = len(ngrams)
     whole = np.concatenate([np.arange(words)[:, None], ngrams + words], axis=1).astype(np.int32)

@@ -6,11 +6,12 @@ from scipy.special import log_softmax
 
 from experiments import text_cnn
 from jaxdl import tasks
+from jaxdl.layers.embedding import Embedding
 from jaxdl.models.text_cnn import NGrams, TextClassifier
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
-MODEL = TextClassifier(9, 4, NGrams(3, (2, 3)), 5)
+MODEL = TextClassifier(Embedding(9, 4), NGrams(3, (2, 3)), 5)
 LENGTHS = np.array([7, 4, 6, 5])
 WORDS = np.where(np.arange(7) < LENGTHS[:, None], RNG.integers(1, 9, (4, 7)), 0)
 BATCH = {"x": WORDS, "y": np.zeros(4, np.int32), "mask": np.array([1, 1, 0, 1], np.float32)}

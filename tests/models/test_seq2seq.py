@@ -157,17 +157,24 @@ def test_a_gradient_from_every_step_reaches_the_context_by_a_way_of_its_own(foun
 
 
 def test_dropout_is_another_for_each_key_and_none_after_training(found):
-    encoder = Encoder(6, D, 2, dropout=Dropout(0.5))
-    model = Seq2Seq(encoder, DECODERS["fixed"], V, D, dropout=Dropout(0.5))
+    variables, drop = {"params": found["fixed"]["params"]}, Dropout(0.5)
+    models = [
+        Seq2Seq(Encoder(6, D, 2, dropout=drop), DECODERS["fixed"], V, D),
+        Seq2Seq(Encoder(6, D, 2), DECODERS["fixed"], V, D, dropout=drop),
+    ]
     keys = jax.random.split(KEY, 2)[np.array([0, 0, 1])]
 
     @jax.jit
-    @jax.vmap
-    def run(key):
-        variables = {"params": found["fixed"]["params"]}
-        return model.apply(variables, X, MASK, Y, train=True, rngs={"dropout": key})[0]
+    def run(keys):
+        def trained(model, key):
+            return model.apply(variables, X, MASK, Y, train=True, rngs={"dropout": key})[0]
 
-    first, again, other = run(keys)
-    np.testing.assert_array_equal(first, again)
-    assert (first != other).any()
-    assert (first != found["fixed"]["here"][1][0]).any()
+        each = [[trained(model, key) for key in keys] for model in models]
+        return each, [model.apply(variables, X, MASK, Y, train=False)[0] for model in models]
+
+    plain = found["fixed"]["here"][1][0]
+    for (first, again, other), after in zip(*run(keys), strict=True):
+        np.testing.assert_array_equal(first, again)
+        assert (first != other).any()
+        assert (first != plain).any()
+        np.testing.assert_allclose(after, plain, rtol=1e-5, atol=1e-6)

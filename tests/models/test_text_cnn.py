@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxdl.layers.embedding import Embedding
 from jaxdl.models.text_cnn import Bag, Dilated, Hierarchical, NGrams, TextClassifier
 
 KEY = jax.random.key(0)
@@ -20,7 +21,7 @@ WORDS = np.where(np.arange(7) < [[7], [5], [1]], RNG.integers(1, 9, (3, 7)), 0)
 
 @pytest.mark.parametrize("name", BODIES)
 def test_nothing_depends_on_padding(name):
-    model = TextClassifier(9, 4, BODIES[name], 5)
+    model = TextClassifier(Embedding(9, 4), BODIES[name], 5)
     variables = jax.jit(partial(model.init, train=False))(KEY, WORDS)
     # A convolution without words is not 0 where it has biases.
     variables = jax.tree.map(lambda leaf: leaf + 1.0, variables)
@@ -62,7 +63,7 @@ def test_the_receptive_field_by_zero_gradients(body, field, middle):
 
 
 def test_n_grams_and_their_places_by_hand():
-    model = TextClassifier(9, 4, BODIES["n-grams"], 5)
+    model = TextClassifier(Embedding(9, 4), BODIES["n-grams"], 5)
     logits, variables = jax.jit(partial(model.init_with_output, train=False))(KEY, WORDS)
     contributions, starts = jax.jit(partial(model.apply, method="contributions"))(variables, WORDS)
     params = jax.tree.map(np.asarray, variables["params"])

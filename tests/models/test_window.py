@@ -1,32 +1,54 @@
+"""Networks over a window against their formula in NumPy, in double precision."""
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxdl.layers import embedding
-from jaxdl.models.window import WindowClassifier
+from jaxdl.models.window import WindowNetwork
 
-KEY = jax.random.key(0)
-X = jnp.array([[0, 3, 1, 1], [2, 2, 4, 0]])
-
-
-def model(combine):
-    return WindowClassifier(5, 3, combine, 6, 2)
+V, WINDOW, D, H, OUTPUTS = 7, 3, 4, 5, 6
+IDS = np.random.default_rng(0).integers(0, V, (6, WINDOW))
 
 
-@pytest.mark.parametrize("combine", [embedding.total, embedding.mean])
-def test_a_sum_knows_no_order(combine):
-    logits, variables = model(combine).init_with_output(KEY, X)
-    shuffled = model(combine).apply(variables, X[:, jnp.array([2, 0, 3, 1])])
-    np.testing.assert_allclose(shuffled, logits, rtol=1e-5, atol=1e-6)
+def random_params(direct):
+    rng = np.random.default_rng(1)
+    draw = lambda *shape: rng.standard_normal(shape)  # noqa: E731
+    params = {
+        "embedding": {"embedding": draw(V, D)},
+        "hidden": {"kernel": draw(WINDOW * D, H), "bias": draw(H)},
+        "logits": {"kernel": draw(H, OUTPUTS), "bias": draw(OUTPUTS)},
+    }
+    return params | ({"direct": {"kernel": draw(WINDOW * D, OUTPUTS)}} if direct else {})
 
 
-def test_concatenation_does_and_is_the_formula():
-    logits, variables = model(embedding.concatenation).init_with_output(KEY, X)
-    params = jax.tree.map(np.asarray, variables["params"])
-    rows = params["words"]["embedding"][np.asarray(X)].reshape(2, 12)
-    hidden = np.maximum(rows @ params["Dense_0"]["kernel"] + params["Dense_0"]["bias"], 0)
-    expected = hidden @ params["Dense_1"]["kernel"] + params["Dense_1"]["bias"]
-    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
-    shuffled = model(embedding.concatenation).apply(variables, X[:, ::-1])
-    assert float(jnp.abs(shuffled - logits).max()) > 0.1
+@pytest.mark.parametrize("direct", [False, True])
+def test_equals_the_formula_row_by_row(direct):
+    params = random_params(direct)
+    model = WindowNetwork(V, D, H, OUTPUTS, direct=direct)
+    with jax.enable_x64(True):
+        arrays = jax.tree.map(jnp.asarray, params)
+        logits = np.asarray(model.apply({"params": arrays}, IDS))
+        shapes = jax.tree.map(jnp.shape, model.init(jax.random.key(0), IDS)["params"])
+    assert shapes == jax.tree.map(np.shape, params)
+    for ids, found in zip(IDS, logits, strict=True):
+        x = np.concatenate([params["embedding"]["embedding"][word] for word in ids])
+        hidden = np.tanh(x @ params["hidden"]["kernel"] + params["hidden"]["bias"])
+        expected = hidden @ params["logits"]["kernel"] + params["logits"]["bias"]
+        if direct:
+            expected += x @ params["direct"]["kernel"]
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("combine", "matters"),
+    [(embedding.total, False), (embedding.mean, False), (embedding.concatenation, True)],
+)
+def test_the_order_of_words_is_what_the_combination_leaves_of_it(combine, matters):
+    model = WindowNetwork(V, D, H, OUTPUTS, combine)
+    logits, variables = model.init_with_output(jax.random.key(0), IDS)
+    turned = model.apply(variables, IDS[:, [2, 0, 1]])
+    assert bool(jnp.abs(turned - logits).max() > 0.1) == matters
+    if not matters:
+        np.testing.assert_allclose(turned, logits, rtol=1e-5, atol=1e-6)

@@ -9,7 +9,7 @@ import os
 import platform
 import sysconfig
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from importlib import metadata, util
 from pathlib import Path
 from typing import NamedTuple
@@ -30,7 +30,7 @@ PACKAGES = {
 SUFFIXES = (".txt", ".md", ".py")
 """The files that `read` takes from a folder."""
 
-_FORMAT = 1
+_FORMAT = 2
 _SKIPPED = {"site-packages", "dist-packages", "test", "tests", "idle_test", "_vendor", "lib2to3"}
 _DEFINITIONS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -44,12 +44,17 @@ class Documents(NamedTuple):
 
 
 def docstrings() -> list[str]:
-    """The distinct docstrings of the standard library and of those of `PACKAGES` that are there.
+    """All that `docstrings_by_package` gives, in its order."""
+    return [text for texts in docstrings_by_package().values() for text in texts]
+
+
+def docstrings_by_package() -> dict[str, list[str]]:
+    """The distinct docstrings of the standard library, `python`, and of `PACKAGES` that are there.
 
     Some 2 million words of technical English, unindented, in the order of packages and files, the
-    same for the same versions. The source is parsed, never run: about 10 seconds the first time,
-    then kept under $XDG_CACHE_HOME or ~/.cache in a file for these versions.
-    Raises DataError if the cache cannot be written.
+    same for the same versions; one that several packages have is of the first. The source is
+    parsed, never run: about 10 seconds the first time, then kept under $XDG_CACHE_HOME or ~/.cache
+    in a file for these versions. Raises DataError if the cache cannot be written.
     """
     versions = _versions()
     digest = hashlib.sha256(json.dumps([_FORMAT, versions]).encode()).hexdigest()[:16]
@@ -57,7 +62,11 @@ def docstrings() -> list[str]:
     path = cache / "jaxdl" / "text" / f"docstrings-{digest}.json"
     found = _cached(path)
     if found is None:
-        found = _distinct(text for name in versions for text in _of_folder(_folder(name)))
+        found, seen = {}, set[str]()
+        for name in versions:
+            texts = dict.fromkeys(text for text in _of_folder(_folder(name)) if text.strip())
+            found[name] = [text for text in texts if text not in seen]
+            seen |= texts.keys()
         write_text(path, json.dumps(found))
     return found
 
@@ -141,13 +150,13 @@ def _folder(name: str) -> Path:
     return Path(spec.origin).parent
 
 
-def _cached(path: Path) -> list[str] | None:
+def _cached(path: Path) -> dict[str, list[str]] | None:
     """What is in the cache; None if there is none or it is damaged."""
     try:
         found = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, list) else None
+    return found if isinstance(found, dict) else None
 
 
 def _of_folder(root: Path) -> Iterator[str]:
@@ -166,7 +175,3 @@ def _of_source(path: Path) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, _DEFINITIONS) and (text := ast.get_docstring(node)):
             yield text
-
-
-def _distinct(texts: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(text for text in texts if text.strip()))

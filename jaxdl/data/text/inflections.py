@@ -1,4 +1,4 @@
-"""Pairs of a word and an inflected form of it, by spelling: array and arrays, use and using."""
+"""Pairs of a word and an inflected form of it, by spelling: array and arrays, shape and shaping."""
 
 from collections.abc import Collection, Iterable
 

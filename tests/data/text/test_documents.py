@@ -71,14 +71,20 @@ def test_docstrings_once_in_the_order_of_the_files_without_running_them(installe
     assert "own_prose" not in sys.modules
 
 
+def test_a_docstring_is_of_the_first_package_that_has_it(installed):
+    (installed / "site/own_prose/again.py").write_text('"""Of the module."""\nx = 1')
+    found = documents.docstrings_by_package()
+    assert found == {"python": EXPECTED[:4], "own-prose": EXPECTED[4:]}
+
+
 def test_docstrings_are_kept_for_these_versions(installed):
     documents.docstrings()
     (cache,) = (installed / "cache" / "jaxdl" / "text").iterdir()
-    cache.write_text(json.dumps(["kept"]))
+    cache.write_text(json.dumps({"python": ["kept"]}))
     assert documents.docstrings() == ["kept"]
     cache.write_text("[damaged")
     assert documents.docstrings() == EXPECTED
-    cache.write_text(json.dumps(["kept"]))
+    cache.write_text(json.dumps({"python": ["kept"]}))
     (installed / "site/own_prose-1.0.dist-info/METADATA").write_text("Name: own-prose\nVersion: 2")
     assert documents.docstrings() == EXPECTED
 

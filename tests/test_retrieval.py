@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import label_ranking_average_precision_score
 
-from jaxdl.tasks import retrieval
+from jaxdl import retrieval
 
 SCORES = np.random.default_rng(0).normal(size=(20, 30)).astype(np.float32)
 
