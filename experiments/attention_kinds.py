@@ -217,7 +217,7 @@ def _heat_map(chosen: Any) -> Any:
     means = shares.groupby(of, sort=False).agg(lambda group: group.mean(skipna=False))
     means = means.rename_axis("attention, order").rename_axis("distance (positions)", axis=1)
     title = "Attention by distance from the symbol to say"
-    figure = report.heat_map(means, title=title, label="attention (%)")
+    figure = report.heat_map(means, title=title, label="attention (%)", limits=(0, 100))
     caption = (
         "Mean over steps, test sequences and seeds. A row adds up to less than 100 % where the "
         "monotonic head has gone past the end."

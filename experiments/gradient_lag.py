@@ -10,8 +10,8 @@ Claims: at the longest lag less than a hundredth of the gradient at lag 1 is lef
 network, more in an LSTM with forget bias 1; each new and trained (*depends* where these disagree).
 
 Command: python -m experiments.gradient_lag --workdir=runs/gradient_lag
-Minutes: 0.5 on 2 cores.
-Last result: 2026-11-21, 2-core Xeon (busy, 245 s), jax 0.10.2, 8 seeds; decades left at lag 50.
+Minutes: 0.6 on 2 cores.
+Last result: 2026-11-21, 2-core Xeon, jax 0.10.2, 33 s, 8 seeds; decades left at lag 50.
 Elman: -4.50 [-5.19, -3.80] new, -6.83 [-8.51, -5.15] trained, holds. LSTM: -3.82 [-4.39, -3.24]
 new, -0.25 [-0.36, -0.13] trained, depends: with our forget bias of 1 it vanishes in a new LSTM too,
 less with a bias of 3 (-0.55), more in a new GRU (-8.29). What training finds is a memory: the

@@ -9,11 +9,11 @@ Claims: with at least a quarter as many buckets as words, hashing costs less tha
 accuracy; in the smallest table it costs five points or more.
 
 Command: python -m experiments.hashing_trick --workdir=runs/hashing_trick
-Minutes: 0.5 on 2 cores.
-Last result: 2026-11-21, 2-core Xeon (shared, 30 s), jax 0.10.2: 76.2 % right with the list of 8,250
-words. Points lost: 65,536 buckets 0.3 [-0.2, 0.8], holds; 16,384 buckets 1.2 [0.9, 1.6], not
-decided; 4,096 buckets 3.5 [2.9, 4.2], fails: it depends. 64 buckets lose 39.0 [37.8, 40.3]: holds.
-Collisions are as many as expected. The smallest rate was chosen throughout, the best may be lower.
+Minutes: 0.6 on 2 cores.
+Last result: 2026-11-21, 2-core Xeon, jax 0.10.2, 34 s: 76.3 % right with the list of 8,273 words.
+Points lost: 65,536 buckets 0.5 [-0.2, 1.2] and 16,384 buckets 1.3 [0.9, 1.7], not decided; 4,096
+buckets 3.6 [2.7, 4.5], fails. 64 buckets lose 39.7 [38.9, 40.6]: holds. Collisions are as many as
+expected.
 """
 
 from pathlib import Path

@@ -9,12 +9,12 @@ Claims: of the share of the positions that 4 buckets save, against padding to th
 against padding to the longest of the batch, at least 0.9 is saved in time too.
 
 Command: python -m experiments.padding --workdir=runs/padding
-Minutes: 1 on 2 cores.
-Last result: 2026-11-21, 2-core Xeon (shared, 133 s), jax 0.10.2. 4 buckets pad 17 % of their
-positions, the longest of the batch 49 %, the longest of all 75 %; against that, they are 3.6
-[2.9, 4.3] times faster for 3.3 times fewer positions. Of the share of positions, 1.02 [0.94, 1.10]
-is saved in time against the longest of all: holds; 0.89 [0.67, 1.12] against the longest of the
-batch: inconclusive. That one needs 10 programs here, the buckets 4.
+Minutes: 1.3 on 2 cores.
+Last result: 2026-11-21, 2-core Xeon, jax 0.10.2, 77 s. 4 buckets pad 17 % of their positions, the
+longest of the batch 49 %, the longest of all 75 %; they are 3.3 [3.2, 3.4] times faster than the
+last, for 3.3 times fewer positions. Of the share of positions, 1.00 [0.98, 1.01] is saved in time
+against the longest of all, 0.99 [0.94, 1.04] against the longest of the batch: both hold. That one
+needs 10 programs here, the buckets 4.
 """
 
 import time

@@ -10,12 +10,12 @@ Claims: along diagonals the slope by L is below 0.5 at every width, and the slop
 layer by layer the slope by L is above 0.8.
 
 Command: python -m experiments.wavefront --workdir=runs/wavefront
-Minutes: 0.7 on 2 cores.
-Last result: 2026-11-21, 2-core Xeon (shared, 51 s), jax 0.10.2. Slopes of 8, 16 and 256 units:
-along diagonals by L 0.35, 0.40 and 1.32 [1.22, 1.42]: depends; by T 0.67, 0.71: fail, what a call
-costs at all being a part of so short times, and 0.89 [0.75, 1.03]: inconclusive. Layer by layer by
-L 0.99, 0.99, 1.13: hold. 8 layers of 16 units are 2.0 times faster along diagonals, 8 of 256 units
-4 times slower: every step reads the weights of all layers, which no longer fit in the cache.
+Minutes: 0.4 on 2 cores.
+Last result: 2026-11-21, 2-core Xeon, jax 0.10.2, 19 s. Slopes of 8, 16 and 256 units: along
+diagonals by L 0.25, 0.27 and 1.14 [1.09, 1.20]: depends; by T 0.57 [0.47, 0.68], fails, 0.64
+[0.38, 0.90], not decided, and 0.74 [0.68, 0.79], fails: times this short have a part that no step
+adds to. Layer by layer by L 0.71, 0.64 and 0.95 [0.91, 1.00]: depends. 8 layers of 16 units are 1.8
+times faster along diagonals, 8 of 256 units 2.4 times slower.
 """
 
 import statistics

@@ -33,22 +33,23 @@ def heat_map(
     label: str = "",
     mark_label: str = "",
     decimals: int = 1,
+    limits: tuple[float, float] | None = None,
 ) -> "Figure":
     """A table of numbers as coloured, annotated cells; nan cells are grey with a dash.
 
     values: one number a cell, in the unit that `label` names; the index runs down, columns across
     spread: half width of each number's interval, written below it as ±
     marked: True where the cell gets a corner, which `mark_label` explains
-    The colours span the cells within Tukey's fences (1.5 times the interquartile range beyond the
-    quartiles), so that a few hopeless cells do not take the contrast from the others; the numbers
-    are exact.
+    limits: of the colours, lowest and highest; by default they span the cells within Tukey's fences
+        (1.5 times the interquartile range beyond the quartiles), so that a few hopeless cells do
+        not take the contrast from the others. The numbers are exact.
     """
     width = max(WIDTH, 3.0 + 0.65 * values.shape[1])
     figure = new_figure(1.6 + 0.52 * len(values), title, width)
     axes = figure.subplots()
     cells = values.to_numpy(float)
     finite = cells[np.isfinite(cells)]
-    low, high = _colour_range(finite)
+    low, high = limits or _colour_range(finite)
     image = axes.imshow(cells, cmap="cividis", vmin=low, vmax=high, aspect="auto")
     for (row, column), value in np.ndenumerate(cells):
         half = math.nan if spread is None else float(spread.iat[row, column])

@@ -78,6 +78,11 @@ def test_heat_map_colours_are_not_taken_by_a_hopeless_cell():
     assert np.isnan(np.ma.filled(image.get_array(), np.nan)[0, 2])
 
 
+def test_heat_map_colours_span_the_limits_that_are_given():
+    image = plots.heat_map(VALUES, limits=(0, 100)).axes[0].images[0]
+    assert image.get_clim() == (0, 100)
+
+
 def test_heat_map_marks_the_cells_on_the_border_and_no_gap():
     marked = pd.DataFrame([[True, False, None], [False, True, False]])
     axes = plots.heat_map(VALUES, marked=marked, mark_label="on the border").axes[0]
