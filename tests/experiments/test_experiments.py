@@ -31,7 +31,12 @@ FEWER = {
     "gradient_lag": {"cells": "elman,lstm", "lag": "5", "hidden": "4"},
     "hashing_trick": {"documents": "40", "bits": "4,10"},
     "input_scaling": {"datasets": "wine"},
-    "long_memory": {"cells": "lstm", "lengths": "20", "learning_rates": "0.01"},
+    "long_memory": {
+        "cells": "lstm",
+        "adding_lengths": "20",
+        "copy_lengths": "20",
+        "learning_rates": "0.01",
+    },
     "ngram_vs_neural": {"words": "20000", "vocabulary": "200", "features": "4", "hidden": "8"},
     "norms_and_batch_size": {"batch_sizes": "2,16"},
     "optimizers_x_initializers": {"optimizers": "sgd,adam", "learning_rates": "0.01,0.1"},
