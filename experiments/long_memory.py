@@ -12,15 +12,13 @@ answering 1, an Elman network's is above half of it; copy, the LSTM recalls 20 p
 chance, and 10 points or more above an Elman network.
 
 Command: python -m experiments.long_memory --workdir=runs/long_memory
-Minutes: 2 on 2 cores.
-Last result: 2026-11-21, 2-core Xeon, jax 0.10.2, 107 s, T = 50, 3 seeds. Adding: LSTM 0.0007
-[0.0003, 0.0011], holds; Elman 0.08 [-0.11, 0.27], inconclusive (two seeds learn it at the lowest
-rate, one does not); the other gated cells 0.0001 … 0.0007. Copy, chance 12.5 %: LSTM 15 % [5, 24],
-fails; LSTM minus Elman -5 [-15, 6] points, fails; peephole 38 %, coupled 54 %, GRU 54 %,
-minimal GRU 61 %. More steps raise that (LSTM 24 % after 3000, one seed). The best rate of several
-cells is the highest tried. The adding task at T = 200 (--config.lengths=200 --config.tasks=adding
---config.cells=elman,lstm, 54 s): LSTM 0.0029 [0.0017, 0.0041], Elman 0.168 [0.168, 0.168], which is
-what answering 1 has: both hold.
+Minutes: 5 on 2 cores.
+Last result: 2026-11-21, 2-core Xeon (shared at the end, 335 s), jax 0.10.2, 3 seeds. Adding, T=50:
+LSTM 0.0007 [0.0003, 0.0011], holds; Elman 0.08 [-0.11, 0.27], inconclusive (two seeds learn it at
+the lowest rate, one does not). Adding, T=200: LSTM 0.003 [0.002, 0.004], Elman 0.168, which is
+what answering 1 has: both hold. Copy, T=50, chance 12.5 %: LSTM 15 % [5, 24], fails; LSTM minus
+Elman -5 [-15, 6] points, fails; peephole 38 %, coupled 54 %, GRU 54 %, minimal GRU 61 %. More steps
+raise that (LSTM 24 % after 3000, one seed). The best rate of several cells is the highest tried.
 """
 
 from pathlib import Path
