@@ -29,7 +29,7 @@ FIELDS = {
     "hidden": Field(
         (128,), "Widths of the dense encoder, reversed in the decoder.", low=1, repeats=True
     ),
-    "channels": Field((16, 32), "Channels of the convolutional encoder.", low=1),
+    "channels": Field((16, 32), "Channels of the convolutional encoder.", low=1, repeats=True),
     "learning_rates": Field((1e-3, 3e-3, 1e-2), "Peak rates of Adam to try.", low=1e-12),
     "noise": Field(0.3, "Standard deviation of the noise to remove; ink is 1.", low=1e-6),
 }

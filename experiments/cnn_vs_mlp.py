@@ -30,7 +30,7 @@ FIELDS = {
     "seeds": Field(8, "Seeds of each setting.", low=2),
     "batch_size": Field(64, "Examples in a step.", low=1, high=1077),
     "learning_rates": Field((3e-3, 1e-2, 3e-2), "Peak rates of Adam to try.", low=1e-12),
-    "channels": Field((16, 32), "Channels of each block of the convolutional networks.", low=1),
+    "channels": Field((16, 32), "Channels of each block of the CNNs.", low=1, repeats=True),
     "hidden": Field((128,), "Widths of the hidden layers of the MLP.", low=1, repeats=True),
 }
 MARGIN, SHIFTS = 2, (1, 2)

@@ -27,7 +27,9 @@ FIELDS = {
     "seeds": Field(5, "Seeds of each rate; they move initialization and data order.", low=1),
     "learning_rates": Field((1e-3, 3e-3, 1e-2), "Peak rates of Adam to try.", low=1e-12),
     "dropout": Field(0.4, "Dropout rate in front of each dense layer.", low=0.0, high=0.99),
-    "channels": Field((32, 64), "Channels of each block: a convolution, then max pooling.", low=1),
+    "channels": Field(
+        (32, 64), "Channels of each block: a convolution, then max pooling.", low=1, repeats=True
+    ),
     "hidden": Field((128,), "Widths of the dense layers before the last.", low=1, repeats=True),
     "evaluations": Field(5, "Evaluations on the way, at most; a divisor of steps is used.", low=1),
     "threshold": Field(0.98, "Test accuracy that is claimed.", low=0.0, high=1.0),

@@ -26,7 +26,9 @@ FIELDS = {
     "steps": Field(1500, "Training steps of each trial, of both players.", low=1),
     "seeds": Field(6, "Seeds of each setting.", low=2),
     "batch_size": Field(64, "Digits, and generated ones, in a step.", low=2, high=1077),
-    "features": Field((32, 16), "Channels of the generator; the discriminator's backwards.", low=1),
+    "features": Field(
+        (32, 16), "Channels of the generator; the discriminator's backwards.", low=1, repeats=True
+    ),
     "learning_rates": Field((3e-4, 1e-3, 3e-3), "Rates of Adam to try, for both players.", low=0),
 }
 LATENT, CLASSES, EACH, SEGMENTS = 16, 10, 100, 5

@@ -30,7 +30,9 @@ FIELDS = {
     "batch_size": Field(32, "Examples in a step.", low=2, high=1077),
     "learning_rates": Field((0.01, 0.03, 0.1), "Peak rates of momentum to try.", low=1e-12),
     "depths": Field((8, 56), "Depths, two or more: 2n + 2 of one stage.", low=4),
-    "channels": Field((8,), "Channels of each stage; each but the first halves.", low=1),
+    "channels": Field(
+        (8,), "Channels of each stage; each but the first halves.", low=1, repeats=True
+    ),
 }
 SHORTCUTS = {"plain": 0.0, "residual": 1.0}
 HALF, TEN, END = 0.5, 10.0, 0.1

@@ -224,7 +224,9 @@ def _by_type(config: Any, plan: launch.Plan, row: Any, workdir: Path) -> Any:
         label = f"{kind} ({sum(map(len, theirs))} spans)"
         scores[label] = [100 * share for share in spans.score(ours, theirs)]
     cells = pd.DataFrame.from_dict(scores, orient="index", columns=["precision", "recall", "F1"])
-    figure = report.heat_map(cells, title=f"Spans on test: {BEST}", label="share of spans (%)")
+    figure = report.heat_map(
+        cells, title=f"Spans on test: {BEST}", label="share of spans (%)", limits=(0, 100)
+    )
     return report.Picture("types", report.to_png(figure), "Scores by type", "One seed.")
 
 

@@ -7,8 +7,10 @@ data, and within ε of the given ones in every value, exactly, rounding included
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
+from jaxdl.tasks.examples import weights
 from jaxdl.types import Array, Batch, PyTree, Task
 
 
@@ -25,7 +27,8 @@ def fgsm(
 ) -> Array:
     """x + ε·sign(∇ₓL), clipped: the fast gradient sign method.
 
-    batch: its floats `x: [B, ...]` lie in [low, high]. An example of `mask` 0 is left as it is.
+    batch: its floats `x: [B, ...]` lie in [low, high], else ValueError, where they are known. An
+    example of `mask` 0 is left as it is.
     """
     lowest, highest = _box(batch, eps, low, high)
     gradient = _input_gradient(task, params, model_state, batch, key)
@@ -73,7 +76,16 @@ def _input_gradient(
 
 def _box(batch: Batch, eps: ArrayLike, low: ArrayLike, high: ArrayLike) -> tuple[Array, Array]:
     """The smallest and the largest allowed value of each input; padding keeps its own."""
-    x = batch["x"]
+    x = jnp.asarray(batch["x"])
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        raise ValueError(f"x has dtype {x.dtype}: only floats have a gradient")
+    of_examples = weights(batch)
+    if not any(isinstance(value, jax.core.Tracer) for value in (x, low, high, of_examples)):
+        real = x[of_examples > 0]
+        if real.size and (real.min() < np.min(low) or real.max() > np.max(high)):
+            raise ValueError(
+                f"x lies in {real.min():.3g}..{real.max():.3g}, which is not within {low}..{high}"
+            )
     # One float inward of x ± ε, since the sum may have been rounded outward.
     below = jnp.minimum(x, jnp.nextafter(x - eps, jnp.inf))
     above = jnp.maximum(x, jnp.nextafter(x + eps, -jnp.inf))

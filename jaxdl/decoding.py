@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from jaxdl.types import Array, PyTree
@@ -38,9 +39,13 @@ def sample(
 ) -> Array:
     """Tokens drawn from softmax(logits / temperature), `[B, length]`, after `start [B]`.
 
-    temperature: > 0, may be traced. top_k, top_p: see `keep_top_k` and `keep_nucleus`, applied in
-    this order after the temperature. end: as for `greedy`.
+    temperature: > 0, may be traced; ValueError if it is known not to be. top_k, top_p: see
+        `keep_top_k` and `keep_nucleus`, applied in this order after the temperature.
+    end: as for `greedy`.
     """
+
+    if not isinstance(temperature, jax.core.Tracer) and not np.all(np.asarray(temperature) > 0):
+        raise ValueError(f"temperature {temperature} is not above 0; `greedy` is its limit there")
 
     def choose(logits: Array, key: Array) -> Array:
         logits = _precise(logits) / temperature
@@ -92,7 +97,10 @@ def beam(
     Score `[B, width]`: log p / n^α in nats, n the tokens up to `end`, itself included, and α the
     `length_penalty`; sequences are kept by log p and ordered by score. Behind `end` is more of it.
     `width` 1 is `greedy`. Where fewer sequences than `width` exist, the rest has a score of −inf.
+    Raises ValueError for a width below 1.
     """
+    if width < 1:
+        raise ValueError(f"a beam of width {width}, 1 or more is needed")
     batch = len(start)
     carry = jax.tree.map(lambda leaf: jnp.repeat(leaf, width, axis=0), carry)
     tokens = jnp.repeat(start, width)

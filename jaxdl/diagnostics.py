@@ -4,6 +4,7 @@ Glorot & Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html (activatio
 layer); Pascanu, Mikolov & Bengio 2013, https://arxiv.org/abs/1211.5063 (gradients through time).
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -202,7 +203,12 @@ def diagnose(
 
     High bias asks for a larger model, longer training or a better optimizer; high variance for more
     data or more regularization. Source: Ng, Machine Learning Yearning, 2018, chapters 20 to 24.
+    Raises ValueError for an error that is not finite.
     """
+    if not all(map(math.isfinite, (train_error, dev_error, target_error))):
+        raise ValueError(
+            f"errors {train_error}, {dev_error} and {target_error} are not all finite: no diagnosis"
+        )
     bias, variance = train_error - target_error, dev_error - train_error
     return Diagnosis(bias, variance, bool(bias > tolerance), bool(variance > tolerance))
 

@@ -96,3 +96,14 @@ def test_padding_is_left_alone(name):
     np.testing.assert_array_equal(x[20:], X[20:])
     alone = compiled(name)(BATCH, KEY, jnp.float32(0.1))
     np.testing.assert_allclose(x[:20], alone[:20], atol=1e-6)
+
+
+def test_inputs_outside_the_box_are_named():
+    task = tasks.classification(MLP((), 2))
+    batch = {"x": jnp.array([[0.5, 3.0]]), "y": jnp.array([0])}
+    params, state = task.init(jax.random.key(0), batch)
+    with pytest.raises(ValueError, match=r"x lies in 0\.5\.\.3, which is not within 0\.0\.\.1\.0"):
+        attacks.fgsm(task, params, state, batch, jax.random.key(1), eps=0.1)
+    whole = {"x": batch["x"].astype(int), "y": batch["y"]}
+    with pytest.raises(ValueError, match="int32: only floats"):
+        attacks.fgsm(task, params, state, whole, jax.random.key(1), eps=0.1)

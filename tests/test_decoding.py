@@ -119,3 +119,11 @@ def test_filters_are_applied_while_sampling():
     assert set(np.unique(first)) == {1, 2}
     first = decoding.sample(still, None, many, 1, jax.random.key(0), top_p=0.45)
     assert set(np.unique(first)) == {1}
+
+
+def test_a_beam_without_width_and_a_temperature_of_zero_are_named():
+    step, start = (lambda carry, token: (carry, jnp.zeros((1, 3)))), jnp.array([0])
+    with pytest.raises(ValueError, match="a beam of width 0"):
+        decoding.beam(step, jnp.zeros((1, 1)), start, 2, width=0, end=2)
+    with pytest.raises(ValueError, match=r"temperature 0\.0 is not above 0"):
+        decoding.sample(step, jnp.zeros((1, 1)), start, 2, jax.random.key(0), temperature=0.0)

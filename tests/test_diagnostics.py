@@ -227,3 +227,8 @@ def test_overfit_batch(rate, memorized):
     assert found.memorized is memorized
     assert found.last["accuracy"] == 1 if memorized else found.last == found.first
     assert found.first["loss"] > 0.1
+
+
+def test_a_diverged_training_has_no_diagnosis():
+    with pytest.raises(ValueError, match="nan, 12 and 0 are not all finite"):
+        diagnostics.diagnose(float("nan"), 12, 0, 1)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # Asking for help must not wait for JAX.
     from jaxdl.types import TrainState
 
 DONE, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 75
-CONFIG, ENVIRONMENT, VERDICT = "config.json", "environment.json", "verdict.json"
+OWN = CONFIG, ENVIRONMENT, VERDICT = "config.json", "environment.json", "verdict.json"
 
 
 class Plan(NamedTuple):
@@ -105,6 +105,8 @@ def main(experiment: Experiment, module_file: str, doc: str) -> None:
         sys.exit(DONE)
     try:
         command = configs.parse(sys.argv, experiment.fields, name, helps)
+        if command.use is not None:
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         sys.exit(launch(experiment, name, command))
     except UserError as error:
         print(f"{name}: {error}", file=sys.stderr)
@@ -115,6 +117,7 @@ def launch(experiment: Experiment, name: str, command: Command) -> int:
     """Plans, runs and concludes an experiment; returns the exit code. Raises UserError."""
     began = time.perf_counter()
     workdir, settings = command.workdir, command.config.to_dict()
+    _check_owner(workdir, name)
     if command.use is not None:
         print(_use(experiment, workdir, *command.use))
         return DONE
@@ -144,8 +147,9 @@ def launch(experiment: Experiment, name: str, command: Command) -> int:
 
     try:
         workdir.mkdir(parents=True, exist_ok=True)
+        (workdir / ".lock").touch()
     except OSError as error:
-        raise UserError(f"--workdir={workdir} cannot be made: {error.strerror}") from None
+        raise UserError(f"--workdir={workdir} cannot be written: {error.strerror}") from None
     try:
         with checkpoint.lock(workdir), _signals() as stop:
             return _run(experiment, name, command, plan, began, stop)
@@ -178,6 +182,7 @@ def _run(
     from jaxdl import sweep
 
     workdir = command.workdir
+    before = {file: file.read_bytes() for file in map(workdir.joinpath, OWN) if file.exists()}
     (workdir / VERDICT).unlink(missing_ok=True)
     _write(workdir / CONFIG, command.config.to_dict())
     facts = {"experiment": name, "command": sys.argv[1:], **_environment()}
@@ -187,6 +192,11 @@ def _run(
         results = sweep.execute(
             **plan._asdict(), workdir=workdir, progress=sweep.reporter(), stop=stop
         )
+    except sweep.ForeignRows:
+        # What is refused leaves the workdir as it was.
+        for file, content in before.items():
+            file.write_bytes(content)
+        raise
     except sweep.Interrupted:
         facts["seconds_before"] += time.perf_counter() - began
         _write(workdir / ENVIRONMENT, facts)
@@ -240,6 +250,15 @@ def _check_workdir(workdir: Path) -> None:
         raise UserError(f"--workdir={workdir}: {nearest} is not a folder")
     if not os.access(nearest, os.R_OK | os.W_OK | os.X_OK):
         raise UserError(f"--workdir={workdir}: {nearest} cannot be read and written")
+
+
+def _check_owner(workdir: Path, name: str) -> None:
+    """Raises UserError if another experiment has begun the workdir."""
+    owner = name
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        owner = json.loads((workdir / ENVIRONMENT).read_text())["experiment"]
+    if owner != name:
+        raise UserError(f"--workdir={workdir} belongs to experiments.{owner}, not to {name}")
 
 
 def _differences(workdir: Path, settings: Mapping[str, Any]) -> list[str]:

@@ -49,11 +49,11 @@ def early_stopping(
 ) -> Run:
     """The run, stopped after `patience` segments in a row without improvement of a metric.
 
-    metric: a name in the run's evaluation, of the validation split
+    metric: a name in the run's evaluation, of the validation split: `validation_loss`, say
     better: `(value, best) -> bool`; `jnp.less` for a loss, `jnp.greater` for an accuracy
     Evaluation is that of the best state, with its step as `best_step`. The state is `EarlyStopped`;
     a segment after the stop changes nothing, and under `lax.map` costs nothing. A metric that is
-    nan is no improvement. Raises KeyError if there is no such metric.
+    nan is no improvement. Raises ValueError if there is no such metric.
     """
     # Asked for its shapes and then called, a jitted function is traced once.
     segment = jax.jit(run.advance)
@@ -70,7 +70,10 @@ def early_stopping(
 
         def go_on(state: EarlyStopped) -> tuple[EarlyStopped, dict[str, Array]]:
             current, curves = segment(hparams, state.current, data)
-            value = run.evaluate(hparams, current, data)[metric].astype(jnp.float32)
+            found = run.evaluate(hparams, current, data)
+            if metric not in found:
+                raise ValueError(f"no metric {metric!r} to stop by, there are {', '.join(found)}")
+            value = found[metric].astype(jnp.float32)
             first = jnp.isnan(state.value) & ~jnp.isnan(value)
             improved = first | better(value, state.value)
             best, value, waited = jax.lax.cond(

@@ -25,9 +25,10 @@ def language_model(model: nn.Module, *, padding: int | None = None, carried: boo
     carried: in training the carry goes on from one batch to the next, and no gradient crosses: row
         b continues row b of the batch before, but begins with zeros where `start` is not 0. It is
         model state. An evaluation always begins at the model's own start, at any batch size.
-    Batches are `{"x": [B, T], "y": [B, T], "mask": [B] (optional)}`, y being what follows x, and
-    with `carried` `"start": [B]`. Reports `loss` and `accuracy`, per token; the perplexity is
-    exp(loss).
+    Batches are `{"x": [B, T], "y": [B, T], "mask": [B] or [B, T] (optional)}`, y being what follows
+    x, and with `carried` `"start": [B]`; `data.text.streams.chunks` makes such. Reports `loss` and
+    `accuracy`, per token; the perplexity is exp(loss). ValueError for a batch without `start`, or
+    of another number of rows than the one before, where the carry is needed.
     """
 
     def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
@@ -46,14 +47,15 @@ def language_model(model: nn.Module, *, padding: int | None = None, carried: boo
     ) -> tuple[Array, tuple[PyTree, Metrics]]:
         own = {name: value for name, value in model_state.items() if name != CARRY}
         going_on = carried and train
-        carry = _begun(model_state[CARRY], batch[START]) if going_on else None
+        carry = _begun(model_state[CARRY], batch) if going_on else None
         (after, logits), own = linen.apply(
             model, params, own, batch["x"], carry, key=key, train=train
         )
         if carried:
             own = {**own, CARRY: jax.lax.stop_gradient(after) if train else model_state[CARRY]}
         y = batch["y"]
-        real = jnp.broadcast_to(weights(batch)[:, None], y.shape)
+        of_rows = weights(batch)
+        real = of_rows if of_rows.ndim == 2 else jnp.broadcast_to(of_rows[:, None], y.shape)
         if padding is not None:
             real = real * (y != padding)
         nats = metrics.mean(losses.softmax_cross_entropy(logits, y), real)
@@ -67,8 +69,13 @@ def language_model(model: nn.Module, *, padding: int | None = None, carried: boo
     return Task(init, objective, predict)
 
 
-def _begun(carry: PyTree, start: Array) -> PyTree:
+def _begun(carry: PyTree, batch: Batch) -> PyTree:
     """The carry `[B, ...]`, zeros for the sequences that start."""
+    if START not in batch:
+        raise ValueError("a batch of carried streams needs `start` [B]: 1 where a stream begins")
+    start, rows = jnp.asarray(batch[START]), len(jax.tree.leaves(carry)[0])
+    if len(batch["x"]) != rows:
+        raise ValueError(f"a batch of {len(batch['x'])} streams cannot go on from one of {rows}")
 
     def begin(leaf: Array) -> Array:
         return jnp.where(start.reshape(-1, *[1] * (leaf.ndim - 1)) != 0, 0, leaf)

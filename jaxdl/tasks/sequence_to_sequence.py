@@ -24,7 +24,8 @@ def sequence_to_sequence(
     looks: `(attention, batch, weights [B]) -> {name: (sum, weight)}`, reported beside the others.
     Batches are `{"x": [B, N], "y": [B, T + 1], "mask": [B] (optional)}`, y from the start token on.
     Reports `loss` and `accuracy`, per token, and `exact`, the share of sequences of which every
-    token is right: those, and only those, are what greedy decoding gets right.
+    token is right: those, and only those, are what greedy decoding gets right; one without a token
+    is no sequence.
     `predict` gives the logits and the attention under teacher forcing.
     """
 
@@ -44,7 +45,7 @@ def sequence_to_sequence(
         reported = {
             "loss": nats,
             "accuracy": metrics.accuracy(logits, y, real),
-            "exact": metrics.mean(right.all(axis=1), examples),
+            "exact": metrics.mean(right.all(axis=1), examples * (y != padding).any(axis=1)),
         }
         if looks is not None:
             reported |= looks(attention, batch, examples)

@@ -223,3 +223,9 @@ def test_one_warp_is_all_four_in_turn():
     assert np.ptp(np.asarray(at_once), axis=0).max() > 1
     still = jax.vmap(lambda key: aug.warp(IMAGE, key))(KEYS[:5])
     np.testing.assert_array_equal(still, np.broadcast_to(IMAGE, still.shape))
+
+
+@pytest.mark.parametrize("images", [np.zeros((2, 4, 4, 1), np.uint8), np.zeros((2, 4, 4))])
+def test_images_of_another_kind_are_named(images):
+    with pytest.raises(ValueError, match=r"floats \[B, H, W, C\] are needed"):
+        aug.augment({"x": images}, jax.random.key(0), [])

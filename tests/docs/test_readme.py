@@ -17,7 +17,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
 def test_the_code_of_the_readme_runs_and_learns(tmp_path):
     (tmp_path / "runs").mkdir()
     save_a_model(tmp_path / "runs/demo")
-    assert len(BLOCKS) == 3
+    assert len(BLOCKS) == 4
     code = "".join([*BLOCKS, "print(logits.shape)\n"])
     environment = os.environ | {"PYTHONPATH": str(README.parent)}
     environment.pop("JAX_NUM_CPU_DEVICES", None)  # the code itself asks for all cores

@@ -97,6 +97,26 @@ def test_a_changed_configuration_is_refused_and_named(finished):
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("flag", ["--config.steps=10", "--generate=The "])
+def test_the_workdir_of_another_experiment_is_refused(finished, flag):
+    workdir, _, _ = finished
+    code, _, err = run(f"--workdir={workdir}", flag, experiment="char_rnn")
+    assert code == 2
+    assert "belongs to experiments.xor, not to char_rnn" in err
+    assert err.count("\n") == 1
+
+
+def test_rows_of_another_program_are_refused_and_the_workdir_stays_as_it_was(finished):
+    workdir, _, _ = finished
+    names = ("config.json", "environment.json", "verdict.json")
+    before = {name: (workdir / name).read_bytes() for name in names}
+    changed = [*SMALL[1:], "--config.steps=30", "--allow_config_change"]
+    code, _, err = run(f"--workdir={workdir}", *changed)
+    assert code == 2
+    assert "another program" in err
+    assert {name: (workdir / name).read_bytes() for name in names} == before
+
+
 MISTAKES = [
     ("xor", ["--config.hiden=2"], "Did you mean: config.hidden"),
     ("xor", ["--config.steps=abc"], "config.steps: 'abc' is not a whole number"),

@@ -112,7 +112,7 @@ def test_nan_is_no_improvement():
 def test_an_unknown_metric_is_told():
     run = early_stopping(counting(), "accuracy", 3)
     state = run.init({"sign": 1.0}, jax.random.key(0), DATA)
-    with pytest.raises(KeyError, match="accuracy"):
+    with pytest.raises(ValueError, match="no metric 'accuracy' to stop by, there are"):
         run.advance({"sign": 1.0}, state, DATA)
 
 

@@ -119,3 +119,23 @@ def test_a_model_decodes_what_its_logits_say():
     tokens = decoding.greedy(step, carry, start, 5)
     fed = jnp.concatenate([start[:, None], tokens[:, :-1]], axis=1)
     np.testing.assert_array_equal(MODEL.apply(params, fed)[1].argmax(-1), tokens)
+
+
+def test_a_mask_of_tokens_leaves_out_what_a_mask_of_rows_cannot():
+    task = language_model(MODEL)
+    params, _ = task.init(KEY, WHOLE)
+    mask = np.ones((2, 6), np.float32)
+    mask[:, 4:] = 0
+    loss = jax.jit(lambda batch: task.loss(params, {}, batch, KEY, train=True)[0])
+    shorter = {name: ids[:, :4] for name, ids in WHOLE.items()}
+    np.testing.assert_allclose(loss(WHOLE | {"mask": mask}), loss(shorter), rtol=1e-6)
+
+
+def test_a_carried_stream_that_does_not_go_on_is_named():
+    task = language_model(MODEL, carried=True)
+    params, state = task.init(KEY, part(0, 3, 1))
+    with pytest.raises(ValueError, match="needs `start`"):
+        task.loss(params, state, WHOLE, KEY, train=True)
+    fewer = {name: values[:1] for name, values in part(0, 3, 0).items()}
+    with pytest.raises(ValueError, match="a batch of 1 streams cannot go on from one of 2"):
+        task.loss(params, state, fewer, KEY, train=True)

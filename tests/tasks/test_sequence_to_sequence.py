@@ -71,3 +71,11 @@ def test_initial_parameters_and_predictions_are_those_of_the_model(table):
     logits, attention = task.predict({"table": jnp.asarray(table)}, {}, BATCH)
     np.testing.assert_array_equal(logits, table[BATCH["y"][:, :-1]])
     assert attention.shape == (3, 3, 3)
+
+
+def test_a_target_without_a_token_is_no_sequence(table):
+    task = sequence_to_sequence(Table())
+    batch = {"x": BATCH["x"], "y": BATCH["y"].copy()}
+    batch["y"][1:, 1:] = 0
+    metrics = task.loss({"table": jnp.asarray(table)}, {}, batch, None, train=False)[1][1]
+    assert float(metrics["exact"][1]) == 1

@@ -27,7 +27,7 @@ PACKAGES = {
     "scipy": "scipy",
 }
 """Distributions that `docstrings` reads, and the module of each."""
-SUFFIXES = (".txt", ".md", ".py")
+SUFFIXES = (".txt", ".md", ".rst", ".py")
 """The files that `read` takes from a folder."""
 
 _FORMAT = 2

@@ -30,6 +30,8 @@ def chunks(rows: np.ndarray, length: int) -> dict[str, np.ndarray]:
     y: int32 `[n, B, T]`, the id after x in its stream
     mask: float32 `[n, B, T]`, 1 where y is known; the rest of the last chunk holds the last id of
         each stream, if there is room, and zeros
+    start: float32 `[n, B]`, 1 in the first chunk
+    What stands at one n is a batch for `tasks.language_model` with a carried state.
 
     Raises ValueError for other than two axes, for streams of one id, or a length below 1.
     """
@@ -39,10 +41,14 @@ def chunks(rows: np.ndarray, length: int) -> dict[str, np.ndarray]:
     if length < 1:
         raise ValueError(f"a chunk has {length} steps, 1 or more are needed")
     known = np.ones((len(rows), rows.shape[1] - 1), np.float32)
+    x = _cut(rows.astype(np.int32), length)
+    start = np.zeros(x.shape[:2], np.float32)
+    start[0] = 1
     return {
-        "x": _cut(rows.astype(np.int32), length),
+        "x": x,
         "y": _cut(rows[:, 1:].astype(np.int32), length, extra=1),
         "mask": _cut(known, length, extra=1),
+        "start": start,
     }
 
 

@@ -118,7 +118,7 @@ def test_what_cannot_be_read_is_named(tmp_path):
         assert refusal(documents.read, place) == expected
     path.write_bytes(b" \n")
     assert refusal(documents.read, path) == f"{path}: the file is empty"
-    assert "no text in .txt, .md, .py files" in refusal(documents.read, tmp_path)
+    assert "no text in .txt, .md, .rst, .py files" in refusal(documents.read, tmp_path)
     assert f"cannot read {tmp_path / 'none'}" in refusal(documents.read, tmp_path / "none")
 
 

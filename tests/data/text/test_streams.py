@@ -13,6 +13,7 @@ def test_the_layout_by_hand():
     assert cut["x"].tolist() == [[[1, 2, 3], [7, 8, 9]], [[4, 5, 6], [10, 11, 12]]]
     assert cut["y"].tolist() == [[[2, 3, 4], [8, 9, 10]], [[5, 6, 0], [11, 12, 0]]]
     assert cut["mask"].tolist() == [[[1, 1, 1]] * 2, [[1, 1, 0]] * 2]
+    assert cut["start"].tolist() == [[1, 1], [0, 0]]
     assert [cut[name].dtype for name in ("x", "y", "mask")] == [np.int32, np.int32, np.float32]
 
 
