@@ -304,7 +304,7 @@ def generate(
     return f"\n{'-' * 72}\n".join(prompt + text for text in texts)
 
 
-USES = {"generate": launch.Use("Text to go on from, with what the run has trained.", complete)}
+USES = {"generate": launch.Use("Text to go on from, three times, at temperature 0.7.", complete)}
 
 if __name__ == "__main__":
     launch.main(launch.Experiment(FIELDS, plan, conclude, USES), __file__, __doc__ or "")

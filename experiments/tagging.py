@@ -249,7 +249,7 @@ def _save(plain: Any, words: Any, characters: Any, state: Any, row: Any, workdir
 
 
 def tag(workdir: Path, text: str) -> str:
-    """The user's sentence with the tags that the trained tagger gives it, word by word."""
+    """The user's sentence with the spans that the trained tagger finds: `[axis]/CODE`."""
     import jax
     import numpy as np
 
@@ -269,10 +269,13 @@ def tag(workdir: Path, text: str) -> str:
     logits = np.asarray(jax.jit(loaded.task.predict)(loaded.params, {}, batch))[0]
     names = spans.labels(markup.TYPES)
     found = spans.lenient([names[best] for best in logits.argmax(axis=-1)])
-    kinds = [""] * len(words)
+    if not found:
+        return f"{' '.join(words)}\n(no span found; looked for {', '.join(markup.TYPES)})"
+    pieces, end = [], 0
     for kind, start, stop in found:
-        kinds[start:stop] = [f"/{kind}"] * (stop - start)
-    return " ".join(word + kind for word, kind in zip(words, kinds, strict=True))
+        pieces += [*words[end:start], f"[{' '.join(words[start:stop])}]/{kind}"]
+        end = stop
+    return " ".join(pieces + words[end:])
 
 
 USES = {"tag": launch.Use("Sentence to tag with what the run has trained.", tag)}

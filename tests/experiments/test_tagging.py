@@ -45,7 +45,8 @@ def test_a_sentence_is_tagged_word_by_word(tmp_path):
     params["logits"]["kernel"] = params["logits"]["kernel"].at[:5, code].set(1)
     row = {"trial": "t", "learning_rate": 0.1, "seed": 0}
     tagging._save(options, *known, SimpleNamespace(params=params), row, tmp_path)
-    assert tagging.tag(tmp_path, "If axis is None.") == "If axis/CODE is None/CODE ."
+    assert tagging.tag(tmp_path, "If axis is None.") == "If [axis]/CODE is [None]/CODE ."
+    assert tagging.tag(tmp_path, "If.").startswith("If .\n(no span found")
     with pytest.raises(ValueError, match="no word"):
         tagging.tag(tmp_path, "  ")
 
