@@ -35,27 +35,18 @@ FORWARD_PASSES = 5.0
 
 def plan(config: Any) -> launch.Plan:
     """One row a size and repeat, which counts the parameters; the clock runs in `conclude`."""
-    import jax.numpy as jnp
-
     from jaxdl import sweep
     from jaxdl.data import catalog, scaling, splits
-    from jaxdl.types import TrainState
 
     data, _ = splits.for_run(catalog.load("digits"), scaling.fit_max)
 
-    def init(hparams: dict[str, Any], key: Any, data: Any) -> TrainState:
-        return TrainState(jnp.zeros((), jnp.int32), key, {}, {}, ())
-
-    def advance(hparams: dict[str, Any], state: TrainState, data: Any) -> Any:
-        return state, {"unchanged": jnp.ones(1)}
-
-    def evaluate(hparams: dict[str, Any], state: TrainState, data: Any) -> dict[str, Any]:
+    def evaluate(hparams: dict[str, Any], state: Any, data: Any) -> dict[str, Any]:
         width, further = hparams["width"], hparams["depth"] - 1
         return {"parameters": 65 * width + further * (width + 1) * width + (width + 1) * 10}
 
     settings = sweep.grid(depth=config.depths, width=config.widths)
     trials = sweep.trials(["sizes"], settings, range(config.seeds))
-    return launch.Plan({"sizes": sweep.Run(init, advance, evaluate)}, trials, data, segments=1)
+    return launch.Plan({"sizes": sweep.without_training(evaluate)}, trials, data, segments=1)
 
 
 def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:

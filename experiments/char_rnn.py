@@ -70,7 +70,6 @@ def cut(text: str) -> dict[str, str]:
 
 def load(config: Any) -> tuple[dict[str, Any], Any]:
     """The data as a run takes it, and the vocabulary of characters."""
-    import numpy as np
 
     from jaxdl.data import batches
     from jaxdl.data.text import streams, vocabulary
@@ -91,11 +90,10 @@ def load(config: Any) -> tuple[dict[str, Any], Any]:
             )
         chunks = streams.chunks(streams.streams(ids, rows), length)
         # A last chunk that is not full is left out.
-        whole = {key: chunks[key][chunks["mask"].all(axis=(1, 2))] for key in ("x", "y")}
-        flat = {key: value.reshape(-1, length) for key, value in whole.items()}
+        whole = chunks["mask"].all(axis=(1, 2))
+        flat = {key: chunks[key][whole].reshape(-1, length) for key in ("x", "y")}
         if name == "train":
-            start = (np.arange(len(flat["x"])) < rows).astype(np.float32)
-            data["train"] = flat | {"start": start}
+            data["train"] = flat | {"start": chunks["start"][whole].ravel()}
         else:
             data[name] = batches.padded_batches(flat, 64)
     return data, known
@@ -191,16 +189,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     )
     _save(config, plan, known, chosen.iloc[0], workdir)
     mean = float(bits.mean())
-    header = ("model", "validation (bits a character)", "test (bits a character)")
-    rows = [
-        (f"{n}-gram{' *' * (n == order)}", *map(report.number, found.values()))
-        for n, found in counted.items()
-    ]
-    validation = chosen["validation_loss"].astype(float).mean() / math.log(2)
-    rows.append(("LSTM", report.number(validation), report.number(mean)))
-    rate = best["learning_rate"].iloc[0]
-    caption = f"* the order chosen on validation. LSTM: mean of {len(bits)} seeds at rate {rate:g}."
-    table = report.Table(header, tuple(rows), frozenset({1, 2}), caption)
+    table = _table(counted, order, chosen)
     report.show(table)
     prompt = parts["validation"][:PROMPT]
     drawn = {
@@ -230,6 +219,24 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     return launch.Conclusion(
         [claim], [report.Section("Models", (table, curves)), *samples], headline
     )
+
+
+def _table(counted: dict[int, dict[str, float]], order: int, chosen: Any) -> Any:
+    """Bits a character of all models, the chosen order marked; `chosen`: the LSTM's trials."""
+    import math
+
+    from jaxdl import report
+
+    header = ("model", "validation (bits a character)", "test (bits a character)")
+    rows = [
+        (f"{n}-gram{' *' * (n == order)}", *map(report.number, found.values()))
+        for n, found in counted.items()
+    ]
+    bits = chosen[["validation_loss", "test_loss"]].astype(float).mean() / math.log(2)
+    rows.append(("LSTM", *map(report.number, bits)))
+    seeds, rate = len(chosen), chosen["learning_rate"].iloc[0]
+    caption = f"* the order chosen on validation. LSTM: mean of {seeds} seeds at rate {rate:g}."
+    return report.Table(header, tuple(rows), frozenset({1, 2}), caption)
 
 
 def _save(config: Any, plan: launch.Plan, known: Any, row: Any, workdir: Path) -> None:

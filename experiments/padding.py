@@ -37,25 +37,17 @@ SHARE = 0.9
 
 def plan(config: Any) -> launch.Plan:
     """One row a repeat, with the numbers of its words' lengths; the clock runs in `conclude`."""
-    import jax.numpy as jnp
     import numpy as np
 
     from jaxdl import sweep
-    from jaxdl.types import TrainState
 
-    def init(hparams: dict[str, Any], key: Any, data: Any) -> TrainState:
-        return TrainState(jnp.zeros((), jnp.int32), key, {}, {}, ())
-
-    def advance(hparams: dict[str, Any], state: TrainState, data: Any) -> Any:
-        return state, {"unchanged": jnp.ones(1)}
-
-    def evaluate(hparams: dict[str, Any], state: TrainState, data: Any) -> dict[str, Any]:
+    def evaluate(hparams: dict[str, Any], state: Any, data: Any) -> dict[str, Any]:
         return {"words": hparams["words"]}
 
     words = config.steps * config.batch_size
     trials = sweep.trials(["repeat"], sweep.grid(words=(words,)), range(config.seeds))
     data = {"train": {"x": np.zeros(1, np.float32)}}
-    return launch.Plan({"repeat": sweep.Run(init, advance, evaluate)}, trials, data, segments=1)
+    return launch.Plan({"repeat": sweep.without_training(evaluate)}, trials, data, segments=1)
 
 
 def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:

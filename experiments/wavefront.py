@@ -39,26 +39,18 @@ WAYS = DIAGONALS, LAYERS = "along diagonals", "layer by layer"
 
 def plan(config: Any) -> launch.Plan:
     """One row a size and repeat, with the steps of both ways; the clock runs in `conclude`."""
-    import jax.numpy as jnp
     import numpy as np
 
     from jaxdl import sweep
-    from jaxdl.types import TrainState
 
-    def init(hparams: dict[str, Any], key: Any, data: Any) -> TrainState:
-        return TrainState(jnp.zeros((), jnp.int32), key, {}, {}, ())
-
-    def advance(hparams: dict[str, Any], state: TrainState, data: Any) -> Any:
-        return state, {"unchanged": jnp.ones(1)}
-
-    def evaluate(hparams: dict[str, Any], state: TrainState, data: Any) -> dict[str, Any]:
+    def evaluate(hparams: dict[str, Any], state: Any, data: Any) -> dict[str, Any]:
         length, layers = hparams["length"], hparams["layers"]
         return {"diagonals": length + layers - 1, "cells": length * layers}
 
     settings = sweep.grid(width=config.widths, layers=config.layers, length=config.lengths)
     trials = sweep.trials(["sizes"], settings, range(config.seeds))
     data = {"train": {"x": np.zeros(1, np.float32)}}
-    return launch.Plan({"sizes": sweep.Run(init, advance, evaluate)}, trials, data, segments=1)
+    return launch.Plan({"sizes": sweep.without_training(evaluate)}, trials, data, segments=1)
 
 
 def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:

@@ -6,7 +6,7 @@ from jaxdl.sweep.placement import compile_run, place, use_all_cores
 from jaxdl.sweep.progress import Progress, reporter
 from jaxdl.sweep.replay import predict_seconds, replay
 from jaxdl.sweep.results import Results
-from jaxdl.sweep.run import Run, make_run
+from jaxdl.sweep.run import Run, make_run, without_training
 from jaxdl.sweep.space import Trial, grid, halton, log_spaced, random, trial_id, trials
 from jaxdl.sweep.store import pending
 
@@ -33,4 +33,5 @@ __all__ = [
     "trial_id",
     "trials",
     "use_all_cores",
+    "without_training",
 ]

@@ -83,6 +83,20 @@ def make_run(
     return Run(init, advance, evaluate)
 
 
+def without_training(evaluate: Callable[[PyTree, TrainState, Data], dict[str, Array]]) -> Run:
+    """The run that trains nothing: its rows are what `evaluate` says of their hyperparameters."""
+
+    def init(hparams: PyTree, key: Array, data: Data) -> TrainState:
+        return TrainState(jnp.zeros((), jnp.int32), key, {}, {}, ())
+
+    def advance(
+        hparams: PyTree, state: TrainState, data: Data
+    ) -> tuple[TrainState, dict[str, Array]]:
+        return state, {"unchanged": jnp.ones(1)}
+
+    return Run(init, advance, evaluate)
+
+
 def _check_padded(split: str, batches: PyTree) -> None:
     mask = batches.get("mask") if isinstance(batches, Mapping) else None
     if mask is not None and mask.ndim == 2:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxdl.data.errors import DataError
-from jaxdl.data.text import documents, tokenizers
+from jaxdl.data.text import documents, tokenizers, vocabulary
 
 
 class Indexed(NamedTuple):
@@ -25,7 +25,7 @@ class Indexed(NamedTuple):
 def index(
     texts: Sequence[str], min_count: int = 5, without: frozenset[str] = frozenset()
 ) -> Indexed:
-    """The paragraphs of the texts in the words that occur `min_count` times, small-lettered.
+    """The paragraphs of the texts in the words that occur `min_count` times, in lower case.
 
     A word begins with a letter. without: words that are taken out of the texts before anything is
     counted. Equal counts stand in order of code points; paragraphs of a single word are left out.
@@ -33,10 +33,7 @@ def index(
     """
     split = [found for text in texts for found in paragraphs(text)]
     counted = Counter(word for word in chain.from_iterable(split) if word not in without)
-    words = sorted(
-        (word for word, count in counted.items() if count >= min_count),
-        key=lambda word: (-counted[word], word),
-    )
+    words = vocabulary.frequent(counted, min_count)
     if not words:
         raise DataError(f"no word occurs {min_count} times")
     ids = [found for found in encode(split, words) if len(found) > 1]

@@ -5,7 +5,7 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -55,11 +55,13 @@ def build(tokens: Iterable[str], size: int | None = None, min_count: int = 1) ->
     counts = Counter(tokens)
     for word in SPECIAL:
         counts.pop(word, None)
-    frequent = sorted(
-        (word for word, count in counts.items() if count >= min_count),
-        key=lambda word: (-counts[word], word),
-    )
-    return Vocabulary((SPECIAL + tuple(frequent))[:size])
+    return Vocabulary((SPECIAL + tuple(frequent(counts, min_count)))[:size])
+
+
+def frequent(counts: Mapping[str, int], min_count: int) -> list[str]:
+    """The words that occur `min_count` times, the most frequent first, then by code points."""
+    often = (word for word, count in counts.items() if count >= min_count)
+    return sorted(often, key=lambda word: (-counts[word], word))
 
 
 def encode(vocabulary: Vocabulary, tokens: Iterable[str]) -> np.ndarray:
