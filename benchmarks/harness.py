@@ -56,7 +56,12 @@ def alternate(repeats: int, *functions: Callable[[], float]) -> list[Timing]:
     for _ in range(repeats):
         for values, function in zip(found, functions, strict=True):
             values.append(function())
-    return [Timing(statistics.median(v), min(v), max(v)) for v in found]
+    return [timing(values) for values in found]
+
+
+def timing(values: Sequence[float]) -> Timing:
+    """Median, lowest and highest."""
+    return Timing(statistics.median(values), min(values), max(values))
 
 
 def spread(timing: Timing, digits: int = 3) -> str:

@@ -23,7 +23,9 @@ MEMORY_FLAG = "--measure-memory-of"
 def ours(count: int, lanes: int | None = None, steps: int = digits.STEPS) -> tuple[float, float]:
     """Seconds of a sweep with everything that belongs to it, and those without compilation."""
     from jaxdl import sweep
+    from jaxdl.sweep import programs
 
+    programs.forget()  # each measurement compiles, as a first launch does
     progress = sweep.Progress()
     with tempfile.TemporaryDirectory() as workdir:
         total = harness.seconds(

@@ -76,7 +76,7 @@ def save(
         "step": step,
         "meta": dict(meta or {}),
         "leaves": {path: _signature(leaf) for path, leaf in leaves.items()},
-        "keys": {p: str(jax.random.key_impl(leaf)) for p, leaf in leaves.items() if _is_key(leaf)},
+        "keys": {p: str(jax.random.key_impl(leaf)) for p, leaf in leaves.items() if is_key(leaf)},
     }
     text = json.dumps(contents, allow_nan=False, indent=1)
     arrays = _to_numpy(leaves)
@@ -173,12 +173,13 @@ def _signature(leaf: Any) -> str:
     return f"{array.dtype}[{', '.join(map(str, array.shape))}]"
 
 
-def _is_key(leaf: Any) -> bool:
+def is_key(leaf: Any) -> bool:
+    """Whether a leaf is a typed PRNG key."""
     return hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
 def _to_numpy(leaves: dict[str, Any]) -> list[np.ndarray]:
-    data = [jax.random.key_data(leaf) if _is_key(leaf) else leaf for leaf in leaves.values()]
+    data = [jax.random.key_data(leaf) if is_key(leaf) else leaf for leaf in leaves.values()]
     arrays = [np.asarray(array) for array in jax.device_get(data)]
     for path, array in zip(leaves, arrays, strict=True):
         if not (array.dtype == bool or jnp.issubdtype(array.dtype, np.number)):

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxdl.launch.config import UserError
@@ -32,10 +33,8 @@ def check_overfit(plan: "Plan") -> bool:
     data = {**plan.data, "train": _few(plan.data["train"])}
     trials = [trial for name in plan.programs for trial in _some(plan.trials, name)]
     with tempfile.TemporaryDirectory() as folder:
-        results = sweep.execute(
-            **{**plan._asdict(), "data": data, "trials": trials},
-            workdir=folder,
-            progress=sweep.reporter(),
+        results = plan._replace(data=data, trials=trials, keep_states=False).execute(
+            Path(folder), progress=sweep.reporter()
         )
         curves = results.curves()["loss"]
     first = curves[:, 0]

@@ -5,12 +5,13 @@ import importlib.metadata
 import json
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,12 +28,19 @@ if TYPE_CHECKING:  # Asking for help must not wait for JAX.
     from jaxdl.sweep.space import Trial
     from jaxdl.types import TrainState
 
+REPORT_SECONDS = 6.0
+"""What tables and pictures take on a laptop's core, most of it Matplotlib's start."""
 DONE, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 75
 OWN = CONFIG, ENVIRONMENT, VERDICT = "config.json", "environment.json", "verdict.json"
 
 
 class Plan(NamedTuple):
-    """What an experiment runs: the arguments of `sweep.execute`."""
+    """What an experiment runs: the arguments of `sweep.execute`.
+
+    keep_states: for few trials or small ones, the states that `replay` then reads.
+    follow: how many trials the experiment runs besides, in `confirm` or again in `conclude`.
+    workdir: of the run, once it has one.
+    """
 
     programs: "Mapping[str, Run]"
     trials: "Sequence[Trial]"
@@ -40,14 +48,30 @@ class Plan(NamedTuple):
     segments: int
     categories: Mapping[str, Sequence[str]] = {}
     labels: Mapping[str, Mapping[str, str]] = {}
+    keep_states: bool = False
+    follow: int = 0
+    workdir: Path | None = None
+
+    def execute(self, workdir: Path, **options: Any) -> "Results":
+        """Runs what is left of it, by `sweep.execute`."""
+        from jaxdl import sweep
+
+        asked = {name: getattr(self, name) for name in self._fields[:7]}
+        return sweep.execute(**asked, workdir=workdir, **options)
 
     def replay(self, row: Mapping[str, Any]) -> "TrainState":
-        """The state at the end of the trial of a row of its results, bit for bit."""
+        """The state at the end of the trial of a row of its results: that of the run itself where
+        it was kept, else of the same run again, bit for bit where the device gives equal bits."""
         from jaxdl import sweep
 
         trial = next(trial for trial in self.trials if sweep.trial_id(trial) == row["trial"])
+        run = self.programs[trial.program]
+        if self.workdir is not None:
+            kept = sweep.kept_state(self.workdir, run, trial, row, self.data, self.categories)
+            if kept is not None:
+                return kept
         return sweep.replay(
-            self.programs[trial.program],
+            run,
             trial,
             self.data,
             segments=self.segments,
@@ -85,12 +109,15 @@ class Experiment(NamedTuple):
     fields: the configuration. plan: `config -> Plan`; a ValueError it raises is the user's mistake.
     conclude: `(config, plan, results, workdir) -> Conclusion`.
     uses: what `--NAME=TEXT` does with a finished run, by name.
+    confirm: `(config, plan, results) -> Plan` of the chosen settings on fresh seeds, run in the
+        same workdir; its results are a fifth argument of `conclude`.
     """
 
     fields: Mapping[str, Field]
     plan: Callable[[Any], Plan]
-    conclude: "Callable[[Any, Plan, Results, Path], Conclusion]"
+    conclude: "Callable[..., Conclusion]"
     uses: Mapping[str, Use] = {}
+    confirm: "Callable[[Any, Plan, Results], Plan] | None" = None
 
 
 def main(experiment: Experiment, module_file: str, doc: str) -> None:
@@ -140,10 +167,16 @@ def launch(experiment: Experiment, name: str, command: Command) -> int:
     if command.dry_run:
         _print_plan(plan, workdir)
         return DONE
-    if command.check_overfit:
-        return DONE if check_overfit(plan) else FAILED
 
     from jaxdl import checkpoint, sweep
+    from jaxdl.sweep import signals
+
+    if command.check_overfit:
+        try:
+            return DONE if check_overfit(plan) else FAILED
+        except sweep.Failed as error:
+            print(f"failed: {error}", file=sys.stderr)
+            return FAILED
 
     try:
         workdir.mkdir(parents=True, exist_ok=True)
@@ -151,10 +184,13 @@ def launch(experiment: Experiment, name: str, command: Command) -> int:
     except OSError as error:
         raise UserError(f"--workdir={workdir} cannot be written: {error.strerror}") from None
     try:
-        with checkpoint.lock(workdir), _signals() as stop:
+        with checkpoint.lock(workdir), signals.caught() as stop:
             return _run(experiment, name, command, plan, began, stop)
     except (checkpoint.WorkdirBusy, sweep.ForeignRows, sweep.LedgerError) as error:
         raise UserError(str(error)) from error
+    except sweep.Failed as error:
+        print(f"failed: {error}; see {workdir}", file=sys.stderr)
+        return FAILED
     except sweep.Interrupted:
         print(f"{name}: interrupted; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED
@@ -188,10 +224,14 @@ def _run(
     facts = {"experiment": name, "command": sys.argv[1:], **_environment()}
     facts["seconds_before"] = _seconds_before(workdir)
     _write(workdir / ENVIRONMENT, facts)
+    options = {"stop": stop, "rerun_changed": command.allow_config_change}
+    progress = sweep.reporter()
+    plan = plan._replace(workdir=workdir)
     try:
-        results = sweep.execute(
-            **plan._asdict(), workdir=workdir, progress=sweep.reporter(), stop=stop
-        )
+        found = [plan.execute(workdir, progress=progress, **options)]
+        if experiment.confirm is not None and not _failed(found):
+            second = experiment.confirm(command.config, plan, found[0])
+            found.append(second.execute(workdir, progress=sweep.reporter(), **options))
     except sweep.ForeignRows:
         # What is refused leaves the workdir as it was.
         for file, content in before.items():
@@ -201,7 +241,17 @@ def _run(
         facts["seconds_before"] += time.perf_counter() - began
         _write(workdir / ENVIRONMENT, facts)
         raise
-    return _conclude(experiment, command, plan, results, began)
+    if failed := _failed(found):
+        message = failed[0]["message"]
+        names = ", ".join(dict.fromkeys(row["program"] for row in failed))
+        print(f"failed: {names} ({message}); see {workdir}", file=sys.stderr)
+        return FAILED
+    with progress.aside("drawing the report"):
+        return _conclude(experiment, command, plan, found, began)
+
+
+def _failed(found: "Sequence[Results]") -> list[dict[str, Any]]:
+    return [row for results in found for row in results.rows if row["status"] == "error"]
 
 
 def _write(path: Path, values: Mapping[str, Any]) -> None:
@@ -211,17 +261,13 @@ def _write(path: Path, values: Mapping[str, Any]) -> None:
 
 
 def _conclude(
-    experiment: Experiment, command: Command, plan: Plan, results: "Results", began: float
+    experiment: Experiment, command: Command, plan: Plan, found: "Sequence[Results]", began: float
 ) -> int:
     from jaxdl import report
 
-    workdir = command.workdir
-    failed = sorted({row["program"] for row in results.rows if row["status"] == "error"})
-    if failed:
-        message = next(row["message"] for row in results.rows if row["status"] == "error")
-        print(f"failed: {', '.join(failed)} ({message}); see {workdir}", file=sys.stderr)
-        return FAILED
-    conclusion = experiment.conclude(command.config, plan, results, workdir)
+    workdir, (results, *confirmed) = command.workdir, found
+    conclusion = experiment.conclude(command.config, plan, results, workdir, *confirmed)
+    shutil.rmtree(workdir / "states", ignore_errors=True)
     facts = json.loads((workdir / ENVIRONMENT).read_text())
     name = facts["experiment"]
     again = f"python -m experiments.{name} --config={workdir / CONFIG} --workdir=runs/{name}_again"
@@ -292,27 +338,6 @@ def _prepare_jax() -> None:
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 
-@contextlib.contextmanager
-def _signals() -> Iterator[Callable[[], bool]]:
-    """Tells whether SIGTERM or SIGINT has come; a second one ends the process at once."""
-    received = []
-    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
-
-    def handle(number: int, frame: Any) -> None:
-        received.append(number)
-        for each in before:
-            signal.signal(each, signal.SIG_DFL)
-        print("stopping after this segment; once more to stop at once", file=sys.stderr)
-
-    for each in before:
-        signal.signal(each, handle)
-    try:
-        yield lambda: bool(received)
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-
 def _environment() -> dict[str, Any]:
     """Versions, device and commit."""
     import jax
@@ -352,9 +377,12 @@ def _print_plan(plan: Plan, workdir: Path) -> None:
         count = sum(trial.program == name for trial in plan.trials)
         print(f"{name:<16} {count:>7} trials")
     print(f"{len(plan.programs)} programs, {len(plan.trials)} trials")
+    if plan.follow:
+        print(f"{plan.follow} trials more follow, of what these have shown")
     if len(left) < len(plan.trials):
         print(f"{len(plan.trials) - len(left)} trials are done already")
-    seconds = sweep.predict_seconds(
-        plan.programs, left, plan.data, segments=plan.segments, categories=plan.categories
+    to_run = [*left, *list(plan.trials[:1]) * plan.follow]
+    seconds = REPORT_SECONDS + sweep.predict_seconds(
+        plan.programs, to_run, plan.data, segments=plan.segments, categories=plan.categories
     )
-    print(f"about {seconds / 60:.1f} minutes on this machine")
+    print(f"about {seconds / 60:.1f} minutes on this machine, with the report")

@@ -1,16 +1,19 @@
 """Sweeps: a space of trials, each a pure function, run as compiled programs, kept in a ledger."""
 
-from jaxdl.sweep.engine import ForeignRows, Interrupted, execute
+from jaxdl.sweep.conditions import ForeignRows
+from jaxdl.sweep.engine import Failed, Interrupted, execute
 from jaxdl.sweep.ledger import LedgerError
-from jaxdl.sweep.placement import compile_run, place, use_all_cores
+from jaxdl.sweep.placement import place, use_all_cores
+from jaxdl.sweep.programs import compile_run
 from jaxdl.sweep.progress import Progress, reporter
-from jaxdl.sweep.replay import predict_seconds, replay
+from jaxdl.sweep.replay import kept_state, predict_seconds, replay
 from jaxdl.sweep.results import Results
 from jaxdl.sweep.run import Run, make_run, without_training
 from jaxdl.sweep.space import Trial, grid, halton, log_spaced, random, trial_id, trials
 from jaxdl.sweep.store import pending
 
 __all__ = [
+    "Failed",
     "ForeignRows",
     "Interrupted",
     "LedgerError",
@@ -22,6 +25,7 @@ __all__ = [
     "execute",
     "grid",
     "halton",
+    "kept_state",
     "log_spaced",
     "make_run",
     "pending",

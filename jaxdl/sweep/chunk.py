@@ -1,6 +1,6 @@
 """The trials in flight: what is known of each lane, on the host."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -18,14 +18,16 @@ STATUS = ("ok", "diverged", "pruned")
 class Record(NamedTuple):
     """What a chunk has shown so far: arrays with leading axis [lanes], updated in place.
 
-    status: index into STATUS. steps: done so far; of a diverged trial, the first step whose loss
-    was not finite, counted from 1, or the end of the segment if only parameters were not. segments:
-    begun so far. curves:
-    [lanes, all steps]; evaluations: [lanes, segments]; both nan where nothing was measured.
+    status: index into STATUS. steps: of training done so far; of a diverged trial, the step from
+    which on its loss was not finite, counted from 1, or the end of the segment if only parameters
+    were not. survived: steps whose loss was not finite and after which training went on. segments:
+    begun so far. curves: [lanes, all steps]; evaluations: [lanes, segments]; both nan where nothing
+    was measured.
     """
 
     status: np.ndarray
     steps: np.ndarray
+    survived: np.ndarray
     segments: np.ndarray
     curves: dict[str, np.ndarray]
     evaluations: dict[str, np.ndarray]
@@ -36,17 +38,11 @@ class Record(NamedTuple):
 
 
 def columns(trials: Sequence[Trial], categories: Categories) -> dict[str, np.ndarray]:
-    """Hyperparameters of trials as arrays [N]: float32, and int32 for the index of a name.
+    """Hyperparameters of a program's trials as arrays [N], of the dtypes that `space` names.
 
-    Raises ValueError if the trials do not share one set of hyperparameters, or a name is unknown.
+    Raises ValueError for a name that is not among the categories.
     """
-    names = list(trials[0].hparams)
-    for trial in trials:
-        if set(trial.hparams) != set(names):
-            raise ValueError(
-                f"program {trial.program}: trials have different hyperparameters, "
-                f"{sorted(names)} and {sorted(trial.hparams)}"
-            )
+    names = trials[0].hparams
     return {name: _column(name, [t.hparams[name] for t in trials], categories) for name in names}
 
 
@@ -55,12 +51,12 @@ def _column(name: str, values: list[Any], categories: Categories) -> np.ndarray:
         known = list(categories[name])
         for value in values:
             if value not in known:
-                raise ValueError(f"{name}: {value!r} is none of {', '.join(known)}")
+                raise ValueError(f"{name}: {value!r} is none of {', '.join(map(str, known))}")
         return np.array([known.index(value) for value in values], np.int32)
-    if any(isinstance(value, str) for value in values):
+    if isinstance(values[0], str):
         raise ValueError(f"{name}: {values[0]!r} is a name; list its values in `categories`")
-    # One dtype for all numbers: 1 and 0.1 in different chunks are the same program.
-    return np.array(values, np.float32)
+    kinds: dict[type, Any] = {bool: np.bool_, int: np.int32, float: np.float32}
+    return np.array(values, kinds[type(values[0])])
 
 
 def in_lanes(trials: Sequence[Trial], categories: Categories, lanes: int) -> dict[str, np.ndarray]:
@@ -85,6 +81,7 @@ def blank(
         np.where(np.arange(lanes) < trials, OK, PRUNED).astype(np.int32),
         np.zeros(lanes, np.int32),
         np.zeros(lanes, np.int32),
+        np.zeros(lanes, np.int32),
         {
             name: np.full((lanes, segments * shape.shape[1]), np.nan, np.float32)
             for name, shape in curves.items()
@@ -98,27 +95,68 @@ def update(
     segment: int,
     curves: Mapping[str, np.ndarray],
     finite: np.ndarray,
+    steps: np.ndarray,
     metrics: Mapping[str, np.ndarray],
 ) -> None:
     """Writes one segment into the record, and marks the lanes that diverged in it.
 
-    finite: [lanes], whether the parameters are finite at the segment's end.
+    Judged is what stands after the segment, since a bad step may have been skipped: a lane is lost
+    if its parameters are not finite, or its last losses are not though not all that it is evaluated
+    by is finite, or, at the end, if no loss ever was.
+
+    finite, steps: [lanes], whether the parameters are finite at the segment's end, and how many
+    steps of training lie behind.
     """
     alive = record.alive
-    good = np.all([np.isfinite(curve) for curve in curves.values()], axis=0)
-    steps = good.shape[1]
+    good = _all_finite(curves.values())
+    length = good.shape[1]
     for name, curve in record.curves.items():
-        curve[alive, segment * steps : (segment + 1) * steps] = curves[name][alive]
-    diverged = alive & ~(finite & good.all(axis=1))
-    last = np.where(good.all(axis=1), steps, good.argmin(axis=1) + 1)
-    record.steps[alive] = (segment * steps + last)[alive]
+        curve[alive, segment * length : (segment + 1) * length] = curves[name][alive]
+    sound = _all_finite(metrics.values()) if metrics else np.zeros(len(good), bool)
+    whole = _all_finite(record.curves.values())
+    never = ~whole.any(axis=1) & ((segment + 1) * length == whole.shape[1])
+    diverged = alive & ~(finite & (good[:, -1] | sound) & ~never)
+    # Counted from the last finite loss: an earlier step may have been skipped, and survived.
+    first_lost = np.minimum(length - good[:, ::-1].argmax(axis=1) + 1, length)
+    first_lost = segment * length + np.where(good.any(axis=1), first_lost, 1)
+    record.steps[alive] = np.where(diverged, np.where(never, 1, first_lost), steps)[alive]
+    record.survived[alive & ~diverged] += (~good).sum(axis=1, dtype=np.int32)[alive & ~diverged]
     record.segments[alive] = segment + 1
     record.status[diverged] = DIVERGED
     for name, values in record.evaluations.items():
         values[record.alive, segment] = metrics[name][record.alive]
 
 
-def row_metrics(record: Record, lane: int) -> dict[str, float | None]:
+def _all_finite(arrays: Iterable[np.ndarray]) -> np.ndarray:
+    return np.all([np.isfinite(array) for array in arrays], axis=0)
+
+
+def outcome(record: Record, lane: int) -> dict[str, Any]:
+    """Status, steps, metrics and, in words, why a lane is not simply `ok`."""
+    status, steps = STATUS[record.status[lane]], int(record.steps[lane])
+    message = None
+    if status == "diverged":
+        lost = [
+            name for name, curve in record.curves.items() if not np.isfinite(curve[lane, steps - 1])
+        ]
+        what = " and ".join(lost) or "a parameter"
+        message = (
+            f"{what} not finite {'from' if lost else 'after'} step {steps}{' on' * bool(lost)}"
+        )
+    elif status == "pruned":
+        message = f"pruned after segment {record.segments[lane]}"
+    elif record.survived[lane]:
+        message = f"went on after {record.survived[lane]} steps whose loss was not finite"
+    return {
+        "status": status,
+        "steps": steps,
+        "diverged_at": steps if status == "diverged" else None,
+        "message": message,
+        **_metrics(record, lane),
+    }
+
+
+def _metrics(record: Record, lane: int) -> dict[str, float | None]:
     """The evaluation after a lane's last segment; nothing of a diverged one."""
     if record.status[lane] == DIVERGED:
         return dict.fromkeys(record.evaluations)

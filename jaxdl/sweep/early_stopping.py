@@ -49,12 +49,18 @@ def early_stopping(
 ) -> Run:
     """The run, stopped after `patience` segments in a row without improvement of a metric.
 
+    patience: >= 1; a traced one below that is taken as 1
     metric: a name in the run's evaluation, of the validation split: `validation_loss`, say
     better: `(value, best) -> bool`; `jnp.less` for a loss, `jnp.greater` for an accuracy
     Evaluation is that of the best state, with its step as `best_step`. The state is `EarlyStopped`;
     a segment after the stop changes nothing, and under `lax.map` costs nothing. A metric that is
-    nan is no improvement. Raises ValueError if there is no such metric.
+    nan is no improvement. Raises ValueError if there is no such metric, and for a patience below 1.
     """
+    if not isinstance(patience, jax.Array) and patience < 1:
+        raise ValueError(
+            f"patience must be >= 1 segments, not {patience}: nothing would be trained"
+        )
+    patience = jnp.maximum(patience, 1) if isinstance(patience, jax.Array) else patience
     # Asked for its shapes and then called, a jitted function is traced once.
     segment = jax.jit(run.advance)
 

@@ -1,6 +1,8 @@
 """Many trials, compiled: programs in turn, trials in chunks, chunks in segments."""
 
+import contextlib
 import logging
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,24 +13,35 @@ import numpy as np
 
 from jaxdl import checkpoint
 from jaxdl.sweep import chunk as chunks
-from jaxdl.sweep import ledger, results, store
+from jaxdl.sweep import ledger, results, signals, store
 from jaxdl.sweep.chunk import Categories, Record
-from jaxdl.sweep.fingerprint import digest, versions
-from jaxdl.sweep.placement import Placement, Program, compile_run, identity, place
+from jaxdl.sweep.conditions import settle
+from jaxdl.sweep.explain import flaws, reason
+from jaxdl.sweep.fingerprint import digest, numerics, versions
+from jaxdl.sweep.placement import Placement, place
+from jaxdl.sweep.programs import Program, compile_run
 from jaxdl.sweep.progress import Progress
 from jaxdl.sweep.run import Data, Run
-from jaxdl.sweep.space import Trial, trial_id
+from jaxdl.sweep.space import Trial, checked, trial_id
 
 PruneRule = Callable[[int, Mapping[str, np.ndarray], np.ndarray], np.ndarray]
 """`(segment, {metric: [lanes]}, alive [lanes]) -> [lanes]`, true where a trial is to stop."""
+INTERRUPTED = 75
+"""The exit code of a program that ends by `Interrupted`: EX_TEMPFAIL, run it again."""
 
 
-class Interrupted(Exception):
-    """The sweep was asked to stop; its state is on disk and the next launch goes on from it."""
+class Interrupted(SystemExit):
+    """The sweep was asked to stop; its state is on disk and the next launch goes on from it.
+
+    A program that does not catch it ends with exit code 75, without a traceback.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(INTERRUPTED)
 
 
-class ForeignRows(ValueError):
-    """The workdir holds rows that another program made."""
+class Failed(RuntimeError):
+    """No trial of the sweep has a result: every program raised. The cause is the first error."""
 
 
 class Sweep(NamedTuple):
@@ -44,6 +57,7 @@ class Sweep(NamedTuple):
     progress: Progress
     stop: Callable[[], bool]
     checkpoint_seconds: float
+    keep_states: bool
     placement: Placement
     facts: Mapping[str, Any]
 
@@ -60,81 +74,89 @@ def execute(
     lanes: int | None = None,
     prune: PruneRule | None = None,
     progress: Progress | None = None,
-    stop: Callable[[], bool] = lambda: False,
+    stop: Callable[[], bool] | None = None,
     checkpoint_seconds: float = 30.0,
+    keep_states: bool = False,
+    rerun_changed: bool = False,
     devices: Sequence[jax.Device] | None = None,
 ) -> results.Results:
     """Runs every trial that the ledger in `workdir` does not hold yet, and reads the ledger back.
 
-    programs: one Run per thing that changes the program; compiled once each.
+    programs: one Run per thing that changes the program; each is compiled once in a process.
     data: as `run.Data`; sent to the devices once.
     segments: times that a chunk returns to the host, each after `run.advance`.
     categories: hyperparameters given by name, with the names in the order of their index.
     labels: further columns of a program's rows, such as its architecture and its optimizer.
     lanes: trials in flight on all devices together; default: what fits.
-    stop: asked after each segment; when true, the state is saved and Interrupted raised.
+    prune: asked after each segment but the last, when all there was to do is done.
+    stop: asked after each segment; when true, the state is saved and Interrupted raised. By
+        default SIGINT (Ctrl-C) and SIGTERM ask for it, where the program does not handle them.
     checkpoint_seconds: a chunk that takes longer saves its state between segments this often.
+    keep_states: the last states of all trials stay in the workdir, for `kept_state`.
+    rerun_changed: trials whose rows were made under other conditions run anew; those rows go to
+        `superseded.jsonl`.
 
-    A trial whose loss or parameters stop being finite is `diverged` and stays alone in that. A
-    program that raises gives rows with status `error` and its traceback in the log of `jaxdl`; the
-    other programs go on.
+    A trial whose parameters stop being finite, or whose loss does for good, is `diverged` and stays
+    alone in that; a step that the optimizer skips is survived. A program that raises gives rows
+    with status `error` and its traceback in the log of `jaxdl`; the other programs go on. Each row
+    that is not simply `ok` has a `message`.
+    Raises ForeignRows, which says in what they differ, for rows of other code, data, segments,
+    categories, labels, types of hyperparameters, versions or settings of JAX; Failed where all
+    programs raise; ValueError for trials and names that cannot be told apart.
     """
-    workdir = Path(workdir)
+    workdir, trials = Path(workdir), checked(trials)
+    _check_arguments(programs, trials, labels or {}, segments, lanes)
     workdir.mkdir(parents=True, exist_ok=True)
     placement = place(devices)
     device = placement.mesh.devices.flat[0]
-    sweep = Sweep(
-        jax.device_put(data, placement.everywhere),
-        workdir,
-        segments,
-        categories or {},
-        labels or {},
-        lanes,
-        prune,
-        progress or Progress(),
-        stop,
-        checkpoint_seconds,
-        placement,
-        {
-            "data": digest(data),
-            "device": device.device_kind,
-            "devices": placement.mesh.size,
-            "segments": segments,
-            **versions(),
-        },
-    )
+    asked_by_signal = signals.caught(only_defaults=True)
+    with (
+        contextlib.nullcontext(stop) if stop else asked_by_signal as stopped,
+        checkpoint.lock(workdir, ".sweep.lock"),
+    ):
+        sweep = Sweep(
+            jax.device_put(data, placement.everywhere),
+            workdir,
+            segments,
+            categories or {},
+            labels or {},
+            lanes,
+            prune,
+            progress or Progress(),
+            stopped,
+            checkpoint_seconds,
+            keep_states,
+            placement,
+            {
+                "data": digest(data),
+                "device": device.device_kind,
+                "devices": placement.mesh.size,
+                "segments": segments,
+                "prune": getattr(prune, "__qualname__", type(prune).__name__) if prune else "",
+                **versions(),
+                **numerics(),
+            },
+        )
+        try:
+            return _run_pending(sweep, programs, trials, rerun_changed)
+        except Interrupted:
+            if stop is None:
+                print("interrupted; the same program goes on from here", file=sys.stderr)
+            raise
+
+
+def _check_arguments(
+    programs: Mapping[str, Run],
+    trials: Sequence[Trial],
+    labels: Mapping[str, Mapping[str, str]],
+    segments: int,
+    lanes: int | None,
+) -> None:
+    if segments < 1 or (lanes is not None and lanes < 1):
+        raise ValueError(f"segments and lanes must be >= 1, not {segments} and {lanes}")
     unknown = {trial.program for trial in trials} - set(programs)
     if unknown:
         raise ValueError(f"trials name programs that are not given: {', '.join(sorted(unknown))}")
-    _check_names(trials, sweep.labels)
-    with checkpoint.lock(workdir, ".sweep.lock"):
-        return _run_pending(sweep, programs, trials)
-
-
-def _run_pending(
-    sweep: Sweep, programs: Mapping[str, Run], trials: Sequence[Trial]
-) -> results.Results:
-    path = sweep.workdir / store.LEDGER
-    # What failed may have been repaired since.
-    ledger.drop(path, "error")
-    done = {row["trial"]: row for row in ledger.read(path)}
-    pending = [trial for trial in trials if trial_id(trial) not in done]
-    of = {name: [trial for trial in trials if trial.program == name] for name in programs}
-    columns = {name: chunks.columns(mine, sweep.categories) for name, mine in of.items() if mine}
-    _check_code(sweep, programs, columns, of, done)
-    sweep.progress.start(len(trials), len(trials) - len(pending))
-    try:
-        for name, hparams in columns.items():
-            left = [trial for trial in pending if trial.program == name]
-            if left:
-                _run_program(sweep, name, programs[name], hparams, len(of[name]), left)
-    finally:
-        sweep.progress.finish()
-    return results.collect(sweep.workdir, trials)
-
-
-def _check_names(trials: Sequence[Trial], labels: Mapping[str, Mapping[str, str]]) -> None:
-    """Raises ValueError for a hyperparameter or label that would hide another column of a row."""
     for trial in trials:
         own = labels.get(trial.program, {})
         taken = (store.COLUMNS & {*trial.hparams, *own}) | (set(trial.hparams) & set(own))
@@ -142,29 +164,41 @@ def _check_names(trials: Sequence[Trial], labels: Mapping[str, Mapping[str, str]
             raise ValueError(f"{', '.join(sorted(taken))}: a row has a column of that name already")
 
 
-def _check_code(
-    sweep: Sweep,
-    programs: Mapping[str, Run],
-    columns: Mapping[str, Mapping[str, np.ndarray]],
-    of: Mapping[str, list[Trial]],
-    done: Mapping[str, Mapping[str, Any]],
-) -> None:
-    """Raises ForeignRows if rows of the ledger come from another program than the one given."""
-    for name, hparams in columns.items():
-        rows = [done[trial_id(trial)] for trial in of[name] if trial_id(trial) in done]
-        kept = {row["code"] for row in rows}
-        if not kept:
-            continue
-        try:
-            given = identity(programs[name], hparams, sweep.data)
-        # What cannot even be traced fails in its turn, and alone.
-        except Exception:
-            continue
-        if kept != {given}:
-            raise ForeignRows(
-                f"{sweep.workdir / store.LEDGER}: its rows of {name} were made by another program "
-                "(other steps, model, data shapes or versions); use another workdir"
-            )
+def _run_pending(
+    sweep: Sweep, programs: Mapping[str, Run], trials: Sequence[Trial], rerun_changed: bool
+) -> results.Results:
+    of = {name: [trial for trial in trials if trial.program == name] for name in programs}
+    columns = {name: chunks.columns(mine, sweep.categories) for name, mine in of.items() if mine}
+    facts = {name: _facts(sweep, name, hparams) for name, hparams in columns.items()}
+    runs = {name: programs[name] for name in columns}
+    done = settle(sweep.workdir, runs, of, columns, facts, sweep.data, rerun_changed)
+    pending = [trial for trial in trials if trial_id(trial) not in done]
+    sweep.progress.start(len(trials), len(trials) - len(pending))
+    errors: dict[str, Exception] = {}
+    try:
+        for name, hparams in columns.items():
+            left = [trial for trial in pending if trial.program == name]
+            if left:
+                error = _run_program(
+                    sweep, name, programs[name], hparams, facts[name], len(of[name]), left
+                )
+                errors |= {name: error} if error else {}
+    finally:
+        sweep.progress.finish()
+    found = results.collect(sweep.workdir, trials)
+    if errors and all(row["status"] == "error" for row in found.rows):
+        name, error = next(iter(errors.items()))
+        raise Failed(f"program {name}: {found.rows[0]['message']}") from error
+    return found
+
+
+def _facts(sweep: Sweep, name: str, hparams: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The conditions of a program's rows, but for its code and lanes."""
+    kinds = {h: str(column.dtype) for h, column in hparams.items()}
+    named = {h: list(map(str, sweep.categories[h])) for h in hparams if h in sweep.categories}
+    labels = dict(sweep.labels.get(name, {}))
+    own = {"program": name, "hyperparameters": kinds, "categories": named, "labels": labels}
+    return {**sweep.facts, **own}
 
 
 def _run_program(
@@ -172,18 +206,23 @@ def _run_program(
     name: str,
     run: Run,
     hparams: Mapping[str, np.ndarray],
+    facts: Mapping[str, Any],
     trials: int,
     left: list[Trial],
-) -> None:
-    """Runs the trials that are left of a program that has so many `trials` altogether."""
+) -> Exception | None:
+    """Runs the trials that are left of a program that has so many `trials` altogether.
+
+    Returns what the program raised, if it did; its trials then have rows that say so.
+    """
     done = sweep.progress.done
     try:
         lanes = sweep.lanes
-        program = _compile(sweep, name, run, hparams, trials, lanes)
+        program = _compile(sweep, name, run, hparams, trials, lanes, len(left))
+        _check_names(program, [*hparams, *sweep.labels.get(name, {})])
         while left:
             done = sweep.progress.done
             try:
-                _run_chunk(sweep, name, program, left[: program.lanes])
+                _run_chunk(sweep, program, facts, left[: program.lanes])
             except jax.errors.JaxRuntimeError as error:
                 exhausted = "RESOURCE_EXHAUSTED" in str(error)
                 if not exhausted or program.lanes <= sweep.placement.mesh.size:
@@ -191,14 +230,14 @@ def _run_program(
                 lanes = program.lanes // 2
                 sweep.progress.recount(done)
                 sweep.progress.note(f"{name}: out of memory at {program.lanes} lanes; now {lanes}")
-                program = _compile(sweep, name, run, hparams, trials, lanes)
+                program = _compile(sweep, name, run, hparams, trials, lanes, len(left))
                 continue
             left = left[program.lanes :]
-    except (Interrupted, OSError, checkpoint.CheckpointError):
+    except (OSError, checkpoint.CheckpointError):
         raise
     # Whatever a user's program raises, the other programs of the sweep are not to suffer.
     except Exception as error:
-        message = f"{type(error).__name__}: {error}".splitlines()[0]
+        message = reason(error, run, hparams, sweep.data)
         logging.getLogger("jaxdl").error("program %s failed", name, exc_info=error)
         outcome = {"status": "error", "message": message}
         labels = sweep.labels.get(name, {})
@@ -206,6 +245,8 @@ def _run_program(
         ledger.append(sweep.workdir / store.LEDGER, rows)
         sweep.progress.recount(done)
         sweep.progress.failed += len(left)
+        return error
+    return None
 
 
 def _compile(
@@ -215,37 +256,57 @@ def _compile(
     hparams: Mapping[str, np.ndarray],
     trials: int,
     lanes: int | None,
+    left: int,
 ) -> Program:
-    program = compile_run(run, sweep.placement, hparams, sweep.data, trials, lanes)
+    program = compile_run(
+        run, sweep.placement, hparams, sweep.data, trials, lanes, left=left, name=name
+    )
     sweep.progress.compiled(name, program.compilations, program.compile_seconds)
     return program
 
 
-def _run_chunk(sweep: Sweep, name: str, program: Program, trials: list[Trial]) -> None:
+def _check_names(program: Program, columns: Sequence[str]) -> None:
+    """Raises ValueError for an evaluation or curve that would hide another column or curve."""
+    taken = set(program.metrics) & {*store.COLUMNS, *columns, *program.curves}
+    taken |= set(program.curves) & {"trial"}
+    if taken:
+        raise ValueError(
+            f"the run evaluates {', '.join(sorted(taken))}: a row or its curves have that already"
+        )
+
+
+def _run_chunk(
+    sweep: Sweep, program: Program, facts: Mapping[str, Any], trials: list[Trial]
+) -> None:
     """Advances one chunk through its segments and writes its rows."""
     began = saved = time.perf_counter()
+    name = facts["program"]
     hparams = chunks.in_lanes(trials, sweep.categories, program.lanes)
-    facts = {**sweep.facts, "program": name, "code": program.code, "lanes": program.lanes}
+    facts = {**facts, "code": program.code, "lanes": program.lanes}
     first, state, record = _start(sweep, program, trials, hparams, facts)
     for segment in range(first, sweep.segments):
-        state, curves, finite = program.advance(hparams, state, record.alive, sweep.data)
+        state, *measured = program.advance(hparams, state, record.alive, sweep.data)
         metrics = program.evaluate(hparams, state, sweep.data)
-        curves, finite, metrics = jax.device_get((curves, finite, metrics))
-        chunks.update(record, segment, curves, finite, metrics)
-        if sweep.prune is not None:
+        (curves, finite, steps), metrics = jax.device_get((measured, metrics))
+        chunks.update(record, segment, curves, finite, steps, metrics)
+        more = segment + 1 < sweep.segments
+        if more and sweep.prune is not None:
             stopped = sweep.prune(segment, metrics, record.alive) & record.alive
             record.status[stopped] = chunks.PRUNED
         now = time.perf_counter()
         sweep.progress.advance(name, len(trials) / sweep.segments, now - began)
         began = now
-        if segment + 1 < sweep.segments:
+        if more:
             stop = sweep.stop()
             if stop or now - saved > sweep.checkpoint_seconds:
                 store.save(sweep.workdir, trials, segment + 1, state, record, facts)
                 saved = now
             if stop:
                 raise Interrupted
-    store.finish(sweep.workdir, trials, record, facts, sweep.labels.get(name, {}))
+    if sweep.keep_states:
+        store.keep_states(sweep.workdir, trials, state, facts)
+    labels = sweep.labels.get(name, {})
+    store.finish(sweep.workdir, trials, record, facts, labels, flaws(sweep.data, record))
     if sweep.stop():
         raise Interrupted
 

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -85,13 +85,12 @@ def append(path: str | os.PathLike[str], rows: Iterable[Mapping[str, Any]]) -> N
         os.close(file)
 
 
-def drop(path: str | os.PathLike[str], status: str) -> None:
-    """Rewrites the file without the rows of a status, whole or not at all."""
-    rows = read(path)
-    kept = [row for row in rows if row.get("status") != status]
-    if len(kept) < len(rows):
-        text = "".join(json.dumps(row, allow_nan=False) + "\n" for row in kept)
-        write_atomic(path, text)
+def drop(path: str | os.PathLike[str], unwanted: Callable[[Row], bool]) -> None:
+    """Rewrites the file without the rows that are unwanted, whole or not at all."""
+    text = "".join(
+        json.dumps(row, allow_nan=False) + "\n" for row in read(path) if not unwanted(row)
+    )
+    write_atomic(path, text)
 
 
 def to_pandas(rows: Iterable[Row]) -> "pandas.DataFrame":

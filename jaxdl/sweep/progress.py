@@ -1,8 +1,9 @@
 """What a person sees while a sweep runs: a bar on a terminal, plain lines elsewhere."""
 
+import contextlib
 import sys
 import time
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich import progress as columns
 from rich.console import Console
@@ -52,6 +53,11 @@ class Progress:
 
     def finish(self) -> None:
         """No more will come."""
+
+    def aside(self, what: str) -> contextlib.AbstractContextManager[Any]:
+        """Says, while the block lasts, that something else than trials is under way."""
+        self.note(what)
+        return contextlib.nullcontext()
 
     @property
     def rate(self) -> float:
@@ -116,6 +122,9 @@ class Bar(Progress):
 
     def finish(self) -> None:
         self.bar.stop()
+
+    def aside(self, what: str) -> contextlib.AbstractContextManager[Any]:
+        return self.bar.console.status(what)
 
 
 def reporter(stream: TextIO | None = None) -> Progress:

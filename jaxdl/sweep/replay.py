@@ -2,14 +2,17 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
 from jaxdl.sweep import chunk as chunks
+from jaxdl.sweep import store
 from jaxdl.sweep.chunk import Categories
-from jaxdl.sweep.placement import Program, compile_run, place, side_by_side
+from jaxdl.sweep.placement import place, side_by_side
+from jaxdl.sweep.programs import Program, compile_run, state_shapes
 from jaxdl.sweep.run import Data, Run
 from jaxdl.sweep.space import Trial
 from jaxdl.types import TrainState
@@ -31,6 +34,22 @@ def replay(
     program, data = _compiled(run, [trial], data, categories or {}, lanes)
     state, _ = _advance(program, trial, data, categories or {}, segments, np.arange(lanes) == 0)
     return jax.tree.map(lambda leaf: leaf[0], state)
+
+
+def kept_state(
+    workdir: str | Path,
+    run: Run,
+    trial: Trial,
+    row: Mapping[str, Any],
+    data: Data,
+    categories: Categories | None = None,
+) -> TrainState | None:
+    """The state at the end of the trial of a row, as the sweep kept it; None if it did not.
+
+    The sweep is one of `keep_states`: what comes back are the very numbers that the row is of.
+    """
+    one = state_shapes(run, chunks.columns([trial], categories or {}), data)
+    return store.kept_state(Path(workdir), row, one)
 
 
 def predict_seconds(

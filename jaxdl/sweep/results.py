@@ -22,11 +22,18 @@ class Results(NamedTuple):
 
     def curves(self) -> dict[str, np.ndarray]:
         """`trial: [N]` ids, `loss: [N, steps]` in training, evaluations `[N, segments]`; nan where
-        a trial had stopped."""
+        a trial had stopped, and in all of a trial whose program failed."""
         curves = store.read_curves(self.workdir)
-        place = {trial: number for number, trial in enumerate(curves["trial"].tolist())}
-        wanted = [place[row["trial"]] for row in self.rows]
-        return {name: values[wanted] for name, values in curves.items()}
+        place = {trial: number for number, trial in enumerate(curves.pop("trial").tolist())}
+        names = np.array([row["trial"] for row in self.rows])
+        failed = [row["status"] == "error" for row in self.rows]
+        there = np.array([name in place for name in names], bool) & ~np.array(failed, bool)
+        wanted = [place[name] for name in names[there]]
+        found = {"trial": names}
+        for name, values in curves.items():
+            found[name] = np.full((len(names), values.shape[1]), np.nan, values.dtype)
+            found[name][there] = values[wanted]
+        return found
 
     def curve_frame(self, name: str, trials: Any) -> Any:
         """A curve as a DataFrame with one row a trial and step, for plots.

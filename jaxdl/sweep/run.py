@@ -19,8 +19,9 @@ class Run(NamedTuple):
     """A trial as three pure functions; whatever is numeric in `hparams` is traced.
 
     init: `(hparams, key, data) -> TrainState`
-    advance: `(hparams, state, data) -> (state, curves)`: one segment; each curve is [steps], and a
-        value in it that is not finite means that the trial has diverged
+    advance: `(hparams, state, data) -> (state, curves)`: one segment, with `state.step` moved on by
+        the steps of training in it; each curve is [steps]. A curve whose last value is not finite
+        means that the trial has diverged, unless all that it is evaluated by is finite.
     evaluate: `(hparams, state, data) -> {name: scalar}`
     """
 
@@ -36,14 +37,20 @@ def make_run(
     batch_size: int,
     order: Callable[[Array, int, int, Array, int], Array] = batches.shuffled_indices,
     eval_params: train.EvalParams | None = None,
+    evaluate_train: int | None = None,
 ) -> Run:
     """The run that trains what `build(hparams)` returns, in segments of `steps` steps.
 
     order: `(key, n, batch_size, first_step, steps) -> [steps, batch_size]` indices of examples;
-    it is pure in the step, so a segment boundary changes nothing. The trial's key moves both the
-    initialization and the order.
+        pure in the step, so a segment boundary changes nothing. Ready made, in `data.batches`:
+        `shuffled_indices` (each epoch anew), `repeated_indices` (the first epoch's order again and
+        again) and `ordered_indices` (rows as they stand). The trial's key moves both the
+        initialization and the order.
     eval_params: `(opt_state, params) -> params`, for optimizers evaluated elsewhere than they step.
+    evaluate_train: evaluates `train` too, as `train_loss` and so on, so many rows at a time.
     """
+    if steps < 1 or (evaluate_train is not None and evaluate_train < 1):
+        raise ValueError(f"steps and rows must be >= 1, not {steps} and {evaluate_train}")
 
     def batch_indices(state: TrainState, data: Data) -> Array:
         key = batches.order_key(state.key)
@@ -71,13 +78,16 @@ def make_run(
         task, _ = build(hparams)
         if eval_params is not None:
             state = state._replace(params=eval_params(state.opt_state, state.params))
+        splits = {name: split for name, split in data.items() if name != "train"}
+        for name, split in splits.items():
+            _check_padded(name, split)
+        if evaluate_train is not None:
+            splits = {"train": batches.padded_batches(data["train"], evaluate_train), **splits}
         results: dict[str, Array] = {}
-        for split in data:
-            if split != "train":
-                _check_padded(split, data[split])
-                metrics = jax.lax.map(lambda batch: train.measure(task, state, batch), data[split])
-                means = train.mean(jax.tree.map(lambda sums: sums.sum(axis=0), metrics))
-                results |= {f"{split}_{name}": value for name, value in means.items()}
+        for name, split in splits.items():
+            metrics = jax.lax.map(lambda batch: train.measure(task, state, batch), split)
+            means = train.mean(jax.tree.map(lambda sums: sums.sum(axis=0), metrics))
+            results |= {f"{name}_{metric}": value for metric, value in means.items()}
         return results
 
     return Run(init, advance, evaluate)

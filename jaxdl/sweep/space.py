@@ -2,6 +2,9 @@
 
 A point is a dict of hyperparameters by name. The random and quasi-random points of one seed are a
 sequence: the first n of it do not change when more are drawn.
+
+A hyperparameter is of one kind in all trials of a program, and reaches the program as that: a whole
+number as int32, any other number as float32, a truth value as bool, a name by its index.
 """
 
 import hashlib
@@ -16,6 +19,7 @@ import numpy as np
 
 Value: TypeAlias = float | int | str
 Point: TypeAlias = dict[str, Value]
+FLOAT32 = np.finfo(np.float32)
 
 
 class Trial(NamedTuple):
@@ -109,22 +113,41 @@ def trials(
 ) -> list[Trial]:
     """Programs × points × seeds, the seeds changing fastest.
 
-    Raises ValueError where one of the three is empty or a trial would be there twice.
+    A hyperparameter that is whole in some points and not in others is a float in all. Raises
+    ValueError where one of the three is empty, and for what `checked` refuses.
     """
-    names, points, numbers = _values("programs", programs), list(hparams), list(seeds)
+    names, points, numbers = _values("programs", programs), _of_one_kind(list(hparams)), list(seeds)
     if not points or not numbers:
         raise ValueError(f"{'seeds' if points else 'hparams'}: there is no value")
-    crossed = [
-        Trial(str(name), dict(point), seed)
-        for name, point, seed in itertools.product(names, points, numbers)
-    ]
+    crossed = itertools.product(names, points, numbers)
+    return checked([Trial(str(name), dict(point), seed) for name, point, seed in crossed])
+
+
+def checked(trials: Iterable[Trial]) -> list[Trial]:
+    """The trials, with NumPy's numbers as Python's; each can be run and told from the others.
+
+    Raises ValueError for a seed outside 0 … 2³² − 1, a trial that is there twice, hyperparameters
+    of a program that differ in name or kind, a number that int32 or float32 does not hold (what
+    underflows to 0 included), and two that are one number in float32.
+    """
+    plain = [_plain_trial(trial) for trial in trials]
     seen: set[str] = set()
-    for trial in crossed:
+    for trial in plain:
         identity = trial_id(trial)
         if identity in seen:
             raise ValueError(f"{trial} is there twice")
         seen.add(identity)
-    return crossed
+    for program in dict.fromkeys(trial.program for trial in plain):
+        points = [trial.hparams for trial in plain if trial.program == program]
+        for point in points:
+            if set(point) != set(points[0]):
+                raise ValueError(
+                    f"program {program}: trials have different hyperparameters, "
+                    f"{sorted(points[0])} and {sorted(point)}"
+                )
+        for name in points[0]:
+            _check_column(name, {repr(point[name]): point[name] for point in points}.values())
+    return plain
 
 
 def trial_id(trial: Trial) -> str:
@@ -138,10 +161,57 @@ def trial_id(trial: Trial) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def _plain_trial(trial: Trial) -> Trial:
+    seed = trial.seed
+    whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
+    if not whole or not 0 <= seed < 2**32:
+        raise ValueError(f"seeds are whole numbers from 0 to {2**32 - 1}, not {seed!r}")
+    hparams = {name: _plain(name, value) for name, value in trial.hparams.items()}
+    return Trial(trial.program, hparams, int(seed))
+
+
+def _of_one_kind(points: Sequence[Mapping[str, Value]]) -> list[Point]:
+    """The points with a hyperparameter as a float in all where it is one in some."""
+    plain = [{name: _plain(name, value) for name, value in point.items()} for point in points]
+    floats = {n for point in plain for n, value in point.items() if isinstance(value, float)}
+    return [
+        {n: _as_float(n, value) if n in floats else value for n, value in point.items()}
+        for point in plain
+    ]
+
+
+def _as_float(name: str, value: Value) -> Value:
+    if type(value) is not int:
+        return value
+    if int(np.float32(value)) != value:
+        raise ValueError(f"{name}: {value} is not a number of float32")
+    return float(value)
+
+
+def _check_column(name: str, values: Iterable[Value]) -> None:
+    """The different values of one hyperparameter of a program."""
+    kinds = {type(value) for value in values}
+    if len(kinds) > 1:
+        words = " and ".join(sorted(kind.__name__ for kind in kinds))
+        raise ValueError(f"{name} is {words}; let it be of one kind in all trials of a program")
+    found: dict[float, Value] = {}
+    for value in values:
+        if type(value) is int and not -(2**31) <= value < 2**31:
+            raise ValueError(f"{name}: {value} does not fit int32")
+        if not isinstance(value, float) or not math.isfinite(value):
+            continue
+        narrow = abs(np.float32(value)) if abs(value) <= float(FLOAT32.max) else np.inf
+        if value and not FLOAT32.tiny <= narrow < np.inf:
+            became = "infinite" if narrow == np.inf else "0"
+            raise ValueError(f"{name}: {value} is {became} in float32")
+        if (other := found.setdefault(float(np.float32(value)), value)) != value:
+            raise ValueError(f"{name}: {other} and {value} are one number in float32")
+
+
 def _plain(name: str, value: Value) -> Value:
     number = value.item() if getattr(value, "ndim", None) == 0 else value  # type: ignore[union-attr]
     if not isinstance(number, float | int | str):
-        raise ValueError(f"{name}: a hyperparameter is a number or a string, not {value!r}")
+        raise ValueError(f"{name}: a hyperparameter is a number or a name, not {value!r}")
     return number
 
 

@@ -1,6 +1,8 @@
 """A sweep on disk: rows, curves, and the state of the chunk in flight."""
 
 import io
+import json
+import operator
 import shutil
 import warnings
 from collections.abc import Mapping, Sequence
@@ -14,12 +16,13 @@ from jaxdl import checkpoint
 from jaxdl.sweep import chunk as chunks
 from jaxdl.sweep import ledger
 from jaxdl.sweep.chunk import Record
-from jaxdl.sweep.fingerprint import fingerprint
-from jaxdl.sweep.placement import Program
+from jaxdl.sweep.fingerprint import fingerprint, remember
+from jaxdl.sweep.programs import Program
 from jaxdl.sweep.space import Trial, trial_id
 
 LEDGER = "trials.jsonl"
 CURVES = "curves.npz"
+STATES = "states"
 COLUMNS = frozenset(
     ["trial", "program", "seed", "status", "steps", "diverged_at", "message", "lanes", "code"]
 ) | {"fingerprint"}
@@ -73,8 +76,12 @@ def finish(
     record: Record,
     facts: Mapping[str, Any],
     labels: Mapping[str, str],
+    hint: str = "",
 ) -> None:
-    """Writes a finished chunk: its curves, then its rows, then drops its state."""
+    """Writes a finished chunk: its curves, then its rows, then drops its state.
+
+    hint: said of trials that were lost at their first step.
+    """
     names = np.array([trial_id(trial) for trial in trials])
     curves = {**record.curves, **record.evaluations}
     arrays = {name: values[: len(trials)] for name, values in curves.items()}
@@ -82,9 +89,15 @@ def finish(
     common = {
         "lanes": facts["lanes"],
         "code": facts["code"],
-        "fingerprint": fingerprint(facts),
+        "fingerprint": remember(workdir, facts),
     }
-    rows = [row(trial, labels, _outcome(record, lane), common) for lane, trial in enumerate(trials)]
+    outcomes = [chunks.outcome(record, lane) for lane in range(len(trials))]
+    for outcome in outcomes:
+        if outcome["diverged_at"] == 1:
+            outcome["message"] += hint
+    rows = [
+        row(trial, labels, outcome, common) for trial, outcome in zip(trials, outcomes, strict=True)
+    ]
     ledger.append(workdir / LEDGER, rows)
     shutil.rmtree(_state_directory(workdir, trials, facts), ignore_errors=True)
 
@@ -128,6 +141,8 @@ def gather_curves(workdir: Path, trials: Sequence[Trial]) -> None:
         merged[name] = np.full((len(place), length), np.nan, np.float32)
     for part in parts:
         rows = [place[trial] for trial in part.pop("trial").tolist()]
+        for name in merged.keys() - {"trial"}:
+            merged[name][rows] = np.nan  # a trial that was run anew may have been longer
         for name, values in part.items():
             merged[name][rows, : values.shape[1]] = values
     _write_npz(workdir / CURVES, merged)
@@ -135,24 +150,41 @@ def gather_curves(workdir: Path, trials: Sequence[Trial]) -> None:
 
 
 def read_curves(workdir: Path) -> dict[str, np.ndarray]:
-    """The arrays of `curves.npz`."""
-    return _read_npz(workdir / CURVES)
-
-
-def _outcome(record: Record, lane: int) -> dict[str, Any]:
-    steps = int(record.steps[lane])
-    diverged = record.status[lane] == chunks.DIVERGED
-    return {
-        "status": chunks.STATUS[record.status[lane]],
-        "steps": steps,
-        "diverged_at": steps if diverged else None,
-        **chunks.row_metrics(record, lane),
-    }
+    """The arrays of `curves.npz`; no trial where no curve was written."""
+    path = workdir / CURVES
+    return _read_npz(path) if path.exists() else {"trial": np.array([], str)}
 
 
 def drop_states(workdir: Path) -> None:
     """Removes what chunks left behind that other chunks have taken over."""
     shutil.rmtree(workdir / "checkpoints", ignore_errors=True)
+
+
+def keep_states(
+    workdir: Path, trials: Sequence[Trial], state: Any, facts: Mapping[str, Any]
+) -> None:
+    """Writes the last states of a chunk's trials, which `kept_state` reads."""
+    meta = {"trials": [trial_id(trial) for trial in trials], "fingerprint": fingerprint(facts)}
+    state = jax.tree.map(lambda leaf: leaf[: len(trials)], state)
+    checkpoint.save(workdir / STATES / trial_id(trials[0]), 0, state, meta)
+
+
+def kept_state(workdir: Path, row: Mapping[str, Any], one: Any) -> Any:
+    """The last state of a row's trial, from the run that made the row; None if it was not kept.
+
+    one: shapes and dtypes of the state of one trial.
+    """
+    for path in sorted((workdir / STATES).glob("*/step_*/contents.json")):
+        meta = json.loads(path.read_text())["meta"]
+        if row["trial"] in meta["trials"] and row["fingerprint"] == meta["fingerprint"]:
+            place, like = meta["trials"].index(row["trial"]), _stacked(one, len(meta["trials"]))
+            found = checkpoint.restore(path.parents[1], like)
+            return found and jax.tree.map(operator.itemgetter(place), found.tree)
+    return None
+
+
+def _stacked(one: Any, count: int) -> Any:
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((count, *leaf.shape), leaf.dtype), one)
 
 
 def _state_directory(workdir: Path, trials: Sequence[Trial], facts: Mapping[str, Any]) -> Path:

@@ -1,5 +1,6 @@
 """A sweep of seconds: two optimizers on forty points. Also a program, for tests that kill it."""
 
+import signal
 import sys
 
 import flax.linen as nn
@@ -49,4 +50,7 @@ def execute(workdir, programs=PROGRAMS, trials=TRIALS, **options):
 
 
 if __name__ == "__main__":
-    execute(sys.argv[1], checkpoint_seconds=0.0, progress=sweep.reporter())
+    # What a shell starts in the background ignores SIGINT, and so do its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
+    execute(sys.argv[1], checkpoint_seconds=seconds, progress=sweep.reporter())

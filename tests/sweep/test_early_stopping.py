@@ -109,6 +109,15 @@ def test_nan_is_no_improvement():
     same_bits(states[0].best, plain(0))
 
 
+@pytest.mark.parametrize("patience", [0, -1])
+def test_a_patience_without_training_is_refused_or_taken_as_one(patience):
+    with pytest.raises(ValueError, match=f"patience must be >= 1, not {patience}"):
+        early_stopping(counting(), "validation_loss", patience)
+    *_, states, _ = advanced(jnp.int32(patience))
+    assert int(states[-1].step) == 2 * 3
+    same_bits(states[-1].best, plain(2))
+
+
 def test_an_unknown_metric_is_told():
     run = early_stopping(counting(), "accuracy", 3)
     state = run.init({"sign": 1.0}, jax.random.key(0), DATA)
@@ -128,6 +137,7 @@ def test_inside_a_sweep_each_trial_stops_for_itself_also_after_an_interruption(t
     rows = [row for row in results.rows if row["status"] == "ok"]
     # With the other sign the best of the curve 5, 3, 4, 4 is the first.
     assert [row["best_step"] for row in rows] == [10, 10, 2, 2]
+    assert [row["steps"] for row in rows] == [16, 16, 8, 8]  # what was trained, and no more
     assert [row["validation_loss"] for row in rows] == [2, 2, -5, -5]
     assert rows[0]["w"] == float(plain(5).params["w"].sum())
     state = sweep.replay(run, trials[0], DATA, segments=10, lanes=rows[0]["lanes"])

@@ -2,12 +2,14 @@ import jax
 import jax.monitoring
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from support import tiny_sweep as tiny
 
 from jaxdl import checkpoint, cores, sweep, train
-from jaxdl.data.batches import shuffled_indices, take
+from jaxdl.data.batches import padded_batches, shuffled_indices, take
 from jaxdl.optimizers import adam, sgd
+from jaxdl.types import TrainState
 
 
 @pytest.fixture(scope="module")
@@ -91,14 +93,15 @@ def test_side_by_side_equals_one_after_another(whole):
     alive = np.arange(len(trials)) != 1
     curves = []
     for _ in range(tiny.SEGMENTS):
-        state, curve, finite = program.advance(columns, state, alive, data)
+        state, curve, finite, steps = program.advance(columns, state, alive, data)
         curves.append(curve["loss"])
     assert np.asarray(finite).all()
     losses = np.concatenate(curves, axis=1)
     expected = whole.curves()["loss"][: len(trials)]
     np.testing.assert_allclose(losses[alive], expected[alive], rtol=1e-4)
     assert (losses[~alive] == 0).all()
-    assert np.asarray(state.step).tolist() == [12 * int(is_alive) for is_alive in alive]
+    assert np.asarray(steps).tolist() == [12 * int(is_alive) for is_alive in alive]
+    np.testing.assert_array_equal(steps, state.step)
     metrics = program.evaluate(columns, state, data)
     expected = [row["validation_loss"] for row in whole.rows[: len(trials)]]
     ours = np.asarray(metrics["validation_loss"])
@@ -115,8 +118,10 @@ def test_a_trial_that_diverges_leaves_the_bits_of_the_others_alone(tmp_path, rat
             # The first update is not finite, so the second loss is the first that shows it.
             assert (ours["status"], ours["diverged_at"], ours["steps"]) == ("diverged", 2, 2)
             assert ours["validation_loss"] is None
+            assert ours["message"] == "loss not finite from step 2 on"
         else:
             assert without(ours, "code", "fingerprint") == without(theirs, "code", "fingerprint")
+            assert ours["message"] is None
 
 
 def of_sgd():
@@ -139,6 +144,7 @@ def test_three_compilations_a_program_whatever_the_number_of_trials(tmp_path):
         if event == "/jax/core/compile/backend_compile_duration":
             compiled.append(facts.get("fun_name"))
 
+    sweep.programs.forget()
     progress = sweep.Progress()
     jax.monitoring.register_event_duration_secs_listener(listen)
     try:
@@ -170,15 +176,15 @@ def test_a_program_that_raises_leaves_the_others_alone(tmp_path, whole, caplog):
 def test_splits_that_are_not_evaluation_batches_are_named(tmp_path):
     data = {"train": tiny.TRAIN, "validation": tiny.HELD_OUT}
     categories = {"initializer": tiny.NAMES}
-    results = sweep.execute(
-        tiny.PROGRAMS, tiny.TRIALS, data, workdir=tmp_path, categories=categories
-    )
-    assert {row["status"] for row in results.rows} == {"error"}
-    assert "data['validation']" in results.rows[0]["message"]
-    assert "padded_batches" in results.rows[0]["message"]
+    with pytest.raises(
+        sweep.Failed, match=r"adam: .*data\['validation'\].*padded_batches"
+    ) as found:
+        sweep.execute(tiny.PROGRAMS, tiny.TRIALS, data, workdir=tmp_path, categories=categories)
+    assert isinstance(found.value.__cause__, ValueError)
 
 
 def test_all_cores_cannot_be_had_once_jax_has_begun(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "")  # which it leaves alone, for what other tests start
     monkeypatch.setattr(cores, "count", jax.device_count)
     sweep.use_all_cores()  # nothing to be done
     monkeypatch.setattr(cores, "count", lambda: jax.device_count() + 1)
@@ -190,7 +196,9 @@ def test_a_repaired_program_is_run_again(tmp_path, whole):
     def broken(rate):
         raise RuntimeError("not yet")
 
-    tiny.execute(tmp_path, programs={**tiny.PROGRAMS, "adam": tiny.program(broken)})
+    failed = tiny.execute(tmp_path, programs={**tiny.PROGRAMS, "adam": tiny.program(broken)})
+    assert np.isnan(failed.curves()["loss"][:12]).all()  # what has no curve is not missing
+    assert np.isfinite(failed.curves()["loss"][12:]).all()
     same(tiny.execute(tmp_path), whole)
 
 
@@ -198,7 +206,9 @@ def test_rows_of_another_program_are_refused(tmp_path):
     tiny.execute(tmp_path, trials=tiny.TRIALS[:4])
     before = (tmp_path / "trials.jsonl").read_bytes()
     other = {**tiny.PROGRAMS, "adam": tiny.program(lambda rate: adam(rate, 0.8))}
-    with pytest.raises(sweep.ForeignRows, match="rows of adam were made by another program"):
+    with pytest.raises(
+        sweep.ForeignRows, match=r"4 rows of adam .* conditions: the program \(model"
+    ):
         tiny.execute(tmp_path, programs=other)
     assert (tmp_path / "trials.jsonl").read_bytes() == before
 
@@ -308,6 +318,7 @@ def test_pruned_trials_stop_where_the_rule_says(tmp_path, whole):
     results = tiny.execute(tmp_path, prune=rule)
     assert {row["status"] for row in results.rows} == {"pruned"}
     assert {row["steps"] for row in results.rows} == {8}
+    assert {row["message"] for row in results.rows} == {"pruned after segment 2"}
     ours, expected = results.curves(), whole.curves()
     np.testing.assert_array_equal(ours["loss"][:, :8], expected["loss"][:, :8])
     assert np.isnan(ours["loss"][:, 8:]).all()
@@ -377,3 +388,138 @@ def test_seconds_are_predicted_of_what_is_left_to_do():
 
     assert predict([]) == 0
     assert predict(tiny.TRIALS) > 0
+
+
+@pytest.mark.parametrize("segments", [3, 12])
+def test_a_step_that_is_skipped_is_survived(tmp_path, segments):
+    x = tiny.X[:40].copy()
+    x[0] = np.nan  # in one of the five batches of an epoch
+    data = {**tiny.DATA, "train": {**tiny.TRAIN, "x": x}}
+    trials = [trial for trial in tiny.TRIALS if trial.program == "adam"]
+    steps = tiny.STEPS * tiny.SEGMENTS // segments
+    run = sweep.make_run(
+        lambda h: (tiny.task(h), optax.apply_if_finite(adam(h["learning_rate"]), 100)),
+        steps=steps,
+        batch_size=tiny.BATCH,
+    )
+    found = sweep.execute(
+        {"adam": run},
+        trials,
+        data,
+        workdir=tmp_path,
+        segments=segments,
+        categories={"initializer": tiny.NAMES},
+    )
+    skipped = np.isnan(found.curves()["loss"]).sum(axis=1)
+    assert set(skipped) <= {2, 3}  # 12 steps of five batches each
+    for row, count in zip(found.rows, skipped, strict=True):
+        assert (row["status"], row["steps"]) == ("ok", 12)
+        assert row["message"] == f"went on after {count} steps whose loss was not finite"
+        assert np.isfinite(row["validation_loss"])
+
+
+def test_bad_data_are_said_to_be_the_reason(tmp_path):
+    data = {**tiny.DATA, "train": {**tiny.TRAIN, "x": np.full_like(tiny.TRAIN["x"], np.nan)}}
+    found = sweep.execute(
+        {"adam": tiny.PROGRAMS["adam"]},
+        tiny.TRIALS[:2],
+        data,
+        workdir=tmp_path,
+        segments=3,
+        categories={"initializer": tiny.NAMES},
+    )
+    assert {row["status"] for row in found.rows} == {"diverged"}
+    assert {row["message"] for row in found.rows} == {
+        "loss not finite from step 1 on, before any update: "
+        "data['train']['x'] holds 120 numbers that are not finite"
+    }
+
+
+def test_a_loss_that_overflows_has_diverged_though_the_parameters_have_not(tmp_path):
+    """Parameters of 1e25 are numbers; their squares, and so the loss, are none."""
+
+    def init(hparams, key, data):
+        return TrainState(jnp.zeros((), jnp.int32), key, jnp.float32(1e5), {}, ())
+
+    def advance(hparams, state, data):
+        def body(state, _):
+            params = state.params * hparams["growth"]
+            return state._replace(step=state.step + 1, params=params), {"loss": params**2}
+
+        return jax.lax.scan(body, state, length=5)
+
+    run = sweep.Run(init, advance, lambda hparams, state, data: {"loss_now": state.params**2})
+    trials = sweep.trials(["a"], sweep.grid(growth=[1.0, 1e5]), [0])
+    found = sweep.execute({"a": run}, trials, {"train": {}}, workdir=tmp_path)
+    assert [(row["status"], row["steps"]) for row in found.rows] == [("ok", 5), ("diverged", 3)]
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [("status", {}), ("learning_rate", {}), ("kind", {"adam": {"kind": "x"}}), ("loss", {})],
+)
+def test_an_evaluation_may_not_hide_a_column_or_a_curve(tmp_path, name, labels):
+    run = tiny.PROGRAMS["adam"]._replace(evaluate=lambda h, state, data: {name: jnp.float32(0)})
+    with pytest.raises(sweep.Failed, match=f"evaluates {name}: a row or its curves"):
+        tiny.execute(tmp_path, programs={"adam": run}, trials=tiny.TRIALS[:1], labels=labels)
+
+
+def test_a_trial_may_not_be_there_twice(tmp_path):
+    with pytest.raises(ValueError, match="is there twice"):
+        tiny.execute(tmp_path, trials=[tiny.TRIALS[0], tiny.TRIALS[0]])
+
+
+@pytest.mark.parametrize("options", [{"segments": 0}, {"segments": -1}, {"lanes": 0}])
+def test_counts_that_mean_to_do_nothing_are_refused(tmp_path, options):
+    with pytest.raises(ValueError, match="segments and lanes must be >= 1"):
+        tiny.execute(tmp_path, **options)
+    with pytest.raises(ValueError, match="steps and rows must be >= 1"):
+        sweep.make_run(lambda h: (tiny.task(h), adam(0.1)), steps=0, batch_size=8)
+
+
+def test_a_trial_cannot_be_pruned_when_it_is_done(tmp_path, whole):
+    results = tiny.execute(tmp_path, prune=lambda segment, metrics, alive: alive & (segment == 2))
+    assert {row["status"] for row in results.rows} == {"ok"}
+    assert results.rows[0]["validation_loss"] == whole.rows[0]["validation_loss"]
+
+
+def test_a_kept_state_is_the_model_of_its_row(tmp_path, whole):
+    results = tiny.execute(tmp_path, keep_states=True)
+    categories = {"initializer": tiny.NAMES}
+    for number in (3, 17):
+        trial, row = tiny.TRIALS[number], results.rows[number]
+        arguments = (tiny.PROGRAMS[trial.program], trial, row, tiny.DATA, categories)
+        state = sweep.kept_state(tmp_path, *arguments)
+        again = sweep.replay(
+            tiny.PROGRAMS[trial.program],
+            trial,
+            tiny.DATA,
+            segments=tiny.SEGMENTS,
+            lanes=row["lanes"],
+            categories=categories,
+        )
+        for ours, theirs in zip(jax.tree.leaves(state), jax.tree.leaves(again), strict=True):
+            assert ours.dtype == theirs.dtype
+            assert jnp.array_equal(ours, theirs)
+        assert sweep.kept_state(tmp_path / "elsewhere", *arguments) is None
+    assert results.rows == whole.rows
+
+
+def test_the_training_split_can_be_evaluated_without_being_given_twice(tmp_path):
+    run = sweep.make_run(
+        lambda h: (tiny.task(h), adam(h["learning_rate"])),
+        steps=4,
+        batch_size=tiny.BATCH,
+        evaluate_train=16,
+    )
+    data = {**tiny.DATA, "again": padded_batches(tiny.TRAIN, 16)}
+    found = sweep.execute(
+        {"adam": run},
+        tiny.TRIALS[:4],
+        data,
+        workdir=tmp_path,
+        categories={"initializer": tiny.NAMES},
+    )
+    for row in found.rows:
+        assert row["train_loss"] == row["again_loss"]
+        assert row["train_accuracy"] == row["again_accuracy"]

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 from support import tiny_sweep as tiny
 
 PROGRAM = Path(tiny.__file__)
@@ -79,8 +80,25 @@ def test_out_of_memory_halves_the_trials_in_flight(tmp_path):
 
 def test_a_trial_too_large_for_the_memory_is_an_error_of_one_line(tmp_path):
     process = start(GREEDY, tmp_path, 2, 64, devices=1)
-    out, err = process.communicate()
-    assert process.returncode == 0, err
-    rows = json.loads(out)
-    assert [status for status, *_ in rows] == ["error"] * 8
-    assert all("RESOURCE_EXHAUSTED" in message and "\n" not in message for *_, message in rows)
+    _, err = process.communicate()
+    assert process.returncode == 1, err
+    assert "Failed: program greedy: JaxRuntimeError: RESOURCE_EXHAUSTED" in err
+    rows = [json.loads(line) for line in (tmp_path / "trials.jsonl").read_text().splitlines()]
+    assert [row["status"] for row in rows] == ["error"] * 8
+    assert all("RESOURCE_EXHAUSTED" in row["message"] for row in rows)
+    assert all("\n" not in row["message"] for row in rows)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_library_sweep_that_is_interrupted_keeps_its_state_and_says_so(tmp_path, number):
+    whole = tiny.execute(tmp_path / "whole")
+    workdir = tmp_path / "stopped"
+    process = start(PROGRAM, workdir, 3600)
+    wait_for(lambda: (workdir / "trials.jsonl").exists(), process)
+    process.send_signal(number)
+    _, errors = process.communicate()
+    assert process.returncode == 75, errors
+    assert "stopping after this segment; once more to stop at once" in errors
+    assert "interrupted; the same program goes on from here" in errors
+    assert "Traceback" not in errors
+    assert tiny.execute(workdir).rows == whole.rows

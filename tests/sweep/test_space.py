@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.stats import qmc
 
-from jaxdl.sweep import space
+from jaxdl.sweep import chunk, space
 from jaxdl.sweep.space import Choice, LogUniform, Trial, Uniform
 
 SAMPLERS = {"random": space.random, "halton": space.halton}
@@ -186,9 +186,73 @@ def test_trials_that_differ_have_different_ids():
     hparams = [{"x": 1}, {"x": 1.0}, {"x": "1"}, {"x": True}, {"y": 1}, {}]
     hparams += [{"x": 0.0}, {"x": -0.0}, {"x": 1.0000000000000002}]
     hparams += [{"x": math.nan}, {"x": math.inf}, {"x": -math.inf}]
-    assert len(space.trials(["a", "b"], hparams, [0, 1, -1])) == 2 * 12 * 3
+    trials = itertools.product("ab", hparams, (0, 1, -1))
+    assert len({space.trial_id(Trial(*trial)) for trial in trials}) == 2 * 12 * 3
 
 
 def test_a_seed_is_a_whole_number():
     with pytest.raises(TypeError):
         space.trial_id(Trial("adam", {}, 1.5))
+
+
+@pytest.mark.parametrize(
+    ("seeds", "message"),
+    [
+        ([0, -1], "from 0 to 4294967295, not -1"),
+        ([0, 2**32], "not 4294967296"),
+        (np.array([0, 2**32]), "4294967296"),
+        ([0, 0.5], "not 0.5"),
+        ([0, True], "not True"),
+        ([3, np.int64(3)], "is there twice"),
+    ],
+)
+def test_seeds_are_refused_when_the_trials_are_made(seeds, message):
+    with pytest.raises(ValueError, match=message):
+        space.trials(["a"], [{"x": 0.1}], seeds)
+
+
+def test_the_largest_seed_is_a_seed():
+    assert space.trials(["a"], [{}], np.array([0, 2**32 - 1]))[1].seed == 4294967295
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([2**31], "2147483648 does not fit int32"),
+        ([-(2**31) - 1], "does not fit int32"),
+        ([16777217, 0.5], "16777217 is not a number of float32"),
+        ([0.1, 0.1 + 1e-12], "are one number in float32"),
+        ([1e-50], "1e-50 is 0 in float32"),
+        ([1e-40], "1e-40 is 0 in float32"),
+        ([1e39], "infinite in float32"),
+        ([[0.1]], "a number or a name"),
+        ([0.1, "fast"], "x is float and str"),
+        ([True, 2], "x is bool and int"),
+    ],
+)
+def test_numbers_that_would_run_as_others_are_refused(values, message):
+    with pytest.raises(ValueError, match=message):
+        space.trials(["a"], [{"x": value} for value in values], [0])
+
+
+def test_large_whole_numbers_stay_apart():
+    found = space.trials(["a"], space.grid(x=[16777216, 16777217]), [0])
+    columns = chunk.columns(found, {})
+    assert columns["x"].dtype == np.int32
+    assert columns["x"].tolist() == [16777216, 16777217]
+
+
+def test_a_number_is_of_one_kind_in_all_trials():
+    found = space.trials(["a"], space.grid(x=[np.int64(1), 0.1], n=[2], on=[True, False]), [0])
+    assert {type(trial.hparams["x"]) for trial in found} == {float}
+    columns = chunk.columns(found, {})
+    assert {name: str(c.dtype) for name, c in columns.items()} == {
+        "x": "float32",
+        "n": "int32",
+        "on": "bool",
+    }
+
+
+def test_trials_with_other_hyperparameters_are_no_program():
+    with pytest.raises(ValueError, match=r"different hyperparameters, \['x'\] and \['y'\]"):
+        space.trials(["a"], [{"x": 1.0}, {"y": 1.0}], [0])

@@ -1,0 +1,89 @@
+"""Why a trial or a program of a sweep has no result, in one line that says what to do."""
+
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdl.sweep.chunk import DIVERGED, Record
+from jaxdl.sweep.run import Data, Run
+
+# UnexpectedTracerError is a leak, not a use of a number.
+TRACED = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+    jax.errors.NonConcreteBooleanIndexError,
+)
+NOT_OWN = ("site-packages", "/jaxdl/sweep/")
+REMEDIES = {
+    "optax/schedules": "jaxdl.optimizers.schedules has schedules that take a traced peak, and "
+    "schedules.scaled(peak, shape) takes any schedule of peak 1",
+    "flax/linen/stochastic": "jaxdl.layers.Dropout takes a traced rate",
+}
+OTHERWISE = (
+    "choose by jnp.where or lax.cond instead of a Python if; what changes shapes, such as a width, "
+    "needs one program for each value"
+)
+
+
+def reason(error: Exception, run: Run, hparams: Mapping[str, np.ndarray], data: Data) -> str:
+    """What a program raised, in one line; for a hyperparameter that was used as a Python number,
+    which one it is, where that happened, and the remedy."""
+    first = next(iter(f"{error}".splitlines()), "")
+    message = f"{type(error).__name__}: {first}"
+    if not _is_of_tracing(error):
+        return message
+    names = [name for name in hparams if _needs_a_number(run, name, hparams, data)]
+    frames = list(traceback.extract_tb(error.__traceback__))
+    files = [frame.filename.replace("\\", "/") for frame in frames]
+    remedies = (remedy for part, remedy in REMEDIES.items() if any(part in file for file in files))
+    own = [f for f in frames if not any(part in f.filename for part in NOT_OWN)]
+    where = f" in line {own[-1].lineno} of {own[-1].filename} ({own[-1].line})" if own else ""
+    what = " and ".join(names) or "a traced value"
+    return (
+        f"{what} is used as a Python number{where}, but a program is compiled once for all its "
+        f"values: {next(remedies, OTHERWISE)}"
+    )
+
+
+def _needs_a_number(run: Run, name: str, hparams: Mapping[str, np.ndarray], data: Data) -> bool:
+    """Whether the run cannot be traced in this hyperparameter alone."""
+    fixed = {each: column[0] for each, column in hparams.items() if each != name}
+
+    def whole(value: Any, seed: Any, data: Data) -> Any:
+        every = {**fixed, name: value}
+        state = run.init(every, jax.random.key(seed), data)
+        state, _ = run.advance(every, state, data)
+        return run.evaluate(every, state, data)
+
+    try:
+        jax.eval_shape(whole, hparams[name][0], np.uint32(0), data)
+    # With the others as plain numbers it may fail otherwise, which says nothing of this one.
+    except Exception as error:
+        return _is_of_tracing(error)
+    return False
+
+
+def _is_of_tracing(error: Exception) -> bool:
+    # Of a traced shape, JAX says so in a plain TypeError.
+    return isinstance(error, TRACED) or (isinstance(error, TypeError) and "Tracer" in str(error))
+
+
+def flaws(data: Data, record: Record) -> str:
+    """What is to be said of trials that were lost at their first step, before any update."""
+    lost = (record.status == DIVERGED) & (record.steps == 1)
+    if not lost.any():
+        return ""
+    found = []
+    for path, leaf in jax.tree_util.tree_leaves_with_path(data.get("train", {})):
+        if jnp.issubdtype(leaf.dtype, jnp.inexact):
+            count = int(jnp.sum(~jnp.isfinite(leaf)))
+            name = f"data['train']{jax.tree_util.keystr(path)}"
+            found += [f"{name} holds {count} numbers that are not finite"] if count else []
+    return ", before any update: " + (
+        "; ".join(found) or "look at the labels (data.check) and at the model's initial outputs"
+    )

@@ -1,0 +1,38 @@
+"""A request to stop that comes as a signal: SIGTERM, or SIGINT from Ctrl-C."""
+
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+DEFAULTS = (signal.SIG_DFL, signal.default_int_handler)
+
+
+@contextlib.contextmanager
+def caught(*, only_defaults: bool = False) -> Iterator[Callable[[], bool]]:
+    """Gives a function that tells whether one has come; a second one ends the process at once.
+
+    only_defaults: leave a signal alone that the program handles itself. Outside the main thread,
+    where Python lets nobody handle signals, none is caught.
+    """
+    received: list[int] = []
+    before: dict[int, Any] = {}
+
+    def handle(number: int, frame: Any) -> None:
+        received.append(number)
+        for each in before:
+            signal.signal(each, signal.SIG_DFL)
+        print("stopping after this segment; once more to stop at once", file=sys.stderr)
+
+    if threading.current_thread() is threading.main_thread():
+        handlers = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+        before = {n: h for n, h in handlers.items() if not only_defaults or h in DEFAULTS}
+    for each in before:
+        signal.signal(each, handle)
+    try:
+        yield lambda: bool(received)
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

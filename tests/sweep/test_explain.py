@@ -1,0 +1,54 @@
+"""What is said of a hyperparameter that a program wants as a Python number."""
+
+import flax.linen as nn
+import numpy as np
+import optax
+import pytest
+from support import tiny_sweep as tiny
+
+from jaxdl import sweep, tasks
+from jaxdl.optimizers import adam
+
+
+def schedule(h):
+    return tiny.task({"initializer": 1}), optax.adam(
+        optax.warmup_cosine_decay_schedule(0.0, h["peak"], 2, 10)
+    )
+
+
+def dropout(h):
+    model = nn.Sequential([nn.Dense(4), nn.Dropout(h["rate"], deterministic=False), nn.Dense(2)])
+    return tasks.classification(model), adam(h["peak"])
+
+
+def branch(h):
+    return tiny.task({"initializer": 1}), adam(0.1 if h["rate"] > 0.5 else 0.2)
+
+
+def width(h):
+    return tasks.classification(nn.Sequential([nn.Dense(h["units"]), nn.Dense(2)])), adam(0.1)
+
+
+def to_numpy(h):
+    return tiny.task({"initializer": 1}), adam(float(np.sqrt(h["rate"])))
+
+
+CASES = {
+    "schedule": (schedule, "peak", "schedules.scaled"),
+    "dropout": (dropout, "rate", "layers.Dropout takes a traced rate"),
+    "branch": (branch, "rate", "jnp.where or lax.cond"),
+    "width": (width, "units", "one program for each value"),
+    "numpy": (to_numpy, "rate", "jnp.where"),
+}
+
+
+@pytest.mark.parametrize(("build", "name", "remedy"), CASES.values(), ids=CASES)
+def test_the_hyperparameter_the_place_and_the_remedy_are_named(tmp_path, build, name, remedy):
+    run = sweep.make_run(build, steps=2, batch_size=8)
+    trials = sweep.trials(["a"], sweep.grid(peak=[0.1], rate=[0.1, 0.2], units=[3, 4]), [0])
+    with pytest.raises(sweep.Failed) as failure:
+        sweep.execute({"a": run}, trials, tiny.DATA, workdir=tmp_path)
+    message = str(failure.value)
+    assert message.startswith(f"program a: {name} is used as a Python number in line ")
+    assert remedy in message
+    assert "\n" not in message
