@@ -1,5 +1,6 @@
 """Batches: on the device with an order drawn from a key, on the host as a restorable iterator."""
 
+import logging
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxdl import quiet
 from jaxdl.types import Array, Batch
 
 if TYPE_CHECKING:
@@ -116,7 +118,8 @@ def epochs(
     Raises ValueError if no batch fits into the data, for data without an end or random access, and
     for rows that are left out or None: choose them before, no batch is to be smaller for it.
     """
-    import grain
+    with quiet.absl(logging.WARNING):
+        import grain
 
     if isinstance(data, Mapping):
         arrays = {name: np.asarray(array) for name, array in data.items()}

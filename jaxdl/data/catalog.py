@@ -1,5 +1,6 @@
 """The datasets by name, as NumPy arrays or as a stream; importing it loads neither JAX nor TFDS."""
 
+import logging
 import os
 import shlex
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from jaxdl import quiet
 from jaxdl.data.check import check_arrays
 from jaxdl.data.errors import DataError
 
@@ -91,9 +93,10 @@ def stream(
     split: `train`, `validation` or `test`. Raises DataError as `load` does; damage inside a file
     shows only when it is read.
     """
-    import grain
-
     from jaxdl.data import records
+
+    with quiet.absl(logging.WARNING):
+        import grain
 
     source, builder, remedy = _open(name, data_dir)
     part = {"train": source.train, "validation": source.validation, "test": source.test}[split]

@@ -5,11 +5,15 @@ then chooses others: `shuffle(seed)[:80]` holds other 80 rows in the second pass
 """
 
 import copy
+import logging
 from collections.abc import Sequence
 from typing import Any
 
-import grain
-from grain.experimental import FlatMapMapDataset, WindowShuffleMapDataset, ZipMapDataset
+from jaxdl import quiet
+
+with quiet.absl(logging.WARNING):
+    import grain
+    from grain.experimental import FlatMapMapDataset, WindowShuffleMapDataset, ZipMapDataset
 
 _ONE = grain.MapDataset.range(1)
 _RANDOM = type(_ONE.random_map(lambda row, rng: row, seed=0))
