@@ -65,14 +65,14 @@ def open_directory(directory: Path, remedy: str) -> "tfds.core.DatasetBuilder":
 def read_split(
     builder: "tfds.core.DatasetBuilder", split: str, remedy: str
 ) -> dict[str, np.ndarray]:
-    """All examples of a split such as `train[90%:]`: `x` uint8 [N, H, W, C], `y` int32 [N].
+    """All examples of a split such as `train[90%:]`: `x` uint8 [N, H, W, C], `y` int64 [N].
 
     Raises DataError, naming the file and ending in `remedy`, if one is missing or damaged.
     """
     shards = _shards(builder, split, remedy)
     shape = builder.info.features["image"].shape
     n = sum(shard.take for shard in shards)
-    x, y = np.empty((n, *shape), np.uint8), np.empty(n, np.int32)
+    x, y = np.empty((n, *shape), np.uint8), np.empty(n, np.int64)
     decoders = image_decoders(builder)
     row = 0
     for shard in shards:
