@@ -12,8 +12,8 @@ from jaxdl.data.check import check_finite
 from jaxdl.data.errors import DataError
 from jaxdl.types import Array
 
-_PIECE = 1 << 20
-"""Numbers that are taken to float64 at once."""
+_PIECE = 1 << 16
+"""Numbers that are taken to float64 at once: they fit into the cache of a core."""
 
 
 def one_hot(labels: Array, num_classes: int) -> Array:
