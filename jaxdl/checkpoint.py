@@ -14,6 +14,7 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import logging
 import operator
 import os
 import re
@@ -27,6 +28,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxdl import quiet
 from jaxdl.types import PyTree
 
 ARRAYS, CONTENTS, SEAL = "arrays", "contents.json", "seal.json"
@@ -206,18 +208,12 @@ def _write_arrays(path: Path, arrays: list[np.ndarray]) -> None:
     numbered = {str(number): array for number, array in enumerate(arrays) if array.size}
     if not numbered:
         return
-    from absl import logging
-
-    # Orbax logs a failed write as pages of tracebacks, one a thread; the exception says it once.
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity(logging.FATAL)
     try:
-        with _orbax() as checkpointer:
+        # Orbax logs a failed write as pages of tracebacks, one a thread; the error says it once.
+        with quiet.absl(logging.CRITICAL), _orbax() as checkpointer:
             checkpointer.save(path.absolute(), numbered)
     except ValueError as error:  # of TensorStore, whatever went wrong
         raise OSError(f"cannot write {path}: {error}") from error
-    finally:
-        logging.set_verbosity(verbosity)
 
 
 def _publish(draft: Path, final: Path) -> None:
@@ -311,7 +307,7 @@ def _read(path: Path, like: PyTree) -> Restored:
         )
     arrays: dict[str, np.ndarray] = {}
     if (path / ARRAYS).exists():
-        with _orbax() as checkpointer:
+        with quiet.absl(logging.WARNING), _orbax() as checkpointer:
             arrays = checkpointer.restore((path / ARRAYS).absolute())
     numbers = {name: str(number) for number, name in enumerate(saved)}
     values = [

@@ -3,6 +3,8 @@
 Each function takes one image `[H, W, C]`, float, and one key, and gives an image of the same shape
 and dtype: `vmap` it, or let `augment` do so. Strengths may be traced; strength 0 gives the image
 back bit for bit. What comes into view from outside the image is 0; values are not clipped.
+Coordinates, strengths, draws and sums are float32 for narrower images, and rounded once at the end:
+bfloat16 knows no odd pixel beyond 256.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,11 +41,12 @@ def affine(image: Array, matrix: Array, offset: Array) -> Array:
     matrix: A `[2, 2]`; offset: b `[2]` in pixels, rows before columns; c is the centre.
     """
     height, width, channels = image.shape
-    centre = jnp.array([(height - 1) / 2, (width - 1) / 2], image.dtype)
-    rows, columns = jnp.mgrid[:height, :width].astype(image.dtype) - centre[:, None, None]
+    wide = _wide(image)
+    centre = jnp.array([(height - 1) / 2, (width - 1) / 2], wide)
+    rows, columns = jnp.mgrid[:height, :width].astype(wide) - centre[:, None, None]
     source = [
         a * rows + b * columns + c + shift
-        for (a, b), c, shift in zip(matrix, centre, offset, strict=True)
+        for (a, b), c, shift in zip(matrix.astype(wide), centre, offset.astype(wide), strict=True)
     ]
     # Zeros all round: what lies further outside is moved to there, so that no index is checked.
     outside = jnp.pad(image, ((1, 2), (1, 2), (0, 0))).reshape(-1, channels)
@@ -76,15 +79,15 @@ def warp(
     the inner one again at each of the outer one's neighbours.
     """
     flip_key, zoom_key, turn_key, shift_key = jax.random.split(key, 4)
-    sign = jnp.where(jax.random.bernoulli(flip_key, probability), -1.0, 1.0)
+    sign = jnp.where(jax.random.bernoulli(flip_key, _strength(probability)), -1.0, 1.0)
     mirror = jnp.array([[1.0, 0.0], [0.0, sign]])
     matrix = mirror @ (_magnification(zoom_key, amount) * _rotation(turn_key, degrees))
-    return affine(image, matrix, matrix @ (pixels * _symmetric(shift_key, (2,))))
+    return affine(image, matrix, matrix @ (_strength(pixels) * _symmetric(shift_key, (2,))))
 
 
 def shift(image: Array, key: Array, pixels: Strength) -> Array:
     """Moved down and right by two numbers of −pixels … pixels, uniform; fractions are blended."""
-    return affine(image, jnp.eye(2), pixels * _symmetric(key, (2,)))
+    return affine(image, jnp.eye(2), _strength(pixels) * _symmetric(key, (2,)))
 
 
 def rotate(image: Array, key: Array, degrees: Strength) -> Array:
@@ -107,35 +110,36 @@ def crop(image: Array, key: Array, amount: Strength) -> Array:
     window lies inside the image, anywhere.
     """
     size_key, place_key = jax.random.split(key)
-    cut = amount * jax.random.uniform(size_key)
+    cut = _strength(amount) * jax.random.uniform(size_key)
     room = jnp.array([(side - 1) / 2 for side in image.shape[:2]])
     return affine(image, (1 - cut) * jnp.eye(2), cut * room * _symmetric(place_key, (2,)))
 
 
 def flip(image: Array, key: Array, probability: Strength) -> Array:
     """Mirrored, left to right, with this probability."""
-    return jnp.where(jax.random.bernoulli(key, probability), image[:, ::-1], image)
+    return jnp.where(jax.random.bernoulli(key, _strength(probability)), image[:, ::-1], image)
 
 
 def brightness(image: Array, key: Array, amount: Strength) -> Array:
     """One number of −amount … amount, uniform, added to every value."""
-    return image + (amount * _symmetric(key)).astype(image.dtype)
+    drawn = (_strength(amount) * _symmetric(key)).astype(_wide(image))
+    return (image + drawn).astype(image.dtype)
 
 
 def contrast(image: Array, key: Array, amount: Strength) -> Array:
     """The distance from the image's mean times 1 + u, u uniform in −amount … amount."""
-    return _stretched(image, image.mean(), key, amount)
+    return _stretched(image, None, key, amount)
 
 
 def colour(image: Array, key: Array, amount: Strength) -> Array:
     """The distance from grey (each pixel's mean over channels) times 1 + u, as in `contrast`."""
-    return _stretched(image, image.mean(axis=-1, keepdims=True), key, amount)
+    return _stretched(image, -1, key, amount)
 
 
 def noise(image: Array, key: Array, deviation: Strength) -> Array:
     """Gaussian noise of this standard deviation added to every value (Bishop 1995)."""
-    values = jax.random.normal(key, image.shape, image.dtype)
-    return image + jnp.asarray(deviation, image.dtype) * values
+    values = jax.random.normal(key, image.shape, _wide(image))
+    return (image + jnp.asarray(deviation, values.dtype) * values).astype(image.dtype)
 
 
 def cutout(image: Array, key: Array, size: Strength) -> Array:
@@ -143,21 +147,27 @@ def cutout(image: Array, key: Array, size: Strength) -> Array:
 
     Near the border a part of the square lies outside.
     """
-    keys = jax.random.split(key)
+    keys, half = jax.random.split(key), _strength(size) / 2
     inside = []
     for side, side_key in zip(image.shape[:2], keys, strict=True):
         away = jnp.arange(side) - jax.random.randint(side_key, (), 0, side)
-        inside.append((-size / 2 <= away) & (away < size / 2))
+        inside.append((-half <= away) & (away < half))
     return jnp.where((inside[0][:, None] & inside[1][None])[..., None], 0, image)
 
 
 def mixup(batch: Batch, key: Array, alpha: Strength) -> dict[str, Array]:
     """λx + (1 − λ)x′, λy + (1 − λ)y′ for a random partner x′ of each example (Zhang et al. 2018).
 
-    batch: `x: [B, ...]` and probabilities `y: [B, K]`, floats. One λ ~ Beta(α, α) for each example,
-    the larger share its own; α = 0 is the identity. No example is mixed with one of `mask` 0.
+    batch: `x: [B, ...]` and probabilities `y: [B, K]`, floats, whose dtypes are kept. One
+    λ ~ Beta(α, α) for each example, the larger share its own; α = 0 is the identity. No example is
+    mixed with one of `mask` 0. Raises ValueError for other than floats: labels have no mean.
     """
+    for name in ("x", "y"):
+        if not jnp.issubdtype(batch[name].dtype, jnp.floating):
+            found = f"{batch[name].dtype}{list(batch[name].shape)}"
+            raise ValueError(f"{name} is {found}, floats are needed (labels as scaling.one_hot)")
     x, y = batch["x"], batch["y"]
+    alpha = _strength(alpha)
     order_key, share_key = jax.random.split(key)
     partner = jax.random.permutation(order_key, len(x))
     share = jax.random.beta(share_key, *2 * (jnp.where(alpha > 0, alpha, 1.0),), (len(x),))
@@ -168,25 +178,37 @@ def mixup(batch: Batch, key: Array, alpha: Strength) -> dict[str, Array]:
     def blend(values: Array) -> Array:
         own, do = (a.reshape(-1, *[1] * (values.ndim - 1)) for a in (share, mixed))
         own = jnp.maximum(own, 1 - own)
-        return jnp.where(do, own * values + (1 - own) * values[partner], values)
+        blended = own * values + (1 - own) * values[partner]
+        return jnp.where(do, blended.astype(values.dtype), values)
 
     return {**batch, "x": blend(x), "y": blend(y)}
 
 
+def _wide(image: Array) -> jnp.dtype:
+    return jnp.promote_types(image.dtype, jnp.float32)
+
+
+def _strength(value: Strength) -> Array:
+    return jnp.asarray(value, float)
+
+
 def _rotation(key: Array, degrees: Strength) -> Array:
-    angle = jnp.deg2rad(degrees * _symmetric(key))
+    angle = jnp.deg2rad(_strength(degrees) * _symmetric(key))
     sine, cosine = jnp.sin(angle), jnp.cos(angle)
     return jnp.array([[cosine, sine], [-sine, cosine]])
 
 
 def _magnification(key: Array, amount: Strength) -> Array:
-    return jnp.exp(-jnp.log1p(amount) * _symmetric(key))
+    return jnp.exp(-jnp.log1p(_strength(amount)) * _symmetric(key))
 
 
 def _symmetric(key: Array, shape: tuple[int, ...] = ()) -> Array:
     return jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
 
 
-def _stretched(image: Array, mean: Array, key: Array, amount: Strength) -> Array:
+def _stretched(image: Array, axis: int | None, key: Array, amount: Strength) -> Array:
+    wide = image.astype(_wide(image))
+    away = wide - wide.mean(axis, keepdims=True)
+    factor = (_strength(amount) * _symmetric(key)).astype(wide.dtype)
     # Written as a sum, so that it is the identity bit for bit where the factor is 1.
-    return image + (amount * _symmetric(key)).astype(image.dtype) * (image - mean)
+    return (wide + factor * away).astype(image.dtype)

@@ -1,13 +1,16 @@
 """Batches: on the device with an order drawn from a key, on the host as a restorable iterator."""
 
+import logging
 import math
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxdl import quiet
 from jaxdl.types import Array, Batch
 
 if TYPE_CHECKING:
@@ -107,25 +110,48 @@ def epochs(
     """Shuffled batches on the host, without end if `num_epochs` is None.
 
     data: a dict of arrays `[N, ...]`, or any random-access source of such dicts' rows (a
-    `grain.MapDataset`, a TFDS data source). Every epoch has its own order, drawn from `seed`
-    (0 .. 2³² − 1); what does not fill its last batch is dropped.
+    `grain.MapDataset`, a TFDS data source). Every epoch visits each of `data[0] … data[len − 1]`
+    once, in an order of its own, drawn from `seed` (0 .. 2³² − 1); what does not fill its last
+    batch is dropped. So what chooses rows (slices, shuffles, mixtures) chooses the same ones in
+    every epoch, and in every repetition within `data`; random maps draw anew (`passes.same_rows`).
     The iterator's `get_state()` is a small dict; `set_state` continues exactly behind it.
-    Raises ValueError if no batch fits into the data.
+    Raises ValueError if no batch fits into the data, for data without an end or random access, and
+    for rows that are left out or None: choose them before, no batch is to be smaller for it.
     """
-    import grain
+    with quiet.absl(logging.WARNING):
+        import grain
 
     if isinstance(data, Mapping):
         arrays = {name: np.asarray(array) for name, array in data.items()}
         rows = grain.MapDataset.range(_length(arrays))
     else:
-        rows = data if isinstance(data, grain.MapDataset) else grain.MapDataset.source(data)
+        rows = _rows(data)
     _steps_per_epoch(len(rows), batch_size)
     # Batched before it is repeated: no batch mixes two epochs, none is smaller than the others.
-    batches = rows.seed(seed).shuffle().batch(batch_size, drop_remainder=True).repeat(num_epochs)
+    order = rows.seed(seed).shuffle()
+    batches = order.batch(batch_size, drop_remainder=True, batch_fn=_stacked).repeat(num_epochs)
     if isinstance(data, Mapping):
         batches = batches.map(lambda rows: {name: array[rows] for name, array in arrays.items()})
     # One thread ahead of the training step; more only fight for the interpreter's lock.
     return iter(batches.to_iter_dataset(grain.ReadOptions(num_threads=1, prefetch_buffer_size=2)))
+
+
+def _rows(data: Any) -> "grain.MapDataset":
+    import grain
+
+    from jaxdl.data.passes import same_rows
+
+    if not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
+        raise ValueError(f"a {type(data).__name__} has no random access: no epoch can be shuffled")
+    if len(data) == sys.maxsize:
+        raise ValueError("data is repeated without end: leave that to num_epochs")
+    return same_rows(data if isinstance(data, grain.MapDataset) else grain.MapDataset.source(data))
+
+
+def _stacked(rows: Sequence[Any]) -> Any:
+    if any(row is None for row in rows):
+        raise ValueError("a row of the data is None: choose the rows before")
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *rows)
 
 
 def _epoch_order(key: Array, epoch: Array | int, n: int, batch_size: int) -> Array:

@@ -1,13 +1,15 @@
 """The datasets by name, as NumPy arrays or as a stream; importing it loads neither JAX nor TFDS."""
 
+import logging
 import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from jaxdl import quiet
 from jaxdl.data.check import check_arrays
 from jaxdl.data.errors import DataError
 
@@ -79,7 +81,7 @@ def load(name: str, data_dir: str | os.PathLike | None = None) -> Dataset:
     for split in ("train", "validation", "test"):
         arrays = records.read_split(builder, getattr(source, split), remedy)
         check_arrays(name, split, arrays, source.num_classes)
-        splits[split] = arrays
+        splits[split] = arrays | {"y": arrays["y"].astype(np.int32)}
     return Dataset(**splits, num_classes=source.num_classes, name=name)
 
 
@@ -89,19 +91,26 @@ def stream(
     """A split read example by example, `{"x": [H, W, C], "y": []}`, for `batches.epochs`.
 
     split: `train`, `validation` or `test`. Raises DataError as `load` does; damage inside a file
-    shows only when it is read.
+    and labels out of range show only when they are read.
     """
-    import grain
-
     from jaxdl.data import records
+
+    with quiet.absl(logging.WARNING):
+        import grain
 
     source, builder, remedy = _open(name, data_dir)
     part = {"train": source.train, "validation": source.validation, "test": source.test}[split]
     records.check_shards(builder, part, remedy)
     examples = builder.as_data_source(part, decoders=records.image_decoders(builder))
-    return grain.MapDataset.source(examples).map(
-        lambda example: {"x": example["image"], "y": np.asarray(example["label"], np.int32)}
-    )
+
+    def example(record: dict[str, Any]) -> dict[str, np.ndarray]:
+        label = int(record["label"])
+        if not 0 <= label < source.num_classes:
+            last = source.num_classes - 1
+            raise DataError(f"{name}, split {split}: label {label} is outside 0..{last}")
+        return {"x": record["image"], "y": np.asarray(label, np.int32)}
+
+    return grain.MapDataset.source(examples).map(example)
 
 
 def _open(

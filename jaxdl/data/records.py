@@ -2,12 +2,14 @@
 
 import contextlib
 import io
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxdl import quiet
 from jaxdl.data.errors import DataError
 
 if TYPE_CHECKING:
@@ -23,7 +25,12 @@ def prepare(builder: "tfds.core.DatasetBuilder") -> None:
     Raises DataError if the directory cannot be written.
     """
     try:
-        with _quiet():
+        # TFDS prints to both, and shows bars, whatever its log level.
+        with (
+            quiet.absl(logging.ERROR),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
             builder.download_and_prepare(file_format="array_record")
     except (OSError, RuntimeError) as error:  # array_record raises the second on a full disk
         # TFDS renames a finished private directory, so whoever comes second finds a complete one.
@@ -43,7 +50,7 @@ def open_directory(directory: Path, remedy: str) -> "tfds.core.DatasetBuilder":
     from google.protobuf.json_format import ParseError
 
     try:
-        with _quiet():
+        with quiet.absl(logging.ERROR):
             builder = tfds.builder_from_directory(directory)
             features = builder.info.features
     except (*_DAMAGE, ParseError, ImportError) as error:  # an unknown feature asks for TensorFlow
@@ -58,14 +65,14 @@ def open_directory(directory: Path, remedy: str) -> "tfds.core.DatasetBuilder":
 def read_split(
     builder: "tfds.core.DatasetBuilder", split: str, remedy: str
 ) -> dict[str, np.ndarray]:
-    """All examples of a split such as `train[90%:]`: `x` uint8 [N, H, W, C], `y` int32 [N].
+    """All examples of a split such as `train[90%:]`: `x` uint8 [N, H, W, C], `y` int64 [N].
 
     Raises DataError, naming the file and ending in `remedy`, if one is missing or damaged.
     """
     shards = _shards(builder, split, remedy)
     shape = builder.info.features["image"].shape
     n = sum(shard.take for shard in shards)
-    x, y = np.empty((n, *shape), np.uint8), np.empty(n, np.int32)
+    x, y = np.empty((n, *shape), np.uint8), np.empty(n, np.int64)
     decoders = image_decoders(builder)
     row = 0
     for shard in shards:
@@ -136,17 +143,3 @@ def _damaged(shard: Any, error: Exception, remedy: str) -> DataError:
 def _one_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps the progress bars, prints and log lines of TFDS off the terminal."""
-    from absl import logging
-
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            yield
-    finally:
-        logging.set_verbosity(verbosity)

@@ -7,6 +7,8 @@ import numpy as np
 
 from jaxdl.data.batches import padded_batches
 from jaxdl.data.catalog import Dataset
+from jaxdl.data.check import check_arrays, check_finite
+from jaxdl.data.errors import DataError
 from jaxdl.data.scaling import Scaling, apply
 
 EVALUATION_BATCH = 2048
@@ -20,14 +22,28 @@ def for_run(
     """`{"train": [N, ...], "validation", "test": [num_batches, B, ...]}` and the scaling used.
 
     fit: one of `scaling.SCALINGS`; it sees the training split only.
+    Raises DataError as `check_arrays` does for what is scaled.
     """
-    scaling = fit(dataset.train["x"])
+    shape = dataset.train["x"].shape[1:]
 
-    def scaled(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return {**arrays, "x": apply(scaling, arrays["x"])}
+    def checked(split: str) -> dict[str, np.ndarray]:
+        arrays = getattr(dataset, split)
+        where, found = f"{dataset.name}, split {split}", arrays["x"].shape[1:]
+        check_finite(where, "x", arrays["x"])
+        if found != shape:
+            raise DataError(f"{where}: examples have shape {found}, those of train {shape}")
+        return arrays
 
-    splits: dict[str, Any] = {"train": scaled(dataset.train)}
+    scaling = fit(checked("train")["x"])
+
+    def scaled(split: str) -> dict[str, np.ndarray]:
+        arrays = checked(split)
+        arrays = {**arrays, "x": apply(scaling, arrays["x"])}
+        check_arrays(dataset.name, split, arrays, dataset.num_classes)
+        return arrays
+
+    splits: dict[str, Any] = {"train": scaled("train")}
     for name in ("validation", "test"):
-        arrays = scaled(getattr(dataset, name))
+        arrays = scaled(name)
         splits[name] = padded_batches(arrays, min(evaluation_batch, len(arrays["y"])))
     return splits, scaling

@@ -37,8 +37,10 @@ def weight_noise(task: Task, deviation: ArrayLike) -> Task:
     """
 
     def noisy(leaf: Array, key: Array) -> Array:
-        sigma = jnp.asarray(deviation, leaf.dtype)
-        return leaf + sigma * jax.random.normal(key, leaf.shape, leaf.dtype)
+        # A narrow draw is coarse: bfloat16 knows no normal number beyond 2.7.
+        wide = jnp.promote_types(leaf.dtype, jnp.float32)
+        sigma = jnp.asarray(deviation, wide)
+        return (leaf + sigma * jax.random.normal(key, leaf.shape, wide)).astype(leaf.dtype)
 
     def loss(
         params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
@@ -83,6 +85,8 @@ def flip_labels(batch: Batch, key: Array, num_classes: int, probability: ArrayLi
     """Each label `y: [B]` replaced, with this probability, by another one of the K, uniform."""
     flip_key, other_key = jax.random.split(key)
     y = batch["y"]
-    flipped = jax.random.bernoulli(flip_key, probability, y.shape)
-    other = jax.random.randint(other_key, y.shape, 1, num_classes, y.dtype)
-    return {**batch, "y": jnp.where(flipped, (y + other) % num_classes, y)}
+    flipped = jax.random.bernoulli(flip_key, jnp.asarray(probability, float), y.shape)
+    # In 32 bits: the sum of two labels may be beyond what labels are kept in.
+    other = jax.random.randint(other_key, y.shape, 1, num_classes)
+    moved = (y.astype(other.dtype) + other) % num_classes
+    return {**batch, "y": jnp.where(flipped, moved.astype(y.dtype), y)}

@@ -229,3 +229,100 @@ def test_one_warp_is_all_four_in_turn():
 def test_images_of_another_kind_are_named(images):
     with pytest.raises(ValueError, match=r"floats \[B, H, W, C\] are needed"):
         aug.augment({"x": images}, jax.random.key(0), [])
+
+
+FLOATS = [jnp.float64, jnp.float32, jnp.bfloat16, jnp.float16]
+each_dtype = pytest.mark.parametrize("dtype", FLOATS, ids=lambda dtype: dtype.__name__)
+KEY = jax.random.key(7)
+
+
+def picture(dtype, shape=(5, 300, 2)):
+    """An image of this dtype, for which float64 has to be switched on, and the same in float64."""
+    with jax.enable_x64(dtype == jnp.float64):
+        image = jnp.asarray(np.random.default_rng(3).uniform(0.5, 1, shape), dtype)
+    return image, np.asarray(image, np.float64)
+
+
+def close(found, expected, dtype):
+    """Rounded once to the dtype, behind sums of a few float32 terms of size 1."""
+    assert found.dtype == dtype
+    rounding = float(jnp.finfo(dtype).eps) / 2
+    atol = 1e-15 if dtype == jnp.float64 else 1e-6
+    np.testing.assert_allclose(np.asarray(found, np.float64), expected, rtol=rounding, atol=atol)
+
+
+@each_dtype
+def test_affine_is_that_of_scipy_in_every_dtype_beyond_256_pixels(dtype):
+    image, reference = picture(dtype)
+    matrix, offset = np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0.25, -3.5])
+    expected = np.stack(
+        [
+            ndimage.affine_transform(channel, matrix, offset, order=1, mode="grid-constant")
+            for channel in np.moveaxis(reference, -1, 0)
+        ],
+        axis=-1,
+    )
+    with jax.enable_x64(dtype == jnp.float64):
+        close(aug.affine(image, jnp.asarray(matrix), jnp.asarray(offset)), expected, dtype)
+
+
+@each_dtype
+@pytest.mark.parametrize("name", ["brightness", "contrast", "colour", "noise"])
+def test_values_change_as_in_float64_in_every_dtype(name, dtype):
+    image, x = picture(dtype, (6, 7, 3))
+    with jax.enable_x64(dtype == jnp.float64):
+        u = float(jax.random.uniform(KEY, minval=-1.0, maxval=1.0))
+        wide = jnp.float64 if dtype == jnp.float64 else jnp.float32
+        normal = np.asarray(jax.random.normal(KEY, x.shape, wide), np.float64)
+        found = EVERY[name](image, KEY, 0.3)
+    expected = {
+        "brightness": x + 0.3 * u,
+        "contrast": x + 0.3 * u * (x - x.mean()),
+        "colour": x + 0.3 * u * (x - x.mean(axis=-1, keepdims=True)),
+        "noise": x + 0.3 * normal,
+    }
+    close(found, expected[name], dtype)
+
+
+@each_dtype
+def test_noise_has_its_tails_in_every_dtype(dtype):
+    with jax.enable_x64(dtype == jnp.float64):
+        z = np.asarray(aug.noise(jnp.zeros((300, 200, 1), dtype), KEY, 1.0), np.float64)
+    share = 0.0026998  # of a normal beyond three standard deviations
+    assert abs((abs(z) > 3).mean() - share) < 5 * np.sqrt(share / z.size)
+    assert abs(z.std() - 1) < 5 / np.sqrt(2 * z.size)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.float16])
+def test_a_strength_may_be_as_narrow_as_the_image(dtype):
+    """0.001 is 0.001 to the width of its own dtype, and what it is multiplied with is not."""
+    image, x = picture(dtype)
+    wide = np.float64(dtype(0.001))
+    flipped = jax.vmap(lambda key: aug.flip(image, key, dtype(0.001)))(jax.random.split(KEY, 4000))
+    count = int((np.asarray(flipped[:, 0, 0, 0], np.float64) != x[0, 0, 0]).sum())
+    assert 0 < count < 4000 * wide + 5 * np.sqrt(4000 * wide)
+    gone = np.asarray(aug.cutout(jnp.ones((1, 900, 1), dtype), KEY, dtype(301))) == 0
+    assert gone.sum() in range(150, int(dtype(301)) + 1)
+
+
+@pytest.mark.parametrize("dtype", FLOATS[1:])
+def test_mixup_is_that_of_float64_in_every_narrower_dtype(dtype):
+    image, x = picture(dtype, (16, 5))
+    batch = {"x": image, "y": jax.nn.one_hot(jnp.arange(16), 16, dtype=dtype)}
+    out, identity = (aug.mixup(batch, KEY, dtype(alpha)) for alpha in (1, 0))
+    assert out["y"].dtype == dtype
+    targets = np.asarray(out["y"], np.float64)
+    own = targets.max(axis=1, keepdims=True)
+    assert ((own >= 0.5) & (own <= 1)).all()
+    # What y says of the shares is rounded to its dtype, so x may differ by as much.
+    error = 2 * float(jnp.finfo(dtype).eps)
+    np.testing.assert_allclose(np.asarray(out["x"], np.float64), targets @ x, atol=error)
+    assert out["x"].dtype == dtype
+    np.testing.assert_array_equal(identity["x"], image)
+
+
+@pytest.mark.parametrize("name", ["x", "y"])
+def test_mixup_refuses_labels_and_bytes(name):
+    batch = {"x": jnp.ones((4, 2)), "y": jnp.ones((4, 3))} | {name: jnp.ones(4, jnp.int32)}
+    with pytest.raises(ValueError, match=rf"{name} is int32\[4\], floats are needed"):
+        aug.mixup(batch, KEY, 1.0)

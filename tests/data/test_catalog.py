@@ -221,3 +221,16 @@ def test_label_out_of_range_is_refused(tmp_path, write_images, images):
     label = tfds.features.Scalar(np.int64)
     write_images(tmp_path, "mnist", {"train": (x, y), "test": (x, y + 10)}, label=label)
     assert _refusal("mnist", tmp_path).startswith("mnist, split test, row 0: label ")
+    streamed = catalog.stream("mnist", "test", tmp_path)
+    with pytest.raises(DataError, match=r"mnist, split test: label 1\d is outside 0\.\.9"):
+        streamed[0]
+
+
+def test_labels_that_32_bits_would_make_another_one_are_refused(tmp_path, write_images, images):
+    import tensorflow_datasets as tfds
+
+    x, y = images((28, 28, 1), 10)
+    label = tfds.features.Scalar(np.int64)
+    write_images(tmp_path, "mnist", {"train": (x, y), "test": (x, y + 2**32)}, label=label)
+    message = f"mnist, split test, row 0: label {y[0] + 2**32} is outside 0..9"
+    assert _refusal("mnist", tmp_path) == message

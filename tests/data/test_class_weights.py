@@ -19,3 +19,13 @@ def test_a_class_without_examples_and_a_label_outside_are_one_line():
         balanced(LABELS, 4)
     with pytest.raises(DataError, match=r"label 2 is outside 0\.\.1"):
         balanced(LABELS, 2)
+    with pytest.raises(DataError, match=r"label -1 is outside 0\.\.2"):
+        balanced(LABELS - 1, 3)
+    for labels in (LABELS / 2, np.array(["cat", "dog"])):
+        with pytest.raises(DataError, match=r"labels have dtype \S+, integers are needed"):
+            balanced(labels, 3)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint64])
+def test_labels_of_every_integer_dtype_are_counted(dtype):
+    np.testing.assert_array_equal(balanced(LABELS.astype(dtype), 3), balanced(LABELS, 3))

@@ -49,5 +49,42 @@ def test_gradient_is_the_mask_and_finite_at_rate_one():
     assert (gradient == 0).all()
 
 
-def test_dtype_is_kept():
-    assert drop(0.5, X.astype(jnp.bfloat16)).dtype == jnp.bfloat16
+DTYPES = [jnp.float64, jnp.float32, jnp.bfloat16, jnp.float16]
+
+
+@pytest.mark.parametrize("traced", [False, True])
+@pytest.mark.parametrize("rate", [0.001, 0.3, 0.999])
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
+def test_every_dtype_drops_and_scales_as_float64(dtype, rate, traced):
+    x = np.random.default_rng(0).uniform(0.5, 1, (400, 250))
+    with jax.enable_x64(dtype == jnp.float64):
+        inputs = jnp.asarray(x, dtype)
+        y = drop(jnp.asarray(rate) if traced else rate, inputs)
+    assert y.dtype == dtype
+    kept = np.asarray(y) != 0
+    error = 5 * np.sqrt(rate * (1 - rate) / x.size)
+    assert abs((~kept).mean() - rate) < error
+    expected = np.asarray(inputs, np.float64)[kept] / (1 - rate)
+    # 1 − 0.999 in float32 is right to 6e-5 of itself.
+    rounding = 1e-15 / (1 - rate) if dtype == jnp.float64 else 6e-8 / (1 - rate)
+    rounding += float(jnp.finfo(dtype).eps) / 2
+    np.testing.assert_allclose(np.asarray(y, np.float64)[kept], expected, rtol=rounding)
+
+
+def test_the_same_elements_are_dropped_in_every_narrow_dtype():
+    masks = [np.asarray(drop(0.3, X.astype(dtype))) == 0 for dtype in DTYPES[1:]]
+    np.testing.assert_array_equal(masks[1], masks[0])
+    np.testing.assert_array_equal(masks[2], masks[0])
+
+
+@pytest.mark.parametrize("train", [True, False])
+@pytest.mark.parametrize("dtype", [jnp.int32, jnp.uint8, bool])
+def test_inputs_that_are_no_floats_are_refused(dtype, train):
+    with pytest.raises(ValueError, match="floats are needed"):
+        drop(0.5, jnp.ones((2, 2), dtype), train=train)
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1, 1.5, float("nan")])
+def test_a_rate_outside_its_range_is_refused(rate):
+    with pytest.raises(ValueError, match=rf"dropout rate {rate} is outside \[0, 1\)"):
+        drop(rate)

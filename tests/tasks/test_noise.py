@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.stats import chisquare
 
 from jaxdl import tasks
 from jaxdl.data import augmentation
@@ -91,3 +92,43 @@ def test_labels_are_flipped_to_each_other_class_alike():
     np.testing.assert_array_equal(flip(0.0), labels)
     assert not (flip(1.0) == labels).any()
     assert flip(0.3).dtype == labels.dtype
+
+
+@pytest.mark.parametrize("dtype", [jnp.float64, jnp.float32, jnp.bfloat16, jnp.float16])
+def test_weight_noise_is_normal_in_every_dtype(dtype):
+    """Around 0 nothing is rounded away: the deviation, and the tails beyond three of them."""
+    seen = []
+
+    def record(params, model_state, batch, key, *, train):
+        seen.append(params)
+        return jnp.zeros(()), (model_state, {})
+
+    with jax.enable_x64(dtype == jnp.float64):
+        weights = {"w": jnp.zeros((300, 200), dtype)}
+        task = noise.weight_noise(PLAIN._replace(loss=record), 0.25)
+        task.loss(weights, {}, BATCH, KEY, train=True)
+    assert seen[0]["w"].dtype == dtype
+    z = np.asarray(seen[0]["w"], np.float64) / 0.25
+    share = 0.0026998
+    assert abs((abs(z) > 3).mean() - share) < 5 * np.sqrt(share / z.size)
+    assert abs(z.std() - 1) < 5 / np.sqrt(2 * z.size)
+
+
+@pytest.mark.parametrize(("dtype", "classes"), [("int8", 120), ("uint8", 200), ("int32", 200)])
+def test_labels_of_every_width_are_flipped_to_each_other_class_alike(dtype, classes):
+    """The sum of two labels is beyond what 8 bits hold, and then another class."""
+    labels = jnp.full(60_000, classes - 10, dtype)
+    flipped = noise.flip_labels({"y": labels}, KEY, classes, 1.0)["y"]
+    assert flipped.dtype == dtype
+    counts = np.bincount(np.asarray(flipped), minlength=classes)
+    assert counts[classes - 10] == 0
+    others = np.delete(counts, classes - 10)
+    assert chisquare(others).pvalue > 1e-5
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.float16])
+def test_a_small_probability_of_any_dtype_flips_labels(dtype):
+    labels = jnp.zeros(100_000, jnp.int32)
+    flipped = noise.flip_labels({"y": labels}, KEY, 4, dtype(0.001))["y"]
+    expected = 100_000 * float(dtype(0.001))
+    assert abs(int((flipped != 0).sum()) - expected) < 5 * np.sqrt(expected)

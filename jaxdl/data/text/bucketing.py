@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxdl.data.errors import DataError
-from jaxdl.data.text.vocabulary import PAD
+from jaxdl.data.text.vocabulary import PAD, as_ids
 
 
 class Planned(NamedTuple):
@@ -48,13 +48,13 @@ def pad(examples: Sequence[np.ndarray], length: int | None = None) -> dict[str, 
     """Sequences of ids as one array; T is `length`, or that of the longest.
 
     x: int32 `[B, T]`, filled with `PAD`; length: int32 `[B]`; mask: float32 `[B, T]`, 1 on ids
-    Raises DataError as `lengths_of`.
+    Raises DataError as `lengths_of` and `as_ids`.
     """
     lengths = lengths_of(examples, length)
     width = int(lengths.max()) if length is None else length
     mask = np.arange(width) < lengths[:, None]
     x = np.full(mask.shape, PAD, np.int32)
-    x[mask] = np.concatenate([np.asarray(example) for example in examples])
+    x[mask] = np.concatenate([as_ids(f"row {row}", ids) for row, ids in enumerate(examples)])
     return {"x": x, "length": lengths, "mask": mask.astype(np.float32)}
 
 
@@ -155,7 +155,7 @@ def pack(examples: Sequence[np.ndarray], capacity: int) -> dict[str, np.ndarray]
     segment: int32 `[M, T]`, 1, 2, … for the sequences of a bin and 0 on padding
     position: int32 `[M, T]`, from 0 on within each sequence
 
-    Raises DataError as `first_fit`.
+    Raises DataError as `first_fit` and `as_ids`.
     """
     bins = first_fit(lengths_of(examples), capacity)
     x = np.full((len(bins), capacity), PAD, np.int32)
@@ -164,7 +164,7 @@ def pack(examples: Sequence[np.ndarray], capacity: int) -> dict[str, np.ndarray]
         start = 0
         for number, row in enumerate(rows, 1):
             place = slice(start, start := start + len(examples[row]))
-            x[bin_, place] = examples[row]
+            x[bin_, place] = as_ids(f"row {row}", examples[row])
             segment[bin_, place] = number
             position[bin_, place] = np.arange(len(examples[row]))
     return {"x": x, "segment": segment, "position": position}

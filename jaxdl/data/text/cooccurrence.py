@@ -25,9 +25,10 @@ def lifts(documents: Sequence[np.ndarray], size: int) -> np.ndarray:
     rows = np.repeat(np.arange(len(distinct)), list(map(len, distinct)))
     columns = np.concatenate([np.zeros(0, np.int32), *distinct]).astype(np.int32)
     there = sparse.csr_matrix(
-        (np.ones(len(rows), np.float32), (rows, columns)), (len(distinct), size)
+        (np.ones(len(rows), np.int32), (rows, columns)), (len(distinct), size)
     )
     together = (there.T @ there).toarray()
     alone = together.diagonal()
-    expected = alone[:, None] * alone[None] / max(len(distinct), 1)
-    return np.divide(together, expected, out=np.zeros_like(together), where=expected > 0)
+    expected = alone[:, None] * (alone[None] / max(len(distinct), 1))
+    lift = np.zeros(together.shape, np.float32)
+    return np.divide(together, expected, out=lift, where=expected > 0, casting="same_kind")

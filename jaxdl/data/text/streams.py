@@ -7,6 +7,8 @@ row b of the chunk before, so its state can be carried. With B = 2 and T = 3 the
 
 import numpy as np
 
+from jaxdl.data.text.vocabulary import as_ids
+
 
 def streams(ids: np.ndarray, batch_size: int) -> np.ndarray:
     """Ids `[N]` as `[B, N // B]`: row b holds the b-th of B consecutive pieces.
@@ -33,20 +35,22 @@ def chunks(rows: np.ndarray, length: int) -> dict[str, np.ndarray]:
     start: float32 `[n, B]`, 1 in the first chunk
     What stands at one n is a batch for `tasks.language_model` with a carried state.
 
-    Raises ValueError for other than two axes, for streams of one id, or a length below 1.
+    Raises ValueError for other than two axes, for streams of one id, or a length below 1, and
+    DataError as `as_ids`.
     """
     rows = np.asarray(rows)
     if rows.ndim != 2 or rows.shape[1] < 2:
         raise ValueError(f"streams have shape {rows.shape}, [B, L] with L of 2 or more is needed")
     if length < 1:
         raise ValueError(f"a chunk has {length} steps, 1 or more are needed")
+    rows = as_ids("streams", rows)
     known = np.ones((len(rows), rows.shape[1] - 1), np.float32)
-    x = _cut(rows.astype(np.int32), length)
+    x = _cut(rows, length)
     start = np.zeros(x.shape[:2], np.float32)
     start[0] = 1
     return {
         "x": x,
-        "y": _cut(rows[:, 1:].astype(np.int32), length, extra=1),
+        "y": _cut(rows[:, 1:], length, extra=1),
         "mask": _cut(known, length, extra=1),
         "start": start,
     }

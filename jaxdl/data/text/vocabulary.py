@@ -71,8 +71,8 @@ def encode(vocabulary: Vocabulary, tokens: Iterable[str]) -> np.ndarray:
 
 
 def framed(ids: np.ndarray) -> np.ndarray:
-    """`START`, the ids `[T]`, `END`: int32 `[T + 2]`."""
-    return np.concatenate([[START], ids, [END]]).astype(np.int32)
+    """`START`, the ids `[T]`, `END`: int32 `[T + 2]`. Raises DataError as `as_ids`."""
+    return np.concatenate([[START], as_ids("ids", ids), [END]]).astype(np.int32)
 
 
 def content(ids: np.ndarray) -> np.ndarray:
@@ -135,6 +135,17 @@ def check_ids(name: str, ids: np.ndarray, size: int) -> None:
         position = ", ".join(map(str, outside[0]))
         value = ids[tuple(outside[0])]
         raise DataError(f"{name}, position {position}: id {value} is outside 0..{size - 1}")
+
+
+def as_ids(name: str, ids: np.ndarray) -> np.ndarray:
+    """Ids as int32. Raises DataError for other than integers, or for one beyond 32 bits."""
+    ids = np.asarray(ids)
+    if ids.size and ids.dtype.kind not in "iu":
+        raise DataError(f"{name}: dtype {ids.dtype}, integers are needed")
+    narrow = ids.astype(np.int32)
+    if (narrow != ids).any():
+        raise DataError(f"{name}: id {ids[narrow != ids][0]} is beyond 32 bits")
+    return narrow
 
 
 def check_same(vocabulary: Vocabulary, saved: Vocabulary) -> None:

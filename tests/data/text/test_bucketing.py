@@ -174,3 +174,11 @@ def test_sizes_below_one_are_refused():
         b.boundaries(LENGTHS, 0)
     with pytest.raises(ValueError, match="batch_size 0"):
         b.plan(LENGTHS, BOUNDS, 0, seed=0)
+
+
+@pytest.mark.parametrize("arrange", [b.pad, lambda rows: b.pack(rows, 4)])
+def test_what_is_no_id_of_32_bits_is_refused_by_row(arrange):
+    with pytest.raises(DataError, match="row 1: dtype float64, integers are needed"):
+        arrange([np.array([1, 2]), np.array([2.7])])
+    with pytest.raises(DataError, match="row 1: id 4294967297 is beyond 32 bits"):
+        arrange([np.array([1, 2]), np.array([5, 2**32 + 1])])

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jaxdl.data.errors import DataError
 from jaxdl.data.text.streams import chunks, streams
 
 
@@ -62,3 +63,10 @@ def test_other_shapes_are_refused():
         chunks(np.zeros((3, 1)), 2)
     with pytest.raises(ValueError, match="a chunk has 0 steps"):
         chunks(np.zeros((3, 5)), 0)
+
+
+def test_what_is_no_id_of_32_bits_is_refused():
+    with pytest.raises(DataError, match="streams: dtype float64, integers are needed"):
+        chunks(streams(np.arange(6.5), 2), 2)
+    with pytest.raises(DataError, match="streams: id 4294967297 is beyond 32 bits"):
+        chunks(streams(np.arange(6) + 2**32 + 1, 2), 2)

@@ -134,3 +134,9 @@ def test_a_damaged_file_is_named(tmp_path, text):
     path.write_text(text)
     assert f"{path} is not a vocabulary" in refusal(vocab.load, path)
     assert "cannot read" in refusal(vocab.load, tmp_path / "none.json")
+
+
+def test_only_integers_are_framed():
+    with pytest.raises(DataError, match="ids: dtype float64, integers are needed"):
+        vocab.framed(np.array([4.5]))
+    assert vocab.framed(np.array([])).tolist() == [START, END]
