@@ -13,7 +13,8 @@ from ml_collections import ConfigDict
 SWITCHES = {
     "dry_run": "Print trials, programs and predicted minutes; write nothing.",
     "check_overfit": "Print whether each program can memorize eight examples; write nothing.",
-    "allow_config_change": "Go on in a workdir that was begun under another configuration.",
+    "allow_config_change": "Go on in a workdir that was begun under another configuration; trials "
+    "of other data, programs or segments run anew.",
 }
 NO_USES: Mapping[str, str] = {}
 KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}

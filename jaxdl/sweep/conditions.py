@@ -71,4 +71,5 @@ def settle(
 
 def _refusal(path: Path, name: str, rows: Sequence[Any], differing: Sequence[str]) -> str:
     made = f"{path}: {len(rows)} rows of {name} were made under other conditions"
-    return f"{made}: {'; '.join(differing)}; use another workdir, or have them run anew"
+    remedy = "use another workdir, or have them run anew (rerun_changed, --allow_config_change)"
+    return f"{made}: {'; '.join(differing)}; {remedy}"

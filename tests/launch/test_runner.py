@@ -106,15 +106,29 @@ def test_the_workdir_of_another_experiment_is_refused(finished, flag):
     assert err.count("\n") == 1
 
 
-def test_rows_of_another_program_are_refused_and_the_workdir_stays_as_it_was(finished):
-    workdir, _, _ = finished
-    names = ("config.json", "environment.json", "verdict.json")
-    before = {name: (workdir / name).read_bytes() for name in names}
-    changed = [*SMALL[1:], "--config.steps=30", "--allow_config_change"]
-    code, _, err = run(f"--workdir={workdir}", *changed)
+def test_rows_of_other_conditions_are_refused_or_run_anew(finished, tmp_path):
+    workdir = shutil.copytree(finished[0], tmp_path / "xor")
+    (workdir / "verdict.json").unlink()  # not concluded: it will look at its rows again
+    conditions = (workdir / "conditions.json").read_text()
+    (workdir / "conditions.json").write_text(conditions.replace('"data": "', '"data": "0'))
+    before = {path: path.read_bytes() for path in workdir.iterdir() if path.is_file()}
+    code, _, err = run(f"--workdir={workdir}", *SMALL)
     assert code == 2
-    assert "another program" in err
-    assert {name: (workdir / name).read_bytes() for name in names} == before
+    assert "were made under other conditions: the data; use another workdir" in err
+    assert err.count("\n") == 1
+    assert {path: path.read_bytes() for path in before} == before
+
+    longer = [*SMALL[1:], "--config.steps=30"]
+    code, _, err = run(f"--workdir={workdir}", *longer)
+    assert (code, "begun under another configuration: steps (20 there, 30 asked)" in err) == (
+        2,
+        True,
+    )
+    code, _, err = run(f"--workdir={workdir}", *longer, "--allow_config_change")
+    assert code == 0, err
+    rows = [json.loads(line) for line in (workdir / "trials.jsonl").read_text().splitlines()]
+    assert [row["steps"] for row in rows] == [30] * 4
+    assert len((workdir / "superseded.jsonl").read_text().splitlines()) == 4
 
 
 MISTAKES = [
@@ -183,7 +197,7 @@ def test_a_dry_run_counts_what_is_done_already(finished):
     code, out, err = run(f"--workdir={workdir}", "--dry_run", *SMALL)
     assert code == 0, err
     assert "4 trials are done already" in out
-    assert "about 0.0 minutes" in out
+    assert "about 0.1 minutes on this machine, with the report" in out
 
 
 def test_what_cannot_memorize_a_few_examples_is_told(tmp_path):
