@@ -36,6 +36,7 @@ def make_run(
     batch_size: int,
     order: Callable[[Array, int, int, Array, int], Array] = batches.shuffled_indices,
     eval_params: train.EvalParams | None = None,
+    accumulate: int = 1,
 ) -> Run:
     """The run that trains what `build(hparams)` returns, in segments of `steps` steps.
 
@@ -43,12 +44,20 @@ def make_run(
     it is pure in the step, so a segment boundary changes nothing. The trial's key moves both the
     initialization and the order.
     eval_params: `(opt_state, params) -> params`, for optimizers evaluated elsewhere than they step.
+    accumulate: batches of the order that go into one step, see `train.accumulated_step`; ValueError
+        for less than one.
     """
+    if accumulate < 1:
+        raise ValueError(f"accumulate={accumulate}: a step takes at least one batch")
+    one_step = train.step if accumulate == 1 else train.accumulated_step
 
     def batch_indices(state: TrainState, data: Data) -> Array:
         key = batches.order_key(state.key)
         examples = len(jax.tree.leaves(data["train"])[0])
-        return order(key, examples, batch_size, state.step, steps)
+        if accumulate == 1:
+            return order(key, examples, batch_size, state.step, steps)
+        rows = order(key, examples, batch_size, state.step * accumulate, steps * accumulate)
+        return rows.reshape(steps, accumulate, batch_size)
 
     def init(hparams: PyTree, key: Array, data: Data) -> TrainState:
         first = {name: array[:batch_size] for name, array in data["train"].items()}
@@ -60,7 +69,7 @@ def make_run(
         task, tx = build(hparams)
 
         def body(state: TrainState, indices: Array) -> tuple[TrainState, dict[str, Array]]:
-            state, metrics = train.step(task, tx, state, batches.take(data["train"], indices))
+            state, metrics = one_step(task, tx, state, batches.take(data["train"], indices))
             total, weight = metrics["loss"]
             # A batch of nothing but padding has no loss, and has not diverged.
             return state, {"loss": jnp.where(weight > 0, total / weight, 0)}
