@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxdl import train
+from jaxdl import keys, train
 from jaxdl.data import batches
 from jaxdl.types import Array, PyTree, Task, TrainState
 
@@ -37,6 +37,7 @@ def make_run(
     order: Callable[[Array, int, int, Array, int], Array] = batches.shuffled_indices,
     eval_params: train.EvalParams | None = None,
     accumulate: int = 1,
+    reestimate: int = 0,
 ) -> Run:
     """The run that trains what `build(hparams)` returns, in segments of `steps` steps.
 
@@ -44,6 +45,8 @@ def make_run(
     it is pure in the step, so a segment boundary changes nothing. The trial's key moves both the
     initialization and the order.
     eval_params: `(opt_state, params) -> params`, for optimizers evaluated elsewhere than they step.
+    reestimate: batches of the order's beginning from which batch norm's statistics are estimated
+        anew before each evaluation, see `train.reestimate`.
     accumulate: batches of the order that go into one step, see `train.accumulated_step`; ValueError
         for less than one.
     """
@@ -76,15 +79,32 @@ def make_run(
 
         return jax.lax.scan(body, state, batch_indices(state, data))
 
+    def restated(task: Task, state: TrainState, data: Data) -> TrainState:
+        examples = len(jax.tree.leaves(data["train"])[0])
+        rows = order(batches.order_key(state.key), examples, batch_size, jnp.int32(0), reestimate)
+        drawn = jax.random.split(keys.named(state.key, "statistics"), reestimate)
+        moved = jax.lax.map(
+            lambda x: train.batch_statistics(task, state, batches.take(data["train"], x[0]), x[1]),
+            (rows, drawn),
+        )
+        return train.with_statistics(state, *jax.tree.map(lambda sums: sums.sum(axis=0), moved))
+
     def evaluate(hparams: PyTree, state: TrainState, data: Data) -> dict[str, Array]:
         task, _ = build(hparams)
         if eval_params is not None:
+            if not reestimate:
+                train.warn_of_statistics(state)
             state = state._replace(params=eval_params(state.opt_state, state.params))
+        if reestimate:
+            state = restated(task, state, data)
         results: dict[str, Array] = {}
         for split in data:
             if split != "train":
                 _check_padded(split, data[split])
-                metrics = jax.lax.map(lambda batch: train.measure(task, state, batch), data[split])
+                drawn = train.evaluation_keys(state, len(data[split]["mask"]), split)
+                metrics = jax.lax.map(
+                    lambda x: train.measure(task, state, *x), (data[split], drawn)
+                )
                 means = train.mean(jax.tree.map(lambda sums: sums.sum(axis=0), metrics))
                 results |= {f"{split}_{name}": value for name, value in means.items()}
         return results

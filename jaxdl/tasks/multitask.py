@@ -63,7 +63,9 @@ def multitask(model: nn.Module, objectives: Mapping[str, Objective]) -> Task:
         return linen.apply(model, params, model_state, batch["x"], train=False)[0]
 
     def combine(means: Mapping[str, Array]) -> Array:
-        weighted = (of.weight * means[f"{head}_loss"] for head, of in objectives.items())
-        return sum(weighted, jnp.zeros(()))
+        total = jnp.zeros(())
+        for head, of in objectives.items():
+            total += of.weight * means[f"{head}_loss"]
+        return total
 
     return Task(init, objective, predict, combine)
