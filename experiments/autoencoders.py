@@ -73,10 +73,11 @@ def plan(config: Any) -> launch.Plan:
             """The loss of every case, whatever noise the model was trained on."""
 
             def loss(case: Any) -> Any:
-                batch, noise = case
-                return train.mean(train.measure(task(noise), state, batch))["loss"]
+                batch, noise, key = case
+                return train.mean(train.measure(task(noise), state, batch, key))["loss"]
 
-            return dict(zip(CASES, jax.lax.map(loss, (data["cases"], levels)), strict=True))
+            cases = data["cases"], levels, train.evaluation_keys(state, len(CASES))
+            return dict(zip(CASES, jax.lax.map(loss, cases), strict=True))
 
         trained = sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
         return trained._replace(evaluate=evaluate)

@@ -72,7 +72,7 @@ def _run(config: Any, table: str) -> Any:
     import jax
     import jax.numpy as jnp
 
-    from jaxdl import sweep
+    from jaxdl import keys, sweep
     from jaxdl.data import batches
     from jaxdl.types import TrainState
 
@@ -87,7 +87,7 @@ def _run(config: Any, table: str) -> Any:
         splits = data[table]
         rows = batches.take(splits["train"], _drawn(config, state.key, len(splits["train"]["y"])))
         inputs = {split: splits[split]["x"] for split in HELD_OUT}
-        key = jax.random.fold_in(state.key, 1)
+        key = keys.named(state.key, "members")
         said = _trained(config, CLASSES[table], hparams["learning_rate"], key, rows, inputs)
         finite = jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(said)]).all()
         curves = {"loss": jnp.where(finite, 0.0, jnp.nan)[None]}
@@ -101,9 +101,10 @@ def _run(config: Any, table: str) -> Any:
 
 def _drawn(config: Any, key: Any, n: int) -> Any:
     """The rows of the training split that a trial sees."""
+    from jaxdl import keys
     from jaxdl.data import batches
 
-    return batches.permutation(key, n)[: config.examples]
+    return batches.permutation(keys.named(key, "examples"), n)[: config.examples]
 
 
 def _learner(config: Any, rate: Any, build: Any, outputs: int) -> tuple[Any, Any]:
@@ -136,8 +137,7 @@ def _trained(
 
     fit, logits = _learner(config, rate, tasks.classification, classes)
     fit_real, values = _learner(config, rate, tasks.regression, classes)
-    keys = jax.random.split(key, config.members)
-    sample_keys = jax.random.split(jax.random.fold_in(key, 1), config.members)
+    keys, sample_keys = jax.random.split(key, (2, config.members))
 
     def weighted(key: Any, weights: Any) -> Any:
         return fit(key, {**rows, "mask": weights})

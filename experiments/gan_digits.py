@@ -81,7 +81,7 @@ def _classifier(digits: Any) -> Any:
     task, tx, key = _judge(), adam(3e-3), jax.random.key(0)
 
     def fit(digits: Any) -> Any:
-        rows = batches.shuffled_indices(key, len(digits["y"]), 64, 0, 1000)
+        rows = batches.shuffled_indices(batches.order_key(key), len(digits["y"]), 64, 0, 1000)
         state = train.init(task, tx, key, batches.take(digits, rows[0]))
         step = lambda state, rows: train.step(task, tx, state, batches.take(digits, rows))  # noqa: E731
         return jax.lax.scan(step, state, rows)[0].params

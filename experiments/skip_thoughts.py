@@ -89,10 +89,9 @@ def network(vocabulary: int, width: int) -> Any:
 
 def plan(config: Any) -> launch.Plan:
     """One program; its evaluation draws another network, which is measured untrained."""
-    import jax
     import optax
 
-    from jaxdl import sweep
+    from jaxdl import keys, sweep
     from jaxdl.optimizers import adam, schedules
     from jaxdl.tasks.skip_thought import skip_thought
 
@@ -107,7 +106,7 @@ def plan(config: Any) -> launch.Plan:
 
     def evaluate(hparams: Any, state: Any, data: Any) -> dict[str, Any]:
         first = {name: array[:1] for name, array in data["train"].items()}
-        fresh = task.init(jax.random.fold_in(state.key, 0), first)[0]
+        fresh = task.init(keys.named(state.key, "untrained"), first)[0]
         untrained = {f"{name}_untrained": v for name, v in _kin(task, fresh, data).items()}
         return run.evaluate(hparams, state, data) | _kin(task, state.params, data) | untrained
 

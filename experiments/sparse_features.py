@@ -142,7 +142,7 @@ def _logistic(config: Any, factory: Any) -> Any:
     import flax.linen as nn
     import jax
 
-    from jaxdl import losses, tasks, train
+    from jaxdl import keys, losses, tasks, train
     from jaxdl.models import MLP
 
     model = MLP((), 1, kernel_init=nn.initializers.zeros)
@@ -150,8 +150,9 @@ def _logistic(config: Any, factory: Any) -> Any:
     draw = _examples(config)
 
     def numbered(hparams: Any, key: Any, number: Any, count: int) -> dict[str, Any]:
-        # One stream of keys a trial: the teacher's, those of two evaluations, then the steps'.
-        teacher, fresh = (jax.random.fold_in(key, n) for n in (0, number + 1))
+        # One stream of keys a trial: the teacher's, those of two evaluations, then the batches'.
+        stream = keys.named(key, "examples")
+        teacher, fresh = (jax.random.fold_in(stream, n) for n in (0, number + 1))
         return draw(teacher, fresh, hparams["features"], count)
 
     def batch(hparams: Any, key: Any, step: Any, data: Any) -> dict[str, Any]:
@@ -178,7 +179,8 @@ def _digits(config: Any, factory: Any) -> Any:
     other = sweep.make_run(lambda hparams: (task, factory(1.0)), steps=1, batch_size=size)
 
     def batch(hparams: Any, key: Any, step: Any, data: Any) -> dict[str, Any]:
-        order = batches.shuffled_indices(key, len(data["train"]["y"]), size, step, 1)
+        examples = len(data["train"]["y"])
+        order = batches.shuffled_indices(batches.order_key(key), examples, size, step, 1)
         return batches.take(data["train"], order[0])
 
     return _run(config, task, factory, batch, other.evaluate)

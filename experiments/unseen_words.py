@@ -110,6 +110,7 @@ def _run(config: Any, read: Any) -> Any:
     import jax.numpy as jnp
 
     from jaxdl.data.text import windows
+    from jaxdl.keys import named
     from jaxdl.models.fasttext import ngram_ids
     from jaxdl.sweep.word_vectors import word_vectors
     from jaxdl.tasks import fasttext
@@ -127,7 +128,7 @@ def _run(config: Any, read: Any) -> Any:
             forms = data[split]
             rows, queries = vectors(state.params, words, frequent, forms)
             mean = jnp.broadcast_to(rows.mean(axis=0), queries.shape)
-            fresh = w2v.vectors(state.key, method, size, config.dimensions)
+            fresh = w2v.vectors(named(state.key, "untrained"), method, size, config.dimensions)
             found |= measures(f"{split}_trained", rows, queries, forms)
             found |= measures(f"{split}_mean", rows, mean, forms)
             found |= measures(f"{split}_spelling", *vectors(fresh, words, frequent, forms), forms)

@@ -1,10 +1,11 @@
 """The one training step, spread over lanes (`vmap`) or devices (a Mesh, or `pmap`)."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 import optax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
@@ -65,48 +66,43 @@ def pmapped(task: Task, tx: optax.GradientTransformation) -> Parallel:
     """The data-parallel step as a `pmap`, for code that already holds `[devices, B, ...]` arrays.
 
     init: `(key, batch [devices, B, ...])`, the same key for all; step: `(state, batch)`. State and
-    metrics carry a leading axis [devices] of equal entries. Random masks differ from the plain
-    step's: each device draws its own. Optimizers must use the gradient alone: a line search would
-    see the loss of one device. `data_parallel` is the form to prefer.
+    metrics carry a leading axis [devices] of equal entries; model state of each example, such as a
+    carry, is that of all devices' examples. Results are those of the plain step on the examples of
+    all devices, up to the order of summation: like `pmap` itself this is a `jit` of a `shard_map`,
+    but the loss sees one batch, so that denominators, statistics of a batch and random masks are
+    the whole one's. Raises ValueError for another number of devices, or where several processes
+    run, which `data_parallel` spans. That is the form to prefer.
     """
-    shared = optax.chain(_mean_over_devices(), tx)
-
-    def init(key: Array, batch: Batch) -> TrainState:
-        return train.init(task, shared, key, batch)
-
-    def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        state, metrics = train.step(_share_of_global_mean(task), shared, state, batch)
-        model_state = jax.tree.map(_mean_of_floats, state.model_state)
-        return state._replace(model_state=model_state), jax.lax.psum(metrics, "data")
-
-    return Parallel(
-        jax.pmap(init, axis_name="data", in_axes=(None, 0)),
-        jax.pmap(step, axis_name="data"),
+    if jax.process_count() > 1:
+        raise ValueError("pmapped runs in one process: data_parallel spans several")
+    mesh = Mesh(np.array(jax.local_devices()), ("data",))
+    split, everywhere = PartitionSpec("data"), PartitionSpec()
+    shard = functools.partial(jax.shard_map, mesh=mesh, check_vma=False)
+    # Of equal entries each device takes its own, and gives its own: nothing is sent.
+    one = shard(
+        lambda tree: jax.tree.map(lambda leaf: leaf[0], tree), in_specs=split, out_specs=everywhere
+    )
+    copies = shard(
+        lambda tree: jax.tree.map(lambda leaf: leaf[None], tree),
+        in_specs=everywhere,
+        out_specs=split,
     )
 
+    def whole(batch: Batch) -> Batch:
+        for name, array in batch.items():
+            if len(array) != mesh.size:
+                raise ValueError(f"{name} is of {len(array)} devices, and there are {mesh.size}")
+        merged = {name: array.reshape(-1, *array.shape[2:]) for name, array in batch.items()}
+        return jax.lax.with_sharding_constraint(merged, NamedSharding(mesh, split))
 
-def _mean_of_floats(leaf: Array) -> Array:
-    return jax.lax.pmean(leaf, "data") if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
+    def init(key: Array, batch: Batch) -> TrainState:
+        return copies(train.init(task, tx, key, whole(batch)))
 
+    def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        return copies(train.step(task, tx, one(state), whole(batch)))
 
-def _mean_over_devices() -> optax.GradientTransformation:
-    return optax.stateless(lambda updates, params: jax.lax.pmean(updates, "data"))
-
-
-def _share_of_global_mean(task: Task) -> Task:
-    """Scales a device's loss so that the mean over devices is the mean over all examples.
-
-    Without it a device whose examples are mostly masked would count as much as a full one.
-    """
-
-    def loss(
-        params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
-    ) -> tuple[Array, tuple[PyTree, Metrics]]:
-        key = jax.random.fold_in(key, jax.lax.axis_index("data"))
-        value, (model_state, metrics) = task.loss(params, model_state, batch, key, train=train)
-        weight = jax.lax.stop_gradient(metrics["loss"][1])
-        mean_weight = jax.lax.pmean(weight, "data")
-        share = jnp.where(mean_weight > 0, weight / mean_weight, 0)
-        return value * share, (model_state, metrics)
-
-    return task._replace(loss=loss)
+    held = NamedSharding(mesh, split)
+    return Parallel(
+        jax.jit(init, out_shardings=held),
+        jax.jit(step, in_shardings=held, out_shardings=held),
+    )

@@ -21,11 +21,15 @@ class Task(NamedTuple):
     loss: `(params, model_state, batch, key, *, train) -> (scalar, (model_state, metrics))`; among
         the metrics is `loss`, whose weight is that of the batch
     predict: `(params, model_state, batch) -> outputs` (logits, say), as used after training
+    combine: `{name: mean} -> scalar`, where the loss sums means whose weights differ (of several
+        heads, say): the linear part of it that is made of the means of its metrics. With None all
+        is a mean by the weight of `loss`. `train.accumulated_step` needs to know.
     """
 
     init: Callable[[Array, Batch], tuple[PyTree, PyTree]]
     loss: Callable[..., tuple[Array, tuple[PyTree, Metrics]]]
     predict: Callable[[PyTree, PyTree, Batch], Any]
+    combine: Callable[[Mapping[str, Array]], Array] | None = None
 
 
 class TrainState(NamedTuple):

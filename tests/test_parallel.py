@@ -1,3 +1,4 @@
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -6,7 +7,14 @@ import pytest
 from jax.sharding import AxisType
 
 from jaxdl import parallel, tasks, train
+from jaxdl.layers.dropout import Dropout
+from jaxdl.layers.norms import BatchNorm
+from jaxdl.layers.recurrent import RNN
+from jaxdl.losses import softmax_cross_entropy
 from jaxdl.models import MLP
+from jaxdl.models.language import LanguageModel
+from jaxdl.tasks.language_model import language_model
+from jaxdl.tasks.multitask import Objective, multitask
 
 RNG = np.random.default_rng(0)
 BATCH = {
@@ -70,16 +78,83 @@ def test_data_parallel_dropout_is_the_plain_one():
     close(state.params, plain(task=task)[0].params)
 
 
-def test_pmap_equals_the_plain_step_though_one_device_holds_more_padding():
-    spread = parallel.pmapped(TASK, TX)
-    shards = {name: array.reshape(2, 4, *array.shape[1:]) for name, array in BATCH.items()}
-    state = spread.init(KEY, shards)
-    for _ in range(STEPS):
-        state, metrics = spread.step(state, shards)
-    expected, last = plain()
+class Normed(nn.Module):
+    @nn.compact
+    def __call__(self, x, *, train):
+        h = BatchNorm()(nn.Dense(6)(x), train=train)
+        return {"a": nn.Dense(3)(h), "b": nn.Dense(2)(Dropout(0.3)(h, train=train))}
+
+
+class Classes(nn.Module):
+    @nn.compact
+    def __call__(self, x, *, train):
+        return Normed()(x, train=train)["a"]
+
+
+def sharded(batch):
+    return {name: array.reshape(2, -1, *array.shape[1:]) for name, array in batch.items()}
+
+
+def unevenly_labelled(rng):
+    """Heads whose labels lie mostly on one device, each on another."""
+    masks = {"mask_a": [1, 1, 1, 1, 0, 0, 0, 1], "mask_b": [0, 0, 0, 1, 1, 1, 0, 1]}
+    labels = {"y_a": rng.integers(0, 3, 8), "y_b": rng.integers(0, 2, 8)}
+    floats = {name: np.array(mask, np.float32) for name, mask in masks.items()}
+    return {"x": BATCH["x"], "mask": BATCH["mask"], **floats, **labels}
+
+
+def streams(rng, start):
+    ids = rng.integers(0, 7, (8, 6)).astype(np.int32)
+    padded = np.array([6, 6, 6, 6, 1, 2, 0, 1])  # real tokens of each row
+    mask = (np.arange(5)[None] < padded[:, None]).astype(np.float32)
+    return {"x": ids[:, :-1], "y": ids[:, 1:], "mask": mask, "start": np.full(8, start)}
+
+
+def problem(name):
+    """A task and the batches of three steps, in which no device's examples are like another's."""
+    rng = np.random.default_rng(1)
+    if name == "masked":
+        return TASK, [BATCH] * 3
+    if name == "batch norm":
+        return tasks.classification(Classes(), class_weights=[1.0, 5.0, 2.0]), [BATCH] * 3
+    if name == "several tasks":
+        objectives = {"a": Objective(softmax_cross_entropy), "b": Objective(softmax_cross_entropy)}
+        return multitask(Normed(), objectives), [unevenly_labelled(rng)] * 3
+    task = language_model(LanguageModel(7, 5, RNN(6)), carried=True)
+    return task, [streams(rng, start) for start in (1, 0, 0)]
+
+
+@pytest.mark.parametrize("name", ["masked", "batch norm", "several tasks", "carried streams"])
+def test_pmap_equals_the_plain_step_whatever_lies_on_which_device(name):
+    task, stream = problem(name)
+    tx = optax.sgd(0.5, momentum=0.9)
+    spread = parallel.pmapped(task, tx)
+    expected = train.init(task, tx, KEY, stream[0])
+    state = spread.init(KEY, sharded(stream[0]))
+    for batch in stream:
+        expected, wanted = jax.jit(train.step, static_argnums=(0, 1))(task, tx, expected, batch)
+        state, metrics = spread.step(state, sharded(batch))
+    assert np.array_equal(jax.random.key_data(state.key)[1], jax.random.key_data(expected.key))
     for device in range(2):
-        close(jax.tree.map(lambda leaf, d=device: leaf[d], state.params), expected.params)
-    close(train.mean(jax.tree.map(lambda leaf: leaf[0], metrics)), last)
+        ours = jax.tree.map(lambda leaf, d=device: leaf[d], (state._replace(key=None), metrics))
+        close(ours, (expected._replace(key=None), wanted), rtol=2e-5)
+    kernel = jax.tree.leaves(state.params)[-1]
+    assert [shard.data.shape[0] for shard in kernel.addressable_shards] == [1, 1]
+
+
+def test_pmap_computes_on_a_device_what_lies_there():
+    spread = parallel.pmapped(TASK, TX)
+    state = spread.init(KEY, sharded(BATCH))
+    program = spread.step.lower(state, sharded(BATCH)).compile().as_text()
+    # The hidden layer of four of the eight examples; no device has that of all.
+    assert "f32[4,6]" in program
+    assert "f32[8,6]" not in program
+
+
+def test_pmap_of_another_number_of_devices_is_refused():
+    odd = {name: array[None] for name, array in BATCH.items()}
+    with pytest.raises(ValueError, match="is of 1 devices, and there are 2"):
+        parallel.pmapped(TASK, TX).init(KEY, odd)
 
 
 def test_batches_that_do_not_divide_are_refused():

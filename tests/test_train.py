@@ -86,19 +86,6 @@ def test_a_step_compiles_once():
     assert traces == [True]
 
 
-def test_accumulated_micro_batches_equal_the_whole_batch():
-    whole = OPTIMIZERS["adam"](0.01)
-    micro = optax.MultiSteps(OPTIMIZERS["adam"](0.01), 4).gradient_transformation()
-    parts = [{name: array[i : i + 10] for name, array in DATA.items()} for i in range(0, 40, 10)]
-    states = {}
-    for name, tx, batches in (("whole", whole, [DATA] * 3), ("micro", micro, parts * 3)):
-        states[name] = train.init(LINEAR, tx, KEY, DATA)
-        for states[name], _ in train.fit(LINEAR, tx, states[name], batches):
-            pass
-    expected = states["whole"].params["kernel"]
-    np.testing.assert_allclose(states["micro"].params["kernel"], expected, rtol=1e-5)
-
-
 @pytest.mark.parametrize(
     "tx",
     [optax.lbfgs(), optax.polyak_sgd(), optax.contrib.schedule_free_sgd(0.1)],

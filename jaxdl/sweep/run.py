@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxdl import train
+from jaxdl import keys, train
 from jaxdl.data import batches
 from jaxdl.types import Array, PyTree, Task, TrainState
 
@@ -38,6 +38,8 @@ def make_run(
     order: Callable[[Array, int, int, Array, int], Array] = batches.shuffled_indices,
     eval_params: train.EvalParams | None = None,
     evaluate_train: int | None = None,
+    accumulate: int = 1,
+    reestimate: int = 0,
 ) -> Run:
     """The run that trains what `build(hparams)` returns, in segments of `steps` steps.
 
@@ -48,14 +50,25 @@ def make_run(
         initialization and the order.
     eval_params: `(opt_state, params) -> params`, for optimizers evaluated elsewhere than they step.
     evaluate_train: evaluates `train` too, as `train_loss` and so on, so many rows at a time.
+    reestimate: batches of the order's beginning from which batch norm's statistics are estimated
+        anew before each evaluation, see `train.reestimate`.
+    accumulate: batches of the order that go into one step, see `train.accumulated_step`.
+    Raises ValueError for counts below 1.
     """
-    if steps < 1 or (evaluate_train is not None and evaluate_train < 1):
-        raise ValueError(f"steps and rows must be >= 1, not {steps} and {evaluate_train}")
+    if min(steps, accumulate, 1 if evaluate_train is None else evaluate_train) < 1:
+        raise ValueError(
+            f"steps={steps}, accumulate={accumulate} and evaluate_train={evaluate_train} are counts "
+            "of at least 1"
+        )
+    one_step = train.step if accumulate == 1 else train.accumulated_step
 
     def batch_indices(state: TrainState, data: Data) -> Array:
         key = batches.order_key(state.key)
         examples = len(jax.tree.leaves(data["train"])[0])
-        return order(key, examples, batch_size, state.step, steps)
+        if accumulate == 1:
+            return order(key, examples, batch_size, state.step, steps)
+        rows = order(key, examples, batch_size, state.step * accumulate, steps * accumulate)
+        return rows.reshape(steps, accumulate, batch_size)
 
     def init(hparams: PyTree, key: Array, data: Data) -> TrainState:
         first = {name: array[:batch_size] for name, array in data["train"].items()}
@@ -67,17 +80,31 @@ def make_run(
         task, tx = build(hparams)
 
         def body(state: TrainState, indices: Array) -> tuple[TrainState, dict[str, Array]]:
-            state, metrics = train.step(task, tx, state, batches.take(data["train"], indices))
+            state, metrics = one_step(task, tx, state, batches.take(data["train"], indices))
             total, weight = metrics["loss"]
             # A batch of nothing but padding has no loss, and has not diverged.
             return state, {"loss": jnp.where(weight > 0, total / weight, 0)}
 
         return jax.lax.scan(body, state, batch_indices(state, data))
 
+    def restated(task: Task, state: TrainState, data: Data) -> TrainState:
+        examples = len(jax.tree.leaves(data["train"])[0])
+        rows = order(batches.order_key(state.key), examples, batch_size, jnp.int32(0), reestimate)
+        drawn = jax.random.split(keys.named(state.key, "statistics"), reestimate)
+        moved = jax.lax.map(
+            lambda x: train.batch_statistics(task, state, batches.take(data["train"], x[0]), x[1]),
+            (rows, drawn),
+        )
+        return train.with_statistics(state, *jax.tree.map(lambda sums: sums.sum(axis=0), moved))
+
     def evaluate(hparams: PyTree, state: TrainState, data: Data) -> dict[str, Array]:
         task, _ = build(hparams)
         if eval_params is not None:
+            if not reestimate:
+                train.warn_of_statistics(state)
             state = state._replace(params=eval_params(state.opt_state, state.params))
+        if reestimate:
+            state = restated(task, state, data)
         splits = {name: split for name, split in data.items() if name != "train"}
         for name, split in splits.items():
             _check_padded(name, split)
@@ -85,7 +112,8 @@ def make_run(
             splits = {"train": batches.padded_batches(data["train"], evaluate_train), **splits}
         results: dict[str, Array] = {}
         for name, split in splits.items():
-            metrics = jax.lax.map(lambda batch: train.measure(task, state, batch), split)
+            drawn = train.evaluation_keys(state, len(split["mask"]), name)
+            metrics = jax.lax.map(lambda x: train.measure(task, state, *x), (split, drawn))
             means = train.mean(jax.tree.map(lambda sums: sums.sum(axis=0), metrics))
             results |= {f"{name}_{metric}": value for metric, value in means.items()}
         return results

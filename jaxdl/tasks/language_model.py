@@ -35,7 +35,7 @@ def language_model(model: nn.Module, *, padding: int | None = None, carried: boo
         params, model_state = linen.init(model, key, batch["x"])
         if carried:
             carry, _ = jax.eval_shape(
-                lambda x: model.apply({"params": params, **model_state}, x, None, train=False),
+                lambda x: linen.apply(model, params, model_state, x, None, train=False)[0],
                 jnp.asarray(batch["x"]),
             )
             zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), carry)

@@ -1,19 +1,35 @@
 """A Linen module as a task uses it: params and model state apart, in training and after it."""
 
 import inspect
+import re
+import traceback
 from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
 from jaxdl.types import Array, PyTree
+
+IN_TRAINING = {
+    "train": True,
+    "training": True,
+    "is_training": True,
+    "deterministic": False,
+    "use_running_average": False,
+}
+"""The names under which a model is told whether it trains, and what it is told in training."""
+_SOUNDS_LIKE = re.compile(
+    r"(^|_)(is)?(train|determin|eval|infer|test|dropout|running)", re.IGNORECASE
+)
 
 
 def init(model: nn.Module, key: Array, *inputs: Any) -> tuple[PyTree, PyTree]:
     """(params, model_state) of a model on inputs of these shapes."""
     arrays = [value if value is None else jnp.asarray(value) for value in inputs]
-    variables = dict(model.init(key, *arrays, **_flags(model, train=False)))
+    flags = _flags(model, arrays, train=False)
+    variables = dict(_traced(model.init, key, *arrays, **flags))
     return variables.pop("params", {}), variables
 
 
@@ -28,18 +44,74 @@ def apply(
 ) -> tuple[Any, PyTree]:
     """(outputs, model_state): in training with dropout drawn from the key and a state that moves.
 
-    A model whose `__call__` takes no `train` is not given it, and neither is a `method`, called
-    instead as `method(model, *inputs)`.
+    A model is told whether it trains by the one argument of its `__call__` that is named in
+    `IN_TRAINING`; one that has none is not told, and neither is a `method`, called instead as
+    `method(model, *inputs)`. TypeError where it cannot be told which argument that is: two such,
+    another that sounds like it, none but `**kwargs`, or one that is needed and unknown.
     """
     variables = {"params": params, **model_state}
-    flags = {"method": method} if method is not None else _flags(model, train)
+    flags = {"method": method} if method is not None else _flags(model, inputs, train)
     if not train:
-        return model.apply(variables, *inputs, **flags), model_state
-    return model.apply(
-        variables, *inputs, **flags, rngs={"dropout": key}, mutable=list(model_state)
-    )
+        return _traced(model.apply, variables, *inputs, **flags), model_state
+    options = {"rngs": {"dropout": key}, "mutable": list(model_state)}
+    return _traced(model.apply, variables, *inputs, **flags, **options)
 
 
-def _flags(model: nn.Module, train: bool) -> dict[str, Any]:
-    takes_train = "train" in inspect.signature(type(model).__call__).parameters
-    return {"train": train} if takes_train else {}
+def _flags(model: nn.Module, inputs: Any, train: bool) -> dict[str, Any]:
+    name = type(model).__name__
+    signature = inspect.signature(type(model).__call__)
+    known = [flag for flag in IN_TRAINING if flag in signature.parameters]
+    if isinstance(model, nn.Sequential):
+        _check_untold(model)
+    elif len(known) > 1:
+        raise TypeError(f"{name} takes both {' and '.join(known)}: which one says that it trains?")
+    elif not known:
+        _check_flagless(name, signature)
+    flags = {flag: IN_TRAINING[flag] is train for flag in known}
+    try:
+        signature.bind(model, *inputs, **flags)
+    except TypeError as error:
+        told = ", ".join(["..."] * len(inputs) + [f"{flag}=" for flag in known])
+        raise TypeError(f"{name}{signature} is called as {name}({told}): {error}") from None
+    return flags
+
+
+def _check_flagless(name: str, signature: inspect.Signature) -> None:
+    for parameter in signature.parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            raise TypeError(
+                f"{name}.__call__ takes **{parameter.name}, in which no argument says that it "
+                f"trains: name it, as one of {', '.join(IN_TRAINING)}"
+            )
+        if _SOUNDS_LIKE.search(parameter.name) and isinstance(parameter.default, bool):
+            raise TypeError(
+                f"{name}.__call__ would keep {parameter.name}={parameter.default} in training: "
+                f"name that argument as one of {', '.join(IN_TRAINING)}"
+            )
+
+
+def _check_untold(model: nn.Sequential) -> None:
+    """A Sequential tells its layers nothing: none may fall back on a default in silence."""
+    for layer in model.layers:
+        if isinstance(layer, nn.Sequential):
+            _check_untold(layer)
+        parameters = inspect.signature(type(layer).__call__).parameters.values()
+        for parameter in parameters if isinstance(layer, nn.Module) else ():
+            if parameter.name in IN_TRAINING and isinstance(parameter.default, bool):
+                raise TypeError(
+                    f"nn.Sequential does not tell {type(layer).__name__} its {parameter.name}: "
+                    "write a module that passes it on"
+                )
+
+
+def _traced(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    try:
+        return function(*arguments, **options)
+    except jax.errors.TracerBoolConversionError as error:
+        frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+        if not any(isinstance(frame.f_locals.get("self"), nn.Dropout) for frame in frames):
+            raise
+        raise TypeError(
+            "flax.linen.Dropout compares its rate with 0, and this rate is traced (a "
+            "hyperparameter): use jaxdl.layers.dropout.Dropout, whose rate may be"
+        ) from error

@@ -47,19 +47,25 @@ def multitask(model: nn.Module, objectives: Mapping[str, Objective]) -> Task:
         examples = weights(batch)
         x = zeroed(batch["x"], examples)
         outputs, model_state = linen.apply(model, params, model_state, x, key=key, train=train)
-        total, reported = jnp.zeros(()), {}
-        for head, (loss, amount, metrics) in objectives.items():
+        reported = {}
+        for head, (loss, _, metrics) in objectives.items():
             labelled = examples * batch.get(f"mask_{head}", 1)
             y = zeroed(batch[f"y_{head}"], labelled)
             values = loss(outputs[head], y).reshape(len(labelled), -1).mean(axis=1)
             reported[f"{head}_loss"] = summed(values, labelled)
-            total += amount * ratio(*reported[f"{head}_loss"])
             measured = {} if metrics is None else metrics(outputs[head], y, labelled)
             reported |= {f"{head}_{name}": pair for name, pair in measured.items()}
+        total = combine({name: ratio(*pair) for name, pair in reported.items()})
         reported["loss"] = (total * examples.sum(), examples.sum())
         return total, (model_state, reported)
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Any:
         return linen.apply(model, params, model_state, batch["x"], train=False)[0]
 
-    return Task(init, objective, predict)
+    def combine(means: Mapping[str, Array]) -> Array:
+        total = jnp.zeros(())
+        for head, of in objectives.items():
+            total += of.weight * means[f"{head}_loss"]
+        return total
+
+    return Task(init, objective, predict, combine)

@@ -15,5 +15,21 @@ def regression(
     loss: Callable[[Array, Array], Array] = losses.squared_error,
     penalty: Callable[[PyTree], Array] | None = None,
 ) -> Task:
-    """Task of a model whose outputs have the shape of the targets `y: [B, ...]`; reports `loss`."""
-    return supervised(model, loss, None, penalty)
+    """Task of a model whose outputs have the shape of the targets `y: [B, ...]`; reports `loss`.
+
+    Raises ValueError for outputs `[B, 1]` of targets `[B]`, or the other way round, whatever the
+    loss is: their difference would be `[B, B]`.
+    """
+
+    def checked(outputs: Array, y: Array) -> Array:
+        if outputs.shape == (*y.shape, 1):
+            remedy = "give the targets as y[:, None], or let the model end with [..., 0]"
+        elif y.shape == (*outputs.shape, 1):
+            remedy = "give the targets as y[:, 0]"
+        else:
+            return loss(outputs, y)
+        raise ValueError(
+            f"the outputs have shape {outputs.shape}, the targets y {y.shape}: {remedy}"
+        )
+
+    return supervised(model, checked, None, penalty)

@@ -19,7 +19,8 @@ def supervised(
 ) -> Task:
     """Empirical risk minimization: the weighted mean of a per-example loss, plus a penalty.
 
-    model: Linen module called as `model(x, train=...)`, or as `model(x)` if it has no `train`.
+    model: Linen module called as `model(x, train=...)`, whatever its argument is named among
+        `linen.IN_TRAINING` (`deterministic` is the opposite), or as `model(x)` if it has none.
     loss: `(outputs, y) -> [B, ...]`; further axes are averaged.
     metrics: `(outputs, y, weights [B]) -> {name: (sum, weight)}`, reported beside the loss.
     penalty: `params -> scalar`, λR(θ); part of what is minimized, not of the reported `loss`.

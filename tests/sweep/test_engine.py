@@ -473,7 +473,7 @@ def test_a_trial_may_not_be_there_twice(tmp_path):
 def test_counts_that_mean_to_do_nothing_are_refused(tmp_path, options):
     with pytest.raises(ValueError, match="segments and lanes must be >= 1"):
         tiny.execute(tmp_path, **options)
-    with pytest.raises(ValueError, match="steps and rows must be >= 1"):
+    with pytest.raises(ValueError, match="steps=0, accumulate=1"):
         sweep.make_run(lambda h: (tiny.task(h), adam(0.1)), steps=0, batch_size=8)
 
 

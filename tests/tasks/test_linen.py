@@ -1,0 +1,180 @@
+"""Whether a module is told that it trains, whatever its argument for that is named."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxdl import tasks, train
+from jaxdl.layers.dropout import Dropout
+from jaxdl.optimizers import sgd
+from jaxdl.tasks import linen
+from jaxdl.tasks.language_model import language_model
+
+KEY = jax.random.key(0)
+ONES = jnp.ones((4, 5000))
+
+
+class Dropped(nn.Module):
+    """Dropout of 0.9, beside statistics of the batch."""
+
+    def trained(self, x, trains):
+        nn.BatchNorm(use_running_average=not trains)(x)
+        return Dropout(0.9)(x, train=trains)
+
+
+class Train(Dropped):
+    @nn.compact
+    def __call__(self, x, *, train):
+        return self.trained(x, train)
+
+
+class Training(Dropped):
+    @nn.compact
+    def __call__(self, x, training=False):
+        return self.trained(x, training)
+
+
+class IsTraining(Dropped):
+    @nn.compact
+    def __call__(self, x, is_training: bool = False):
+        return self.trained(x, is_training)
+
+
+class Deterministic(Dropped):
+    @nn.compact
+    def __call__(self, x, deterministic=True):
+        return self.trained(x, not deterministic)
+
+
+class UseRunningAverage(Dropped):
+    @nn.compact
+    def __call__(self, x, *, use_running_average=True):
+        return self.trained(x, not use_running_average)
+
+
+@pytest.mark.parametrize("model", [Train, Training, IsTraining, Deterministic, UseRunningAverage])
+def test_dropout_and_statistics_follow_the_argument_that_the_module_has(model):
+    model = model()
+    params, state = linen.init(model, KEY, ONES)
+    trained, moved = linen.apply(model, params, state, ONES, train=True, key=KEY)
+    # Nine of ten are dropped, the others ten times as large.
+    assert float((trained == 0).mean()) == pytest.approx(0.9, abs=0.01)
+    assert float(trained.max()) == pytest.approx(10)
+    np.testing.assert_allclose(moved["batch_stats"]["BatchNorm_0"]["mean"], 0.01, rtol=1e-5)
+    after, kept = linen.apply(model, params, state, ONES, train=False)
+    np.testing.assert_array_equal(after, ONES)
+    assert kept is state
+
+
+@pytest.mark.parametrize("lifted", [nn.jit(Training, static_argnums=2), nn.remat(Training)])
+def test_lifted_modules_are_told_as_well(lifted):
+    assert linen._flags(lifted(), (ONES,), train=True) == {"training": True}
+
+
+class Both(nn.Module):
+    def __call__(self, x, train=False, deterministic=True):
+        return x
+
+
+class Anything(nn.Module):
+    def __call__(self, x, **options):
+        return x
+
+
+class Sounds(nn.Module):
+    def __call__(self, x, inference=True):
+        return x
+
+
+class Needs(nn.Module):
+    def __call__(self, x, temperature, *, train):
+        return x
+
+
+class Quiet(nn.Module):
+    def __call__(self, x, train=False):
+        return x
+
+
+@pytest.mark.parametrize(
+    ("model", "line"),
+    [
+        (Both(), "Both takes both train and deterministic"),
+        (Anything(), r"Anything.__call__ takes \*\*options, in which no argument says"),
+        (Sounds(), "would keep inference=True in training: name that argument as one of train,"),
+        (Needs(), r"is called as Needs\(..., train=\): missing a required argument: 'temperature'"),
+        (nn.Sequential([nn.Dense(2), Quiet()]), "does not tell Quiet its train"),
+        (nn.Sequential([nn.Sequential([Quiet()])]), "does not tell Quiet its train"),
+    ],
+    ids=["two", "kwargs", "unknown name", "needed", "sequential", "nested"],
+)
+def test_what_cannot_be_told_is_refused(model, line):
+    with pytest.raises(TypeError, match=line):
+        linen.init(model, KEY, ONES)
+
+
+def test_models_without_an_argument_for_it_are_not_told():
+    layers = [nn.Dense(2), nn.relu]
+    linen.init(nn.Sequential(layers), KEY, ONES)
+    linen.init(nn.Dense(2), KEY, ONES)
+
+
+def test_a_carried_language_model_is_told_by_any_name():
+    class Model(nn.Module):
+        @nn.compact
+        def __call__(self, x, carry=None, *, deterministic):
+            carry = jnp.zeros((len(x), 2)) if carry is None else carry
+            return carry + 1, nn.Embed(5, 5)(x)
+
+    batch = {"x": jnp.zeros((2, 3), jnp.int32), "y": jnp.zeros((2, 3), jnp.int32)}
+    batch["start"] = jnp.zeros(2)
+    task = language_model(Model(), carried=True)
+    state, _ = train.step(task, sgd(0.1), train.init(task, sgd(0.1), KEY, batch), batch)
+    np.testing.assert_array_equal(state.model_state["carry"], np.ones((2, 2)))
+
+
+def test_a_traced_rate_of_flax_dropout_names_the_layer_that_takes_one():
+    def build(rate):
+        class Dropped(nn.Module):
+            @nn.compact
+            def __call__(self, x, *, train):
+                return nn.Dropout(rate)(x, deterministic=not train)
+
+        return linen.init(Dropped(), KEY, ONES)
+
+    with pytest.raises(TypeError, match=r"use jaxdl.layers.dropout.Dropout, whose rate may be"):
+        jax.jit(build)(0.5)
+
+
+def test_another_traced_condition_keeps_its_own_error():
+    def build(rate):
+        class Branching(nn.Module):
+            def __call__(self, x):
+                return x if rate > 0 else -x
+
+        return linen.init(Branching(), KEY, ONES)
+
+    with pytest.raises(jax.errors.TracerBoolConversionError):
+        jax.jit(build)(0.5)
+
+
+@pytest.mark.parametrize(
+    ("width", "shape", "remedy"),
+    [(1, (4,), r"give the targets as y\[:, None\]"), (None, (4, 1), r"as y\[:, 0\]")],
+)
+@pytest.mark.parametrize("loss", [None, lambda a, b: (a - b) ** 2], ids=["default", "own"])
+def test_targets_of_another_rank_than_the_outputs_name_the_remedy(width, shape, remedy, loss):
+    class Scores(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            outputs = nn.Dense(1)(x)
+            return outputs if width else outputs[:, 0]
+
+    options = {} if loss is None else {"loss": loss}
+    task = tasks.regression(Scores(), **options)
+    batch = {"x": ONES[:, :3], "y": jnp.zeros(shape)}
+    params, state = task.init(KEY, batch)
+    with pytest.raises(ValueError, match=remedy):
+        task.loss(params, state, batch, KEY, train=True)
