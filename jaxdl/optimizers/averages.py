@@ -50,13 +50,13 @@ def map_present(f: Callable[..., Any], updates: PyTree, *trees: PyTree) -> PyTre
     return jax.tree.map(leaf, updates, *trees, is_leaf=lambda node: node is None)
 
 
-def map_state(f: Callable[..., Any], updates: PyTree, state: PyTree) -> PyTree:
+def map_state(f: Callable[..., Any], updates: PyTree, state: PyTree, *trees: PyTree) -> PyTree:
     """`f` over the leaves of the updates and of the state, which stays where there is no update."""
 
-    def leaf(update: Any, old: Any) -> Any:
-        return old if update is None else f(update, old)
+    def leaf(update: Any, old: Any, *others: Any) -> Any:
+        return old if update is None else f(update, old, *others)
 
-    return jax.tree.map(leaf, updates, state, is_leaf=lambda node: node is None)
+    return jax.tree.map(leaf, updates, state, *trees, is_leaf=lambda node: node is None)
 
 
 def precise(name: str, value: Scalar) -> Scalar:

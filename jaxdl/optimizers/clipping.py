@@ -38,7 +38,9 @@ def _norm(leaves: Sequence[Array], axis: tuple[int, ...] | None = None) -> Array
     plain = total(1.0)
     scale = 2.0 ** -(5 * int(jnp.finfo(plain.dtype).maxexp) // 8)
     over = jnp.isinf(plain)
-    squares = jnp.where(over, total(scale), plain)
+    squares = jax.lax.cond(
+        jnp.any(over), lambda: jnp.where(over, total(scale), plain), lambda: plain
+    )
     root = jnp.where(squares > 0, jnp.sqrt(jnp.where(squares > 0, squares, 1)), squares)
     return root / jnp.where(over, scale, 1).astype(root.dtype)
 

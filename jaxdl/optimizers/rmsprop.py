@@ -13,6 +13,7 @@ from jaxdl.optimizers.averages import (
     decay_rate,
     ema,
     map_present,
+    map_state,
     precise,
     widened,
 )
@@ -91,9 +92,15 @@ def scale_by_centered_rmsprop(
     ) -> tuple[PyTree, CenteredRmspropState]:
         del params
         grads = widened(updates)
-        surprise = map_present(lambda g, m: decay * jnp.square(g - m), grads, state.mean)
-        variance = ema(surprise, state.variance, decay)
         mean = ema(grads, state.mean, decay)
+        keep = jnp.asarray(decay)
+        # By the new mean, g_t − g̅_t = ρ (g_t − g̅_{t−1}): then nothing needs a copy of the old one.
+        weight = jnp.where(keep > 0, (1 - keep) / jnp.where(keep > 0, keep, 1), 0)
+
+        def spread(g: Array, s: Array, m: Array) -> Array:
+            return keep.astype(s.dtype) * s + weight.astype(s.dtype) * jnp.square(g - m)
+
+        variance = map_state(spread, grads, state.variance, mean)
         directions = _divide(grads, variance, eps, eps_root)
         return cast_like(directions, updates), CenteredRmspropState(mean, variance)
 
