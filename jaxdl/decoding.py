@@ -2,6 +2,9 @@
 
 A model is `step(carry, tokens [B]) -> (carry, logits [B, V])`; every leaf of the carry has B first.
 All functions are pure and may be jitted whole, with `step` and the sizes static.
+
+Where a model has no next token to offer, since its logits hold a NaN or are all −inf, a ValueError
+says so; in a compiled call, which cannot raise, the tokens are `NO_TOKEN` from there on.
 """
 
 from collections.abc import Callable
@@ -13,6 +16,8 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxdl.types import Array, PyTree
+
+NO_TOKEN = -1
 
 Step = Callable[[PyTree, Array], tuple[PyTree, Array]]
 
@@ -39,16 +44,20 @@ def sample(
 ) -> Array:
     """Tokens drawn from softmax(logits / temperature), `[B, length]`, after `start [B]`.
 
-    temperature: > 0, may be traced; ValueError if it is known not to be. top_k, top_p: see
-        `keep_top_k` and `keep_nucleus`, applied in this order after the temperature.
+    temperature: > 0, may be traced; towards 0, and for a traced one of 0, it is `greedy`, but ties
+        are drawn. ValueError if it is known not to be above 0 and finite.
+    top_k, top_p: see `keep_top_k` and `keep_nucleus`, applied in this order after the temperature.
     end: as for `greedy`.
     """
-
-    if not isinstance(temperature, jax.core.Tracer) and not np.all(np.asarray(temperature) > 0):
-        raise ValueError(f"temperature {temperature} is not above 0; `greedy` is its limit there")
+    if _known(temperature) and not _all(temperature, lambda t: (t > 0) & (t < np.inf)):
+        raise ValueError(
+            f"temperature {temperature} is not above 0 and finite; `greedy` is its limit at 0"
+        )
+    _check_nucleus(top_p)
 
     def choose(logits: Array, key: Array) -> Array:
-        logits = _precise(logits) / temperature
+        logits = _below_best(logits)
+        logits = logits / jnp.maximum(temperature, jnp.finfo(logits.dtype).tiny)
         if top_k is not None:
             logits = keep_top_k(logits, top_k)
         if top_p is not None:
@@ -66,20 +75,24 @@ def keep_top_k(logits: Array, k: int) -> Array:
     if not 1 <= k <= logits.shape[-1]:
         raise ValueError(f"top_k {k} is outside 1..{logits.shape[-1]}, the size of the vocabulary")
     least = jax.lax.top_k(logits, k)[0][..., -1:]
-    return jnp.where(logits >= least, logits, -jnp.inf)
+    return jnp.where(logits < least, -jnp.inf, logits)
 
 
 def keep_nucleus(logits: Array, p: ArrayLike) -> Array:
     """Logits `[..., V]`, −inf outside the smallest set of likeliest tokens of probability ≥ p.
 
-    More stay where there are ties. p in (0, 1], may be traced. Holtzman et al. 2020, https://arxiv.org/abs/1904.09751
+    More stay where there are ties. Holtzman et al. 2020, https://arxiv.org/abs/1904.09751
+    p: in (0, 1], may be traced; ValueError if it is known not to be. The likeliest token always
+    stays, so a traced p of 0 keeps it alone; all stay for a p of 1.
     """
+    _check_nucleus(p)
     ordered = -jnp.sort(-logits, axis=-1)
     probabilities = jax.nn.softmax(ordered)
     # A token stays if those before it do not reach p.
     before = jnp.cumsum(probabilities, axis=-1) - probabilities
-    least = jnp.where(before < p, ordered, jnp.inf).min(axis=-1, keepdims=True)
-    return jnp.where(logits >= least, logits, -jnp.inf)
+    stays = ((before < p) | (jnp.asarray(p) >= 1)).at[..., 0].set(True)
+    least = jnp.where(stays, ordered, jnp.inf).min(axis=-1, keepdims=True)
+    return jnp.where(logits < least, -jnp.inf, logits)
 
 
 def beam(
@@ -96,8 +109,9 @@ def beam(
 
     Score `[B, width]`: log p / n^α in nats, n the tokens up to `end`, itself included, and α the
     `length_penalty`; sequences are kept by log p and ordered by score. Behind `end` is more of it.
-    `width` 1 is `greedy`. Where fewer sequences than `width` exist, the rest has a score of −inf.
-    Raises ValueError for a width below 1.
+    `width` 1 is `greedy`. Where fewer sequences than `width` exist, the rest has a score of −inf
+    and is `NO_TOKEN`. A sequence whose next logits are all −inf is dropped; NaN in the logits of
+    one makes all scores of its beam NaN. Raises ValueError for a width below 1.
     """
     if width < 1:
         raise ValueError(f"a beam of width {width}, 1 or more is needed")
@@ -110,10 +124,12 @@ def beam(
     rows = jnp.arange(batch)[:, None]
 
     def advance(state: Any, _: None) -> tuple[Any, tuple[Array, Array]]:
-        carry, tokens, log_p, lengths, ended = state
+        carry, tokens, log_p, lengths, ended, bad = state
         carry, logits = step(carry, tokens)
         size = logits.shape[-1]
-        more = jax.nn.log_softmax(_precise(logits)).reshape(batch, width, size)
+        more = jax.nn.log_softmax(_below_best(logits)).reshape(batch, width, size)
+        lost = jnp.isnan(more).any(axis=-1) & ~ended & (log_p > -jnp.inf)
+        more = jnp.where(_offers(logits).reshape(batch, width, 1), more, -jnp.inf)
         stay = jnp.where(jnp.arange(size) == end, 0.0, -jnp.inf)[None, None]
         more = jnp.where(ended[..., None], stay, more)
         log_p, best = jax.lax.top_k((log_p[..., None] + more).reshape(batch, -1), width)
@@ -122,11 +138,13 @@ def beam(
         ended = ended[rows, parent] | (token == end)
         chosen = (rows * width + parent).reshape(-1)
         carry = jax.tree.map(lambda leaf: leaf[chosen], carry)
-        return (carry, token.reshape(-1), log_p, lengths, ended), (parent, token)
+        bad = bad | lost.any(axis=-1)
+        return (carry, token.reshape(-1), log_p, lengths, ended, bad), (parent, token)
 
-    first = carry, tokens, log_p, lengths, jnp.zeros((batch, width), bool)
-    last, steps = jax.lax.scan(advance, first, length=length)
+    nobody = jnp.zeros((batch, width), bool), jnp.zeros(batch, bool)
+    last, steps = jax.lax.scan(advance, (carry, tokens, log_p, lengths, *nobody), length=length)
     score = last[2] / jnp.maximum(last[3], 1) ** jnp.asarray(length_penalty, jnp.float32)
+    score = jnp.where(last[5][:, None], jnp.nan, score)
     order = jnp.argsort(-score, axis=-1)
 
     def trace(place: Array, step: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -134,12 +152,42 @@ def beam(
         return parent[rows, place], token[rows, place]
 
     _, found = jax.lax.scan(trace, order, steps, reverse=True)
-    return jnp.moveaxis(found, 0, -1), jnp.take_along_axis(score, order, axis=-1)
+    score = jnp.take_along_axis(score, order, axis=-1)
+    _check_found(jnp.isfinite(score[:, 0]))
+    found = jnp.moveaxis(found, 0, -1)
+    return jnp.where(jnp.isfinite(score)[..., None], found, NO_TOKEN), score
 
 
-def _precise(logits: Array) -> Array:
+def _offers(logits: Array) -> Array:
+    """Whether a token can be chosen, `[B]`."""
+    return ~jnp.isnan(logits).any(axis=-1) & (logits > -jnp.inf).any(axis=-1)
+
+
+def _below_best(logits: Array) -> Array:
+    """Logits less the largest, in float32 at least: 0 for the likeliest, an infinite one too."""
     # Noise drawn in bfloat16, and sums of its logarithms, are far off.
-    return logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
+    logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
+    best = logits.max(axis=-1, keepdims=True)
+    return jnp.where(logits == best, 0, logits - best)
+
+
+def _check_found(found: Array) -> None:
+    if _known(found) and not found.all():
+        rows = np.flatnonzero(~np.asarray(found)).tolist()
+        raise ValueError(f"no next token: logits of rows {rows} hold NaN or are all −inf")
+
+
+def _check_nucleus(p: ArrayLike | None) -> None:
+    if p is not None and _known(p) and not _all(p, lambda p: (p > 0) & (p <= 1)):
+        raise ValueError(f"top_p {p} is not above 0 and at most 1")
+
+
+def _known(value: Any) -> bool:
+    return not isinstance(value, jax.core.Tracer)
+
+
+def _all(value: ArrayLike, test: Callable[[np.ndarray], Any]) -> bool:
+    return bool(np.all(test(np.asarray(value, np.float64))))
 
 
 def _generate(
@@ -152,14 +200,17 @@ def _generate(
     key: Array | None = None,
 ) -> Array:
     def advance(state: Any, key: Array | None) -> tuple[Any, Array]:
-        carry, token, ended = state
+        carry, token, ended, lost = state
         carry, logits = step(carry, token)
         chosen = choose(logits, key).astype(token.dtype)
+        lost = lost | (~_offers(logits) & ~ended)
         if end is not None:
             chosen = jnp.where(ended, end, chosen)
-            ended = ended | (chosen == end)
-        return (carry, chosen, ended), chosen
+            ended = ended | ((chosen == end) & ~lost)
+        return (carry, chosen, ended, lost), jnp.where(lost, NO_TOKEN, chosen)
 
     keys = None if key is None else jax.random.split(key, length)
-    first = carry, start, jnp.zeros(start.shape, bool)
-    return jax.lax.scan(advance, first, keys, length=length)[1].T
+    nobody = jnp.zeros(start.shape, bool)
+    last, tokens = jax.lax.scan(advance, (carry, start, nobody, nobody), keys, length=length)
+    _check_found(~last[3])
+    return tokens.T

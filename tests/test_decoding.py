@@ -72,6 +72,7 @@ def test_a_wide_beam_finds_the_best_of_all_sequences(penalty):
         np.testing.assert_allclose(scores[row, :31], [score for _, score in best], rtol=1e-4)
         assert [tuple(map(int, t)) for t in tokens[row, :5]] == [s for s, _ in best[:5]]
         assert jnp.isneginf(scores[row, 31:]).all()
+        assert (tokens[row, 31:] == decoding.NO_TOKEN).all()
 
 
 def test_samples_have_the_probabilities_of_the_model():
@@ -125,5 +126,93 @@ def test_a_beam_without_width_and_a_temperature_of_zero_are_named():
     step, start = (lambda carry, token: (carry, jnp.zeros((1, 3)))), jnp.array([0])
     with pytest.raises(ValueError, match="a beam of width 0"):
         decoding.beam(step, jnp.zeros((1, 1)), start, 2, width=0, end=2)
-    with pytest.raises(ValueError, match=r"temperature 0\.0 is not above 0"):
+    with pytest.raises(ValueError, match=r"temperature 0\.0 is not above 0 and finite; `greedy`"):
         decoding.sample(step, jnp.zeros((1, 1)), start, 2, jax.random.key(0), temperature=0.0)
+
+
+LAST_WINS = jnp.array([[0.1, -2.0, 0.2], [5.0, 5.5, 6.0]])
+
+
+def fixed(logits):
+    """A model that says the same at every step."""
+    return lambda carry, tokens: (carry, jnp.asarray(logits))
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.float16])
+def test_limits_of_temperature_and_nucleus_are_the_likeliest_token(dtype):
+    step, key = fixed(LAST_WINS.astype(dtype)), jax.random.key(0)
+    for options in ({"temperature": 1e-38}, {"temperature": 1e-50}, {"top_p": 1e-38}):
+        got = decoding.sample(step, None, START, 3, key, **options)
+        np.testing.assert_array_equal(got, 2)
+    sample = jax.jit(
+        lambda temperature, p: decoding.sample(
+            step, None, START, 3, key, temperature=temperature, top_p=p
+        )
+    )
+    for temperature, p in ((0.0, 1.0), (1.0, 0.0), (1e-45, 1e-45), (1.0, -1.0)):
+        np.testing.assert_array_equal(sample(temperature, p), 2)
+
+
+def test_numbers_outside_their_range_are_refused():
+    step, key = fixed(LAST_WINS), jax.random.key(0)
+    for p in (0, 0.0, -0.5, 1.5, float("nan")):
+        with pytest.raises(ValueError, match=r"top_p .* is not above 0 and at most 1"):
+            decoding.sample(step, None, START, 3, key, top_p=p)
+        with pytest.raises(ValueError, match="top_p"):
+            decoding.keep_nucleus(LAST_WINS, p)
+    for temperature in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=r"temperature .* is not above 0 and finite"):
+            decoding.sample(step, None, START, 3, key, temperature=temperature)
+    with pytest.raises(ValueError, match=r"top_k 0 is outside 1\.\.3"):
+        decoding.sample(step, None, START, 3, key, top_k=0)
+
+
+def test_a_nucleus_of_one_keeps_tokens_beyond_the_rounding_of_sums():
+    logits = jnp.log(jnp.array([[0.6, 0.4, 1e-9, 1e-12]]))
+    np.testing.assert_array_equal(decoding.keep_nucleus(logits, 1.0), logits)
+
+
+def test_an_infinite_logit_is_certain_and_a_forbidden_token_never_chosen():
+    logits = jnp.array([[0.0, jnp.inf, 3.0], [-jnp.inf, -jnp.inf, -4.0]])
+    key, expected = jax.random.key(0), [[1] * 3, [2] * 3]
+    np.testing.assert_array_equal(decoding.greedy(fixed(logits), None, START, 3), expected)
+    np.testing.assert_array_equal(decoding.sample(fixed(logits), None, START, 3, key), expected)
+    tokens, scores = decoding.beam(fixed(jnp.repeat(logits, 2, 0)), None, START, 3, width=2, end=9)
+    np.testing.assert_array_equal(tokens[:, 0], expected)
+    np.testing.assert_array_equal(scores, [[0, -jnp.inf]] * 2)
+
+
+WAYS = {
+    "greedy": lambda step: decoding.greedy(step, CARRY, START, 3),
+    "sample": lambda step: decoding.sample(step, CARRY, START, 3, jax.random.key(0)),
+    "filtered": lambda step: decoding.sample(
+        step, CARRY, START, 3, jax.random.key(0), top_k=2, top_p=0.9
+    ),
+    "beam": lambda step: decoding.beam(step, jnp.zeros(2), START, 3, width=2, end=2)[0][:, 0],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("bad", [[jnp.nan, 0.0, 0.0], [-jnp.inf] * 3])
+def test_logits_that_offer_no_token_are_told_or_marked_never_id_0(way, bad):
+    def step(carry, tokens):
+        """From the second step on, what follows row 0 is unusable; row 1 goes on."""
+        good = jnp.tile(jnp.array([0.0, 1.0, -1.0])[None], (len(tokens), 1))
+        first = jnp.arange(len(tokens)) < len(tokens) // 2
+        return carry + 1, jnp.where((first & (carry > 0))[:, None], jnp.array(bad)[None], good)
+
+    with pytest.raises(ValueError, match=r"no next token: logits of rows \[0\] hold NaN"):
+        WAYS[way](step)
+    tokens = np.asarray(jax.jit(lambda: WAYS[way](step))())
+    np.testing.assert_array_equal(tokens[0, 1:], decoding.NO_TOKEN)
+    assert (tokens[1] >= 0).all()
+
+
+def test_logits_behind_the_end_are_nobodys():
+    def step(carry, tokens):
+        return carry, jnp.where((tokens == END)[:, None], jnp.nan, jnp.arange(3.0)[None])
+
+    np.testing.assert_array_equal(decoding.greedy(step, None, START, 3, END), END)
+    tokens, scores = decoding.beam(step, None, START, 3, width=1, end=END)
+    np.testing.assert_array_equal(tokens, END)
+    assert np.isfinite(scores).all()

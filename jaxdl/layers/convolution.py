@@ -188,7 +188,9 @@ def _by_products(geometry: _Geometry, shape: tuple[int, ...], x: Array, dy: Arra
     """What each position sees, times what it passes on, for each group."""
     *window, own, features = shape
     groups = geometry.groups
-    x = jnp.pad(x, ((0, 0), *geometry.padding, (0, 0)))
+    # In gradients of gradients padding may be negative, which `jnp.pad` refuses.
+    sides = [(0, 0, 0), *((before, after, 0) for before, after in geometry.padding), (0, 0, 0)]
+    x = lax.pad(x, jnp.zeros((), x.dtype), sides)
     seen = jnp.stack(
         list(shifts(x, window, geometry.strides, geometry.dilation, dy.shape[1:-1])), axis=-2
     )

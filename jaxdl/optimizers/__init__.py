@@ -1,4 +1,9 @@
-"""Optimizers: optax gradient transformations whose numbers may be traced, one algorithm a file."""
+"""Optimizers: optax gradient transformations whose numbers may be traced, one algorithm a file.
+
+State is float32 at least, whatever the gradients; updates come back in the dtype of the gradients,
+rounded once. Every transformation takes and ignores the extra arguments of others (`value`, `grad`,
+...). Where the gradient is None the update is None and the state stays as it was.
+"""
 
 from collections.abc import Callable
 
@@ -8,7 +13,7 @@ from jaxdl.optimizers import schedules
 from jaxdl.optimizers.adagrad import adagrad, scale_by_adagrad
 from jaxdl.optimizers.adam import adam, scale_by_adam
 from jaxdl.optimizers.adamw import adamw
-from jaxdl.optimizers.averages import Scalar, accumulators, debias, ema
+from jaxdl.optimizers.averages import Scalar, accumulators, corrected_ema, ema
 from jaxdl.optimizers.clipping import (
     adaptive_clip,
     clip_by_global_norm,
@@ -33,7 +38,7 @@ from jaxdl.optimizers.rmsprop import (
 from jaxdl.optimizers.sgd import sgd
 from jaxdl.optimizers.weight_decay import add_weight_decay
 
-OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
+OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformationExtraArgs]] = {
     "sgd": sgd,
     "momentum": momentum,
     "nesterov": nesterov,
@@ -59,7 +64,7 @@ __all__ = [
     "clip_by_global_norm",
     "clip_by_layer_norm",
     "clip_by_value",
-    "debias",
+    "corrected_ema",
     "ema",
     "global_norm",
     "momentum",

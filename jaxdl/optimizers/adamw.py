@@ -6,7 +6,7 @@ import optax
 
 from jaxdl.optimizers.adam import scale_by_adam
 from jaxdl.optimizers.averages import Scalar
-from jaxdl.optimizers.sgd import sgd
+from jaxdl.optimizers.sgd import descent
 from jaxdl.optimizers.weight_decay import add_weight_decay
 from jaxdl.types import PyTree
 
@@ -19,7 +19,7 @@ def adamw(
     eps_root: Scalar = 0.0,
     weight_decay: Scalar = 1e-2,
     mask: PyTree | Callable[[PyTree], PyTree] | None = None,
-) -> optax.GradientTransformation:
+) -> optax.GradientTransformationExtraArgs:
     """AdamW, `θ_t = θ_{t−1} − η_t (m̂_t / (√v̂_t + ε) + λ θ_{t−1})`.
 
     weight_decay: λ, multiplied by the rate as in torch.optim and optax (the paper's own λ is this
@@ -27,8 +27,8 @@ def adamw(
     all weights alike. L2 regularization does not, since Adam divides its gradient too; it is
     `optax.chain(add_weight_decay(λ), adam(η))`.
     """
-    return optax.chain(
+    return descent(
         scale_by_adam(b1, b2, eps, eps_root),
         add_weight_decay(weight_decay, mask),
-        sgd(learning_rate),
+        learning_rate=learning_rate,
     )

@@ -1,37 +1,56 @@
 """Gradient clipping by value, by norm (Pascanu et al. 2013) and adaptive (Brock et al. 2021).
 
 A gradient within its bound passes bitwise unchanged; a zero gradient stays zero. Bounds may be
-traced. A norm that overflows its dtype (entries beyond about 1e19 in float32) clips to zero.
+traced. Norms are taken in float32 at least, and of every gradient whose norm float32 can hold.
 """
+
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from jaxdl.optimizers.averages import Scalar, widened
+from jaxdl.optimizers.averages import Scalar, map_present, widened
 from jaxdl.types import Array, PyTree
 
 
 def _shrink(g: Array, norm: Array, bound: Array) -> Array:
     """`g` where `norm ≤ bound`, else `g · bound / norm`; both broadcast to `g`."""
-    # The larger of both divides, so that the branch not taken never divides by zero.
-    factor = bound / jnp.maximum(norm, bound)
+    # Neither the branch not taken nor its derivative divides by zero.
+    factor = bound / jnp.where(norm > bound, norm, 1)
     wide = widened(g)
     return jnp.where(norm <= bound, g, (wide * factor.astype(wide.dtype)).astype(g.dtype))
 
 
-def _norm(g: Array, axis: tuple[int, ...] | None = None) -> Array:
-    squares = jnp.square(widened(g))
-    return jnp.sqrt(jnp.sum(squares, axis=axis, keepdims=axis is not None))
+def _norm(leaves: Sequence[Array], axis: tuple[int, ...] | None = None) -> Array:
+    """√Σx² over the axes of all leaves, at least float32; its derivative at 0 is 0.
+
+    Squares that overflow are summed once more, scaled down by a power of two.
+    """
+
+    def total(scale: float) -> Array:
+        sums = (
+            jnp.sum(jnp.square(leaf * scale), axis=axis, keepdims=axis is not None)
+            for leaf in map(widened, leaves)
+        )
+        return sum(sums, start=jnp.zeros([]))
+
+    plain = total(1.0)
+    scale = 2.0 ** -(5 * int(jnp.finfo(plain.dtype).maxexp) // 8)
+    over = jnp.isinf(plain)
+    squares = jax.lax.cond(
+        jnp.any(over), lambda: jnp.where(over, total(scale), plain), lambda: plain
+    )
+    root = jnp.where(squares > 0, jnp.sqrt(jnp.where(squares > 0, squares, 1)), squares)
+    return root / jnp.where(over, scale, 1).astype(root.dtype)
 
 
 def global_norm(tree: PyTree) -> Array:
     """The Euclidean norm of all leaves together, a scalar of at least float32; 0 for no leaves."""
-    sums = (jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(widened(tree)))
-    return jnp.sqrt(sum(sums, start=jnp.zeros([])))
+    return _norm(jax.tree.leaves(tree))
 
 
-def clip_by_value(bound: Scalar) -> optax.GradientTransformation:
+def clip_by_value(bound: Scalar) -> optax.GradientTransformationExtraArgs:
     """Clip every entry to `[−bound, bound]`; the direction changes."""
 
     def leaf(g: Array) -> Array:
@@ -43,10 +62,10 @@ def clip_by_value(bound: Scalar) -> optax.GradientTransformation:
         del params
         return jax.tree.map(leaf, updates)
 
-    return optax.stateless(clip)
+    return optax.with_extra_args_support(optax.stateless(clip))
 
 
-def clip_by_global_norm(max_norm: Scalar) -> optax.GradientTransformation:
+def clip_by_global_norm(max_norm: Scalar) -> optax.GradientTransformationExtraArgs:
     """Scale all leaves by one factor so that their joint norm is at most `max_norm`.
 
     `g ← g · c / ‖g‖` if `‖g‖ > c`: the direction is kept.
@@ -58,24 +77,26 @@ def clip_by_global_norm(max_norm: Scalar) -> optax.GradientTransformation:
         bound = jnp.asarray(max_norm, norm.dtype)
         return jax.tree.map(lambda g: _shrink(g, norm, bound), updates)
 
-    return optax.stateless(clip)
+    return optax.with_extra_args_support(optax.stateless(clip))
 
 
-def clip_by_layer_norm(max_norm: Scalar) -> optax.GradientTransformation:
+def clip_by_layer_norm(max_norm: Scalar) -> optax.GradientTransformationExtraArgs:
     """Scale each leaf by itself so that its norm is at most `max_norm`."""
 
     def leaf(g: Array) -> Array:
-        norm = _norm(g)
+        norm = _norm([g])
         return _shrink(g, norm, jnp.asarray(max_norm, norm.dtype))
 
     def clip(updates: PyTree, params: PyTree | None) -> PyTree:
         del params
         return jax.tree.map(leaf, updates)
 
-    return optax.stateless(clip)
+    return optax.with_extra_args_support(optax.stateless(clip))
 
 
-def adaptive_clip(ratio: Scalar = 0.01, eps: Scalar = 1e-3) -> optax.GradientTransformation:
+def adaptive_clip(
+    ratio: Scalar = 0.01, eps: Scalar = 1e-3
+) -> optax.GradientTransformationExtraArgs:
     """Bound the gradient of each unit by the norm of its weights (AGC, Brock et al. 2021, eq. 3).
 
     `G_i ← λ ‖W_i‖* / ‖G_i‖ · G_i` if `‖G_i‖ > λ ‖W_i‖*`, `‖W_i‖* = max(‖W_i‖, ε)`; ratio: λ,
@@ -86,13 +107,13 @@ def adaptive_clip(ratio: Scalar = 0.01, eps: Scalar = 1e-3) -> optax.GradientTra
 
     def leaf(g: Array, w: Array) -> Array:
         inputs = tuple(range(g.ndim - 1)) if g.ndim > 1 else None
-        weights = _norm(w, inputs)
+        weights = _norm([w], inputs)
         floor, factor = jnp.asarray(eps, weights.dtype), jnp.asarray(ratio, weights.dtype)
-        return _shrink(g, _norm(g, inputs), factor * jnp.maximum(weights, floor))
+        return _shrink(g, _norm([g], inputs), factor * jnp.maximum(weights, floor))
 
     def clip(updates: PyTree, params: PyTree | None) -> PyTree:
         if params is None:
             raise ValueError("adaptive clipping needs the parameters: update(grads, state, params)")
-        return jax.tree.map(leaf, updates, params)
+        return map_present(leaf, updates, params)
 
-    return optax.stateless(clip)
+    return optax.with_extra_args_support(optax.stateless(clip))

@@ -2,12 +2,19 @@
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import optax
 
-from jaxdl.optimizers.averages import Scalar, accumulators, cast_like, ema, widened
-from jaxdl.optimizers.sgd import sgd
+from jaxdl.optimizers.averages import (
+    Scalar,
+    accumulators,
+    cast_like,
+    decay_rate,
+    ema,
+    map_state,
+    widened,
+)
+from jaxdl.optimizers.sgd import descent
 from jaxdl.types import Array, PyTree
 
 
@@ -23,11 +30,12 @@ def accelerate(grads: PyTree, velocity: PyTree, decay: Scalar) -> PyTree:
     def leaf(g: Array, v: Array) -> Array:
         return jnp.asarray(decay, v.dtype) * v + g
 
-    return jax.tree.map(leaf, grads, velocity)
+    return map_state(leaf, grads, velocity)
 
 
-def scale_by_momentum(decay: Scalar = 0.9) -> optax.GradientTransformation:
+def scale_by_momentum(decay: Scalar = 0.9) -> optax.GradientTransformationExtraArgs:
     """Replace the gradient by the velocity, `v_t = γ v_{t−1} + g_t`, v_0 = 0; decay: γ."""
+    decay = decay_rate("decay", decay)
 
     def init(params: PyTree) -> MomentumState:
         return MomentumState(velocity=accumulators(params))
@@ -39,14 +47,15 @@ def scale_by_momentum(decay: Scalar = 0.9) -> optax.GradientTransformation:
         velocity = accelerate(widened(updates), state.velocity, decay)
         return cast_like(velocity, updates), MomentumState(velocity)
 
-    return optax.GradientTransformation(init, update)
+    return optax.with_extra_args_support(optax.GradientTransformation(init, update))
 
 
-def scale_by_averaged_momentum(decay: Scalar = 0.9) -> optax.GradientTransformation:
+def scale_by_averaged_momentum(decay: Scalar = 0.9) -> optax.GradientTransformationExtraArgs:
     """Replace the gradient by its average, `v_t = β v_{t−1} + (1 − β) g_t`, v_0 = 0; decay: β.
 
     Not bias-corrected: the first steps are short.
     """
+    decay = decay_rate("decay", decay)
 
     def init(params: PyTree) -> MomentumState:
         return MomentumState(velocity=accumulators(params))
@@ -58,25 +67,25 @@ def scale_by_averaged_momentum(decay: Scalar = 0.9) -> optax.GradientTransformat
         velocity = ema(updates, state.velocity, decay)
         return cast_like(velocity, updates), MomentumState(velocity)
 
-    return optax.GradientTransformation(init, update)
+    return optax.with_extra_args_support(optax.GradientTransformation(init, update))
 
 
 def momentum(
     learning_rate: optax.ScalarOrSchedule, decay: Scalar = 0.9
-) -> optax.GradientTransformation:
+) -> optax.GradientTransformationExtraArgs:
     """Heavy-ball descent, `v_t = γ v_{t−1} + g_t`, `θ_t = θ_{t−1} − η_t v_t`.
 
     The rate η stands once, outside the velocity (as in torch.optim and optax). On a constant
     gradient the step grows to η / (1 − γ) times it.
     """
-    return optax.chain(scale_by_momentum(decay), sgd(learning_rate))
+    return descent(scale_by_momentum(decay), learning_rate=learning_rate)
 
 
 def momentum_averaged(
     learning_rate: optax.ScalarOrSchedule, decay: Scalar = 0.9
-) -> optax.GradientTransformation:
+) -> optax.GradientTransformationExtraArgs:
     """Averaged descent, `v_t = β v_{t−1} + (1 − β) g_t`, `θ_t = θ_{t−1} − η_t v_t`.
 
     At a rate of η it walks as `momentum` does at (1 − β) η with γ = β.
     """
-    return optax.chain(scale_by_averaged_momentum(decay), sgd(learning_rate))
+    return descent(scale_by_averaged_momentum(decay), learning_rate=learning_rate)

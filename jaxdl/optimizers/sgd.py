@@ -1,6 +1,6 @@
 """Stochastic gradient descent (Robbins & Monro 1951)."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,11 +16,12 @@ class SgdState(NamedTuple):
     step: Array
 
 
-def sgd(learning_rate: optax.ScalarOrSchedule) -> optax.GradientTransformation:
+def sgd(learning_rate: optax.ScalarOrSchedule) -> optax.GradientTransformationExtraArgs:
     """Plain descent, `θ_t = θ_{t−1} − η_t g_t`; the last link of every other optimizer here.
 
     learning_rate: η, a number, a traced scalar, or a schedule `step -> η` with steps from 0.
-    Updates keep the dtype of the gradient, whatever that of the rate.
+    The product is taken in float32 at least; updates have the dtype of the gradient, whatever
+    that of the rate.
     """
 
     def init(params: PyTree) -> SgdState:
@@ -35,4 +36,23 @@ def sgd(learning_rate: optax.ScalarOrSchedule) -> optax.GradientTransformation:
         steps = jax.tree.map(lambda g: jnp.asarray(-rate, g.dtype) * g, widened(updates))
         return cast_like(steps, updates), SgdState(optax.safe_increment(state.step))
 
-    return optax.GradientTransformation(init, update)
+    return optax.with_extra_args_support(optax.GradientTransformation(init, update))
+
+
+def descent(
+    *links: optax.GradientTransformation, learning_rate: optax.ScalarOrSchedule
+) -> optax.GradientTransformationExtraArgs:
+    """The links and `sgd` behind them, in float32 at least from end to end.
+
+    A narrow gradient is widened once and the update rounded once, to the gradient's dtype: between
+    the links a velocity may pass what float16 can hold.
+    """
+    inner = optax.chain(*links, sgd(learning_rate))
+
+    def update(
+        updates: PyTree, state: PyTree, params: PyTree | None = None, **extra: Any
+    ) -> tuple[PyTree, PyTree]:
+        wide, state = inner.update(widened(updates), state, params, **extra)
+        return cast_like(wide, updates), state
+
+    return optax.GradientTransformationExtraArgs(inner.init, update)

@@ -119,6 +119,57 @@ def test_paddings_that_pytorch_lacks_are_those_of_xla_with_their_gradients():
             np.testing.assert_allclose(ours, expected, rtol=1e-10, atol=1e-12)
 
 
+def test_second_derivatives_are_those_of_xla_with_groups_too():
+    """Padding wider than the window and inputs that strides leave out: gradients crop there."""
+    # Size, window, stride, padding, groups.
+    options = [
+        ((6,), (3,), 1, [(3, 4)], 2),
+        ((8,), (3,), 3, "VALID", 2),
+        ((7, 5), (3, 2), 3, [(1, 0), (3, 1)], 4),
+    ]
+    rng = np.random.default_rng(0)
+    cases = [
+        (rng.normal(size=(2, *size, 4)), rng.normal(size=(*window, 4 // groups, 4)))
+        for size, window, *_, groups in options
+    ]
+
+    def second(forward):
+        def first(x, kernel):
+            pulled = jax.grad(lambda *args: jnp.sin(forward(*args)).sum(), (0, 1))(x, kernel)
+            return sum(jnp.vdot(jnp.cos(each), each) for each in pulled)
+
+        return jax.grad(first, (0, 1))
+
+    @jax.jit
+    def compare(cases):
+        results = []
+        for (x, kernel), (size, _, stride, padding, groups) in zip(cases, options, strict=True):
+            axes = "HW"[: len(size)]
+            ours = functools.partial(
+                convolve,
+                strides=(stride,) * len(size),
+                padding=padding,
+                dilation=(1,) * len(size),
+                groups=groups,
+            )
+            theirs = functools.partial(
+                jax.lax.conv_general_dilated,
+                window_strides=(stride,) * len(size),
+                padding=padding,
+                feature_group_count=groups,
+                dimension_numbers=(f"N{axes}C", f"{axes}IO", f"N{axes}C"),
+            )
+            results.append([second(each)(x, kernel) for each in (ours, theirs)])
+        return results
+
+    with jax.enable_x64(True):
+        for (mine, reference), option in zip(compare(cases), options, strict=True):
+            for ours, expected in zip(mine, reference, strict=True):
+                scale = np.abs(expected).max()
+                assert scale > 0
+                np.testing.assert_allclose(ours, expected, atol=1e-11 * scale, err_msg=str(option))
+
+
 def test_a_transposed_convolution_is_that_of_torch():
     arrays = golden("transposed")
     layer = ConvTranspose(2, (4, 4), strides=2)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxdl.optimizers.averages import accumulators, debias, ema, weight_sum
+from jaxdl.optimizers.averages import accumulators, corrected_ema, ema, weight_sum
 
 few = settings(max_examples=30, deadline=None)
 decays = st.floats(0.0, 0.999)
@@ -15,12 +15,13 @@ sequences = st.lists(st.floats(-1e3, 1e3, allow_subnormal=False), min_size=1, ma
 
 
 def running(values, decay):
-    """The average after all values, in a two-leaf tree: θ itself and [2θ, −θ]."""
+    """Both averages after all values, in a two-leaf tree: θ itself and [2θ, −θ]."""
     trees = [{"a": np.float64(v), "b": np.array([2 * v, -v])} for v in values]
-    average = accumulators(trees[0])
-    for tree in trees:
+    average = corrected = accumulators(trees[0])
+    for count, tree in enumerate(trees, 1):
         average = ema(tree, average, decay)
-    return average
+        corrected = corrected_ema(tree, corrected, decay, count)
+    return average, corrected
 
 
 @few
@@ -31,8 +32,7 @@ def test_closed_form(values, decay):
     expected = np.dot(weights, values)
     tolerance = 1e-11 * np.dot(weights, np.abs(values)) + 1e-300
     with jax.enable_x64(True):
-        average = running(values, decay)
-        corrected = debias(average, decay, count)
+        average, corrected = running(values, decay)
         total = weight_sum(decay, count)
     np.testing.assert_allclose(average["a"], expected, rtol=0, atol=tolerance)
     np.testing.assert_allclose(average["b"], [2 * expected, -expected], rtol=0, atol=2 * tolerance)
@@ -46,16 +46,17 @@ def test_closed_form(values, decay):
 @given(value=st.floats(-1e3, 1e3, allow_subnormal=False), decay=decays, count=st.integers(1, 10))
 def test_corrected_average_of_a_constant_is_the_constant(value, decay, count):
     with jax.enable_x64(True):
-        corrected = debias(running([value] * count, decay), decay, count)
+        _, corrected = running([value] * count, decay)
     np.testing.assert_allclose(corrected["a"], value, rtol=1e-11, atol=1e-300)
 
 
 def test_by_hand():
-    v = accumulators(jnp.zeros(1))
-    for value, expected in ((4.0, 1.0), (8.0, 2.75)):
+    v = corrected = accumulators(jnp.zeros(1))
+    for count, (value, expected) in enumerate(((4.0, 1.0), (8.0, 2.75)), 1):
         v = ema(jnp.array([value]), v, 0.75)
+        corrected = corrected_ema(jnp.array([value]), corrected, 0.75, count)
         np.testing.assert_allclose(v, [expected], rtol=1e-6)
-    np.testing.assert_allclose(debias(v, 0.75, 2), [2.75 / 0.4375], rtol=1e-6)
+    np.testing.assert_allclose(corrected, [2.75 / 0.4375], rtol=1e-6)
 
 
 def test_a_bfloat16_average_is_kept_in_float32():
@@ -71,3 +72,58 @@ def test_a_bfloat16_average_is_kept_in_float32():
 def test_only_real_floats(leaf):
     with pytest.raises(TypeError, match="floating-point"):
         accumulators({"w": leaf})
+
+
+SHARES = np.array([1.0, 0.5, 1e-1, 1e-3, 1e-5, 1e-7])
+COUNTS = np.array([1, 2, 10, 1000, 10**6], np.int32)
+
+
+@pytest.mark.parametrize("traced", [True, False])
+def test_the_sum_of_the_weights_is_that_of_float64(traced):
+    decays = 1 - SHARES
+    if traced:  # what float32 makes of the decay is the parametrization
+        decays = decays.astype(np.float32)
+        table = jax.jit(jax.vmap(jax.vmap(weight_sum, (None, 0)), (0, None)))
+        got = table(jnp.asarray(decays), jnp.asarray(COUNTS))
+    else:
+        got = np.array([[weight_sum(float(d), jnp.int32(t)) for t in COUNTS] for d in decays])
+    wide = np.float64(decays)[:, None]
+    with np.errstate(divide="ignore"):
+        expected = -np.expm1(COUNTS * np.log(wide))
+    np.testing.assert_allclose(got, expected, rtol=2e-6)
+
+
+def last(values, decay):
+    """The corrected average after all `values`, [T]."""
+
+    def step(average, item):
+        count, value = item
+        return corrected_ema(value, average, decay, count), None
+
+    counts = jnp.arange(1, len(values) + 1)
+    return jax.lax.scan(step, jnp.zeros(()), (counts, values))[0]
+
+
+@pytest.mark.parametrize("share", [1e-3, 1e-5, 1e-7, 1e-8, 0.0])
+def test_long_averages_are_those_of_float64_and_the_mean_at_a_decay_of_one(share):
+    values = np.random.default_rng(0).exponential(size=100_000).astype(np.float32)
+    decay = np.float32(1 - share)
+    log = np.log(np.float64(decay)) * np.arange(len(values))[::-1]
+    expected = np.average(np.float64(values), weights=np.exp(log))
+    got = jax.jit(last)(jnp.asarray(values), jnp.asarray(decay))
+    np.testing.assert_allclose(got, expected, rtol=1e-3)
+    static = jax.jit(lambda v: last(v, 1 - share))(jnp.asarray(values))
+    np.testing.assert_allclose(static, expected, rtol=2e-3)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.5, 1.0])
+def test_derivatives_by_the_decay_are_finite(decay):
+    slope = jax.grad(lambda d: last(jnp.array([1.0, 3.0, -2.0]), d))(decay)
+    assert np.isfinite(slope)
+    if decay == 0.5:  # (x₁β² + x₂β + x₃) / (1 + β + β²), by the quotient rule
+        np.testing.assert_allclose(slope, (4 * 1.75 - (-0.25) * 2) / 1.75**2, rtol=1e-5)
+
+
+def test_a_spike_leaves_nothing_at_a_decay_of_zero():
+    average = ema(jnp.float32(1e-3), jnp.float32(1e9), 0.0)
+    assert average == np.float32(1e-3)

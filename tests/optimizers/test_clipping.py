@@ -164,3 +164,58 @@ def test_bounds_are_batched_dtypes_kept_and_empty_trees_fine(kind):
     np.testing.assert_allclose(got[1].astype(float), 2 * got[0].astype(float), rtol=1e-6)
     assert np.all(got[1] < 8)
     assert EVERY[kind](1.0).update({}, EVERY[kind](1.0).init({}), {})[0] == {}
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_norms_of_narrow_gradients_are_those_of_float64(dtype):
+    grads = jax.tree.map(lambda n: jnp.full(n, 300, dtype), {"a": 1000, "b": 24})
+    assert global_norm(grads) == 300 * 32  # 1024 equal squares, each beyond float16
+    got = clip(clip_by_global_norm(32.0), grads)
+    np.testing.assert_array_equal(got["a"], 1)
+
+
+@pytest.mark.parametrize("kind", BY_NORM)
+def test_squares_that_overflow_keep_the_direction(kind):
+    grads = {"w": np.float32([3e25, 0.0, -4e25])}
+    got = clip(BY_NORM[kind](5.0), grads)["w"]
+    np.testing.assert_allclose(got, [3, 0, -4], rtol=1e-6)
+    np.testing.assert_allclose(global_norm(grads), 5e25, rtol=1e-6)
+    with jax.enable_x64(True):
+        np.testing.assert_allclose(global_norm({"w": np.array([3e200, 4e200])}), 5e200)
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_what_is_not_finite_stays_so(kind):
+    for bad in (np.nan, np.inf):
+        got = clip(EVERY[kind](0.5), np.float32([[bad], [1.0]]), np.ones((2, 1), np.float32))
+        assert (kind == "value" and np.isinf(bad)) or np.isnan(got[0, 0])
+
+
+@pytest.mark.parametrize("kind", EVERY)
+@pytest.mark.parametrize("size", [0.0, 0.01, 2.0])
+def test_derivatives_through_clipping_are_those_of_differences(kind, size):
+    grads, params = size * jnp.array([0.6, -0.8]), jnp.array([0.3, 0.4])
+
+    def clipped(grads, params):
+        tx = EVERY[kind](0.5)
+        return tx.update(grads, tx.init(grads), params)[0] @ jnp.array([1.0, 2.0])
+
+    with jax.enable_x64(True):
+        grads, params = grads.astype(jnp.float64), params.astype(jnp.float64)
+        for slot in range(2):
+            slope = jax.grad(clipped, argnums=slot)(grads, params)
+            steps = 1e-6 * jnp.eye(2)
+            args = [(grads + s, params) if slot == 0 else (grads, params + s) for s in steps]
+            back = [(grads - s, params) if slot == 0 else (grads, params - s) for s in steps]
+            pairs = zip(args, back, strict=True)
+            expected = [(clipped(*a) - clipped(*b)) / 2e-6 for a, b in pairs]
+            np.testing.assert_allclose(slope, expected, rtol=1e-5, atol=1e-8)
+
+
+def test_the_derivative_of_the_norm_at_zero_is_zero():
+    slope = jax.grad(global_norm)({"a": jnp.zeros(3), "b": jnp.zeros(2, jnp.bfloat16)})
+    jax.tree.map(lambda leaf: np.testing.assert_array_equal(leaf.astype(float), 0), slope)
+    # and of adaptive clipping at weights of zero, whose gradient is clipped to the floor
+    tx = adaptive_clip(0.1)
+    slope = jax.grad(lambda w: tx.update(jnp.ones(2), tx.init(w), w)[0].sum())(jnp.zeros(2))
+    np.testing.assert_array_equal(slope, 0)

@@ -122,6 +122,91 @@ def test_no_warmup_at_all():
     np.testing.assert_array_equal(schedules.linear_warmup(0)(np.arange(3)), 1)
 
 
+def cycle_of(steps):
+    return schedules.one_cycle(steps, start=0.2, end=0.1)
+
+
+DEGENERATE = {
+    "cosine": (schedules.cosine, 0, [0, 0, 0]),
+    "cosine_floor": (lambda n: schedules.cosine(n, 0.2), 0, [0.2, 0.2, 0.2]),
+    "linear_warmup": (schedules.linear_warmup, 0, [1, 1, 1]),
+    "one_cycle_0": (cycle_of, 0, [0.1, 0.1, 0.1]),
+    "one_cycle_1": (cycle_of, 1, [0.2, 0.1, 0.1]),
+    "one_cycle_2": (cycle_of, 2, [0.2, 1, 0.1]),
+    "warmup_then_nothing": (
+        lambda n: schedules.warmup_then(2, schedules.cosine(n)),
+        0,
+        [0, 0.5, 0],
+    ),
+    "slanted_triangular_1": (schedules.slanted_triangular, 1, [1 / 32, 1, (1 + 31 * 8 / 9) / 32]),
+}
+
+
+@pytest.mark.parametrize("case", DEGENERATE)
+def test_a_shape_without_length_is_at_its_end(case):
+    make, steps, expected = DEGENERATE[case]
+    for got in (make(steps)(np.arange(3)), jax.jit(lambda n: make(n)(np.arange(3)))(steps)):
+        np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-7)
+    slope = jax.grad(lambda n: make(n)(jnp.arange(3)).sum())(jnp.float32(steps))
+    assert np.isfinite(slope)
+
+
+ENDLESS = {
+    "exponential": lambda n: schedules.exponential(n, 0.1),
+    "step_decay": schedules.step_decay,
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_a_decay_without_length_is_refused_and_where_traced_never_rises(name):
+    with pytest.raises(ValueError, match="is 0, needed is a number of steps > 0"):
+        ENDLESS[name](0)
+    got = jax.jit(lambda n: ENDLESS[name](n)(np.arange(3)))(0)
+    np.testing.assert_array_equal(got, [1, 0, 0])
+
+
+def test_lengths_and_fractions_that_are_none_are_refused():
+    for make in (schedules.cosine, schedules.linear_warmup, cycle_of, schedules.slanted_triangular):
+        with pytest.raises(ValueError, match="steps is -1, needed is a number of steps ≥ 0"):
+            make(-1)
+    for shape, name in (
+        (schedules.one_cycle, "warmup_fraction"),
+        (schedules.slanted_triangular, "cut_fraction"),
+    ):
+        for fraction in (0.0, 1.0, 30):
+            with pytest.raises(ValueError, match=f"{name} is {fraction}, needed is a fraction"):
+                shape(10, fraction)
+
+
+LONG = 10**10
+LONG_SHAPES = {
+    "cosine": (schedules.cosine(LONG), 0.5),
+    "exponential": (schedules.exponential(LONG, 0.01), 0.1),
+    "step_decay": (schedules.step_decay(LONG // 2), 0.1),
+    "milestones": (schedules.milestones([10, LONG // 2, LONG]), 0.01),
+    "linear_warmup": (schedules.linear_warmup(LONG), 0.5),
+    "warmup_then": (schedules.warmup_then(LONG // 4, schedules.cosine(LONG // 2)), 0.5),
+    "one_cycle": (schedules.one_cycle(LONG, 0.5), 1),
+    "slanted_triangular": (schedules.slanted_triangular(LONG, 0.5), 1),
+}
+
+
+@pytest.mark.parametrize("name", LONG_SHAPES)
+def test_steps_beyond_int32_are_counted(name):
+    shape, half = LONG_SHAPES[name]
+    for step in (LONG // 2, np.array([LONG // 2]), np.uint64(LONG // 2)):
+        np.testing.assert_allclose(shape(step), np.full(np.shape(step), half), rtol=1e-5)
+    assert np.isfinite(jax.jit(shape)(jnp.int32(2**31 - 1)))
+
+
+def test_whole_steps_are_counted_exactly_beyond_what_float32_holds():
+    step = 2**24 + jnp.arange(3)
+    got = schedules.step_decay(2**24 + 1, 0.5)(step)
+    np.testing.assert_array_equal(got, [1, 0.5, 0.5])
+    got = schedules.warmup_then(2**24 + 1, schedules.exponential(1, 0.5))(step)
+    np.testing.assert_allclose(got, [1, 1, 0.5], rtol=1e-6)
+
+
 def test_peaks_and_lengths_may_be_traced():
     def rate(peak, steps):
         warmed = schedules.warmup_then(steps, schedules.slanted_triangular(10 * steps))
