@@ -57,8 +57,8 @@ def make_run(
     """
     if min(steps, accumulate, 1 if evaluate_train is None else evaluate_train) < 1:
         raise ValueError(
-            f"steps={steps}, accumulate={accumulate} and evaluate_train={evaluate_train} are counts "
-            "of at least 1"
+            f"steps={steps}, accumulate={accumulate} and evaluate_train={evaluate_train}: "
+            "each is a count of at least 1"
         )
     one_step = train.step if accumulate == 1 else train.accumulated_step
 
