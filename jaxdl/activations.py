@@ -11,6 +11,7 @@ from jax.nn import elu, hard_tanh, leaky_relu, relu, sigmoid, tanh
 from jax.nn import identity as linear
 from jax.typing import ArrayLike
 
+from jaxdl.numerics import narrowed, wide
 from jaxdl.types import Array
 
 gelu_exact = functools.partial(jax.nn.gelu, approximate=False)
@@ -38,9 +39,13 @@ __all__ = [*ACTIVATIONS, "ACTIVATIONS", "maxout", "softmax"]
 def softmax(logits: Array, temperature: ArrayLike = 1.0, axis: int = -1) -> Array:
     """Probabilities exp(z/T) / Σ exp(z/T) along `axis`, for a temperature T > 0.
 
-    T → 0 tends to the argmax, T → ∞ to the uniform distribution.
+    T → 0 tends to the argmax, T → ∞ to the uniform distribution. Computed in float32 at least, and
+    given in the dtype of the logits.
     """
-    return jax.nn.softmax(logits / temperature, axis=axis)
+    z, kelvin = wide(logits, temperature)
+    # Divided after the shift: what is far below the largest may become −∞, the largest stays 0.
+    below = (z - jax.lax.stop_gradient(z.max(axis=axis, keepdims=True))) / kelvin
+    return narrowed(jax.nn.softmax(below, axis=axis), logits)
 
 
 def maxout(x: Array, pieces: int) -> Array:

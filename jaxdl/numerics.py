@@ -1,0 +1,65 @@
+"""Arithmetic that does not lose in silence what its inputs hold: width, lengths, wrong labels."""
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from jaxdl.types import Array
+
+
+def wide(*arrays: ArrayLike) -> tuple[Array, ...]:
+    """The arrays in one dtype, of 32 bits at least: float64 if one of them is, else float32.
+
+    Integers and booleans take the dtype of the floats beside them, or JAX's default; beyond 2²⁴
+    float32 rounds them. A gradient comes back in the dtype of what was given.
+    """
+    floats = [array for array in arrays if jnp.issubdtype(jnp.result_type(array), jnp.floating)]
+    dtype = jnp.result_type(*floats) if floats else jnp.result_type(float)
+    dtype = jnp.float64 if dtype == jnp.float64 else jnp.float32
+    return tuple(jnp.asarray(array, dtype) for array in arrays)
+
+
+def narrowed(values: Array, like: ArrayLike) -> Array:
+    """Values in the dtype of `like` again, if that is one of floats: what a layer gives."""
+    dtype = jnp.result_type(like)
+    return values.astype(dtype) if jnp.issubdtype(dtype, jnp.floating) else values
+
+
+def norm(vectors: Array, axis: int = -1) -> Array:
+    """‖v‖ over `axis`, in float32 at least: right wherever it is a number of that dtype.
+
+    Its gradient at zeros, where there is none, is 0. Numbers below the smallest normal one count as
+    zeros.
+    """
+    scaled, largest = over_largest(vectors, axis)
+    length = root(jnp.square(scaled).sum(axis=axis, keepdims=True)) * largest
+    return jnp.squeeze(length, axis)
+
+
+def over_largest(vectors: Array, axis: int = -1) -> tuple[Array, Array]:
+    """v / max|v| and max|v|, without gradient, so that squares neither overflow nor vanish.
+
+    Zeros, or what is below the smallest normal number, are zeros over 1.
+    """
+    (vectors,) = wide(vectors)
+    largest = jax.lax.stop_gradient(jnp.abs(vectors).max(axis=axis, keepdims=True, initial=0))
+    zero = largest < jnp.finfo(vectors.dtype).tiny
+    divisor = jnp.where(zero | ~jnp.isfinite(largest), 1, largest)
+    return jnp.where(zero, 0, vectors) / divisor, divisor
+
+
+def root(squares: Array) -> Array:
+    """√x for x ≥ 0, whose gradient at 0 is taken to be 0."""
+    # Both branches of a `where` are differentiated: the root must not see the 0.
+    zero = squares == 0
+    return jnp.where(zero, 0, jnp.sqrt(jnp.where(zero, 1, squares)))
+
+
+def loud(values: Array, valid: Array) -> Array:
+    """The values; NaN where they are not valid, and no finite gradient either.
+
+    One that is masked later, by a `where`, still does no harm.
+    """
+    # Its square is infinite, and 0 times this is 0: a gradient of 0 stays 0.
+    large = jnp.where(valid, 1, jnp.finfo(values.dtype).max ** 0.75).astype(values.dtype)
+    return values * large * large + jnp.where(valid, 0, jnp.nan)
