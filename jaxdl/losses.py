@@ -1,7 +1,7 @@
 """Losses of each example, in nats where they are log-likelihoods, and penalties on parameters.
 
 Nothing is reduced over examples: sums, means and masks are the caller's. All of it is computed and
-returned in float32, from narrower inputs and integers too, or in float64 if that is given. Gradients
+returned in float32, from narrower inputs and integers too, or in float64 if one is. Gradients
 have the dtype of the inputs. Arguments of other shapes raise ValueError instead of broadcasting.
 
 Labels cannot be checked under jit. One that is no class, −1 and −100 too, or another target that

@@ -2,7 +2,7 @@
 
 They compare scores, or distances between embeddings, and ask for an order instead of a value.
 Nothing is reduced over examples: sums, means and masks are the caller's. All of it is computed and
-returned in float32, from narrower inputs and integers too, or in float64 if that is given. Gradients
+returned in float32, from narrower inputs and integers too, or in float64 if one is. Gradients
 have the dtype of the inputs. Arguments of other shapes raise ValueError instead of broadcasting;
 margins may be traced.
 """
