@@ -1,12 +1,14 @@
 """Activations: elementwise functions, softmax with a temperature, and maxout.
 
+In a narrow dtype GELU and softmax are computed in float32, and rounded once.
 At a kink the derivative taken is 0 for `relu`, 1 for `leaky_relu` (at 0) and `hard_tanh` (at ±1).
 """
 
-import functools
+import math
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 from jax.nn import elu, hard_tanh, leaky_relu, relu, sigmoid, tanh
 from jax.nn import identity as linear
 from jax.typing import ArrayLike
@@ -14,11 +16,20 @@ from jax.typing import ArrayLike
 from jaxdl.numerics import narrowed, wide
 from jaxdl.types import Array
 
-gelu_exact = functools.partial(jax.nn.gelu, approximate=False)
-"""x·Φ(x) by the error function (Hendrycks & Gimpel, 2016)."""
 
-gelu_tanh = functools.partial(jax.nn.gelu, approximate=True)
-"""The tanh approximation of `gelu_exact`: ½x(1 + tanh(√(2/π)(x + 0.044715x³)))."""
+def gelu_exact(x: Array) -> Array:
+    """x·Φ(x) by the error function (Hendrycks & Gimpel, 2016)."""
+    (z,) = wide(x)
+    return narrowed(jax.nn.gelu(z, approximate=False), x)
+
+
+def gelu_tanh(x: Array) -> Array:
+    """The tanh approximation of `gelu_exact`: ½x(1 + tanh(√(2/π)(x + 0.044715x³)))."""
+    (z,) = wide(x)
+    # ½(1 + tanh u) is σ(2u), which does not cancel; beyond 30 it is 0 or 1, and x³ may be infinite.
+    near = jnp.clip(z, -30, 30)
+    return narrowed(z * sigmoid(math.sqrt(8 / math.pi) * (near + 0.044715 * near**3)), x)
+
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "linear": linear,
