@@ -50,10 +50,12 @@ __all__ = [*ACTIVATIONS, "ACTIVATIONS", "maxout", "softmax"]
 def softmax(logits: Array, temperature: ArrayLike = 1.0, axis: int = -1) -> Array:
     """Probabilities exp(z/T) / Σ exp(z/T) along `axis`, for a temperature T > 0.
 
-    T → 0 tends to the argmax, T → ∞ to the uniform distribution. Computed in float32 at least, and
-    given in the dtype of the logits.
+    T → 0 tends to the argmax, which it is at 0, T → ∞ to the uniform distribution. Computed in
+    float32 at least, and given in the dtype of the logits.
     """
     z, kelvin = wide(logits, temperature)
+    least = jnp.finfo(kelvin.dtype).tiny
+    kelvin = jnp.where((kelvin >= 0) & (kelvin < least), least, kelvin)
     # Divided after the shift: what is far below the largest may become −∞, the largest stays 0.
     below = (z - jax.lax.stop_gradient(z.max(axis=axis, keepdims=True))) / kelvin
     return narrowed(jax.nn.softmax(below, axis=axis), logits)

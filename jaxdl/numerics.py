@@ -31,21 +31,24 @@ def norm(vectors: Array, axis: int = -1) -> Array:
     Its gradient at zeros, where there is none, is 0. Numbers below the smallest normal one count as
     zeros.
     """
-    scaled, largest = over_largest(vectors, axis)
-    length = root(jnp.square(scaled).sum(axis=axis, keepdims=True)) * largest
+    (vectors,) = wide(vectors)
+    scaled, factor = moderate(vectors, axis)
+    length = root(jnp.square(scaled).sum(axis=axis, keepdims=True)) * factor
     return jnp.squeeze(length, axis)
 
 
-def over_largest(vectors: Array, axis: int = -1) -> tuple[Array, Array]:
-    """v / max|v| and max|v|, without gradient, so that squares neither overflow nor vanish.
+def moderate(x: Array, axis: int | tuple[int, ...]) -> tuple[Array, Array]:
+    """x of a size whose squares along `axis` neither overflow nor vanish, and x over it.
 
-    Zeros, or what is below the smallest normal number, are zeros over 1.
+    A power of two, so that no digit changes, without gradient; 1 for ordinary numbers.
     """
-    (vectors,) = wide(vectors)
-    largest = jax.lax.stop_gradient(jnp.abs(vectors).max(axis=axis, keepdims=True, initial=0))
-    zero = largest < jnp.finfo(vectors.dtype).tiny
-    divisor = jnp.where(zero | ~jnp.isfinite(largest), 1, largest)
-    return jnp.where(zero, 0, vectors) / divisor, divisor
+    largest = jax.lax.stop_gradient(jnp.abs(x).max(axis=axis, keepdims=True, initial=0))
+    power = 2.0 ** (jnp.finfo(x.dtype).maxexp // 3)
+    # Chosen from three: XLA takes a factor out of a square, where it would overflow after all.
+    huge, tiny = largest > power, largest < 1 / power
+    scaled = jnp.where(huge, x * power**-2, jnp.where(tiny, x * power**2, x))
+    factor = jnp.where(huge, power**2, jnp.where(tiny, power**-2, 1))
+    return scaled, factor.astype(x.dtype)
 
 
 def root(squares: Array) -> Array:

@@ -8,7 +8,7 @@ there. Cosines are computed and returned in float32, from narrower vectors too, 
 import jax
 import jax.numpy as jnp
 
-from jaxdl.numerics import narrowed, over_largest, root, wide
+from jaxdl.numerics import moderate, narrowed, root, wide
 from jaxdl.types import Array
 
 
@@ -18,7 +18,8 @@ def unit(vectors: Array) -> Array:
 
 
 def _unit(vectors: Array) -> Array:
-    scaled, _ = over_largest(vectors)
+    (vectors,) = wide(vectors)
+    scaled, _ = moderate(vectors, -1)
     length = root(jnp.square(scaled).sum(axis=-1, keepdims=True))
     units = scaled / jnp.where(length == 0, 1, length)
     # Zeros have no direction, so that no change of them has one.
