@@ -59,7 +59,8 @@ def hinge(scores: Array, targets: Array) -> Array:
     """
     _require_shape(targets, jnp.shape(scores))
     scores, targets = wide(scores, targets)
-    return loud(optax.hinge_loss(scores, targets), jnp.abs(targets) == 1)
+    targets, valid = _signs(scores, targets)
+    return loud(optax.hinge_loss(scores, targets), valid)
 
 
 def perceptron(scores: Array, targets: Array) -> Array:
@@ -70,8 +71,15 @@ def perceptron(scores: Array, targets: Array) -> Array:
     """
     _require_shape(targets, jnp.shape(scores))
     scores, targets = wide(scores, targets)
+    targets, valid = _signs(scores, targets)
     margins = targets * scores
-    return loud(jnp.where(margins > 0, 0.0, -margins), jnp.abs(targets) == 1)
+    return loud(jnp.where(margins > 0, 0.0, -margins), valid)
+
+
+def _signs(scores: Array, targets: Array) -> tuple[Array, Array]:
+    """Targets y ∈ {−1, 1} and where they are; elsewhere the wrong one, whose gradient is not 0."""
+    valid = jnp.abs(targets) == 1
+    return jnp.where(valid, targets, jnp.where(scores > 0, -1, 1)), valid
 
 
 def multiclass_hinge(scores: Array, labels: Array) -> Array:
@@ -94,13 +102,14 @@ def binary_cross_entropy(logits: Array, targets: Array) -> Array:
     """
     _require_shape(targets, jnp.shape(logits))
     logits, targets = wide(logits, targets)
+    valid = jnp.abs(targets - 0.5) < 0.501
+    targets = jnp.where(valid, targets, jnp.where(logits > 0, 0, 1))
 
     def share(amount: Array, nats: Array) -> Array:
         return amount * jnp.where((amount == 0) & jnp.isinf(nats), 0, nats)
 
     ones, zeros = jax.nn.softplus(-logits), jax.nn.softplus(logits)
-    values = share(targets, ones) + share(1 - targets, zeros)
-    return loud(values, jnp.abs(targets - 0.5) < 0.501)
+    return loud(share(targets, ones) + share(1 - targets, zeros), valid)
 
 
 def softmax_cross_entropy(logits: Array, labels: Array) -> Array:

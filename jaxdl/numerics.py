@@ -59,10 +59,12 @@ def root(squares: Array) -> Array:
 
 
 def loud(values: Array, valid: Array) -> Array:
-    """The values; NaN where they are not valid, and no finite gradient either.
+    """The values; NaN where they are not valid, and a gradient that is not 0 is infinite there.
 
     One that is masked later, by a `where`, still does no harm.
     """
-    # Its square is infinite, and 0 times this is 0: a gradient of 0 stays 0.
-    large = jnp.where(valid, 1, jnp.finfo(values.dtype).max ** 0.75).astype(values.dtype)
+    # Its square is infinite, and 0 times this is 0: a gradient of 0 stays 0. It depends on the
+    # values, since XLA would multiply two constants with each other first.
+    large = jnp.finfo(values.dtype).max ** 0.75 + 0 * jax.lax.stop_gradient(values)
+    large = jnp.where(valid, 1, large)
     return values * large * large + jnp.where(valid, 0, jnp.nan)

@@ -61,12 +61,13 @@ def contrastive(first: Array, second: Array, same: Array, margin: ArrayLike = 1.
     if jnp.shape(same) != jnp.shape(first)[:-1]:
         raise ValueError(f"`same` has shape {jnp.shape(same)}, not {jnp.shape(first)[:-1]}")
     first, second, same = wide(first, second, same)
-    apart = first - second
+    valid = jnp.abs(same - 0.5) < 0.501
+    same, apart = jnp.where(valid, same, 1), first - second
     pull = jnp.square(apart).sum(axis=-1)
     push = jnp.square(jnp.maximum(0, margin - norm(apart)))
     # A square may overflow where only the other term counts.
     pull, push = jnp.where(same == 0, 0, pull), jnp.where(same == 1, 0, push)
-    return loud(0.5 * (same * pull + (1 - same) * push), jnp.abs(same - 0.5) < 0.501)
+    return loud(0.5 * (same * pull + (1 - same) * push), valid)
 
 
 def _require_same_shape(a: Array, b: Array) -> None:
