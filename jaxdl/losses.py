@@ -126,9 +126,7 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
 
 @jax.custom_jvp
 def _against_others(logits: Array, own: Array) -> Array:
-    below = logits - jax.lax.stop_gradient(logits.max(axis=-1, keepdims=True))
-    others = jnp.where(own, 0, jnp.exp(below)).sum(axis=-1)
-    return jax.nn.softplus(jnp.log(others) - jnp.where(own, below, 0).sum(axis=-1))
+    return _nats(*_powers(logits, own))
 
 
 @_against_others.defjvp
@@ -137,9 +135,20 @@ def _against_others_jvp(
 ) -> tuple[Array, Array]:
     # Σ_{i≠t} p_i (dz_i − dz_t): p_t − 1 would cancel, and log 0 have no second derivative.
     (logits, own), (change, _) = primals, tangents
-    shares = jnp.where(own, 0, jax.nn.softmax(logits))
+    others, lead = _powers(logits, own)
+    shares = others / (others.sum(axis=-1) + jnp.exp(lead))[..., None]
     relative = change - jnp.where(own, change, 0).sum(axis=-1, keepdims=True)
-    return _against_others(logits, own), (shares * relative).sum(axis=-1)
+    return _nats(others, lead), (shares * relative).sum(axis=-1)
+
+
+def _powers(logits: Array, own: Array) -> tuple[Array, Array]:
+    """exp(z_i − max z) of the others, 0 for the own class, and z_t − max z."""
+    below = logits - jax.lax.stop_gradient(logits.max(axis=-1, keepdims=True))
+    return jnp.where(own, 0, jnp.exp(below)), jnp.where(own, below, 0).sum(axis=-1)
+
+
+def _nats(others: Array, lead: Array) -> Array:
+    return jax.nn.softplus(jnp.log(others.sum(axis=-1)) - lead)
 
 
 def soft_cross_entropy(logits: Array, probabilities: Array) -> Array:
