@@ -4,6 +4,7 @@ Glorot & Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html (activatio
 layer); Pascanu, Mikolov & Bengio 2013, https://arxiv.org/abs/1211.5063 (gradients through time).
 """
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,6 +15,8 @@ import jax.numpy as jnp
 import optax
 
 from jaxdl import train
+from jaxdl.numerics import moderate, norm, root, wide
+from jaxdl.similarity import unit
 from jaxdl.types import Array, Batch, PyTree, Task
 
 if TYPE_CHECKING:
@@ -51,7 +54,8 @@ def gradient_flow(
         of its pre-activations (`lambda z: z <= 0`).
     Returns, by the path of the module and in the order of the calls, scalars: `output_mean`,
     `output_std`; `dead`, the share of units (last axis) that are off in every example and at every
-    position; `saturated`, the share of outputs; `gradient_mean`, `gradient_std` and `gradient_norm`
+    position; `saturated`, the share of outputs; in float32, whatever the model's dtype;
+    `gradient_mean`, `gradient_std` and `gradient_norm`
     of the loss by the parameters of the module itself, nan where it has none. Examples with
     `mask` 0 are left out. Modules inside a lifted loop (`nn.scan`: the repeated blocks of
     `models.ResNet`) are not seen. Works under jit, which sorts the paths.
@@ -106,7 +110,7 @@ def _outputs(
 ) -> dict[str, Array]:
     """Statistics over all calls of one module; a module that is shared has several."""
     rows = [outputs.reshape(-1, outputs.shape[-1] if outputs.ndim else 1) for outputs in calls]
-    units = jnp.concatenate(rows)
+    (units,) = wide(jnp.concatenate(rows))
     real = jnp.ones(len(units), bool)
     if weights is not None:
         masks = [jnp.repeat(weights > 0, len(row) // len(weights)) for row in rows]
@@ -124,33 +128,31 @@ def _outputs(
 
 def _gradients(tree: Any) -> dict[str, Array]:
     leaves = [jnp.ravel(leaf) for leaf in tree.values() if not isinstance(leaf, Mapping)]
-    values = jnp.concatenate(leaves) if leaves else jnp.full(1, jnp.nan)
+    (values,) = wide(jnp.concatenate(leaves) if leaves else jnp.full(1, jnp.nan))
     return {
         "gradient_mean": values.mean(),
         "gradient_std": values.std(),
-        "gradient_norm": jnp.linalg.norm(values),
+        "gradient_norm": norm(values),
     }
 
 
 def largest_singular_value(matrix: Array, iterations: int) -> Array:
     """σ_max of `[M, N]` by power iteration: v ← AᵀAv / |AᵀAv|, σ = |Av|.
 
-    From below, with a relative error that falls as (σ₂ / σ₁)^(4 · iterations). Differentiable.
+    From below, with a relative error that falls as (σ₂ / σ₁)^(4 · iterations). In float32 at least.
+    Its gradient is that of σ_max, u vᵀ of the vectors at hand, and 0 of zeros; v is held fixed, so
+    that second derivatives are not those of σ_max.
     """
+    (matrix,) = wide(matrix)
+    matrix, factor = moderate(matrix, (0, 1))
+    product = functools.partial(jnp.matmul, precision="highest")
     start = jax.random.normal(jax.random.key(0), matrix.shape[1:], matrix.dtype)
 
     def iterate(_: Array, v: Array) -> Array:
-        # Scaled twice, so that neither a tiny nor a huge matrix leaves the range of its dtype.
-        u = _unit(matrix @ v)
-        return _unit(matrix.T @ u)
+        return unit(product(matrix.T, unit(product(matrix, v))))
 
-    v = jax.lax.fori_loop(0, iterations, iterate, _unit(start))
-    return jnp.linalg.norm(matrix @ v)
-
-
-def _unit(v: Array) -> Array:
-    length = jnp.linalg.norm(v)
-    return v / jnp.where(length > 0, length, 1)
+    v = jax.lax.stop_gradient(jax.lax.fori_loop(0, iterations, iterate, unit(start)))
+    return root(jnp.square(product(matrix, v)).sum()) * factor[0, 0]
 
 
 def gradient_norm_by_step(
@@ -178,7 +180,9 @@ def gradient_norm_by_step(
 
     nudges = jax.tree.map(lambda leaf: jnp.zeros((steps + 1, *leaf.shape), leaf.dtype), state)
     by_step = jax.grad(final)(nudges)
-    return jax.vmap(optax.tree.norm)(by_step)
+    rows = wide(*(leaf.reshape(steps + 1, -1) for leaf in jax.tree.leaves(by_step)))
+    # Squares would overflow, or vanish, before the norm does.
+    return norm(jnp.concatenate(rows, axis=1))
 
 
 class Diagnosis(NamedTuple):

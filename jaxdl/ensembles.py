@@ -4,7 +4,7 @@
 A member is any pytree; `fit(key, [N, ...]) -> member` trains one, as a pure function of its key and
 of what differs between members: the sample weights of bagging and AdaBoost, the targets of gradient
 boosting. What members say of B examples are probabilities `[M, B, K]`, which the votes turn into
-`[B, K]`; ties go to the first class.
+`[B, K]`; ties go to the first class, and a NaN is no vote.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ import optax
 from jax.scipy.special import betainc
 from jax.typing import ArrayLike
 
-from jaxdl import train
+from jaxdl import metrics, train
 from jaxdl.data import batches
 from jaxdl.types import Array, Batch, PyTree, Task, TrainState
 
@@ -110,7 +110,7 @@ def adaboost(
 
     def one_round(weights: Array, key: Array) -> tuple[Array, tuple[PyTree, Array]]:
         member = fit(key, n * weights)
-        missed = jnp.argmax(predict(member), axis=-1) != labels
+        missed = metrics.likeliest(predict(member)) != labels
         alpha, weights = samme(weights, missed, num_classes)
         return weights, (member, alpha)
 
@@ -167,8 +167,9 @@ def mean_probability(probabilities: Array) -> Array:
 
 
 def _weighted(probabilities: Array, weight: Array) -> Array:
-    votes = jax.nn.one_hot(jnp.argmax(probabilities, axis=-1), probabilities.shape[-1])
+    votes = jax.nn.one_hot(metrics.likeliest(probabilities), probabilities.shape[-1])
     weight = jnp.broadcast_to(weight, probabilities.shape[:2])[..., None]
+    weight = jnp.where(votes.any(axis=-1, keepdims=True), weight, 0)
     total = weight.sum(axis=0)
     return (weight * votes).sum(axis=0) / jnp.where(total > 0, total, 1)
 

@@ -1,8 +1,13 @@
 """Losses of each example, in nats where they are log-likelihoods, and penalties on parameters.
 
-Nothing is reduced over examples: sums, means and masks are the caller's. Integer labels are not
-checked here, since indexing under jit clamps or wraps silently: they are validated on the host,
-where the data is made. Arguments of different shapes raise ValueError instead of broadcasting.
+Nothing is reduced over examples: sums, means and masks are the caller's. All of it is computed and
+returned in float32, from narrower inputs and integers too, or in float64 if one is. Gradients
+have the dtype of the inputs. Arguments of other shapes raise ValueError instead of broadcasting.
+
+Labels cannot be checked under jit. One that is no class, −1 and −100 too, or another target that
+the loss is not defined for, gives NaN, and a gradient that is not finite: it does not train on.
+Where examples are left out by `where`, as `metrics.mean` does, theirs may hold anything; a product
+with a mask of zeros keeps the NaN.
 """
 
 from collections.abc import Callable
@@ -12,6 +17,7 @@ import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
 
+from jaxdl.numerics import loud, wide
 from jaxdl.types import Array, PyTree
 
 
@@ -24,88 +30,177 @@ def _absolute(x: Array) -> Array:
     return x * jnp.sign(x)  # the derivative of jnp.abs at 0 is 1, which would move exact zeros
 
 
+def _as_ids(labels: Array) -> Array:
+    """Integer labels of 32 bits at least: in 8 the number of a class may be that of another."""
+    labels = jnp.asarray(labels)
+    if not jnp.issubdtype(labels.dtype, jnp.integer):
+        raise ValueError(f"labels are integers, not {labels.dtype}")
+    return labels.astype(jnp.promote_types(labels.dtype, jnp.int32))
+
+
+def _one_hot(labels: Array, classes: int) -> Array:
+    """Booleans `[..., C]`, all False for a label that is none of the classes."""
+    return jax.nn.one_hot(_as_ids(labels), classes, dtype=bool)
+
+
 def zero_one(logits: Array, labels: Array) -> Array:
     """1 where the largest of logits `[..., C]` is not at the integer label `[...]`, else 0.
 
-    A metric only: its gradient is zero everywhere. Ties go to the first class.
+    A metric only: its gradient is zero everywhere. Ties go to the first class; a NaN among the
+    logits, or a label that is no class, is an error.
     """
     _require_shape(labels, logits.shape[:-1])
-    return (jnp.argmax(logits, axis=-1) != labels).astype(logits.dtype)
+    (logits,) = wide(logits)
+    hit = (jnp.argmax(logits, axis=-1) == labels) & ~jnp.isnan(logits.max(axis=-1))
+    return (~hit).astype(logits.dtype)
 
 
 def hinge(scores: Array, targets: Array) -> Array:
     """Binary hinge max(0, 1 − y·z) for scores z `[...]` and targets y ∈ {−1, 1} `[...]`.
 
-    At the kink y·z = 1 the subgradient taken is −y/2.
+    At the kink y·z = 1 the subgradient taken is −y/2. NaN for another y, such as 0.
     """
-    _require_shape(targets, scores.shape)
-    return optax.hinge_loss(scores, targets)
+    _require_shape(targets, jnp.shape(scores))
+    scores, targets = wide(scores, targets)
+    targets, valid = _signs(scores, targets)
+    return loud(optax.hinge_loss(scores, targets), valid)
 
 
 def perceptron(scores: Array, targets: Array) -> Array:
     """max(0, −y·z) for scores z `[...]` and targets y ∈ {−1, 1} `[...]` (Rosenblatt, 1958).
 
-    The subgradient taken at z = 0 is −y, so that training starts from zero weights too.
+    The subgradient taken at z = 0 is −y, so that training starts from zero weights too. NaN for
+    another y, such as 0.
     """
-    _require_shape(targets, scores.shape)
+    _require_shape(targets, jnp.shape(scores))
+    scores, targets = wide(scores, targets)
+    targets, valid = _signs(scores, targets)
     margins = targets * scores
-    return jnp.where(margins > 0, 0.0, -margins)
+    return loud(jnp.where(margins > 0, 0.0, -margins), valid)
+
+
+def _signs(scores: Array, targets: Array) -> tuple[Array, Array]:
+    """Targets y ∈ {−1, 1} and where they are; elsewhere the wrong one, whose gradient is not 0."""
+    valid = jnp.abs(targets) == 1
+    return jnp.where(valid, targets, jnp.where(scores > 0, -1, 1)), valid
 
 
 def multiclass_hinge(scores: Array, labels: Array) -> Array:
     """max(0, 1 − (z_t − max_{i≠t} z_i)) for scores z `[..., C]` and integer labels t `[...]`.
 
     Source: Crammer & Singer, 2001. Where pieces of the maximum tie, their gradients are averaged.
+    NaN for a label outside 0..C−1.
     """
     _require_shape(labels, scores.shape[:-1])
-    return optax.losses.multiclass_hinge_loss(scores, labels)
+    (scores,) = wide(scores)
+    own = _one_hot(labels, scores.shape[-1])
+    lead = jnp.where(own, scores, 0).sum(axis=-1)
+    return loud(jnp.max(jnp.where(own, scores, scores + 1), axis=-1) - lead, own.any(axis=-1))
 
 
 def binary_cross_entropy(logits: Array, targets: Array) -> Array:
-    """−y·log σ(z) − (1−y)·log σ(−z), in nats, for logits z `[...]` and y in [0, 1] `[...]`."""
-    _require_shape(targets, logits.shape)
-    return optax.sigmoid_binary_cross_entropy(logits, targets)
+    """−y·log σ(z) − (1−y)·log σ(−z), in nats, for logits z `[...]` and y in [0, 1] `[...]`.
+
+    0·∞ is 0, as in the limit. NaN for a y further outside than rounding goes, 0.001.
+    """
+    _require_shape(targets, jnp.shape(logits))
+    logits, targets = wide(logits, targets)
+    valid = jnp.abs(targets - 0.5) < 0.501
+    targets = jnp.where(valid, targets, jnp.where(logits > 0, 0, 1))
+
+    def share(amount: Array, nats: Array) -> Array:
+        return amount * jnp.where((amount == 0) & jnp.isinf(nats), 0, nats)
+
+    ones, zeros = jax.nn.softplus(-logits), jax.nn.softplus(logits)
+    return loud(share(targets, ones) + share(1 - targets, zeros), valid)
 
 
 def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
-    """−log softmax(z)_t, in nats, for logits z `[..., C]` and integer labels t `[...]`."""
+    """−log softmax(z)_t, in nats, for logits z `[..., C]` and integer labels t `[...]`.
+
+    As softplus(log Σ_{i≠t} exp z_i − z_t), so that no digit is lost where the model is certain. A
+    class may have the logit −∞. NaN for a label outside 0..C−1.
+    """
     _require_shape(labels, logits.shape[:-1])
-    return optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+    (logits,) = wide(logits)
+    labels, classes = _as_ids(labels), logits.shape[-1]
+    values = _against_others(logits, _one_hot(labels, classes))
+    return loud(values, (labels >= 0) & (labels < classes))
+
+
+@jax.custom_jvp
+def _against_others(logits: Array, own: Array) -> Array:
+    return _nats(*_powers(logits, own))
+
+
+@_against_others.defjvp
+def _against_others_jvp(
+    primals: tuple[Array, Array], tangents: tuple[Array, Array]
+) -> tuple[Array, Array]:
+    # Σ_{i≠t} p_i (dz_i − dz_t): p_t − 1 would cancel, and log 0 have no second derivative.
+    (logits, own), (change, _) = primals, tangents
+    others, lead = _powers(logits, own)
+    shares = others / (others.sum(axis=-1) + jnp.exp(lead))[..., None]
+    relative = change - jnp.where(own, change, 0).sum(axis=-1, keepdims=True)
+    return _nats(others, lead), (shares * relative).sum(axis=-1)
+
+
+def _powers(logits: Array, own: Array) -> tuple[Array, Array]:
+    """exp(z_i − max z) of the others, 0 for the own class, and z_t − max z."""
+    below = logits - jax.lax.stop_gradient(logits.max(axis=-1, keepdims=True))
+    return jnp.where(own, 0, jnp.exp(below)), jnp.where(own, below, 0).sum(axis=-1)
+
+
+def _nats(others: Array, lead: Array) -> Array:
+    return jax.nn.softplus(jnp.log(others.sum(axis=-1)) - lead)
 
 
 def soft_cross_entropy(logits: Array, probabilities: Array) -> Array:
     """−Σ_i p_i·log softmax(z)_i, in nats, for logits z and probabilities p `[..., C]`.
 
-    Gives `[...]`. A logit of −inf, even at probability 0, gives NaN.
+    Gives `[...]`. A class of probability 0 may have the logit −∞: 0·∞ is 0, as in the limit.
     """
     _require_shape(probabilities, logits.shape)
-    return optax.softmax_cross_entropy(logits, probabilities)
+    logits, probabilities = wide(logits, probabilities)
+    nats = -jax.nn.log_softmax(logits)
+    nats = jnp.where((probabilities == 0) & jnp.isposinf(nats), 0, nats)
+    return (probabilities * nats).sum(axis=-1)
 
 
 def smooth_labels(labels: Array, num_classes: int, amount: ArrayLike) -> Array:
-    """(1 − amount)·one_hot(label) + amount / num_classes: `[...]` to `[..., num_classes]`."""
-    return optax.smooth_labels(jax.nn.one_hot(labels, num_classes), amount)
+    """(1 − amount)·one_hot(label) + amount / num_classes: `[...]` to `[..., num_classes]`.
+
+    NaN for a label outside 0..num_classes−1.
+    """
+    own = _one_hot(labels, num_classes)
+    hot, amount = wide(own, amount)
+    return jnp.where(own.any(axis=-1, keepdims=True), optax.smooth_labels(hot, amount), jnp.nan)
 
 
 def squared_error(predictions: Array, targets: Array) -> Array:
     """(ŷ − y)², elementwise, in the targets' unit squared."""
-    _require_shape(targets, predictions.shape)
-    return optax.squared_error(predictions, targets)
+    return jnp.square(_errors(predictions, targets))
 
 
 def absolute_error(predictions: Array, targets: Array) -> Array:
     """|ŷ − y|, elementwise, in the targets' unit. The subgradient taken at ŷ = y is 0."""
-    _require_shape(targets, predictions.shape)
-    return _absolute(predictions - targets)
+    return _absolute(_errors(predictions, targets))
 
 
 def huber(predictions: Array, targets: Array, delta: ArrayLike = 1.0) -> Array:
     """½e² where |e| = |ŷ − y| ≤ δ, else δ(|e| − ½δ), elementwise (Huber, 1964).
 
-    Differentiable everywhere, for a δ > 0 that may be traced.
+    Differentiable everywhere, for a δ > 0 that may be traced; δ = ∞ is half the squared error.
     """
-    _require_shape(targets, predictions.shape)
-    return optax.huber_loss(predictions, targets, delta=delta)
+    error = _absolute(_errors(predictions, targets))
+    near = jnp.minimum(error, jnp.asarray(delta, error.dtype))
+    return near * (error - near / 2)
+
+
+def _errors(predictions: Array, targets: Array) -> Array:
+    _require_shape(targets, jnp.shape(predictions))
+    predictions, targets = wide(predictions, targets)
+    return predictions - targets
 
 
 def negative_sampling(positive: Array, noise: Array) -> Array:
@@ -114,12 +209,15 @@ def negative_sampling(positive: Array, noise: Array) -> Array:
     positive: the logits w·c of true pairs, `[...]`; noise: those of the K noise words, `[..., K]`
     """
     _require_shape(positive, noise.shape[:-1])
+    positive, noise = wide(positive, noise)
     return jax.nn.softplus(-positive) + jax.nn.softplus(noise).sum(axis=-1)
 
 
 def _sum_over(params: PyTree, mask: PyTree, measure: Callable[[Array], Array]) -> Array:
-    sums = jax.tree.map(lambda leaf, take: measure(leaf).sum() if take else 0.0, params, mask)
-    return jax.tree.reduce(jnp.add, sums, jnp.zeros(()))
+    def of(leaf: Array, take: bool) -> Array | float:
+        return measure(*wide(leaf)).sum() if take else 0.0
+
+    return jax.tree.reduce(jnp.add, jax.tree.map(of, params, mask), jnp.zeros(()))
 
 
 def l1(params: PyTree, mask: PyTree) -> Array:
@@ -145,10 +243,14 @@ def soft_threshold(params: PyTree, amount: ArrayLike, mask: PyTree) -> PyTree:
     """sign(w)·max(|w| − amount, 0) on the leaves where `mask` is True; the others unchanged.
 
     The proximal map of amount·Σ|w|: after a gradient step of learning rate η on the smooth part of
-    the objective, with amount = η·λ, this is ISTA (Daubechies et al., 2004).
+    the objective, with amount = η·λ, this is ISTA (Daubechies et al., 2004). Leaves keep their
+    dtype.
     """
 
     def shrink(leaf: Array, take: bool) -> Array:
-        return jnp.sign(leaf) * jnp.maximum(jnp.abs(leaf) - amount, 0) if take else leaf
+        if not take:
+            return leaf
+        weight, least = wide(leaf, amount)
+        return (jnp.sign(weight) * jnp.maximum(jnp.abs(weight) - least, 0)).astype(leaf.dtype)
 
     return jax.tree.map(shrink, params, mask)

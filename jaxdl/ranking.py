@@ -1,15 +1,17 @@
 """Ranking losses of each pair or triplet: pairwise logistic as in Burges et al. 2005 (RankNet).
 
 They compare scores, or distances between embeddings, and ask for an order instead of a value.
-Nothing is reduced over examples: sums, means and masks are the caller's. Arguments of different
-shapes raise ValueError instead of broadcasting; margins may be traced.
+Nothing is reduced over examples: sums, means and masks are the caller's. All of it is computed and
+returned in float32, from narrower inputs and integers too, or in float64 if one is. Gradients
+have the dtype of the inputs. Arguments of other shapes raise ValueError instead of broadcasting;
+margins may be traced.
 """
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax.typing import ArrayLike
 
+from jaxdl.numerics import loud, norm, wide
 from jaxdl.types import Array
 
 
@@ -20,6 +22,7 @@ def margin_ranking(preferred: Array, other: Array, margin: ArrayLike = 1.0) -> A
     subgradient taken is half of that below it.
     """
     _require_same_shape(preferred, other)
+    preferred, other = wide(preferred, other)
     return jnp.maximum(0, margin - (preferred - other))
 
 
@@ -29,6 +32,7 @@ def pairwise_logistic(preferred: Array, other: Array) -> Array:
     The negative log-likelihood that the preferred one wins, where scores are log-strengths.
     """
     _require_same_shape(preferred, other)
+    preferred, other = wide(preferred, other)
     return jax.nn.softplus(other - preferred)
 
 
@@ -40,6 +44,7 @@ def triplet(anchor: Array, positive: Array, negative: Array, margin: ArrayLike =
     """
     _require_same_shape(anchor, positive)
     _require_same_shape(anchor, negative)
+    anchor, positive, negative = wide(anchor, positive, negative)
     near = jnp.square(anchor - positive).sum(axis=-1)
     far = jnp.square(anchor - negative).sum(axis=-1)
     return jnp.maximum(0, near - far + margin)
@@ -48,15 +53,21 @@ def triplet(anchor: Array, positive: Array, negative: Array, margin: ArrayLike =
 def contrastive(first: Array, second: Array, same: Array, margin: ArrayLike = 1.0) -> Array:
     """½·s·d² + ½·(1 − s)·max(0, m − d)², d = ‖a − b‖, for embeddings a and b `[..., D]`.
 
-    same: `[...]`, s = 1 where the two belong together, 0 where they do not. Gives `[...]`
-    (Hadsell et al., 2006). Where a = b, d has no gradient and zero is taken.
+    same: `[...]`, s = 1 where the two belong together, 0 where they do not, or a share; NaN for
+    another s. Gives `[...]` (Hadsell et al., 2006). Where a = b, d has no gradient and zero is
+    taken; d² is smooth there.
     """
     _require_same_shape(first, second)
     if jnp.shape(same) != jnp.shape(first)[:-1]:
         raise ValueError(f"`same` has shape {jnp.shape(same)}, not {jnp.shape(first)[:-1]}")
-    distance = optax.safe_norm(first - second, 0.0, axis=-1)
-    pull, push = jnp.square(distance), jnp.square(jnp.maximum(0, margin - distance))
-    return 0.5 * (same * pull + (1 - same) * push)
+    first, second, same = wide(first, second, same)
+    valid = jnp.abs(same - 0.5) < 0.501
+    same, apart = jnp.where(valid, same, 1), first - second
+    pull = jnp.square(apart).sum(axis=-1)
+    push = jnp.square(jnp.maximum(0, margin - norm(apart)))
+    # A square may overflow where only the other term counts.
+    pull, push = jnp.where(same == 0, 0, pull), jnp.where(same == 1, 0, push)
+    return loud(0.5 * (same * pull + (1 - same) * push), valid)
 
 
 def _require_same_shape(a: Array, b: Array) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import jax.numpy as jnp
 
+from jaxdl.numerics import wide
 from jaxdl.types import Array
 
 
@@ -27,6 +28,10 @@ def ranks(scores: Array) -> Array:
 
 
 def measures(ranks: Array, within: Sequence[int] = (1, 10)) -> dict[str, Array]:
-    """Means over ranks `[Q]`: `recall_k`, the share that is at most k, and `mrr`, of 1/rank."""
-    found = {f"recall_{k}": (ranks <= k).mean(dtype=jnp.float32) for k in within}
-    return found | {"mrr": (1 / ranks).mean(dtype=jnp.float32)}
+    """Means over ranks `[Q]`: `recall_k`, the share that is at most k, and `mrr`, of 1/rank.
+
+    In float32, or in float64 where the ranks are.
+    """
+    (ranks,) = wide(ranks)
+    found = {f"recall_{k}": (ranks <= k).mean(dtype=ranks.dtype) for k in within}
+    return found | {"mrr": (1 / ranks).mean()}

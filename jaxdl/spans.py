@@ -75,10 +75,13 @@ def score(predicted: Sequence[Sequence[Span]], true: Sequence[Sequence[Span]]) -
 def matches(predicted: Array, true: Array, mask: Array) -> tuple[Array, Array, Array]:
     """How many spans are right, predicted and there, three scalars, from ids `[B, T]`.
 
-    Leniently, as `lenient`; what the mask `[B, T]` has 0 for is no token, and ends a span.
+    Leniently, as `lenient`; what the mask `[B, T]` has 0 for is no token, and ends a span, as does
+    an id that is no tag, such as −1.
     F1 is 2·right / (predicted + there), a pair that adds over batches.
     """
-    ours, theirs = (_bounds(jnp.where(mask > 0, ids, 0)) for ids in (predicted, true))
+    ours, theirs = (
+        _bounds(jnp.where(mask > 0, jnp.asarray(ids, jnp.int32), 0)) for ids in (predicted, true)
+    )
     both = ours[0] & theirs[0] & (ours[1] == theirs[1]) & (ours[2] == theirs[2])
     right, found, there = (starts.sum().astype(float) for starts in (both, ours[0], theirs[0]))
     return right, found, there

@@ -259,3 +259,10 @@ def test_the_majority_errs_as_the_binomial_law_says():
 def test_an_even_number_has_no_majority():
     with pytest.raises(ValueError, match="odd number of members, not 4"):
         ensembles.majority_error(0.3, 4)
+
+
+def test_a_nan_is_no_vote():
+    said = jnp.array([[[0.2, 0.8]], [[jnp.nan, jnp.nan]], [[0.6, 0.4]]])
+    np.testing.assert_allclose(ensembles.majority_vote(said), [[0.5, 0.5]])
+    weighted = ensembles.confidence_weighted_vote(said)
+    np.testing.assert_allclose(weighted, [[0.6 / 1.4, 0.8 / 1.4]], rtol=1e-6)

@@ -10,7 +10,7 @@ import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxdl import losses
+from jaxdl import losses, metrics
 from jaxdl.masks import kernels
 
 RNG = np.random.default_rng(0)
@@ -300,3 +300,74 @@ def test_perceptron_is_the_rule_of_rosenblatt():
     values, pull = jax.vjp(lambda z: losses.perceptron(z, targets), scores)
     assert values.tolist() == [0.0, 2.0, 0.0, 3.0]
     assert pull(jnp.ones(4))[0].tolist() == [0.0, -1.0, 1.0, 1.0]
+
+
+# A label that is no class, or a target that the loss is not defined for, and the loss of it.
+UNDEFINED = {
+    "multiclass_hinge": (losses.multiclass_hinge, [-1, -100, 3, 300]),
+    "softmax_cross_entropy": (losses.softmax_cross_entropy, [-1, -100, 3, 300]),
+    "hinge": (losses.hinge, [0.0, 2.0, np.nan]),
+    "perceptron": (losses.perceptron, [0.0, 2.0, np.nan]),
+    "binary_cross_entropy": (losses.binary_cross_entropy, [-1.0, 2.0, np.nan]),
+}
+
+
+@pytest.mark.parametrize("name", UNDEFINED)
+def test_undefined_targets_are_nan_without_a_finite_gradient_and_harmless_where_masked(name):
+    loss, wrong = UNDEFINED[name]
+    multiclass = isinstance(wrong[0], int)
+    targets = jnp.array([1, *wrong])
+    scores = jnp.linspace(-1.0, 1.0, 3 * len(targets)).reshape(len(targets), 3)
+    scores = scores if multiclass else scores[:, 0]
+
+    @jax.jit
+    def run(scores, weight):
+        mean = lambda z: metrics.mean(loss(z, targets), weight)[0]  # noqa: E731
+        return loss(scores, targets), jax.value_and_grad(mean)(scores)
+
+    values, (total, gradient) = run(scores, jnp.ones(len(targets)))
+    assert np.isnan(values).tolist() == [False] + [True] * len(wrong)
+    assert np.isnan(total)
+    assert np.isfinite(gradient[0]).all()
+    assert not np.isfinite(gradient[1:]).reshape(len(wrong), -1).all(axis=1).any()
+    _, (total, gradient) = run(scores, jnp.array([1.0] + [0.0] * len(wrong)))
+    assert total == values[0]
+    assert not np.asarray(gradient[1:]).any()
+
+
+def test_labels_of_eight_bits_are_no_other_class_of_many():
+    values = losses.softmax_cross_entropy(jnp.zeros((2, 300)), jnp.array([-1, 44], jnp.int8))
+    np.testing.assert_allclose(values, [np.nan, np.log(300)], rtol=1e-6)
+    with pytest.raises(ValueError, match="integers, not float32"):
+        losses.softmax_cross_entropy(jnp.zeros((1, 3)), jnp.zeros(1))
+
+
+def test_smooth_labels_of_no_class_are_nan():
+    assert np.isnan(losses.smooth_labels(jnp.array([-1, 3]), 3, 0.1)).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize(("margin", "offset"), [(7, 0), (20, 0), (7, 256), (100, 0)])
+def test_margins_keep_their_digits(margin, offset, dtype):
+    """log(1 + 9·exp(−7)) is 0.00817, which is nothing beside 7 in bfloat16."""
+    logits = jnp.array([[margin + offset, *[offset] * 9]], dtype)
+    expected = np.log1p(9 * np.exp(-np.float64(logits[0, 0]) + np.float64(logits[0, 1])))
+    value = losses.softmax_cross_entropy(logits, jnp.array([0]))[0]
+    np.testing.assert_allclose(value, expected, rtol=1e-6, atol=1e-37)
+
+
+def test_small_integers_do_not_wrap():
+    a, b = jnp.array([3, 250], jnp.uint8), jnp.array([5, 0], jnp.uint8)
+    np.testing.assert_array_equal(losses.squared_error(a, b), [4, 62500])
+    np.testing.assert_array_equal(losses.absolute_error(a, b), [2, 250])
+
+
+def test_a_nan_is_an_error():
+    logits = jnp.array([[jnp.nan, 0.0], [0.0, jnp.nan], [jnp.nan, jnp.nan]])
+    np.testing.assert_array_equal(losses.zero_one(logits, jnp.array([0, 0, 0])), [1, 1, 1])
+
+
+def test_thresholds_leave_the_dtype_of_the_parameters():
+    shrunk = losses.soft_threshold(jnp.ones(2, jnp.bfloat16), jnp.float32(0.25), True)
+    assert shrunk.dtype == jnp.bfloat16
+    np.testing.assert_array_equal(shrunk.astype(jnp.float32), [0.75, 0.75])

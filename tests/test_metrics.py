@@ -174,3 +174,57 @@ def test_tokens_are_examples():
 def test_weights_of_another_shape_are_refused():
     with pytest.raises(ValueError, match=r"\(60, 1\)"):
         metrics.mean(TARGETS, WEIGHT[:, None])
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [metrics.accuracy, lambda z, t, w: metrics.top_k_accuracy(z, t, w, 2)],
+)
+def test_a_nan_or_no_class_is_no_hit(metric):
+    nan = np.nan
+    logits = jnp.array([[nan, 0, 0], [0, nan, 5.0], [nan, nan, nan], [9.0, 0, 0], [9.0, 0, 0]])
+    labels = jnp.array([0, 2, 0, -1, 0])
+    assert [float(part) for part in metric(logits, labels, jnp.ones(5))] == [1, 5]
+    assert metrics.likeliest(logits).tolist() == [-1, -1, -1, 0, 0]
+
+
+def test_k_beyond_the_classes_is_refused():
+    for k in (0, 4):
+        with pytest.raises(ValueError, match=f"k {k} is outside 1..3"):
+            metrics.top_k_accuracy(jnp.zeros((2, 3)), jnp.zeros(2, int), jnp.ones(2), k)
+
+
+def test_macro_f1_over_what_is_seen_there_or_possible_is_scikit_learns():
+    """Of 8 classes 3 have examples; another one is predicted once."""
+    labels = np.array([0, 0, 1, 1, 2, 2, 2])
+    predicted = np.array([0, 1, 1, 1, 2, 2, 7])
+    confused, _ = metrics.confusion(predicted, labels, jnp.ones(7), 8)
+    scores = metrics.f1(confused)
+
+    def theirs(labels_counted):
+        return sklearn.metrics.f1_score(
+            labels, predicted, labels=labels_counted, average="macro", zero_division=0
+        )
+
+    seen = metrics.macro(scores, metrics.seen(confused))
+    there = metrics.macro(scores, metrics.there(confused))
+    np.testing.assert_allclose(seen, theirs(None), rtol=1e-6)
+    np.testing.assert_allclose(there, theirs([0, 1, 2]), rtol=1e-6)
+    np.testing.assert_allclose(there, (2 / 3 + 4 / 5 + 4 / 5) / 3, rtol=1e-6)
+    np.testing.assert_allclose(scores.mean(), theirs(range(8)), rtol=1e-6)
+    assert np.isnan(metrics.macro(scores, np.zeros(8, bool)))
+
+
+def test_r2_of_targets_far_from_zero_is_right_or_nan():
+    """Of a standard deviation of 1 around 3,000 float32 sums of squares keep no digit."""
+    rng = np.random.default_rng(0)
+    targets = (3000 + rng.normal(size=200)).astype(np.float32)
+    estimates = (targets + 0.5 * rng.normal(size=200)).astype(np.float32)
+    for ours, theirs in (
+        (metrics.r2, sklearn.metrics.r2_score),
+        (metrics.explained_variance, sklearn.metrics.explained_variance_score),
+    ):
+        expected = theirs(targets.astype(float), estimates.astype(float))
+        pair = metrics.moments(estimates, targets, jnp.ones(200), centre=2999.0)
+        np.testing.assert_allclose(ours(*pair), expected, rtol=1e-5)
+        assert np.isnan(ours(*metrics.moments(estimates, targets, jnp.ones(200))))

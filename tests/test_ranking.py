@@ -106,3 +106,11 @@ def test_labels_of_pairs_have_the_shape_of_the_batch():
     first, second, _ = map(jnp.asarray, EMBEDDINGS)
     with pytest.raises(ValueError, match="`same` has shape"):
         ranking.contrastive(first, second, jnp.asarray(SAME)[:, None])
+
+
+def test_pairs_of_no_kind_are_nan():
+    """−1 for "different" would push what belongs together, by the formula."""
+    same = jnp.array([-1.0, 2.0, jnp.nan, 0.5])
+    values = ranking.contrastive(jnp.zeros((4, 2)), jnp.ones((4, 2)), same, margin=2.0)
+    expected = [np.nan] * 3 + [(2 + (2 - 2**0.5) ** 2) / 4]
+    np.testing.assert_allclose(values, expected, rtol=1e-6)

@@ -77,3 +77,15 @@ def test_analogies_are_the_search_written_out():
         scores[question, list(words)] = -2
     _, found = similarity.analogy(MATRIX, a, b, c, k=4)
     np.testing.assert_array_equal(found, np.argsort(-scores, axis=1)[:, :4])
+
+
+def test_places_that_do_not_exist():
+    """−1 excludes nothing, and is not the last row; what holds a NaN is nobody's neighbour."""
+    matrix = jnp.array([[1.0, 0], [1, 1], [jnp.nan, 1], [0, 1]])
+    query = jnp.array([[0.0, 1.0]])
+    assert similarity.nearest(matrix, query, 3, jnp.array([[-1, 9]]))[1].tolist() == [[3, 1, 0]]
+    cosines, _ = similarity.nearest(matrix, query, 4)
+    np.testing.assert_allclose(cosines, [[1, 2**-0.5, 0, -np.inf]], rtol=1e-6)
+    assert np.isnan(similarity.to_group(matrix[:2], jnp.array([0, -1]))).all()
+    cosines, _ = similarity.analogy(matrix[:2], *jnp.array([[0], [-1], [1]]))
+    assert np.isneginf(cosines).all()

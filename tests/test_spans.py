@@ -89,3 +89,10 @@ def test_counts_on_the_device_are_those_of_the_lists():
     assert float(right / found) == pytest.approx(expected.precision)
     assert float(2 * right / (found + there)) == pytest.approx(expected.f1)
     assert 0.2 < expected.f1 < 0.8
+
+
+def test_what_is_no_tag_is_in_no_span():
+    """−1, which `metrics.likeliest` gives beside a NaN, ends a span."""
+    ids = np.array([[1, 2, -1, 2]], np.int8)
+    right, found, there = spans.matches(ids, np.array([[1, 2, 0, 2]]), np.ones((1, 4)))
+    assert (float(right), float(found), float(there)) == (2, 2, 2)

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxdl.numerics import narrowed, wide
 from jaxdl.types import Array
 
 
@@ -57,7 +58,8 @@ def forward(lstm: LSTM, x: Array) -> list[Step]:
 
 def backward(lstm: LSTM, x: Array, steps: Sequence[Step], errors: Array) -> tuple[LSTM, Array]:
     """Gradients by the LSTM and by x `[B, T, D]`, from the errors ε `[B, T, H]`."""
-    gradients = LSTM(*map(jnp.zeros_like, lstm))
+    # Sums over the steps: bfloat16 stops adding at 256 equal terms.
+    gradients = LSTM(*map(jnp.zeros_like, wide(*lstm)))
     zero = jnp.zeros_like(steps[0].state)
     by_x, by_state, by_memory = [], zero, zero
     for t in reversed(range(x.shape[1])):
@@ -81,4 +83,5 @@ def backward(lstm: LSTM, x: Array, steps: Sequence[Step], errors: Array) -> tupl
         )
         by_x.append(delta @ lstm.inputs.T)
         by_state, by_memory = delta @ lstm.recurrent.T, by_memory * f
+    gradients = LSTM(*map(narrowed, gradients, lstm))
     return gradients, jnp.stack(by_x[::-1], axis=1)

@@ -13,6 +13,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxdl import losses
+from jaxdl.numerics import narrowed, wide
 from jaxdl.types import Array
 
 Elementwise = Callable[[Array], Array]
@@ -65,10 +67,12 @@ def loss_and_gradients(
     """Mean softmax cross-entropy in nats and its gradients by every kernel and bias.
 
     x `[B, D]`, labels `[B]` in 0 … K−1; derivative: g′ as a function of z, as `activation` is g.
+    The loss and δᴸ are computed in float32 at least; a label that is no class makes both NaN.
     """
     inputs, pre_activations = forward(layers, x, activation)
-    log_probabilities = jax.nn.log_softmax(pre_activations[-1])
-    targets = jax.nn.one_hot(labels, log_probabilities.shape[1], dtype=log_probabilities.dtype)
-    loss = -(targets * log_probabilities).sum() / len(x)
-    delta = (jnp.exp(log_probabilities) - targets) / len(x)
+    loss = losses.softmax_cross_entropy(pre_activations[-1], labels).mean()
+    (logits,) = wide(pre_activations[-1])
+    probabilities = jax.nn.softmax(logits)
+    targets = losses.smooth_labels(labels, probabilities.shape[1], 0.0)
+    delta = narrowed((probabilities - targets) / len(x), pre_activations[-1])
     return loss, backward(layers, inputs, pre_activations, delta, derivative)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
+from jaxdl.numerics import narrowed, wide
 from jaxdl.types import Array
 
 
@@ -36,7 +37,8 @@ def backward(
     cell: Elman, x: Array, first: Array, states: Array, errors: Array
 ) -> tuple[Elman, Array, Array]:
     """Gradients by the cell, x `[B, T, D]` and h₀ `[B, H]`, from the errors ε `[B, T, H]`."""
-    gradients = Elman(*map(jnp.zeros_like, cell))
+    # Sums over the steps: bfloat16 stops adding at 256 equal terms.
+    gradients = Elman(*map(jnp.zeros_like, wide(*cell)))
     by_x, from_later = [], jnp.zeros_like(first)
     for t in reversed(range(x.shape[1])):
         before = states[:, t - 1] if t else first
@@ -48,4 +50,5 @@ def backward(
         )
         by_x.append(delta @ cell.inputs.T)
         from_later = delta @ cell.recurrent.T
+    gradients = Elman(*map(narrowed, gradients, cell))
     return gradients, jnp.stack(by_x[::-1], axis=1), from_later

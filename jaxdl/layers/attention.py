@@ -9,9 +9,12 @@ With a query s `[B, Q]` and keys h_n, the rows of `[B, N, K]`, score_n is
 and the weights are the softmax of the scores over n.
 
 Each is a module with `prepare(keys)`, what the keys contribute, computed once for all queries, and
-`score(query, prepared) -> [B, N]`; called with both, it does one after the other.
+`score(query, prepared) -> [B, N]`; called with both, it does one after the other. In a narrow dtype
+the last sum of a score, its softmax and the mean of the values are computed in float32; scores and
+weights stay in it, what is read has the dtype of the values.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -20,6 +23,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.layers.rows import by_rows
+from jaxdl.numerics import narrowed, wide
 from jaxdl.types import Array
 
 Init = Callable[..., Array]
@@ -73,10 +77,10 @@ class ScaledDot(Score):
     """sᵀ h / √Q: of unit variance where s and h are. Raises ValueError as `Dot`."""
 
     def prepare(self, keys: Array) -> Array:
-        return keys / jnp.sqrt(keys.shape[-1]).astype(keys.dtype)
+        return keys
 
     def score(self, query: Array, prepared: Array) -> Array:
-        return _products(query, prepared)
+        return _products(query, prepared) / math.sqrt(prepared.shape[-1])
 
 
 class General(Score):
@@ -131,22 +135,25 @@ def attend(scores: Array, values: Array, mask: Array | None = None) -> tuple[Arr
 def masked_softmax(scores: Array, mask: Array | None = None) -> Array:
     """exp(s_n) / Σ exp(s_m) over the real ones of the last axis, `[..., N]`.
 
-    mask `[..., N]`: 0 gives exactly 0, whatever the score; only zeros give zeros, not NaN.
+    In float32 at least. mask `[..., N]`: 0 gives exactly 0, whatever the score; only zeros give
+    zeros, not NaN, and so do real scores that are all −∞.
     """
+    (scores,) = wide(scores)
     if mask is None:
         return jax.nn.softmax(scores, axis=-1)
     real = jnp.broadcast_to(mask != 0, scores.shape)
     # Left out before the exponential as well: the gradient of a masked infinity would be NaN.
     scores = jnp.where(real, scores, jnp.finfo(scores.dtype).min)
     top = jax.lax.stop_gradient(scores.max(axis=-1, keepdims=True))
+    top = jnp.maximum(top, jnp.finfo(scores.dtype).min)
     powers = jnp.where(real, jnp.exp(scores - top), 0)
     total = powers.sum(axis=-1, keepdims=True)
     return powers / jnp.where(total > 0, total, 1)
 
 
 def weighted_sum(weights: Array, values: Array) -> Array:
-    """Σ_n w_n v_n: weights `[B, N]` and values `[B, N, D]` to `[B, D]`."""
-    return jnp.einsum("bn,bnd->bd", weights, values)
+    """Σ_n w_n v_n: weights `[B, N]` and values `[B, N, D]` to `[B, D]`, in the values' dtype."""
+    return narrowed(jnp.einsum("bn,bnd->bd", *wide(weights, values)), values)
 
 
 class Memory(NamedTuple):
@@ -188,4 +195,4 @@ class Soft(nn.Module):
 def _products(query: Array, keys: Array) -> Array:
     if query.shape[-1] != keys.shape[-1]:
         raise ValueError(f"a query of {query.shape[-1]} numbers meets keys of {keys.shape[-1]}")
-    return jnp.einsum("bq,bnq->bn", query, keys)
+    return jnp.einsum("bq,bnq->bn", *wide(query, keys))

@@ -8,6 +8,7 @@ With scores e over the positions, α = softmax(e) and L(s) the loss when only po
 whatever the baseline b, as long as it does not depend on s (Williams 1992). Scores are `[..., S]`;
 a mask that broadcasts to them is 0 where there is nothing: such a position is never chosen,
 whatever its score, NaN too. Where all are masked nothing is chosen, and the log-probability is 0.
+Draws, log-probabilities and means are in float32 at least, whatever the dtype of the scores.
 """
 
 from typing import NamedTuple
@@ -16,6 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.layers.attention import Memory, Soft, weighted_sum
+from jaxdl.numerics import wide
 from jaxdl.types import Array
 
 
@@ -69,6 +71,7 @@ def credit(losses: Array, log_probabilities: Array, baseline: Array) -> Array:
     All of one shape, one entry a draw; L is all that the draw changes, so that of a step in a
     sequence is the sum of the losses from there on. No gradient goes through L − b.
     """
+    losses, log_probabilities, baseline = wide(losses, log_probabilities, baseline)
     advantage = jax.lax.stop_gradient(losses - baseline)
     return advantage * (log_probabilities - jax.lax.stop_gradient(log_probabilities))
 
@@ -79,6 +82,7 @@ def mean_of_others(losses: Array, weights: Array) -> Array:
     losses, weights: `[N, ...]`; a weight of 0 is padding. A loss with no other beside it gets 0.
     The plain mean would depend on the example's own draw, and shrink its gradient by 1/N.
     """
+    losses, weights = wide(losses, weights)
     weighted = jnp.where(weights > 0, losses, 0) * weights
     others = weights.sum(axis=0, keepdims=True) - weights
     total = weighted.sum(axis=0, keepdims=True) - weighted
@@ -86,6 +90,7 @@ def mean_of_others(losses: Array, weights: Array) -> Array:
 
 
 def _known(scores: Array, mask: Array | None) -> Array:
+    (scores,) = wide(scores)
     # A finite floor: a row of nothing but −inf has no gradient.
     return scores if mask is None else jnp.where(mask != 0, scores, jnp.finfo(scores.dtype).min)
 

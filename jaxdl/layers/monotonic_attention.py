@@ -9,7 +9,8 @@ which is what the model is trained with; afterwards the walk is made: the first 
 p_ij > 1/2. (The paper's walk takes T + S steps in all; here each output step looks at all S.) A
 head that walks past the end sees nothing from then on, and a row of α adds up to less than 1. The
 recursion over j is linear, so an associative scan does it, without the divisions by vanishing
-products that the paper's cumulative form needs.
+products that the paper's cumulative form needs. Probabilities are computed and given in float32 at
+least; what is read has the dtype of the values.
 """
 
 from collections.abc import Callable
@@ -22,6 +23,8 @@ import jax.numpy as jnp
 from jaxdl.layers.attention import Memory, weighted_sum
 from jaxdl.layers.dropout import is_zero
 from jaxdl.layers.rows import by_rows
+from jaxdl.numerics import wide
+from jaxdl.similarity import unit
 from jaxdl.types import Array
 
 
@@ -50,7 +53,7 @@ class Energy(nn.Module):
     def score(self, query: Array, prepared: Array) -> Array:
         """e `[B, N]`."""
         rows = jnp.tanh(prepared + self.of_query(query)[:, None]).reshape(-1, self.width)
-        direction = self.v / jnp.linalg.norm(self.v)
+        direction = unit(self.v)
         return (rows @ (self.g * direction)).reshape(prepared.shape[:2]) + self.r
 
 
@@ -71,12 +74,13 @@ class Monotonic(nn.Module):
         return Memory(self.energy.prepare(values), values, mask)
 
     def begin(self, memory: Memory) -> Array:
-        return jnp.zeros(memory.values.shape[:2], memory.values.dtype).at[:, 0].set(1)
+        (values,) = wide(memory.values)
+        return jnp.zeros(values.shape[:2], values.dtype).at[:, 0].set(1)
 
     def __call__(
         self, state: Array, query: Array, memory: Memory, *, train: bool = False
     ) -> tuple[Array, Array, Array]:
-        e = self.energy.score(query, memory.prepared)
+        (e,) = wide(self.energy.score(query, memory.prepared))
         if train:
             if not is_zero(self.noise):
                 e = e + self.noise * jax.random.normal(self.make_rng("dropout"), e.shape, e.dtype)
@@ -92,6 +96,7 @@ def expected(p: Array, mask: Array | None = None) -> Array:
 
     mask `[..., S]`: 0 where the head passes without stopping, so that α is exactly 0 there.
     """
+    (p,) = wide(p)
     if mask is not None:
         p = jnp.where(mask[..., None, :] != 0, p, 0)
 
@@ -99,11 +104,12 @@ def expected(p: Array, mask: Array | None = None) -> Array:
         after = expected_step(p, before)
         return after, after
 
-    return _over_steps(step, jnp.asarray(p))
+    return _over_steps(step, p)
 
 
 def expected_step(p: Array, before: Array) -> Array:
     """α_i `[..., S]` from p_i and α_{i−1}, for a decoder that goes step by step."""
+    p, before = wide(p, before)
     passed = jnp.concatenate([jnp.zeros_like(p[..., :1]), 1 - p[..., :-1]], axis=-1)
     _, reached = jax.lax.associative_scan(_after, (passed, before), axis=-1)
     return p * reached

@@ -60,7 +60,8 @@ class BatchNorm(nn.Module):
                 for running, moment in zip((mean, variance), batch, strict=True):
                     running.value = momentum * running.value + (1 - momentum) * moment.ravel()
         else:
-            y = _affine(x, *_along_features(x, mean.value, variance.value), *learned)
+            stored = _along_features(x, mean.value, variance.value)
+            y = _affine(x.astype(wide), *(value.astype(wide) for value in stored), *learned)
         return y.astype(jnp.result_type(x, scale, bias))
 
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxdl.layers.convolution import output_size, shifts
+from jaxdl.numerics import narrowed, wide
 from jaxdl.types import Array
 
 
@@ -42,13 +43,16 @@ def max_pool(x: Array, window: Sequence[int], strides: Sequence[int] | None = No
 
 
 def avg_pool(x: Array, window: Sequence[int], strides: Sequence[int] | None = None) -> Array:
-    """Mean of each window, no padding: `[B, *spatial, C]` to `[B, *positions, C]`."""
+    """Mean of each window, no padding: `[B, *spatial, C]` to `[B, *positions, C]`.
+
+    Added up in float32 at least, and given in the dtype of x; of integers, in float32.
+    """
     windows = _windows(x, window, strides)
     if windows.apart:
         tiles = _covered(windows, x).reshape(_tiled(windows, len(x), x.shape[-1]))
         return tiles.mean(axis=tuple(range(2, 2 * len(windows.sizes) + 1, 2)))
-    parts = _shifts(windows, x)
-    return sum(parts[1:], parts[0]) / len(parts)
+    parts = _shifts(windows, *wide(x))
+    return narrowed(sum(parts[1:], parts[0]) / len(parts), x)
 
 
 def global_avg_pool(x: Array) -> Array:

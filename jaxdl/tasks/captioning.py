@@ -43,7 +43,7 @@ def captioning(
         )
         real = (after != padding) * examples[:, None]
         nats, words = metrics.mean(losses.softmax_cross_entropy(logits, after), real)
-        right = (jnp.argmax(logits, axis=-1) == after) | (after == padding)
+        right = (metrics.likeliest(logits) == after) | (after == padding)
         reported = {
             "loss": (nats, words),
             "accuracy": metrics.accuracy(logits, after, real),

@@ -11,6 +11,7 @@ import optax
 from jax.typing import ArrayLike
 
 from jaxdl import metrics
+from jaxdl.numerics import norm, wide
 from jaxdl.tasks import linen
 from jaxdl.tasks.examples import examples, mean
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
@@ -31,13 +32,17 @@ class Game(NamedTuple):
     discriminator: Callable[[Array, Array], Array]
 
 
+def _softplus(score: Array) -> Array:
+    return jax.nn.softplus(*wide(score))
+
+
 def _cross_entropy(real: Array, fake: Array) -> Array:
-    return jax.nn.softplus(-real) + jax.nn.softplus(fake)
+    return _softplus(-real) + _softplus(fake)
 
 
-SATURATING = Game(lambda fake: -jax.nn.softplus(fake), _cross_entropy)
+SATURATING = Game(lambda fake: -_softplus(fake), _cross_entropy)
 """With D = σ(score): −log D(x) − log(1 − D(G(z))) against log(1 − D(G(z))), the zero-sum game."""
-NON_SATURATING = Game(lambda fake: jax.nn.softplus(-fake), _cross_entropy)
+NON_SATURATING = Game(lambda fake: _softplus(-fake), _cross_entropy)
 """The same discriminator against −log D(G(z)), whose gradient stays where D is sure of itself."""
 WASSERSTEIN = Game(operator.neg, lambda real, fake: fake - real)
 """D(G(z)) − D(x) against −D(G(z)) (Arjovsky et al. 2017); D needs a penalty to be 1-Lipschitz."""
@@ -53,10 +58,7 @@ def gradient_penalty(weight: ArrayLike = 10.0) -> Penalty:
     def penalty(score: Callable[[Array], Array], real: Array, fake: Array, key: Array) -> Array:
         mix = jax.random.uniform(key, (len(real), *[1] * (real.ndim - 1)), real.dtype)
         slopes = jax.grad(lambda x: score(x).sum())(mix * real + (1 - mix) * fake)
-        squares = jnp.square(slopes).reshape(len(real), -1).sum(axis=1)
-        # The derivative of the root at 0 is infinite.
-        norms = jnp.where(squares > 0, jnp.sqrt(jnp.where(squares > 0, squares, 1)), 0)
-        return jnp.square(norms - 1) * weight
+        return jnp.square(norm(slopes.reshape(len(real), -1)) - 1) * weight
 
     return penalty
 

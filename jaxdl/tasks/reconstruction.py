@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxdl import losses, metrics
+from jaxdl.numerics import wide
 from jaxdl.tasks import linen
 from jaxdl.tasks.examples import examples, mean
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
@@ -64,6 +65,7 @@ def reconstruction(
 
 def absolute_code(code: Array, weights: Array) -> Array:
     """Σ_j |z_j|, the mean over examples of the codes `[B, K]`: an L1 penalty."""
+    (code,) = wide(code)
     # The derivative of jnp.abs at 0 is 1, which would move exact zeros.
     return mean((code * jnp.sign(code)).sum(axis=-1), weights)
 
@@ -73,9 +75,9 @@ def code_divergence(code: Array, weights: Array, target: ArrayLike) -> Array:
 
     code: `[B, K]` in (0, 1), as a sigmoid gives it; target in (0, 1), a small number.
     """
+    code, weights, rho = wide(code, weights, target)
     active = (code * weights[:, None]).sum(axis=0) / jnp.where(weights.sum() > 0, weights.sum(), 1)
     tiny = jnp.finfo(code.dtype).eps
     active = jnp.clip(active, tiny, 1 - tiny)
-    rho = jnp.asarray(target, code.dtype)
     on = rho * (jnp.log(rho) - jnp.log(active))
     return jnp.sum(on + (1 - rho) * (jnp.log1p(-rho) - jnp.log1p(-active)))

@@ -41,7 +41,7 @@ def sequence_to_sequence(
         )
         real = (y != padding) * examples[:, None]
         nats = metrics.mean(losses.softmax_cross_entropy(logits, y), real)
-        right = (jnp.argmax(logits, axis=-1) == y) | (y == padding)
+        right = (metrics.likeliest(logits) == y) | (y == padding)
         reported = {
             "loss": nats,
             "accuracy": metrics.accuracy(logits, y, real),

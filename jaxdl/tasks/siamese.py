@@ -10,6 +10,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxdl import metrics, ranking
+from jaxdl.numerics import wide
 from jaxdl.tasks.supervised import supervised
 from jaxdl.types import Array, Metrics, Task
 
@@ -27,8 +28,10 @@ def contrastive(model: nn.Module, margin: ArrayLike = 1.0) -> Task:
         return ranking.contrastive(first, second, _same(labels), margin)
 
     def measure(embeddings: Array, labels: Array, weights: Array) -> Metrics:
-        near = squared_distance(*_members(embeddings, 2)) < jnp.square(jnp.asarray(margin) / 2)
-        return {"accuracy": metrics.mean(near == _same(labels), weights)}
+        apart = squared_distance(*_members(embeddings, 2))
+        near = apart < jnp.square(jnp.asarray(margin) / 2)
+        # A NaN is not near, which is no proof of two classes.
+        return {"accuracy": metrics.mean((near == _same(labels)) & ~jnp.isnan(apart), weights)}
 
     return supervised(model, loss, measure)
 
@@ -53,7 +56,8 @@ def triplet(model: nn.Module, margin: ArrayLike = 0.2) -> Task:
 
 
 def squared_distance(a: Array, b: Array) -> Array:
-    """‖a − b‖² of embeddings `[..., D]`."""
+    """‖a − b‖² of embeddings `[..., D]`, in float32 at least."""
+    a, b = wide(a, b)
     return jnp.square(a - b).sum(axis=-1)
 
 

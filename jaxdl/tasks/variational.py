@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxdl import losses, metrics
+from jaxdl.numerics import wide
 from jaxdl.tasks import linen
 from jaxdl.tasks.examples import examples, mean
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
@@ -76,11 +77,13 @@ def reparameterize(key: Array, mean: Array, log_variance: Array) -> Array:
 def standard_normal_kl(mean: Array, log_variance: Array) -> Array:
     """KL(N(μ, diag σ²) ‖ N(0, I)) = ½ Σ_j (μ_j² + σ_j² − 1 − log σ_j²), in nats.
 
-    μ and log σ² `[..., K]` give `[...]`.
+    μ and log σ² `[..., K]` give `[...]`, in float32 at least.
     """
+    mean, log_variance = wide(mean, log_variance)
     return jnp.sum(mean**2 + jnp.expm1(log_variance) - log_variance, axis=-1) / 2
 
 
 def gaussian_nll(outputs: Array, x: Array, scale: ArrayLike) -> Array:
     """−log N(x; outputs, scale²) in nats, elementwise; `scale` is a positive number."""
+    (scale,) = wide(scale)
     return losses.squared_error(outputs, x) / scale**2 / 2 + jnp.log(scale) + math.log(math.tau) / 2

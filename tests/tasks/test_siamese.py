@@ -103,3 +103,9 @@ def test_equal_embeddings_have_a_finite_gradient(params):
     gradient = jax.grad(lambda params: task.loss(params, {}, batch, KEY, train=True)[0])
     gradients = jax.jit(gradient)(params)
     assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(gradients))
+
+
+def test_a_nan_is_neither_near_nor_rightly_apart(params):
+    broken = jax.tree.map(lambda leaf: leaf * jnp.nan, params)
+    for task, batch in ((siamese.contrastive(MODEL), PAIRS), (siamese.triplet(MODEL), TRIPLETS)):
+        assert measured(task, broken, batch)["accuracy"] == 0
