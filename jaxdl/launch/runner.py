@@ -85,12 +85,15 @@ class Experiment(NamedTuple):
     fields: the configuration. plan: `config -> Plan`; a ValueError it raises is the user's mistake.
     conclude: `(config, plan, results, workdir) -> Conclusion`.
     uses: what `--NAME=TEXT` does with a finished run, by name.
+    confirm: `(config, plan, results) -> Plan` of the chosen settings on fresh seeds, run in the
+        same workdir; its results are a fifth argument of `conclude`.
     """
 
     fields: Mapping[str, Field]
     plan: Callable[[Any], Plan]
-    conclude: "Callable[[Any, Plan, Results, Path], Conclusion]"
+    conclude: "Callable[..., Conclusion]"
     uses: Mapping[str, Use] = {}
+    confirm: "Callable[[Any, Plan, Results], Plan] | None" = None
 
 
 def main(experiment: Experiment, module_file: str, doc: str) -> None:
@@ -192,6 +195,14 @@ def _run(
         results = sweep.execute(
             **plan._asdict(), workdir=workdir, progress=sweep.reporter(), stop=stop
         )
+        confirmed = []
+        if experiment.confirm is not None:
+            second = experiment.confirm(command.config, plan, results)
+            confirmed.append(
+                sweep.execute(
+                    **second._asdict(), workdir=workdir, progress=sweep.reporter(), stop=stop
+                )
+            )
     except sweep.ForeignRows:
         # What is refused leaves the workdir as it was.
         for file, content in before.items():
@@ -201,7 +212,7 @@ def _run(
         facts["seconds_before"] += time.perf_counter() - began
         _write(workdir / ENVIRONMENT, facts)
         raise
-    return _conclude(experiment, command, plan, results, began)
+    return _conclude(experiment, command, plan, [results, *confirmed], began)
 
 
 def _write(path: Path, values: Mapping[str, Any]) -> None:
@@ -211,17 +222,17 @@ def _write(path: Path, values: Mapping[str, Any]) -> None:
 
 
 def _conclude(
-    experiment: Experiment, command: Command, plan: Plan, results: "Results", began: float
+    experiment: Experiment, command: Command, plan: Plan, found: "Sequence[Results]", began: float
 ) -> int:
     from jaxdl import report
 
-    workdir = command.workdir
+    workdir, (results, *confirmed) = command.workdir, found
     failed = sorted({row["program"] for row in results.rows if row["status"] == "error"})
     if failed:
         message = next(row["message"] for row in results.rows if row["status"] == "error")
         print(f"failed: {', '.join(failed)} ({message}); see {workdir}", file=sys.stderr)
         return FAILED
-    conclusion = experiment.conclude(command.config, plan, results, workdir)
+    conclusion = experiment.conclude(command.config, plan, results, workdir, *confirmed)
     facts = json.loads((workdir / ENVIRONMENT).read_text())
     name = facts["experiment"]
     again = f"python -m experiments.{name} --config={workdir / CONFIG} --workdir=runs/{name}_again"
