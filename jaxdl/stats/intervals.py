@@ -66,7 +66,9 @@ def mean_interval(
     if scale == "share":
         return _share(x, examples, confidence, name)
     if scale == "positive" and (x > 0).all():
-        logs = _student(np.log(x), confidence, f"Student t of logarithms, {name}", 1.0)
+        logs = _student(
+            np.log(x), confidence, f"Student t of logarithms (geometric mean), {name}", 1.0
+        )
         mean, low, high = (math.exp(value) for value in logs[:3])
         return logs._replace(mean=mean, low=low, high=high)
     if scale not in ("real", "positive"):
