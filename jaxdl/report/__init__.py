@@ -10,6 +10,7 @@ from jaxdl.report.summaries import chosen_trials, grid, summary, summary_table
 from jaxdl.report.tables import (
     Table,
     between,
+    distinct,
     estimate,
     from_mapping,
     number,
@@ -32,6 +33,7 @@ __all__ = [
     "claims_table",
     "comparison",
     "depends",
+    "distinct",
     "estimate",
     "from_mapping",
     "grid",

@@ -2,7 +2,7 @@
 
 import html
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TextIO
 
 import pandas as pd
@@ -65,6 +65,11 @@ def estimate(interval: stats.Interval, cell: Callable[[float], str] = number) ->
     """An estimate beside its bounds, each through `cell`; the estimate alone where they are nan."""
     bounds = between(interval.low, interval.high, cell)
     return cell(interval.mean) if bounds == MISSING else f"{cell(interval.mean)} ({bounds})"
+
+
+def distinct(values: Iterable[float]) -> str:
+    """The different numbers among the values, in ascending order: the rates that seeds ran at."""
+    return ", ".join(number(value) for value in sorted(set(values)))
 
 
 def cell_of(kind: stats.Kind) -> Callable[[float], str]:
