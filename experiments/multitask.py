@@ -228,7 +228,7 @@ def rows(best: Any, seeds: Any, gain: Any) -> Any:
             row.head, f"{row.labels:g}", row.task, f"{row.learning_rate:g}", f"{row.weight:g}",
             report.percent(seeds[row.head, row.labels, row.task].mean(skipna=False)),
             "–" if row.task == ALONE
-            else report.estimate(difference, "{:.3f}".format),
+            else report.estimate(difference, report.percent),
         ))  # fmt: skip
     header = (
         "head",
@@ -237,7 +237,7 @@ def rows(best: Any, seeds: Any, gain: Any) -> Any:
         "rate",
         "weight",
         "test accuracy (%)",
-        "gain (1)",
+        "gain (points)",
     )
     caption = "Gain over the main task alone: 95 % interval of Student's t, paired over seeds."
     return report.Table(header, tuple(cells), frozenset({1, 3, 4, 5, 6}), caption)

@@ -119,7 +119,7 @@ def population_interval(accuracies: ArrayLike, examples: int, confidence: float 
     method = f"Korn-Graubard over seeds and {examples:,} test examples, {100 * confidence:g} %"
     if not np.isfinite(x).all():
         return Interval(math.nan, math.nan, math.nan, x.size, method)
-    _check_shares(x)
+    x = _shares(x)
     mean = float(x.mean())
     seeds, sampling = (x.var(ddof=1) / x.size if x.size > 1 else 0.0), mean * (1 - mean) / examples
     total = seeds + sampling
@@ -181,7 +181,7 @@ def _share(x: np.ndarray, examples: int | None, confidence: float, name: str) ->
     method, n = f"Student t of the logit, {name}", x.size
     if not np.isfinite(x).all():
         return _boundless(math.nan, n, method)
-    _check_shares(x)
+    x = _shares(x)
     if examples is None and np.isin(x, (0.0, 1.0)).all():
         return proportion_interval(round(x.sum()), n, confidence)
     mean = float(x.mean())
@@ -214,9 +214,11 @@ def _equal(x: np.ndarray, size: float) -> bool:
     return bool(np.ptp(x) <= TIE * size)
 
 
-def _check_shares(x: np.ndarray) -> None:
-    if (x < 0).any() or (x > 1).any():
+def _shares(x: np.ndarray) -> np.ndarray:
+    """The values within 0 … 1, which rounding may have left; ValueError further outside."""
+    if (x < -TIE).any() or (x > 1 + TIE).any():
         raise ValueError(f"shares lie between 0 and 1, got {x.min():g} … {x.max():g}")
+    return np.clip(x, 0.0, 1.0)
 
 
 def _paired(values: ArrayLike, baseline: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -85,6 +85,8 @@ def test_the_interval_of_shares_by_hand_never_leaves_0_to_1():
     assert 0 < ours.low < ours.high < 1
     with pytest.raises(ValueError, match="between 0 and 1"):
         stats.mean_interval([98.0, 99.0], "share")
+    rounded = [0.98, 0.99, float(np.float32(1) + np.finfo(np.float32).eps)]
+    np.testing.assert_allclose(stats.mean_interval(rounded, "share")[:3], ours[:3], rtol=1e-5)
 
 
 def test_positive_values_have_the_t_interval_of_their_logarithms():
