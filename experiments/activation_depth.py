@@ -133,7 +133,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
 
     by = ["activation", "depth"]
     frame = results.to_pandas().astype({"depth": int})
-    summary = report.summary(frame, by)
+    summary = report.summary(frame, by, examples=int(plan.data["test"]["mask"].sum()))
     table = report.summary_table(summary, by)
     report.show(table)
     chosen = stats.chosen_trials(frame, summary, [*by, "learning_rate"])
@@ -183,7 +183,9 @@ def _unit_claims(config: Any, chosen: Any, highest: Any) -> Any:
     few, many = min(config.depths), max(config.depths)
     rate = f"{max(config.learning_rates):g}"
     for name, threshold, direction in (("relu", DEAD, "above"), ("leaky_relu", ALIVE, "below")):
-        share = stats.mean_interval(dead[name].mean(axis=1, skipna=False))
+        units = config.width * sum(config.depths)
+        shares = dead[name].mean(axis=1, skipna=False)
+        share = stats.mean_interval(shares, "share", examples=units)
         words = "are" if direction == "above" else "are not"
         yield report.judge(
             "F12", f"{name}: units {words} dead after training at rate {rate}",

@@ -139,12 +139,13 @@ def _table(config: Any, frame: Any) -> Any:
     rows = []
     for radius, group in frame.groupby("radius"):
         means = [
-            stats.mean_interval(group[column].astype(float)) for column in ["FGSM 0", *columns]
+            stats.mean_interval(group[column].astype(float), "share")
+            for column in ["FGSM 0", *columns]
         ]
-        cells = [f"{report.percent(m.mean)} ± {report.percent(m.high - m.mean)}" for m in means]
+        cells = [report.estimate(mean, report.percent) for mean in means]
         rows.append((report.number(radius), *cells))
     header = ("trained against ε", "clean (%)", *(f"{column} (%)" for column in columns))
-    caption = "Test accuracy: means over seeds ± half of the 95 % interval of Student's t."
+    caption = "Test accuracy: means over seeds with their 95 % intervals."
     return report.Table(header, tuple(rows), frozenset(range(len(header))), caption)
 
 

@@ -195,10 +195,9 @@ def _table(chosen: Any) -> Any:
     for (kind, order), trials in chosen.groupby(["kind", "reversed"], sort=False):
         cells = []
         for name in ("accuracy", "exact", "at_0"):
-            share = stats.mean_interval(trials[f"test_{name}"].astype(float))
-            cells.append(f"{report.percent(share.mean)} [{report.percent(share.low)}, "
-                         f"{report.percent(share.high)}]")  # fmt: skip
-        rate, noise = (report.number(trials[name].iloc[0]) for name in ("learning_rate", "noise"))
+            share = stats.mean_interval(trials[f"test_{name}"].astype(float), "share")
+            cells.append(report.estimate(share, report.percent))
+        rate, noise = (report.distinct(trials[name]) for name in ("learning_rate", "noise"))
         rows.append((str(kind), ORDERS[order], rate, noise, *cells))
     header = ("attention", "order", "rate", "noise", "tokens right (%)", "sequences right (%)",
               "attention on the symbol to say (%)")  # fmt: skip

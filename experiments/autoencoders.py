@@ -214,8 +214,8 @@ def _table(clean: Any, noisy: Any, pca: dict[str, Any]) -> Any:
     for name in ("linear", "dense", "convolutional", DENOISING, "variational"):
         means = [_seeds(clean, name, f"{split}_loss").mean() for split in ("training", "test")]
         means.append(_seeds(noisy, name, "test_loss_noisy").mean())
-        rate = clean[clean["condition"] == name]["learning_rate"].iloc[0]
-        rows.append((name, report.number(rate), *map(report.number, means)))
+        rates = report.distinct(clean[clean["condition"] == name]["learning_rate"])
+        rows.append((name, rates, *map(report.number, means)))
     header = ("autoencoder", "rate", "training error", "test error", "test error, noisy digits")
     caption = (
         "Mean squared error of a pixel, ink being 1, mean over seeds; of the variational one the "

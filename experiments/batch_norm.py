@@ -92,7 +92,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     frame, by = results.to_pandas(), ["norm", "scale"]
     # A trial that diverged knows no more than guessing.
     frame["accuracy"] = frame["test_accuracy"].astype(float).fillna(CHANCE)
-    summary = report.summary(frame, by)
+    summary = report.summary(frame, by, examples=int(plan.data["test"]["mask"].sum()))
     chosen = report.chosen_trials(frame, summary, by)
     largest = largest_usable(frame, chosen)
     claims = judged(largest, chosen)

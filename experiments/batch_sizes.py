@@ -117,10 +117,8 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
         blocks = reached.argmax(axis=1) * EVERY // block + 1
         frame[name] = (blocks * block / EXAMPLES).where(reached.any(axis=1))
     by, seconds = ["batch_size"], seconds_per_pass(config, plan.data)
-    summary = report.summary(frame, by, metric="validation_passes", score="passes", mode="min")
-    table = report.summary_table(
-        summary, by, "learning_rate", "validation_passes", "passes", "1", report.number
-    )
+    summary = report.summary(frame, by, metric="validation_passes", score="passes")
+    table = report.summary_table(summary, by, "learning_rate", "validation_passes", "passes")
     report.show(table)
     chosen = stats.chosen_trials(frame, summary, [*by, "learning_rate"])
     claims = judged(config, summary, chosen, seconds)

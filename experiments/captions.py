@@ -100,9 +100,13 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
         "test_ahead": ("of two objects, attention looks at the named one",
                   "attention on the named object minus that on the other", AHEAD),
     }  # fmt: skip
+    scales: Any = {"test_ahead": "real"}
     claims = [
-        report.judge("V10", words, quantity, "1", threshold,
-                     stats.mean_interval(chosen[measure].astype(float)), "above")
+        report.judge(
+            "V10", words, quantity, "1", threshold,
+            stats.mean_interval(chosen[measure].astype(float), scales.get(measure, "share")),
+            "above",
+        )
         for measure, (words, quantity, threshold) in measures.items()
     ]  # fmt: skip
     table = _table(frame, best["learning_rate"].iloc[0], measures)

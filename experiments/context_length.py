@@ -198,7 +198,7 @@ def _table(chosen: Any) -> Any:
             report.percent(trials[f"test_accuracy_{length}"].astype(float).mean(skipna=False))
             for length in LENGTHS
         ]
-        rate = report.number(trials["learning_rate"].iloc[0])
+        rate = report.distinct(trials["learning_rate"])
         rows.append((str(kind), str(context), rate, *means))
     header = ("context", "width", "rate", *(f"{length}" for length in LENGTHS))
     caption = "Characters right on test in %, by the characters of the line: means over seeds."

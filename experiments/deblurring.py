@@ -137,7 +137,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     filters = {name: _fit_wiener(test, kernel, measure) for name, measure in MEASURES.items()}
     filtered = {name: _filter(test["x"], kernel, *pair) for name, pair in filters.items()}
 
-    rate = chosen["learning_rate"].iloc[0]
+    rate = report.distinct(chosen["learning_rate"])
     state = plan.replay(chosen.iloc[0])
     restored = _restore(config, state.params, test["x"])
 
@@ -173,7 +173,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     fitted = "; ".join(f"for {name} N/S = {r:.3g} · |f|^{e:g}" for name, (r, e) in filters.items())
     caption = (
         f"{len(wiener)} patches of the other photograph. Wiener filters, the best on these "
-        f"very patches: {fitted}. Network at rate {rate:g}."
+        f"very patches: {fitted}. Network at rate {rate}."
     )
     header = ("image", "mean PSNR of the patches (dB)", "PSNR of all pixels (dB)")
     table = report.Table(header, tuple(rows), frozenset({1, 2}), caption)

@@ -229,15 +229,15 @@ def _by_method(frame: Any) -> tuple[Any, Any]:
     """Test accuracy in points (rows: seeds, columns: table, method) and the rates, as chosen."""
     import pandas as pd
 
-    from jaxdl import stats
+    from jaxdl import report, stats
 
     points, rates = {}, {}
     for name, family in FAMILIES.items():
-        best = stats.select(frame, ["program"], "learning_rate", f"validation {family}")
+        best = stats.select(frame, ["program"], "learning_rate", f"validation {family}", "max")
         chosen = stats.chosen_trials(frame, best, ["program", "learning_rate"])
         for table, group in chosen.groupby("program", sort=False):
             points[table, name] = 100 * group.set_index("seed")[f"test {name}"].astype(float)
-            rates[table, name] = group["learning_rate"].iloc[0]
+            rates[table, name] = report.distinct(group["learning_rate"])
     return pd.DataFrame(points), rates
 
 
@@ -288,12 +288,12 @@ def _table(config: Any, points: Any, rates: Any) -> Any:
 
     rows = []
     for table, name in points:
-        test = stats.mean_interval(points[table, name])
-        rate = report.number(rates.get((table, name)))
-        spread = report.between(test.low, test.high, "{:.1f}".format)
-        rows.append((table.replace("_", " "), name, rate, f"{test.mean:.1f}", spread))
+        test = stats.mean_interval(points[table, name] / 100, "share")
+        rate = rates.get((table, name), "–")
+        spread = report.between(test.low, test.high, report.percent)
+        rows.append((table.replace("_", " "), name, rate, report.percent(test.mean), spread))
     header = ("table", "method", "rate", "test accuracy (%)", "95 % interval")
-    caption = "Means and Student's t over seeds."
+    caption = "Means over seeds and their 95 % intervals."
     return report.Table(header, tuple(sorted(rows)), frozenset({2, 3, 4}), caption)
 
 

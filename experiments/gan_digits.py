@@ -41,6 +41,7 @@ MEASURES = (
     ("spread", "the samples vary within a class at least half as much as the digits",
      "ratio of standard deviations within a class", "spread, of that of the digits", SPREAD),
 )  # fmt: skip
+SCALES: dict[str, Any] = {"agreement": "share", "worst_class": "share", "spread": "positive"}
 
 
 def plan(config: Any) -> launch.Plan:
@@ -159,8 +160,10 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     best = stats.select(frame, ["model"], "learning_rate", "validation_agreement")
     chosen = stats.chosen_trials(frame, best, ["model", "learning_rate"])
     claims = [
-        report.judge("V8", sentence, quantity, "1", threshold,
-                     stats.mean_interval(chosen[f"test_{name}"].astype(float)), "above")
+        report.judge(
+            "V8", sentence, quantity, "1", threshold,
+            stats.mean_interval(chosen[f"test_{name}"].astype(float), SCALES[name]), "above",
+        )
         for name, sentence, quantity, _, threshold in MEASURES
     ]  # fmt: skip
     rate = best["learning_rate"].iloc[0]

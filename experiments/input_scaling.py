@@ -141,7 +141,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     reached = loss <= target[:, None]
     frame["steps_needed"] = np.where(reached.any(axis=1), reached.argmax(axis=1) + 1, np.nan)
     frame["last_loss"] = loss[:, -1]
-    summary = report.summary(frame, by, metric="validation_loss", mode="min")
+    summary = report.summary(frame, by, metric="validation_loss")
     chosen = stats.chosen_trials(frame, summary, [*by, "learning_rate"])
     order = frame.sort_values(["validation_loss", "learning_rate"], na_position="last")
     best = order.groupby([*by, "seed"], sort=False, as_index=False).first()

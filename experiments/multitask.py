@@ -198,17 +198,17 @@ def heat_map(seeds: Any, gain: Any) -> Any:
         f"{labels:g} labels, {_place(head)}": {task: gain(head, labels, task) for task in SECOND}
         for head, labels in columns
     }
-    means = pd.DataFrame({key: {t: 100 * i.mean for t, i in c.items()} for key, c in cells.items()})
-    halves = pd.DataFrame(
-        {key: {t: 100 * (i.high - i.mean) for t, i in c.items()} for key, c in cells.items()}
+    means, low, high = (
+        pd.DataFrame({key: {t: 100 * i[part] for t, i in c.items()} for key, c in cells.items()})
+        for part in range(3)
     )
     figure = report.heat_map(
         means.rename_axis(index="second task"),
-        spread=halves,
+        bounds=(low, high),
         title="Gain of the main task from a second one",
         label="gain in test accuracy (points)",
     )
-    caption = "Mean over seeds ± half of the 95 % interval, paired."
+    caption = "Mean over seeds and its 95 % interval, paired."
     return report.Picture("map", report.to_png(figure), "Heat map of the gains", caption)
 
 
@@ -228,7 +228,7 @@ def rows(best: Any, seeds: Any, gain: Any) -> Any:
             row.head, f"{row.labels:g}", row.task, f"{row.learning_rate:g}", f"{row.weight:g}",
             report.percent(seeds[row.head, row.labels, row.task].mean(skipna=False)),
             "–" if row.task == ALONE
-            else report.between(100 * difference.low, 100 * difference.high),
+            else report.estimate(difference, report.percent),
         ))  # fmt: skip
     header = (
         "head",

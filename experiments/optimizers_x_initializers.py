@@ -1,5 +1,8 @@
 """Optimizers × initializers × learning rates × seeds: an MLP on the 8×8 digits, as one sweep.
 
+The rate of each condition is chosen on validation; fresh seeds then run the chosen rates again, and
+all that is reported on test is theirs.
+
 Claims: zero weights learn nothing, whatever the optimizer; momentum and Adam beat plain SGD when
 each is given its own best rate; the choice of the initializer matters less to Adam than to SGD.
 
@@ -22,6 +25,7 @@ FIELDS = {
     "steps": Field(300, "Training steps of each trial.", low=1),
     "batch_size": Field(64, "Examples in a step.", low=1),
     "seeds": Field(5, "Seeds of each setting; they move initialization and data order.", low=1),
+    "fresh_seeds": Field(10, "Seeds that run the chosen rates again and report them.", low=1),
     "optimizers": Field(
         ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"),
         "Optimizers to compare, one compiled program each; help lists them.",
@@ -49,6 +53,7 @@ FIELDS = {
     "evaluations": Field(6, "Evaluations on the way, at most; a divisor of steps is used.", low=1),
     **launch.DATASET,
 }
+BY = ("optimizer", "initializer")
 
 
 def plan(config: Any) -> launch.Plan:
@@ -115,35 +120,56 @@ def builder(config: Any, num_classes: int) -> Any:
     return with_optimizer
 
 
-def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
-    """Rates chosen on validation, accuracies reported on test; the best model saved."""
-    from jaxdl import report, stats
+def confirm(config: Any, plan: launch.Plan, results: Any) -> launch.Plan:
+    """The chosen rate of each condition on seeds that took no part in the choice."""
+    from jaxdl import stats, sweep
 
-    frame = results.to_pandas()
-    summary = report.summary(frame)
-    chosen = stats.chosen_trials(frame, summary, ["optimizer", "initializer", "learning_rate"])
-    curves = results.curve_frame("loss", chosen)
-    headline, sections = report.comparison(frame, curves)
-    mean = curves.groupby(["optimizer", "initializer", "step"], sort=False)["loss"].mean()
+    selection = stats.select(results.to_pandas(), list(BY), "learning_rate")
+    fresh = range(config.seeds, config.seeds + config.fresh_seeds)
+    trials = []
+    for row in selection.itertuples():
+        setting = {"initializer": row.initializer, "learning_rate": float(row.learning_rate)}
+        trials += sweep.trials([row.optimizer], [setting], fresh)
+    return plan._replace(trials=trials)
+
+
+def conclude(
+    config: Any, plan: launch.Plan, results: Any, workdir: Path, confirmed: Any = None
+) -> launch.Conclusion:
+    """Rates chosen on validation, accuracies of fresh seeds on test; the best model saved.
+
+    Without `confirmed` each seed of the search is scored at the rate that other seeds choose.
+    """
+    import numpy as np
+
+    from jaxdl import report
+
+    frame, examples = results.to_pandas(), int(np.sum(plan.data["test"]["mask"]))
+    fresh = None if confirmed is None else confirmed.to_pandas()
+    summary = report.summary(frame, fresh=fresh, examples=examples)
+    chosen = report.chosen_trials(frame if fresh is None else fresh, summary)
+    curves = (confirmed or results).curve_frame("loss", chosen)
+    headline, sections = report.comparison(frame, curves, fresh=fresh, examples=examples)
+    mean = curves.groupby([*BY, "step"], sort=False)["loss"].mean()
     runs = {
         f"{optimizer}-{initializer}": {"loss": (loss.index.get_level_values("step"), loss)}
         for (optimizer, initializer), loss in mean.groupby(level=[0, 1], sort=False)
     }
     report.write_scalars(workdir / "tb", runs)
     report.show(report.summary_table(summary))
-    save_best(config, plan, summary, chosen, workdir)
+    save_best(config, plan, summary, frame, workdir)
     return launch.Conclusion(claims(config, plan, summary, chosen), sections, headline)
 
 
-def save_best(config: Any, plan: launch.Plan, summary: Any, chosen: Any, workdir: Path) -> None:
-    """Parameters of the best condition's best seed, both by validation."""
-
+def save_best(config: Any, plan: launch.Plan, summary: Any, frame: Any, workdir: Path) -> None:
+    """Parameters of the best condition's best seed in the search, both by validation."""
     eligible = summary[summary["eligible"]]
     if eligible.empty:
         return
     best = eligible.loc[eligible["validation_accuracy"].idxmax()]
-    mine = chosen["optimizer"].eq(best["optimizer"]) & chosen["initializer"].eq(best["initializer"])
-    row = chosen[mine].sort_values("validation_accuracy", ascending=False).iloc[0]
+    setting = [*BY, "learning_rate"]
+    mine = frame[frame[setting].eq(best[setting]).all(axis=1)]
+    row = mine.sort_values("validation_accuracy", ascending=False).iloc[0]
     state = plan.replay(row)
     _, scaling, num_classes = load(config)
     launch.save_best(
@@ -177,15 +203,15 @@ def claims(config: Any, plan: launch.Plan, summary: Any, chosen: Any) -> list[An
 
     from jaxdl import report, stats
 
-    accuracy = chosen.pivot(
-        index="seed", columns=["optimizer", "initializer"], values="test_accuracy"
-    )
+    accuracy = chosen.pivot(index="seed", columns=list(BY), values="test_accuracy").astype(float)
     result = []
     if "zeros" in config.initializers:
         labels = np.asarray(plan.data["test"]["y"])[np.asarray(plan.data["test"]["mask"]) > 0]
         chance = np.bincount(labels).max() / len(labels)
         zeros = accuracy.xs("zeros", axis=1, level="initializer")
-        interval = stats.mean_interval(zeros.max(axis=1))
+        interval = stats.mean_interval(
+            zeros.max(axis=1, skipna=False), "share", examples=len(labels)
+        )
         result.append(
             report.judge(
                 "I1",
@@ -235,4 +261,4 @@ def claims(config: Any, plan: launch.Plan, summary: Any, chosen: Any) -> list[An
 
 
 if __name__ == "__main__":
-    launch.main(launch.Experiment(FIELDS, plan, conclude), __file__, __doc__ or "")
+    launch.main(launch.Experiment(FIELDS, plan, conclude, confirm=confirm), __file__, __doc__ or "")

@@ -74,7 +74,8 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
             )
         )  # fmt: skip
     for name in frame["way"].unique():
-        faster = stats.mean_interval(_of(frame, ALL, "seconds") / _of(frame, name, "seconds"))
+        times = _of(frame, ALL, "seconds") / _of(frame, name, "seconds")
+        faster = stats.mean_interval(times, "positive")
         fewer = (_of(frame, ALL, "positions") / _of(frame, name, "positions")).mean()
         waste = frame[frame["way"].eq(name)]["waste"].mean()
         cells = (report.percent(waste), report.number(fewer), report.number(faster.mean))

@@ -19,6 +19,7 @@ apart, and at 1e-4 there are 19, 15, 37 and 27 %. The result also needs time: in
 rates of 0.1 and 0.3, too few to bring idle weights down to zero, the first claim failed (2 … 20 %).
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -127,9 +128,12 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     from jaxdl import report, stats
 
     frame = results.to_pandas()
+    inputs = math.prod(plan.data["train"]["x"].shape[1:])
+    dense = frame["setting"].str.startswith("MLP")
+    frame["weights"] = dense.map({True: (inputs + 10) * config.hidden, False: inputs * 10})
     names = ["setting", "penalty", "strength"]
     best = stats.chosen_trials(frame, stats.select(frame, names[:2], "strength"), names)
-    sparse = stats.chosen_trials(frame, strongest(frame), names)
+    sparse = frame.merge(strongest(frame), on=names)
     claims = [
         claim
         for words, trials, penalty, threshold, direction in (
@@ -167,7 +171,7 @@ def strongest(frame: Any) -> Any:
 
 def _claims(words: str, trials: Any, threshold: float, direction: Any) -> list[Any]:
     """One claim a setting; where some hold and some fail, it depends."""
-    from jaxdl import report, stats
+    from jaxdl import report
 
     claims = [
         report.judge(
@@ -176,7 +180,7 @@ def _claims(words: str, trials: Any, threshold: float, direction: Any) -> list[A
             "share of weights that are exactly zero",
             "1",
             threshold,
-            stats.mean_interval(group["zero"].astype(float)),
+            _zero(group),
             direction,
         )
         for setting, group in trials.groupby("setting", sort=False)
@@ -184,24 +188,32 @@ def _claims(words: str, trials: Any, threshold: float, direction: Any) -> list[A
     return report.depends(claims)
 
 
+def _zero(trials: Any) -> Any:
+    """Interval of the share of weights that are exactly zero, over seeds."""
+    from jaxdl import stats
+
+    weights = int(trials["weights"].iloc[0])
+    return stats.mean_interval(trials["zero"].astype(float), "share", examples=weights)
+
+
 def _table(trials: Any, caption: str) -> Any:
-    from jaxdl import report, stats
+    from jaxdl import report
 
     rows = []
     for (setting, penalty), group in trials.groupby(["setting", "penalty"], sort=False):
-        zero = stats.mean_interval(group["zero"].astype(float))
+        zero = _zero(group)
         means = [group[name].astype(float).mean() for name in ("small", "test_accuracy")]
         rows.append((
             setting,
             penalty,
-            report.number(group["strength"].iloc[0]),
+            report.distinct(group["strength"]),
             report.percent(zero.mean),
             report.between(zero.low, zero.high, report.percent),
             *map(report.percent, means),
         ))  # fmt: skip
     header = ("setting", "penalty", "λ", "exactly zero (%)", "95 % interval",
               f"below {SMALL:g} (%)", "test accuracy (%)")  # fmt: skip
-    caption = f"{caption} Means over seeds; interval of Student's t."
+    caption = f"{caption} Means over seeds; interval over seeds."
     return report.Table(header, tuple(rows), frozenset(range(2, 7)), caption)
 
 

@@ -172,11 +172,11 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     rows = []
     for labels, group in best.groupby("labels", sort=False):
         for program, rate in zip(group["program"], group["learning_rate"], strict=True):
-            over = stats.mean_interval(seeds[labels, program])
+            over = stats.mean_interval(seeds[labels, program], "share")
             bounds = report.between(over.low, over.high, report.percent)
             rows.append((str(labels), program, f"{rate:g}", report.percent(over.mean), bounds))
     header = ("labels", "vectors", "rate", "test accuracy (%)", "95 % interval")
-    caption = "Means over seeds and intervals of Student's t, at the rate chosen on validation."
+    caption = "Means over seeds and their 95 % intervals, at the rate chosen on validation."
     table = report.Table(header, tuple(rows), frozenset({0, 2, 3, 4}), caption)
     report.show(table)
     figure = report.training_curves(

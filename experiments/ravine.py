@@ -232,7 +232,7 @@ def _faster(trials: Any, sentence: str) -> list[Any]:
     from jaxdl import stats
 
     needed = trials.pivot(index="seed", columns="optimizer", values="needed").clip(lower=1)
-    ratios = {form: stats.mean_interval(needed["sgd"] / needed[form]) for form in FORMS}
+    ratios = {form: stats.mean_interval(needed["sgd"] / needed[form], "positive") for form in FORMS}
     quantity = "steps of SGD, of those of momentum; unfinished: all its steps"
     return _each_form(ratios, sentence, quantity, TWICE, "above")
 

@@ -167,8 +167,8 @@ def _table(selection: Any, chosen: Any, final: Any) -> Any:
     rows = []
     for _, row in selection.iterrows():
         mine = chosen[chosen["network"].eq(row["network"]) & chosen["depth"].eq(row["depth"])]
-        loss = stats.mean_interval(final[row["network"], row["depth"]])
-        accuracy = stats.mean_interval(mine["test_accuracy"].astype(float))
+        loss = stats.mean_interval(final[row["network"], row["depth"]], "positive")
+        accuracy = stats.mean_interval(mine["test_accuracy"].astype(float), "share")
         rows.append((
             row["network"],
             row["depth"],
@@ -181,7 +181,7 @@ def _table(selection: Any, chosen: Any, final: Any) -> Any:
     header = ("network", "depth", "rate", "training loss (nats)", "95 % interval",
               "test accuracy (%)", "95 % interval")  # fmt: skip
     caption = (
-        "Training loss: mean over the last tenth of the steps. Intervals of Student's t. Rates "
+        "Training loss: mean over the last tenth of the steps. Intervals over seeds. Rates "
         "chosen by the mean validation loss.  * on the border of its grid."
     )
     return report.Table(header, tuple(rows), frozenset(range(1, 7)), caption)

@@ -41,6 +41,7 @@ FIELDS = {
     ),
 }
 CONSTANT, COSINE = "constant", "cosine"
+PARTS = ("mean", "low", "high")
 LOWER, HALF_A_POINT = math.log(0.9), 0.005
 
 
@@ -171,15 +172,15 @@ def against_constant(trials: Any, schedule: str, score: str) -> Any:
     from jaxdl import stats
 
     seeds = trials.pivot(index="seed", columns="schedule", values=score).astype(float)
-    values = seeds if score.endswith("accuracy") else np.log(seeds)
+    values = seeds if stats.kind(score).mode == "max" else np.log(seeds)
     return stats.paired_interval(values[schedule], values[CONSTANT])
 
 
 def _claims(trials: Any, score: str, words: str) -> list[Any]:
     """One claim a setting; where some hold and some fail, it depends."""
-    from jaxdl import report
+    from jaxdl import report, stats
 
-    higher = score.endswith("accuracy")
+    higher = stats.kind(score).mode == "max"
     claims = [
         report.judge(
             "O7",
@@ -198,26 +199,27 @@ def _claims(trials: Any, score: str, words: str) -> list[Any]:
 def _table(trials: Any, selection: Any, score: str) -> Any:
     import numpy as np
 
-    from jaxdl import report
+    from jaxdl import report, stats
 
-    higher = score.endswith("accuracy")
+    higher = stats.kind(score).mode == "max"
     rows = []
     for choice in selection.itertuples():
         mine = trials[trials["setting"] == choice.setting]
         gain = against_constant(mine, choice.schedule, score)
         # A ratio of losses reads better than the difference of their logs.
-        low, high = (gain.low, gain.high) if higher else 100 * np.expm1([gain.low, gain.high])
+        if not higher:
+            gain = gain._replace(**dict(zip(PARTS, 100 * np.expm1(gain[:3]), strict=True)))
         rows.append((
             choice.setting,
             choice.schedule,
             report.number(choice.peak) + "*" * choice.on_border,
             report.number(mine[mine["schedule"] == choice.schedule][score].astype(float).mean(), 4),
-            "–" if choice.schedule == CONSTANT else report.between(low, high),
+            "–" if choice.schedule == CONSTANT else report.estimate(gain),
         ))  # fmt: skip
     gains = "gain over constant (1)" if higher else "change from constant (%)"
     caption = (
-        "Peak chosen by the mean over seeds on validation; changes are 95 % intervals of the "
-        "paired Student t.  * on the border of its grid."
+        "Peak chosen by the mean over seeds on validation; changes with their 95 % intervals of "
+        "the paired Student t.  * on the border of its grid."
     )
     header = ("setting", "schedule", "peak", score.replace("_", " "), gains)
     return report.Table(header, tuple(rows), frozenset(range(2, 5)), caption)

@@ -119,7 +119,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
 
     frame = results.to_pandas()
     whole, parts = (frame[frame["order"].eq("part").eq(part)] for part in (False, True))
-    summary = report.summary(whole, ["order"])
+    summary = report.summary(whole, ["order"], examples=int(plan.data["test"]["mask"].sum()))
     table = report.summary_table(summary, ["order"])
     report.show(table)
     chosen = stats.chosen_trials(whole, summary, ["order", "learning_rate"])

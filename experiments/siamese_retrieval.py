@@ -235,20 +235,21 @@ def _comparison(groups: Any, counted: dict[str, float], rates: dict[str, float])
         for panel, (measure, label) in zip(panels, MEASURES.items(), strict=True):
             for place, name in enumerate(names):
                 if name in groups:
-                    over = stats.mean_interval(groups[name][f"test_{measure}"].astype(float))
+                    values = groups[name][f"test_{measure}"].astype(float)
+                    over = stats.mean_interval(values, "share")
                     mean, low, high = over.mean, over.low, over.high
                 else:
                     mean = low = high = counted[measure]
                 panel.plot([low, high], [place, place], color=COLOURS[place], linewidth=2)
                 panel.plot(mean, place, marker="os^d"[place], color=COLOURS[place], markersize=7)
-                bounds = f" {report.between(low, high)}" if name in groups else ""
+                bounds = f" ({report.between(low, high)})" if name in groups else ""
                 rows[place].append(report.number(mean) + bounds)
             unit = "mean 1/rank" if measure == "mrr" else "share of words"
             panel.set(title=label, xlabel=f"{unit} (1)", xlim=(-0.02, 1.02))
             panel.set_yticks(range(len(names)), names)
         panels[0].invert_yaxis()
     header = ("method", "rate", *MEASURES.values())
-    caption = "Mean over seeds and its 95 % interval of Student's t; tf-idf has no seed."
+    caption = "Mean over seeds and its 95 % interval; tf-idf has no seed."
     numbers = frozenset(range(1, 5))
     return figure, report.Table(header, tuple(map(tuple, rows)), numbers, caption)
 

@@ -209,7 +209,7 @@ def _comparison(shares: dict[str, Any]) -> tuple[Any, ...]:
         figure = new_figure(2.8, "How often the nearest sentence is of the same docstring")
         axes = figure.subplots()
         for place, (name, values) in enumerate(shares.items()):
-            over = stats.mean_interval(values)
+            over = stats.mean_interval(values, "share")
             axes.plot([over.low, over.high], [place, place], color=COLOURS[0], linewidth=2)
             axes.plot(over.mean, place, marker="o", color=COLOURS[0], markersize=6)
             bounds = report.between(over.low, over.high) if len(values) > 1 else "–"
@@ -218,7 +218,7 @@ def _comparison(shares: dict[str, Any]) -> tuple[Any, ...]:
         axes.invert_yaxis()
         axes.set(xlabel="share of held-out sentences (1)", xlim=(0, None))
     picture = report.Picture("kin", report.to_png(figure), "Share of kin by method")
-    caption = "Means over seeds with their 95 % intervals (Student's t)."
+    caption = "Means over seeds with their 95 % intervals."
     header = ("method", "share of sentences", "95 % interval")
     table = report.Table(header, tuple(rows), frozenset({1, 2}), caption)
     report.show(table)

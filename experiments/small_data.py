@@ -231,7 +231,7 @@ def _table(chosen: Any, effects: Any, gap: Any, few: int) -> Any:
         rows.append((
             str(name),
             f"{size:,.0f}",
-            report.number(group["strength"].iloc[0]),
+            report.distinct(group["strength"]),
             *map(report.percent, accuracy),
             f"{gap[name, size].mean():.1f}",
             f"{effect.mean:.2f}" if effect else "–",
@@ -249,16 +249,17 @@ def _map(config: Any, effects: Any) -> Any:
 
     from jaxdl import report
 
-    gains = pd.Series({key: effect.mean for key, effect in effects.items()}).unstack(sort=False)
-    halves = {key: effect.high - effect.mean for key, effect in effects.items()}
+    gains, low, high = (
+        pd.Series({key: effect[part] for key, effect in effects.items()}).unstack(sort=False)
+        for part in range(3)
+    )
     gains.columns = [f"{size:,}" for size in gains.columns]
     gains = gains.rename_axis(columns="training images")
     title = "Gain in test accuracy over training with nothing"
-    spread = pd.Series(halves).unstack(sort=False)
-    figure = report.heat_map(gains, spread=spread, title=title, label="gain (points)")
+    figure = report.heat_map(gains, bounds=(low, high), title=title, label="gain (points)")
     caption = (
         "Each at the strength chosen on validation, paired over "
-        f"{config.seeds} seeds; ± half of the 95 % interval."
+        f"{config.seeds} seeds; below it the 95 % interval."
     )
     return report.Picture("gains", report.to_png(figure), title, caption)
 

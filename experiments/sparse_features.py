@@ -238,7 +238,7 @@ def _rate_claims(config: Any, followed: Any) -> list[Any]:
         sentence = f"{name}: Adagrad's effective rate falls as 1/√t"
         quantity = f"distance of the slope of log rate over log step from {SLOPE:g}"
         slopes.append(report.judge("O3", sentence, quantity, "1", NEAR, off, "below"))
-        ratio = stats.mean_interval(curves[:, -1] / curves[:, 0])
+        ratio = stats.mean_interval(curves[:, -1] / curves[:, 0], "positive")
         sentence = f"{name}: Adagrad's effective rate decays to little"
         quantity = f"effective rate after step {config.steps}, of that after step 1"
         left.append(report.judge("O3", sentence, quantity, "1", LITTLE, ratio, "below"))

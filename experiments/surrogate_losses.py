@@ -96,15 +96,16 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
 
     frame = results.to_pandas()
     trained = frame[frame["learning_rate"] > 0].reset_index(drop=True)
-    summary = report.summary(trained, ["loss"])
+    examples = int(plan.data["test"]["mask"].sum())
+    summary = report.summary(trained, ["loss"], examples=examples)
     chosen = stats.chosen_trials(trained, summary, ["loss", "learning_rate"])
     table = report.summary_table(summary, ["loss"])
     report.show(table)
     numbers = broken(config)
     start = frame[frame["learning_rate"] == 0].set_index(["loss", "seed"])["test_accuracy"]
     claims = [
-        unmoved(trained[trained["loss"] == "0-1"], start["0-1"]),
-        *learned(chosen),
+        unmoved(trained[trained["loss"] == "0-1"], start["0-1"], examples),
+        *learned(chosen, examples),
         *finite(config, numbers),
     ]
     sections = [
@@ -115,7 +116,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     return launch.Conclusion(claims, sections, headline)
 
 
-def unmoved(trained: Any, start: Any) -> "Claim":
+def unmoved(trained: Any, start: Any, examples: int) -> "Claim":
     """The largest change of the accuracy at any rate, seed by seed."""
     from jaxdl import report, stats
 
@@ -126,12 +127,14 @@ def unmoved(trained: Any, start: Any) -> "Claim":
         "largest change of the test accuracy by training, over the rates",
         "1",
         STILL,
-        stats.mean_interval(change.groupby(trained["seed"]).max()),
+        stats.mean_interval(
+            change.groupby(trained["seed"]).max().astype(float), "share", examples=examples
+        ),
         "below",
     )
 
 
-def learned(chosen: Any) -> "list[Claim]":
+def learned(chosen: Any, examples: int) -> "list[Claim]":
     """Test accuracies that the surrogates reach."""
     from jaxdl import report, stats
 
@@ -142,7 +145,11 @@ def learned(chosen: Any) -> "list[Claim]":
             "test accuracy",
             "1",
             LEARNED,
-            stats.mean_interval(chosen.loc[chosen["loss"] == name, "test_accuracy"].astype(float)),
+            stats.mean_interval(
+                chosen.loc[chosen["loss"] == name, "test_accuracy"].astype(float),
+                "share",
+                examples=examples,
+            ),
             "above",
         )
         for name, (row, title) in SURROGATES.items()

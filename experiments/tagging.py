@@ -178,10 +178,10 @@ def _table(plan: launch.Plan, chosen: Any) -> Any:
     rows = []
     for name, group in chosen.groupby("model", sort=False):
         accuracy, f1 = (group[f"test_{measure}"].astype(float) for measure in ("accuracy", "f1"))
-        interval = stats.mean_interval(f1)
+        interval = stats.mean_interval(f1, "share")
         rows.append((
             str(name),
-            report.number(group["learning_rate"].iloc[0]),
+            report.distinct(group["learning_rate"]),
             report.percent(accuracy.mean(), 2),
             report.percent(f1.mean(), 2),
             report.between(interval.low, interval.high, lambda share: report.percent(share, 1)),
@@ -191,7 +191,7 @@ def _table(plan: launch.Plan, chosen: Any) -> Any:
     outside = float((test["y"][real] == 0).mean())
     header = ("tagger", "rate", "test accuracy (%)", "test F1 of spans (%)", "95 % interval")
     caption = (
-        f"Means over {chosen['seed'].nunique()} seeds, Student's t; "
+        f"Means over {chosen['seed'].nunique()} seeds, 95 % intervals; "
         f"{report.percent(outside)} % of the words are outside any markup."
     )
     return report.Table(header, tuple(rows), frozenset(range(1, 5)), caption)

@@ -210,10 +210,10 @@ def _models(chosen: Any) -> Any:
 
     rows = []
     for name, group in chosen.groupby("model", sort=False):
-        accuracy = stats.mean_interval(group["test_accuracy"].astype(float))
+        accuracy = stats.mean_interval(group["test_accuracy"].astype(float), "share")
         rows.append((
             str(name),
-            report.number(group["learning_rate"].iloc[0]),
+            report.distinct(group["learning_rate"]),
             report.number(group["test_loss"].astype(float).mean()),
             report.percent(accuracy.mean),
             report.between(accuracy.low, accuracy.high, report.percent),

@@ -197,19 +197,19 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     ]
     cells = {
         f"{amount}, {likeness}": {
-            name: stats.mean_interval(100 * seeds[likeness, amount, name]) for name in STRATEGIES
+            name: stats.mean_interval(seeds[likeness, amount, name], "share") for name in STRATEGIES
         }
         for likeness, amount in CELLS
     }
-    means = pd.DataFrame(
-        {cell: {name: i.mean for name, i in rows.items()} for cell, rows in cells.items()}
-    )
-    halves = pd.DataFrame(
-        {cell: {name: i.high - i.mean for name, i in rows.items()} for cell, rows in cells.items()}
+    means, low, high = (
+        pd.DataFrame(
+            {c: {name: 100 * i[part] for name, i in rows.items()} for c, rows in cells.items()}
+        )
+        for part in range(3)
     )
     figure = report.heat_map(
         means.rename_axis(index="strategy", columns="target data, task"),
-        spread=halves,
+        bounds=(low, high),
         marked=means.eq(means.max()),
         title="Transfer from the digits 0-4",
         label="test accuracy (%)",
@@ -219,7 +219,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
         "strategies",
         report.to_png(figure),
         "Heat map of test accuracy by strategy and target",
-        f"Mean over seeds ± half of the 95 % interval. Little: {config.few} labels, lots: {MANY}.",
+        f"Mean over seeds and its 95 % interval. Little: {config.few} labels, lots: {MANY}.",
     )
     names = [f"{amount} data, {likeness} task" for likeness, amount in CELLS]
     bars = report.intervals(claims, names, title="The four claims")

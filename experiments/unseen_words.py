@@ -197,7 +197,8 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
         ),
         report.judge(
             "E7", "unseen words are near to their base form more often than by chance",
-            base, "1", chance + MARGIN, stats.mean_interval(of("trained", "base")), "above",
+            base, "1", chance + MARGIN, stats.mean_interval(of("trained", "base"), "share"),
+            "above",
         ),
         report.judge(
             "E7", "training gives unseen words neighbours of their topic, beyond their spelling",
@@ -222,7 +223,7 @@ def _table(of: Any, plan: launch.Plan, chance: float, rate: float) -> Any:
 
     rows = []
     for method, name in METHODS.items():
-        shares = [stats.mean_interval(of(method, measure)) for measure in MEASURES]
+        shares = [stats.mean_interval(of(method, measure), "share") for measure in MEASURES]
         cells = [(report.number(s.mean), report.between(s.low, s.high)) for s in shares]
         rows.append((name, *cells[0], *cells[1]))
     test = plan.data["test"]

@@ -68,7 +68,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     rows = []
     for (width, length, layers), group in frame.groupby(["width", "length", "layers"]):
         times = group.pivot(index="seed", columns="way", values="ms")
-        ratio = stats.mean_interval(times[LAYERS] / times[DIAGONALS])
+        ratio = stats.mean_interval(times[LAYERS] / times[DIAGONALS], "positive")
         cells = (*(report.number(times[way].median()) for way in WAYS), report.number(ratio.mean))
         bounds = report.between(ratio.low, ratio.high)
         rows.append((str(width), str(length), str(layers), *cells, bounds))

@@ -148,32 +148,32 @@ def _table(chosen: Any, frame: Any, measure: str, unit: str) -> Any:
     rows = []
     for name, group in chosen.groupby("optimizer", sort=False):
         tried = frame[frame["optimizer"] == name]
-        test = stats.mean_interval(seeds[name])
+        test = stats.mean_interval(seeds[name], stats.kind(quantity).scale)
         ahead = stats.paired_interval(seeds["AdamW"], seeds[name])
         rows.append((
             str(name),
             str(len(tried)),
-            _marked(group["learning_rate"].iloc[0], tried["learning_rate"]),
-            _marked(group["decay"].iloc[0], tried["decay"]),
+            _marked(group["learning_rate"], tried["learning_rate"]),
+            _marked(group["decay"], tried["decay"]),
             report.number(group[f"validation_{measure}"].astype(float).mean(), 4),
             report.number(test.mean, 4),
             report.between(test.low, test.high),
-            "–" if name == "AdamW" else report.between(ahead.low, ahead.high),
+            "–" if name == "AdamW" else report.estimate(ahead),
         ))  # fmt: skip
     header = ("optimizer", "trials", "rate", "λ", f"validation {measure}", f"test {measure}",
               "95 % interval", "AdamW minus this")  # fmt: skip
     caption = (
-        f"Chosen by the mean validation {measure} over seeds ({unit}); intervals of Student's t, "
+        f"Chosen by the mean validation {measure} over seeds ({unit}); 95 % intervals over seeds, "
         "the last column paired over seeds.  * on the border of its grid."
     )
     return report.Table(header, tuple(rows), frozenset(range(1, 8)), caption)
 
 
-def _marked(value: float, tried: Any) -> str:
+def _marked(values: Any, tried: Any) -> str:
     from jaxdl import report
 
-    border = tried.nunique() > 1 and value in (tried.min(), tried.max())
-    return report.number(value) + "*" * border
+    border = tried.nunique() > 1 and values.isin([tried.min(), tried.max()]).any()
+    return report.distinct(values) + "*" * bool(border)
 
 
 def _maps(frame: Any) -> list[Any]:

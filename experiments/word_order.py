@@ -119,6 +119,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     best = stats.select(frame, ["combination"], "learning_rate")
     chosen = stats.chosen_trials(frame, best, ["combination", "learning_rate"])
     seeds = chosen.pivot(index="seed", columns="combination", values="test_accuracy").astype(float)
+    examples = int(plan.data["test"]["mask"].sum())
     claims = [
         report.judge(
             "E3", "concatenation learns the order of words, which the sum cannot",
@@ -129,14 +130,14 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
         report.judge(
             "E3", f"with the {name} the order of words is a guess",
             "distance of the test accuracy from one half", "1", HALF_A_POINT,
-            stats.mean_interval(abs(seeds[name] - 0.5)), "below",
+            stats.mean_interval(abs(seeds[name] - 0.5), "share", examples=examples), "below",
         )
         for name in (SUM, MEAN)
     ]  # fmt: skip
     rates = dict(zip(best["combination"], best["learning_rate"], strict=True))
     rows = []
     for name in seeds.columns:
-        found = stats.mean_interval(seeds[name])
+        found = stats.mean_interval(seeds[name], "share", examples=examples)
         bounds = report.between(found.low, found.high, lambda value: report.percent(value, 2))
         rows.append((name, f"{rates[name]:g}", report.percent(found.mean, 2), bounds))
     header = ("combination", "rate", "test accuracy (%)", "95 % interval")

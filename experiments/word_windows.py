@@ -151,7 +151,7 @@ def _table(frame: Any, plan: launch.Plan) -> Any:
 
     rows = []
     for window, group in frame.groupby("window", sort=False):
-        shares = [stats.mean_interval(group[f"test_{m}"].astype(float)) for m in MEASURES]
+        shares = [stats.mean_interval(group[f"test_{m}"].astype(float), "share") for m in MEASURES]
         cells = [(report.number(s.mean), report.between(s.low, s.high)) for s in shares]
         rows.append((str(window), *cells[0], *cells[1]))
     has = plan.data["has_ending"] > 0

@@ -6,17 +6,16 @@ from jaxdl.report.page import Code, Picture, Report, Section, render, write
 from jaxdl.report.pictures import images
 from jaxdl.report.plots import heat_map, intervals, sensitivity, training_curves
 from jaxdl.report.style import to_png
+from jaxdl.report.summaries import chosen_trials, grid, summary, summary_table
 from jaxdl.report.tables import (
     Table,
     between,
-    chosen_trials,
+    distinct,
+    estimate,
     from_mapping,
-    grid,
     number,
     percent,
     show,
-    summary,
-    summary_table,
     to_html,
 )
 from jaxdl.report.tensorboard import write_scalars
@@ -34,6 +33,8 @@ __all__ = [
     "claims_table",
     "comparison",
     "depends",
+    "distinct",
+    "estimate",
     "from_mapping",
     "grid",
     "heat_map",

@@ -46,12 +46,15 @@ def judge(
     interval: stats.Interval,
     direction: stats.Direction,
 ) -> Claim:
-    """The claim that the quantity is above (below) the threshold, judged by its interval."""
+    """The claim that the quantity is above (below) the threshold, judged by its interval.
+
+    With fewer values than the interval needs it is inconclusive, and the method says so.
+    """
     outcome = stats.verdict(interval, threshold, direction)
-    limits = (interval.low, interval.high)
-    return Claim(
-        row, claim, quantity, unit, threshold, interval.mean, limits, interval.method, outcome
-    )
+    limits, method = (interval.low, interval.high), interval.method
+    if interval.n < interval.needs:
+        method += f"; a claim needs {interval.needs} seeds or more, not {interval.n}"
+    return Claim(row, claim, quantity, unit, threshold, interval.mean, limits, method, outcome)
 
 
 def depends(claims: Sequence[Claim]) -> list[Claim]:
@@ -100,7 +103,12 @@ def claims_table(claims: Sequence[Claim]) -> Table:
         )
         for claim in claims
     )
-    caption = "" if claims else "This configuration compares nothing that a claim is about."
+    caption = (
+        "Each claim is judged by its own interval, not corrected for their number. An interval "
+        "over seeds is for one fixed test set: how far another test set would be, it does not say."
+        if claims
+        else "This configuration compares nothing that a claim is about."
+    )
     return Table(header, rows, frozenset({3, 4, 5}), caption)
 
 

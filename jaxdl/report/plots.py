@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def heat_map(
     values: pd.DataFrame,
     *,
-    spread: pd.DataFrame | None = None,
+    bounds: tuple[pd.DataFrame, pd.DataFrame] | None = None,
     marked: pd.DataFrame | None = None,
     title: str = "",
     label: str = "",
@@ -38,7 +38,7 @@ def heat_map(
     """A table of numbers as coloured, annotated cells; nan cells are grey with a dash.
 
     values: one number a cell, in the unit that `label` names; the index runs down, columns across
-    spread: half width of each number's interval, written below it as ±
+    bounds: low and high of each number's interval, written below it
     marked: True where the cell gets a corner, which `mark_label` explains
     limits: of the colours, lowest and highest; by default they span the cells within Tukey's fences
         (1.5 times the interquartile range beyond the quartiles), so that a few hopeless cells do
@@ -52,8 +52,8 @@ def heat_map(
     low, high = limits or _colour_range(finite)
     image = axes.imshow(cells, cmap="cividis", vmin=low, vmax=high, aspect="auto")
     for (row, column), value in np.ndenumerate(cells):
-        half = math.nan if spread is None else float(spread.iat[row, column])
-        text = _cell(value, half, decimals)
+        limit = [float(bound.iat[row, column]) for bound in bounds or ()]
+        text = _cell(value, limit, decimals)
         color = "white" if value < (low + high) / 2 else "black"
         axes.text(column, row, text, ha="center", va="center", color=color, linespacing=1.1)
     if marked is not None:
@@ -185,9 +185,11 @@ def intervals(claims: "Sequence[Claim]", names: Sequence[str], *, title: str = "
     return figure
 
 
-def _cell(value: float, half: float, decimals: int) -> str:
+def _cell(value: float, bounds: Sequence[float], decimals: int) -> str:
     text = f"{value:z.{decimals}f}" if math.isfinite(value) else "–"
-    return f"{text}\n±{half:.{decimals}f}" if math.isfinite(half) else text
+    if not bounds or not np.isfinite(bounds).all():
+        return text
+    return text + "\n" + "…".join(f"{bound:z.{decimals}f}" for bound in bounds)
 
 
 def _corners(figure: "Figure", axes: "Axes", marked: np.ndarray, label: str) -> None:

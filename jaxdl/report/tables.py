@@ -1,9 +1,8 @@
 """Tables of text: made once from a frame, shown in a terminal or in HTML."""
 
 import html
-import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TextIO
 
 import pandas as pd
@@ -12,11 +11,6 @@ from jaxdl import stats
 from jaxdl.report.text import clean
 
 MISSING = "–"
-BORDER, UNSETTLED = "*", "†"
-MARKS = (
-    f"{BORDER} the chosen value lies on the border of its grid, the best may lie outside.  "
-    f"{UNSETTLED} at every value a trial diverged or is missing."
-)
 
 
 class Table(NamedTuple):
@@ -67,87 +61,20 @@ def between(low: float, high: float, cell: Callable[[float], str] = number) -> s
     return MISSING if pd.isna(low) or pd.isna(high) else f"{cell(low)} … {cell(high)}"
 
 
-# from a ledger
+def estimate(interval: stats.Interval, cell: Callable[[float], str] = number) -> str:
+    """An estimate beside its bounds, each through `cell`; the estimate alone where they are nan."""
+    bounds = between(interval.low, interval.high, cell)
+    return cell(interval.mean) if bounds == MISSING else f"{cell(interval.mean)} ({bounds})"
 
 
-def summary(
-    frame: pd.DataFrame,
-    by: Sequence[str] = ("optimizer", "initializer"),
-    over: str = "learning_rate",
-    metric: str = "validation_accuracy",
-    score: str = "test_accuracy",
-    mode: stats.Mode = "max",
-    confidence: float = 0.95,
-    bounds: tuple[float, float] = (-math.inf, math.inf),
-) -> pd.DataFrame:
-    """One row a condition: `stats.select` and the interval over seeds of `score` at that rate.
-
-    frame: one row a trial (`seed`, `status`, the columns named here). Adds to the columns of
-    `select`: `score` (the mean), `low`, `high`, `n` (seeds), `method`. Where no rate is eligible,
-    the score and its bounds are nan.
-    bounds: what the score can be; intervals end there.
-    """
-    selection = stats.select(frame, by, over, metric, mode)
-    trials = chosen_trials(frame, selection, by, over)
-    groups = trials.groupby(list(by), dropna=False, observed=True)
-    rows = []
-    for _, group in groups:
-        interval = stats.mean_interval(group[score], confidence)._asdict()
-        rows.append({name: group[name].iloc[0] for name in by} | {score: interval.pop("mean")})
-        rows[-1] |= interval
-    table = selection.merge(pd.DataFrame(rows), on=list(by), how="left", validate="one_to_one")
-    table[["low", "high"]] = table[["low", "high"]].clip(*bounds)
-    table.loc[~table["eligible"], [score, "low", "high"]] = math.nan
-    return table
+def distinct(values: Iterable[float]) -> str:
+    """The different numbers among the values, in ascending order: the rates that seeds ran at."""
+    return ", ".join(number(value) for value in sorted(set(values)))
 
 
-def chosen_trials(
-    frame: pd.DataFrame,
-    rows: pd.DataFrame,
-    by: Sequence[str] = ("optimizer", "initializer"),
-    over: str = "learning_rate",
-) -> pd.DataFrame:
-    """The trials of `frame`, all seeds, at the rates that `summary` chose."""
-    return stats.chosen_trials(frame, rows, [*by, over])
-
-
-def summary_table(
-    rows: pd.DataFrame,
-    by: Sequence[str] = ("optimizer", "initializer"),
-    over: str = "learning_rate",
-    metric: str = "validation_accuracy",
-    score: str = "test_accuracy",
-    unit: str = "%",
-    cell: Callable[[float], str] = percent,
-) -> Table:
-    """`summary` as cells; `cell` writes the metric and the score, `unit` names what it writes."""
-    method = rows["method"].iloc[0]
-    scored = (measure(metric, unit), measure(score, unit), method.rsplit(", ", 1)[-1] + " interval")
-    header = tuple(map(label, (*by, over, *scored, "diverged (%)")))
-    cells = tuple(
-        (
-            *(str(row[name]) for name in by),
-            number(row[over]) + BORDER * row["on_border"] + UNSETTLED * (not row["eligible"]),
-            cell(row[metric]),
-            cell(row[score]),
-            between(row["low"], row["high"], cell),
-            percent(row["share_diverged"]),
-        )
-        for _, row in rows.iterrows()
-    )
-    right = frozenset(range(len(by), len(header)))
-    caption = (
-        f"{label(over).capitalize()} chosen by the mean {label(metric)} over seeds. Interval: "
-        f"{method}, over {counted(rows['n'].max(), 'seed')}. "
-        f"Diverged: share of all trials of the row.  {MARKS}"
-    )
-    return Table(header, cells, right, caption)
-
-
-def grid(rows: pd.DataFrame, index: str, columns: str, values: str) -> pd.DataFrame:
-    """A column of a summary spread over two others, both in their order of appearance."""
-    table = rows.pivot(index=index, columns=columns, values=values)
-    return table.reindex(index=rows[index].unique(), columns=rows[columns].unique())
+def cell_of(kind: stats.Kind) -> Callable[[float], str]:
+    """How a metric of this kind is written: a share in per cent, another number as it is."""
+    return percent if kind.scale == "share" else number
 
 
 def from_mapping(mapping: Mapping[str, Any], caption: str = "") -> Table:

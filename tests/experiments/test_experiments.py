@@ -8,6 +8,7 @@ import re
 import pytest
 
 import experiments
+from jaxdl import stats
 from jaxdl.launch import config, runner
 
 NAMES = [module.name for module in pkgutil.iter_modules(experiments.__path__)]
@@ -82,6 +83,14 @@ def test_the_head_of_the_file_says_what_a_reader_needs(name):
     assert re.search(r"^Minutes: [0-9.]+", head, re.MULTILINE)
     assert re.search(r"^Last result: [0-9]{4}-[0-9]{2}-[0-9]{2}", head, re.MULTILINE)
     assert "RESULT" not in head
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_claim_is_run_with_fewer_seeds_than_its_interval_needs(name):
+    module = module_of(name)
+    documented = re.findall(r"--config.seeds=(\d+)", module.__doc__)
+    seeds = [module.FIELDS["seeds"].default, *map(int, documented)]
+    assert min(seeds) >= stats.FEWEST
 
 
 @pytest.mark.parametrize("name", NAMES)

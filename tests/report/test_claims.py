@@ -40,7 +40,13 @@ def test_judge(values, direction, verdict):
     claim = judged(values, direction=direction)
     assert claim.verdict == verdict
     assert claim.measured == pytest.approx(np.mean(values))
-    assert claim.method == "Student t, 95 %"
+    assert claim.method.startswith("Student t, 95 %")
+
+
+def test_two_seeds_judge_nothing_and_the_method_says_so():
+    claim = judged([0.9919, 0.9915])
+    assert claim.verdict == "inconclusive"
+    assert claim.method == "Student t, 95 %; a claim needs 3 seeds or more, not 2"
 
 
 def test_verdict_json_has_exactly_its_keys_and_null_for_nan(tmp_path):

@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.patches import Polygon
 from matplotlib.transforms import Bbox
 
-from jaxdl.report import panels, plots, style, tables
+from jaxdl.report import panels, plots, style, summaries
 
 VALUES = pd.DataFrame(
     [[97.0, 10.0, math.nan], [96.0, 95.0, 94.0]],
@@ -59,15 +59,17 @@ def assert_legible(figure):
         assert not one.overlaps(other)
 
 
-def test_heat_map_writes_the_numbers_and_their_spread():
-    axes = plots.heat_map(VALUES, spread=VALUES * 0 + 0.25, label="accuracy (%)").axes[0]
+def test_heat_map_writes_the_numbers_and_the_interval_that_is_shown():
+    axes = plots.heat_map(VALUES, bounds=(VALUES - 0.25, VALUES + 0.5), label="accuracy (%)").axes[
+        0
+    ]
     assert [t.get_text() for t in axes.texts] == [
-        "97.0\n±0.2",
-        "10.0\n±0.2",
+        "97.0\n96.8…97.5",
+        "10.0\n9.8…10.5",
         "–",
-        "96.0\n±0.2",
-        "95.0\n±0.2",
-        "94.0\n±0.2",
+        "96.0\n95.8…96.5",
+        "95.0\n94.8…95.5",
+        "94.0\n93.8…94.5",
     ]
     assert [t.get_text() for t in axes.get_yticklabels()] == ["sgd", "adam"]
 
@@ -165,8 +167,8 @@ def test_decades_are_labelled_in_any_font(value, label):
 
 
 def figure_of(name, trials, curves):
-    summary = tables.summary(trials)
-    grids = [tables.grid(summary, "optimizer", "initializer", c) for c in ("low", "on_border")]
+    summary = summaries.summary(trials)
+    grids = [summaries.grid(summary, "optimizer", "initializer", c) for c in ("low", "on_border")]
     wild = trials.replace({"initializer": {"zeros": r"<script>$\frac{1}$ 日本 and much more"}})
     few = trials[trials["optimizer"].isin(["sgd", "adam"])]
     return {

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jaxdl.report import tables
+from jaxdl import stats
+from jaxdl.report import summaries, tables
 
 T_4 = 2.7764451
 """Student's t at 97.5 % with 4 degrees of freedom."""
@@ -70,36 +71,97 @@ def small(**changes):
 
 
 def test_summary_by_hand():
-    rows = tables.summary(small()).set_index("optimizer")
+    rows = summaries.summary(small()).set_index("optimizer")
     assert rows["learning_rate"].to_dict() == {"a": 1.0, "b": 0.1}
     assert rows["test_accuracy"].to_dict() == pytest.approx({"a": 0.62, "b": 0.45})
-    half = 12.7062047 * 0.02  # t with 1 degree of freedom; s / √2 of 0.60 and 0.64
-    assert rows.loc["a", "low"] == pytest.approx(0.62 - half)
-    assert rows.loc["a", "high"] == pytest.approx(0.62 + half)
+    # t with 1 degree of freedom; z of 0.60 and 0.64, variance z²/2 + z⁴/2
+    z = 0.02 * math.sqrt(2) / (0.62 * 0.38)
+    odds = 0.62 / 0.38 * np.exp(12.7062047 * math.sqrt(z**2 / 2 + z**4 / 2) * np.array([-1, 1]))
+    assert rows.loc["a", ["low", "high"]].tolist() == pytest.approx(odds / (1 + odds))
     assert rows["share_diverged"].to_dict() == {"a": 0.0, "b": 0.25}
     assert rows["n"].to_dict() == {"a": 2, "b": 2}
+
+
+def test_summary_takes_the_lowest_loss_and_scores_it_as_a_loss():
+    frame = small().rename(
+        columns={"validation_accuracy": "validation_loss", "test_accuracy": "test_loss"}
+    )
+    rows = summaries.summary(frame, metric="validation_loss", score="test_loss")
+    rows = rows.set_index("optimizer")
+    assert rows["learning_rate"].to_dict() == {"a": 0.1, "b": 0.1}
+    assert rows.loc["a", "test_loss"] == pytest.approx(math.sqrt(0.70 * 0.72))
+    half = 12.7062047 * math.log(0.72 / 0.70) / 2
+    assert rows.loc["a", "low"] == pytest.approx(math.sqrt(0.70 * 0.72) * math.exp(-half))
+    table = summaries.summary_table(rows.reset_index(), metric="validation_loss", score="test_loss")
+    assert table.header[3:5] == ("validation loss (nats)", "test loss (nats)")
+    assert table.rows[0][3:5] == ("0.8", "0.71")
+
+
+def test_a_metric_that_nobody_knows_must_be_told():
+    names = {"validation_accuracy": "validation_glow", "test_accuracy": "test_glow"}
+    frame, columns = small().rename(columns=names), list(names.values())
+    with pytest.raises(ValueError, match="'validation_glow' is better high or low"):
+        summaries.summary(frame, metric=columns[0], score=columns[1])
+    dim = stats.Kind("min", "lux", "real")
+    rows = summaries.summary(frame, metric=columns[0], score=columns[1], kind=dim)
+    assert rows["learning_rate"].tolist() == [0.1, 0.1]
+    table = summaries.summary_table(rows, metric=columns[0], score=columns[1], kind=dim)
+    assert table.header[3:5] == ("validation glow (lux)", "test glow (lux)")
+
+
+def test_fresh_seeds_are_scored_at_the_choice_of_the_others():
+    fresh = small().assign(seed=lambda rows: rows["seed"] + 7, test_accuracy=0.5)
+    rows = summaries.summary(small(), fresh=fresh)
+    assert rows["learning_rate"].tolist() == [1.0, 0.1]
+    assert rows["test_accuracy"].tolist() == [0.5, 0.5]
+    assert "2 fresh seeds" in summaries.summary_table(rows).caption
+
+
+def test_the_table_shows_both_sources_and_says_what_each_covers():
+    rows = summaries.summary(small(), examples=360)
+    table = summaries.summary_table(rows)
+    assert table.header[-3:-1] == ("95 % interval over seeds", "over seeds and test examples")
+    assert "for another test set too" in table.caption
+    bounds = stats.population_interval([0.60, 0.64], 360)
+    assert table.rows[0][-2] == f"{100 * bounds.low:.1f} … {100 * bounds.high:.1f}"
+    alone = summaries.summary_table(summaries.summary(small()))
+    assert "how far another test set would be, it does not say" in alone.caption
+    assert "fewer than 5 seeds" in alone.caption
+
+
+def test_a_choice_on_test_is_said_aloud():
+    rows = summaries.summary(
+        small(), metric="test_accuracy", without_validation="the protocol has none"
+    )
+    caption = summaries.summary_table(rows, metric="test_accuracy").caption
+    assert "Chosen on test: the protocol has none" in caption
+
+
+def test_an_estimate_stands_beside_its_interval():
+    assert tables.estimate(stats.Interval(0.5, 0.25, 0.75, 5, "given")) == "0.5 (0.25 … 0.75)"
+    assert tables.estimate(stats.mean_interval([0.5]), tables.percent) == "50.0"
 
 
 def test_summary_does_not_depend_on_the_order_of_the_ledger(trials):
     by = ["optimizer", "initializer"]
     shuffled = trials.sample(frac=1.0, random_state=0)
     by_rate = trials.sort_values("learning_rate")
-    expected = tables.summary(trials).sort_values(by, ignore_index=True)
+    expected = summaries.summary(trials).sort_values(by, ignore_index=True)
     for frame in (shuffled, by_rate):
-        ours = tables.summary(frame).sort_values(by, ignore_index=True)
+        ours = summaries.summary(frame).sort_values(by, ignore_index=True)
         pd.testing.assert_frame_equal(ours, expected)
 
 
 def test_where_every_rate_diverged_no_score_is_shown():
-    rows = tables.summary(small(status=["ok", "diverged"] * 4))
+    rows = summaries.summary(small(status=["ok", "diverged"] * 4))
     assert not rows["eligible"].any()
     assert rows[["test_accuracy", "low", "high"]].isna().all(axis=None)
-    cells = tables.summary_table(rows).rows[0]
+    cells = summaries.summary_table(rows).rows[0]
     assert cells == ("a", "he", "1*†", "–", "–", "–", "50.0")
 
 
 def test_html_shows_the_numbers_worked_by_hand(trials):
-    table = tables.summary_table(tables.summary(trials))
+    table = summaries.summary_table(summaries.summary(trials))
     shown = {tuple(row[:2]): row[2:] for row in Cells(tables.to_html(table)).rows}
     assert len(shown) == 1 + 49
     for optimizer, initializer in [("sgd", "orthogonal"), ("adagrad", "truncated_normal")]:
@@ -114,8 +176,18 @@ def test_html_shows_the_numbers_worked_by_hand(trials):
             if all(row["status"] == "ok" for row in at):
                 means[rate] = statistics.mean(row["validation_accuracy"] for row in at)
         best = max(means, key=means.__getitem__)
-        scores = [row["test_accuracy"] for row in condition if row["learning_rate"] == best]
-        mean, half = statistics.mean(scores), T_4 * statistics.stdev(scores) / math.sqrt(5)
+        found = {(row["learning_rate"], row["seed"]): row for row in condition}
+        scores = []
+        for seed in range(5):
+            votes = {
+                rate: sum(found[rate, (seed + k) % 5]["validation_accuracy"] for k in (1, 2))
+                for rate in means
+            }
+            scores.append(found[max(votes, key=votes.__getitem__), seed]["test_accuracy"])
+        mean = statistics.mean(scores)
+        z = statistics.stdev(scores) / (mean * (1 - mean))
+        half = T_4 * math.sqrt(z**2 / 5 + z**4 / 8)
+        low, high = (1 / (1 + (1 - mean) / mean * math.exp(way * half)) for way in (1, -1))
         lost = sum(row["status"] == "diverged" for row in condition) / 35
         border = "*" if best == min(row["learning_rate"] for row in condition) else ""
         assert border == ("*" if optimizer == "adagrad" else "")
@@ -123,7 +195,7 @@ def test_html_shows_the_numbers_worked_by_hand(trials):
             f"{best:.3g}{border}",
             f"{100 * means[best]:.1f}",
             f"{100 * mean:.1f}",
-            f"{100 * (mean - half):.1f} … {100 * (mean + half):.1f}",
+            f"{100 * low:.1f} … {100 * high:.1f}",
             f"{100 * lost:.1f}",
         ]
 
@@ -137,7 +209,7 @@ def test_html_escapes_everything():
 
 def test_grid_keeps_the_order_of_appearance_and_leaves_gaps():
     rows = pd.DataFrame({"r": ["z", "a", "a"], "c": ["y", "y", "b"], "v": [1.0, 2.0, 3.0]})
-    table = tables.grid(rows, "r", "c", "v")
+    table = summaries.grid(rows, "r", "c", "v")
     assert (list(table.index), list(table.columns)) == (["z", "a"], ["y", "b"])
     np.testing.assert_array_equal(table, [[1.0, math.nan], [2.0, 3.0]])
 
@@ -155,7 +227,7 @@ def test_from_mapping_gives_nested_names_dots():
 
 
 def test_plain_text_fits_100_columns_and_cuts_nothing(trials):
-    table = tables.summary_table(tables.summary(trials))
+    table = summaries.summary_table(summaries.summary(trials))
     stream = io.StringIO()
     tables.show(table, stream)
     lines = stream.getvalue().splitlines()
@@ -168,7 +240,7 @@ def test_plain_text_fits_100_columns_and_cuts_nothing(trials):
 def test_a_terminal_gets_a_drawing_of_its_width(trials, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("TERM", "xterm-256color")
-    table, stream = tables.summary_table(tables.summary(trials)), Terminal()
+    table, stream = summaries.summary_table(summaries.summary(trials)), Terminal()
     tables.show(table, stream)
     assert "───" in stream.getvalue()
     assert "truncated_normal" in stream.getvalue()

@@ -1,0 +1,46 @@
+"""Intervals, verdicts and the choice of a rate (Dodge et al. 2019; Agarwal et al. 2021)."""
+
+from jaxdl.stats.budgets import best_of_k, performance_profile
+from jaxdl.stats.comparisons import Direction, Verdict, holm, paired_p, verdict
+from jaxdl.stats.intervals import (
+    FEWEST,
+    TIE,
+    Interval,
+    interquartile_mean,
+    iqm_interval,
+    mean_interval,
+    paired_interval,
+    population_interval,
+    proportion_interval,
+)
+from jaxdl.stats.kinds import KINDS, SHARE, Kind, Mode, Scale, direction, kind
+from jaxdl.stats.selection import choices_of_others, chosen_trials, select
+
+__all__ = [
+    "FEWEST",
+    "KINDS",
+    "SHARE",
+    "TIE",
+    "Direction",
+    "Interval",
+    "Kind",
+    "Mode",
+    "Scale",
+    "Verdict",
+    "best_of_k",
+    "choices_of_others",
+    "chosen_trials",
+    "direction",
+    "holm",
+    "interquartile_mean",
+    "iqm_interval",
+    "kind",
+    "mean_interval",
+    "paired_interval",
+    "paired_p",
+    "performance_profile",
+    "population_interval",
+    "proportion_interval",
+    "select",
+    "verdict",
+]

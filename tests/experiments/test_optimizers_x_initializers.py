@@ -1,0 +1,35 @@
+"""The second stage of the flagship: the chosen rates on seeds that took no part in the choice."""
+
+import importlib
+
+from jaxdl.launch import config, runner
+from jaxdl.sweep.results import Results
+
+flagship = importlib.import_module("experiments.optimizers_x_initializers")
+
+
+def test_only_the_chosen_rates_run_again_and_only_on_fresh_seeds(tmp_path):
+    arguments = ["x", "--config.optimizers=sgd,adam", "--config.initializers=he_normal,zeros"]
+    arguments += ["--config.learning_rates=0.01,0.1,1.0", "--config.seeds=3"]
+    arguments += ["--config.fresh_seeds=4"]
+    settings = config.parse(arguments, flagship.FIELDS, "x").config
+    rows = [
+        {
+            "optimizer": optimizer,
+            "initializer": initializer,
+            "learning_rate": rate,
+            "seed": seed,
+            "status": "ok",
+            "validation_accuracy": 0.9 - abs(rate - best),
+        }
+        for optimizer, best in (("sgd", 0.1), ("adam", 0.01))
+        for initializer in ("he_normal", "zeros")
+        for rate in (0.01, 0.1, 1.0)
+        for seed in range(3)
+    ]
+    plan = runner.Plan({}, [], {}, 1)
+    trials = flagship.confirm(settings, plan, Results(rows, tmp_path)).trials
+    assert len(trials) == 2 * 2 * 4
+    assert {trial.seed for trial in trials} == {3, 4, 5, 6}
+    chosen = {(trial.program, trial.hparams["learning_rate"]) for trial in trials}
+    assert chosen == {("sgd", 0.1), ("adam", 0.01)}
