@@ -88,7 +88,7 @@ def plan(config: Any) -> launch.Plan:
     trials = sweep.trials(programs, clean, range(config.seeds))
     trials += sweep.trials(["dense"], noisy, range(config.seeds))
     labels = {name: {"model": name} for name in programs}
-    return launch.Plan(programs, trials, data, segments=1, labels=labels)
+    return launch.Plan(programs, trials, data, segments=1, labels=labels, keep_states=True)
 
 
 def _models(config: Any) -> dict[str, Any]:

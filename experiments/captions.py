@@ -61,7 +61,7 @@ def plan(config: Any) -> launch.Plan:
 
     settings = sweep.grid(learning_rate=config.learning_rates)
     trials = sweep.trials(["captioner"], settings, range(config.seeds))
-    return launch.Plan({"captioner": run}, trials, data, segments=1)
+    return launch.Plan({"captioner": run}, trials, data, segments=1, keep_states=True)
 
 
 def captioner(config: Any) -> Any:

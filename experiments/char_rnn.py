@@ -135,7 +135,7 @@ def plan(config: Any) -> launch.Plan:
     )
     settings = sweep.grid(learning_rate=config.learning_rates)
     trials = sweep.trials(["lstm"], settings, range(config.seeds))
-    return launch.Plan({"lstm": run}, trials, data, segments)
+    return launch.Plan({"lstm": run}, trials, data, segments, keep_states=True)
 
 
 def n_grams(parts: dict[str, str], known: Any) -> dict[int, dict[str, float]]:

@@ -74,7 +74,7 @@ def plan(config: Any) -> launch.Plan:
     }
     settings = sweep.grid(learning_rate=config.learning_rates)
     trials = sweep.trials(list(programs), settings, range(config.seeds))
-    return launch.Plan(programs, trials, data, 1, labels=labels)
+    return launch.Plan(programs, trials, data, 1, labels=labels, keep_states=True)
 
 
 def lines(rng: Any, texts: Any, count: int) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def plan(config: Any) -> launch.Plan:
     programs = {"network": sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)}
     settings = sweep.grid(learning_rate=config.learning_rates)
     trials = sweep.trials(programs, settings, range(config.seeds))
-    return launch.Plan(programs, trials, data, segments=1)
+    return launch.Plan(programs, trials, data, segments=1, keep_states=True)
 
 
 def _patches(config: Any) -> dict[str, dict[str, Any]]:

@@ -81,7 +81,9 @@ def plan(config: Any) -> launch.Plan:
     run = sweep.make_run(build, steps=config.steps // segments, batch_size=config.batch_size)
     settings = sweep.grid(learning_rate=config.learning_rates)
     trials = sweep.trials(["cnn"], settings, range(config.seeds))
-    return launch.Plan({"cnn": run}, trials, data, segments, labels={"cnn": {"model": "CNN"}})
+    return launch.Plan(
+        {"cnn": run}, trials, data, segments, labels={"cnn": {"model": "CNN"}}, keep_states=True
+    )
 
 
 def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:

@@ -61,7 +61,7 @@ def plan(config: Any) -> launch.Plan:
 
 def _segment(config: Any) -> int:
     """Steps of a segment."""
-    return max(1, config.steps // SEGMENTS)
+    return config.steps // launch.segments(config.steps, SEGMENTS)
 
 
 def _judge() -> Any:

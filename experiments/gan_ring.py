@@ -64,7 +64,7 @@ def plan(config: Any) -> launch.Plan:
 
 def _segment(config: Any) -> int:
     """Steps of a segment."""
-    return max(1, config.steps // SEGMENTS)
+    return config.steps // launch.segments(config.steps, SEGMENTS)
 
 
 def _run(config: Any, b2: float, game: Any, penalty: Any = None) -> Any:

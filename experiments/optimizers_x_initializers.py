@@ -87,6 +87,7 @@ def plan(config: Any) -> launch.Plan:
         segments,
         categories={"initializer": config.initializers},
         labels={name: {"optimizer": name} for name in programs},
+        follow=len(programs) * len(config.initializers) * config.fresh_seeds + 1,
     )
 
 

@@ -119,7 +119,7 @@ def plan(config: Any) -> launch.Plan:
     settings = sweep.grid(learning_rate=config.learning_rates)
     trials = sweep.trials(LOSSES, settings, range(config.seeds))
     trials += sweep.trials(LOSSES[:1], sweep.grid(learning_rate=[0.0]), range(config.seeds))
-    return launch.Plan(programs, trials, data, segments=1)
+    return launch.Plan(programs, trials, data, segments=1, keep_states=True)
 
 
 def siamese_task(loss: str, size: int, width: int) -> Any:

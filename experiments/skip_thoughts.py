@@ -112,7 +112,13 @@ def plan(config: Any) -> launch.Plan:
 
     settings = sweep.grid(learning_rate=[config.learning_rate])
     trials = sweep.trials(["skip-thought"], settings, range(config.seeds))
-    return launch.Plan({"skip-thought": run._replace(evaluate=evaluate)}, trials, data, segments=1)
+    return launch.Plan(
+        {"skip-thought": run._replace(evaluate=evaluate)},
+        trials,
+        data,
+        segments=1,
+        keep_states=True,
+    )
 
 
 def _kin(task: Any, params: Any, data: Any) -> dict[str, Any]:

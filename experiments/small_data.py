@@ -42,7 +42,9 @@ STRENGTHS: dict[str, tuple[str, tuple[float, ...]]] = {
 standard deviation, an amount, segments of patience."""
 FADING = ("dropout", "L2", "shift", "early stopping")
 FIELDS = {
-    "steps": Field(600, "Training steps of each trial, in 20 segments.", low=1),
+    "steps": Field(
+        600, "Training steps of each trial, in up to 20 segments of equal length.", low=1
+    ),
     "seeds": Field(16, "Seeds of each setting.", low=1),
     "examples": Field((100, 1000), "Numbers of training images.", low=1, high=1077),
     "conditions": Field(
@@ -60,7 +62,7 @@ def plan(config: Any) -> launch.Plan:
     from jaxdl.data import catalog, scaling, splits
 
     data, _ = splits.for_run(catalog.load("digits"), scaling.fit_max)
-    segments = min(SEGMENTS, config.steps)
+    segments = launch.segments(config.steps, SEGMENTS)
     trials = []
     for condition in (NOTHING, *config.conditions):
         _, values = STRENGTHS[condition]

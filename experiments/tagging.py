@@ -130,7 +130,7 @@ def plan(config: Any) -> launch.Plan:
     settings = sweep.grid(learning_rate=config.learning_rates)
     trials = sweep.trials(list(programs), settings, range(config.seeds))
     labels = {name: {"model": name} for name in programs}
-    return launch.Plan(programs, trials, data, segments=1, labels=labels)
+    return launch.Plan(programs, trials, data, segments=1, labels=labels, keep_states=True)
 
 
 def options(config: Any, words: Any, characters: Any) -> dict[str, Any]:

@@ -85,7 +85,9 @@ def plan(config: Any) -> launch.Plan:
     labels = {f"window {size}": {"window": str(size)} for size in config.windows}
     settings = sweep.grid(learning_rate=[config.learning_rate])
     trials = sweep.trials(programs, settings, range(config.seeds))
-    return launch.Plan(programs, trials, data, segments=config.epochs, labels=labels)
+    return launch.Plan(
+        programs, trials, data, segments=config.epochs, labels=labels, keep_states=True
+    )
 
 
 def _run(config: Any, window: int, size: int, noise: Any) -> Any:

@@ -281,7 +281,7 @@ def _conclude(
     title = name.replace("_", " ")
     report.write(report.Report(title, conclusion.headline, sections), workdir)
     seconds = facts["seconds_before"] + time.perf_counter() - began
-    seeds = len({trial.seed for trial in plan.trials})
+    seeds = len({row["seed"] for row in found[-1].rows})  # those that the claims rest on
     report.write_verdict(workdir / VERDICT, seeds, seconds, conclusion.claims)
     print(f"{conclusion.headline}\n{workdir / 'report.html'} ({seconds:.0f} s)")
     return DONE
