@@ -5,6 +5,8 @@ size times n_out.
 Every initializer is a standard draw times a scale, and every draw but the choice of `sparse` is a
 function of the same uniform noise. So `switch` compiles one random stream and a few cheap
 branches, and gives what the chosen initializer alone would give for the same key.
+Where a layer keeps several matrices side by side in one parameter, as the gates of a recurrent
+cell, `side_by_side` lets an initializer see each of them alone.
 """
 
 import dataclasses
@@ -177,6 +179,28 @@ INITIALIZERS: dict[str, Scaled] = {
     "identity": identity,
     "sparse": sparse(15),
 }
+
+
+def side_by_side(init: Initializer, parts: int) -> Initializer:
+    """Initializer of `[..., n_in, parts · n_out]`: equal matrices side by side, each drawn alone.
+
+    Fans, orthogonality and the unit matrix are those of `[..., n_in, n_out]`, and every part has a
+    key of its own. One part is `init` itself.
+    """
+    if parts == 1:
+        return init
+
+    def each(key: Array, shape: Sequence[int], dtype: Any = jnp.float32) -> Array:
+        *rest, width = shape
+        if width % parts:
+            raise ValueError(f"{parts} equal matrices do not fill {tuple(shape)}")
+
+        def draw(key: Array) -> Array:
+            return init(key, (*rest, width // parts), dtype)
+
+        return jax.vmap(draw, out_axes=-2)(jax.random.split(key, parts)).reshape(shape)
+
+    return each
 
 
 def switch(index: ArrayLike, names: Sequence[str] = tuple(INITIALIZERS)) -> Initializer:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import flax.linen as nn
 import jax.numpy as jnp
 
+from jaxdl.initializers import side_by_side
 from jaxdl.layers.convolution import Padding, convolve, convolve_transpose, output_size
 from jaxdl.types import Array
 
@@ -28,7 +29,8 @@ class Conv(nn.Module):
     """Convolution layer: `[B, *spatial, C]` to `[B, *positions, features]`.
 
     kernel_size: one or two numbers. strides, dilation: of every axis alike. groups divides C and
-    features; the kernel is `[*kernel_size, C / groups, features]`.
+    features; the kernel is `[*kernel_size, C / groups, features]`, and kernel_init
+    draws that of each group alone: fan-out counts the features of one group.
     Raises ValueError naming the shape if the input has another rank, or channels that groups do
     not divide.
     """
@@ -50,7 +52,7 @@ class Conv(nn.Module):
         shape = (*self.kernel_size, x.shape[-1] // self.groups, self.features)
         y = convolve(
             x,
-            self.param("kernel", self.kernel_init, shape),
+            self.param("kernel", side_by_side(self.kernel_init, self.groups), shape),
             strides=(self.strides,) * axes,
             padding=self.padding,
             dilation=(self.dilation,) * axes,

@@ -13,6 +13,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxdl.initializers import side_by_side
 from jaxdl.layers.cells import LSTM, Carry, Cell, Weights, first_bias
 from jaxdl.layers.dropout import is_zero
 from jaxdl.types import Array
@@ -28,6 +29,7 @@ class RNN(nn.Module):
     mask `[B, T]`: where it is 0 the carry stays and the output is 0, whatever x holds, so that
         nothing depends on padding. The carry that is returned is that after the last real step.
     Params: `kernel [D, G·H]`, `recurrent_kernel [H, G·H]`, `bias [G·H]` and the cell's own weights.
+    kernel_init, recurrent_init: of each gate, a matrix `[D, H]` or `[H, H]` of its own.
     Reverse-mode derivatives of any order; forward mode (`jax.jvp`) is not defined.
     """
 
@@ -50,8 +52,14 @@ class RNN(nn.Module):
         if x.ndim != 3:
             raise ValueError(f"a recurrent layer takes [batch, time, features], not {x.shape}")
         cell, batch, width = self.cell, x.shape[0], self.features
-        kernel = self.param("kernel", self.kernel_init, (x.shape[-1], cell.gates * width))
-        recurrent = self.param("recurrent_kernel", self.recurrent_init, (width, cell.gates * width))
+        kernel = self.param(
+            "kernel", side_by_side(self.kernel_init, cell.gates), (x.shape[-1], cell.gates * width)
+        )
+        recurrent = self.param(
+            "recurrent_kernel",
+            side_by_side(self.recurrent_init, cell.gates),
+            (width, cell.gates * width),
+        )
         bias = self.param("bias", first_bias(cell), (cell.gates * width,))
         own = {
             name: self.param(name, nn.initializers.zeros, (rows, width))

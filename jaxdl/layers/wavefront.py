@@ -12,6 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxdl.initializers import side_by_side
 from jaxdl.layers.cells import LSTM, Carry, Cell, Weights, first_bias
 from jaxdl.types import Array
 
@@ -21,7 +22,7 @@ class Wavefront(nn.Module):
 
     `(x [B, T, H], carry, mask) -> (carries, outputs [B, T, H])`, carries, mask and outputs being
     those of `recurrent.Stack` without dropout. Inputs are as wide as the layers.
-    features: H. layers: L.
+    features: H. layers: L. kernel_init, recurrent_init: of each gate of each layer alone.
     Params: those of one `RNN`, each with L in front; `stacked` makes them from a Stack's.
     Raises ValueError for inputs of another width.
     """
@@ -45,8 +46,9 @@ class Wavefront(nn.Module):
         if x.ndim != 3 or x.shape[-1] != width:
             raise ValueError(f"inputs [batch, time, {width}] are needed, not {x.shape}")
         shape = (width, cell.gates * width)
-        kernel = self.param("kernel", self._each(self.kernel_init), shape)
-        recurrent = self.param("recurrent_kernel", self._each(self.recurrent_init), shape)
+        kernel = self.param("kernel", self._each(side_by_side(self.kernel_init, cell.gates)), shape)
+        recurrent_init = side_by_side(self.recurrent_init, cell.gates)
+        recurrent = self.param("recurrent_kernel", self._each(recurrent_init), shape)
         bias = self.param("bias", self._each(first_bias(cell)), shape[1:])
         own = {
             name: self.param(name, nn.initializers.zeros, (self.layers, rows, width))

@@ -12,7 +12,7 @@ class MLP(nn.Module):
     """Dense layers with an activation and dropout after each hidden one.
 
     features: hidden widths; empty gives linear (or log-linear) regression.
-    outputs: width K of the last, linear layer.
+    outputs: width K of the last, linear layer; output_init: of its kernel, by default kernel_init.
     Input `[B, ...]` is flattened to `[B, D]`; output `[B, K]`.
     """
 
@@ -22,6 +22,7 @@ class MLP(nn.Module):
     dropout: float | Array = 0.0
     kernel_init: Callable[..., Array] = nn.initializers.he_normal()
     bias_init: Callable[..., Array] = nn.initializers.zeros_init()
+    output_init: Callable[..., Array] | None = None
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> Array:
@@ -29,4 +30,5 @@ class MLP(nn.Module):
         for width in self.features:
             x = nn.Dense(width, kernel_init=self.kernel_init, bias_init=self.bias_init)(x)
             x = Dropout(self.dropout)(self.activation(x), train=train)
-        return nn.Dense(self.outputs, kernel_init=self.kernel_init, bias_init=self.bias_init)(x)
+        last = self.output_init or self.kernel_init
+        return nn.Dense(self.outputs, kernel_init=last, bias_init=self.bias_init)(x)

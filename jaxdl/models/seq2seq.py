@@ -16,6 +16,7 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from jaxdl.initializers import side_by_side
 from jaxdl.layers.cells import GRU, Carry, Cell
 from jaxdl.layers.recurrent import RNN, Bidirectional
 from jaxdl.layers.rows import by_rows
@@ -69,7 +70,10 @@ class Decoder(nn.Module):
 
     def setup(self) -> None:
         dense = functools.partial(nn.Dense, kernel_init=self.kernel_init)
-        self.first = dense(self.cell.states * self.width)
+        states = self.cell.states
+        self.first = nn.Dense(
+            states * self.width, kernel_init=side_by_side(self.kernel_init, states)
+        )
         self.readout = dense(self.width)
         self.rnn = RNN(
             self.width,

@@ -1,5 +1,6 @@
 """Variational autoencoder. Kingma & Welling 2014, https://arxiv.org/abs/1312.6114"""
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 
@@ -7,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxdl.initializers import side_by_side
 from jaxdl.models.mlp import MLP
 from jaxdl.types import Array
 
@@ -26,10 +28,10 @@ class VAE(nn.Module):
     kernel_init: Callable[..., Array] = nn.initializers.he_normal()
 
     def setup(self) -> None:
-        def layers(features: Sequence[int], outputs: int) -> MLP:
-            return MLP(features, outputs, self.activation, kernel_init=self.kernel_init)
-
-        self.encoder = layers(tuple(self.features), 2 * self.code)
+        layers = functools.partial(MLP, activation=self.activation, kernel_init=self.kernel_init)
+        # Mean and log variance are two maps.
+        both = side_by_side(self.kernel_init, 2)
+        self.encoder = layers(tuple(self.features), 2 * self.code, output_init=both)
         self.decoder = layers(tuple(self.features)[::-1], math.prod(self.shape))
 
     def __call__(self, x: Array, *, train: bool) -> Array:
