@@ -3,7 +3,7 @@
 import ctypes
 import importlib.metadata
 import os
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 
 EIGEN_CONVOLUTIONS = (
     "--xla_cpu_experimental_ynn_fusion_type=-LIBRARY_FUSION_TYPE_INDIVIDUAL_CONVOLUTION"
@@ -53,6 +53,11 @@ def tune(environment: MutableMapping[str, str] = os.environ) -> None:
         trim_threshold, mmap_max = -1, -4
         mallopt(trim_threshold, 2**31 - 1)
         mallopt(mmap_max, 0)
+
+
+def workers(environment: Mapping[str, str] = os.environ) -> int:
+    """Workers that XLA's pool on CPU has, but for more devices than that."""
+    return _number(environment.get("NPROC")) or count()
 
 
 def _number(text: str | None) -> int:

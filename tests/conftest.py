@@ -3,6 +3,7 @@
 import os
 
 os.environ["JAX_NUM_CPU_DEVICES"] = "2"
+os.environ["NPROC"] = "3"  # a worker more than devices: see cores.tune
 os.environ["JAX_PLATFORMS"] = "cpu"
 # Two devices that factorize at once would fight over the threads of one another.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from jaxdl import cores
+from jaxdl.sweep import place
 
 
 def test_what_the_environment_says_is_left_alone():
@@ -92,3 +93,10 @@ def test_the_flag_is_one_that_this_jaxlib_knows():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "2\n"), done.stderr
+
+
+def test_devices_without_a_worker_besides_are_warned_of(monkeypatch):
+    place()
+    monkeypatch.setenv("NPROC", "2")
+    with pytest.warns(UserWarning, match="set NPROC to 3"):
+        place()

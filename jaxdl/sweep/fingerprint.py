@@ -43,7 +43,7 @@ def numerics() -> dict[str, str]:
 @functools.cache
 def _xla_flags() -> str:
     # XLA reads them once: what is written into the environment later has no effect.
-    return os.environ.get("XLA_FLAGS", "")
+    return f"NPROC={os.environ.get('NPROC', '')} {os.environ.get('XLA_FLAGS', '')}"
 
 
 def device_name(device: jax.Device) -> str:

@@ -1,5 +1,6 @@
 """Where trials sit: one after another on each CPU core, side by side on each accelerator."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -40,8 +41,18 @@ def use_all_cores() -> None:
 
 
 def place(devices: Sequence[jax.Device] | None = None) -> Placement:
-    """The placement for these devices (default: all local ones)."""
+    """The placement for these devices (default: all local ones).
+
+    Warns of CPU devices that leave XLA no worker besides: see `cores.tune`.
+    """
     devices = tuple(jax.local_devices() if devices is None else devices)
+    if devices[0].platform == "cpu" and len(devices) > 1 and cores.workers() <= len(devices):
+        warnings.warn(
+            f"{len(devices)} CPU devices and no worker of XLA's besides: convolutions in long "
+            "loops can be wrong; call sweep.use_all_cores() before anything else of JAX, or set "
+            f"NPROC to {len(devices) + 1}",
+            stacklevel=2,
+        )
     mesh = jax.make_mesh((len(devices),), ("trial",), devices=devices, axis_types=(AxisType.Auto,))
     # Batched small matrix products are slow on CPU, and one product after another fills a core.
     on_cpu = devices[0].platform == "cpu"
