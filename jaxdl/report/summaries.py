@@ -41,8 +41,11 @@ def summary(
 
     Adds to the columns of `select`: `score` (the mean; of a loss the geometric one), `low`,
     `high`, `n` (seeds), `method` and `scored_on` (which trials, in words). Where no rate is
-    eligible, the score and its bounds are nan.
+    eligible, the score and its bounds are nan. ValueError for several columns in `over`.
     """
+    if not isinstance(over, str):
+        raise ValueError(f"over: a summary has one searched column, not {over!r}; see stats.select")
+    by = [by] if isinstance(by, str) else list(by)
     mode, scored = kind_of(metric, kind).mode, kind_of(score, kind)
     selection = stats.select(frame, by, over, metric, mode, without_validation=without_validation)
     trials = chosen_trials(frame if fresh is None else fresh, selection, by, over)

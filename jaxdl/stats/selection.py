@@ -38,7 +38,8 @@ def select(
     ValueError for a test metric, for a column that is not there, and for two rows of one
     condition, rate and seed (a searched column was left out of `over`).
     """
-    by, over = list(by), [over] if isinstance(over, str) else list(over)
+    by = [by] if isinstance(by, str) else list(by)
+    over = [over] if isinstance(over, str) else list(over)
     chosen_on = _chosen_on(metric, without_validation)
     _check_trials(frame, by, over, metric)
     sign = 1.0 if direction(metric, mode) == "max" else -1.0

@@ -82,6 +82,13 @@ def test_summary_by_hand():
     assert rows["n"].to_dict() == {"a": 2, "b": 2}
 
 
+def test_one_column_is_searched_and_one_condition_may_be_a_name():
+    with pytest.raises(ValueError, match=r"over: a summary has one searched column, not \['learn"):
+        summaries.summary(small(), over=["learning_rate"])
+    rows = summaries.summary(small(), by="optimizer")
+    assert rows["learning_rate"].tolist() == [1.0, 0.1]
+
+
 def test_summary_takes_the_lowest_loss_and_scores_it_as_a_loss():
     frame = small().rename(
         columns={"validation_accuracy": "validation_loss", "test_accuracy": "test_loss"}
