@@ -77,6 +77,7 @@ class Plan(NamedTuple):
             segments=self.segments,
             lanes=int(row["lanes"]),
             categories=self.categories,
+            row=row,
         )
 
 

@@ -1,6 +1,7 @@
 """A single trial of a sweep again, and how long a sweep will take."""
 
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,14 +27,31 @@ def replay(
     segments: int,
     lanes: int,
     categories: Categories | None = None,
+    row: Mapping[str, Any] | None = None,
 ) -> TrainState:
     """The state at the end of one trial, with the bits it had in the sweep.
 
     lanes: that of the trial's row: the same compiled program runs again, its other lanes idle.
+    row: of the trial; warns if the state found is evaluated otherwise than it says.
     """
     program, data = _compiled(run, [trial], data, categories or {}, lanes)
     state, _ = _advance(program, trial, data, categories or {}, segments, np.arange(lanes) == 0)
+    if row is not None:
+        hparams = chunks.in_lanes([trial], categories or {}, program.lanes)
+        measured = jax.device_get(program.evaluate(hparams, state, data))
+        other = [name for name, values in measured.items() if not _same(row.get(name), values[0])]
+        if other:
+            warnings.warn(
+                f"trial {row.get('trial')} run again has {other[0]} {measured[other[0]][0]}, its "
+                f"row says {row.get(other[0])}: what follows is not of the very model of the row",
+                stacklevel=2,
+            )
     return jax.tree.map(lambda leaf: leaf[0], state)
+
+
+def _same(said: Any, measured: Any) -> bool:
+    number = np.nan if said is None else said
+    return bool(np.isclose(number, float(measured), rtol=0, atol=0, equal_nan=True))
 
 
 def kept_state(

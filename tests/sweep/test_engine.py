@@ -354,11 +354,26 @@ def test_replay_gives_the_state_behind_a_row(whole):
         segments=tiny.SEGMENTS,
         lanes=row["lanes"],
         categories={"initializer": tiny.NAMES},
+        row=row,
     )
     assert int(state.step) == 12
     task = tiny.task({"initializer": 0})  # the initializer no longer matters
     loss = train.evaluate(task, state, [tiny.HELD_OUT])["loss"]
     assert loss == pytest.approx(row["validation_loss"], rel=1e-6)
+
+
+def test_a_replay_that_is_not_the_model_of_its_row_says_so(whole):
+    trial, row = tiny.TRIALS[9], {**whole.rows[9], "validation_loss": 0.5}
+    with pytest.warns(UserWarning, match="run again has validation_loss .* its row says 0.5"):
+        sweep.replay(
+            tiny.PROGRAMS[trial.program],
+            trial,
+            tiny.DATA,
+            segments=tiny.SEGMENTS,
+            lanes=row["lanes"],
+            categories={"initializer": tiny.NAMES},
+            row=row,
+        )
 
 
 def test_wrong_trials_are_refused_before_anything_runs(tmp_path):
