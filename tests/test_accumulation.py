@@ -164,5 +164,5 @@ def test_a_sweep_with_accumulation_is_the_one_with_the_large_batch():
         states.append((state.params, curves))
     for a, b in zip(*map(jax.tree.leaves, states), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
-    with pytest.raises(ValueError, match="accumulate=0: a step takes at least one batch"):
+    with pytest.raises(ValueError, match="accumulate must be >= 1, not 0"):
         sweep.make_run(lambda hparams: (task, tx), steps=5, batch_size=2, accumulate=0)

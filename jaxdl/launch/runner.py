@@ -56,8 +56,17 @@ class Plan(NamedTuple):
         """Runs what is left of it, by `sweep.execute`."""
         from jaxdl import sweep
 
-        asked = {name: getattr(self, name) for name in self._fields[:7]}
-        return sweep.execute(**asked, workdir=workdir, **options)
+        return sweep.execute(
+            self.programs,
+            self.trials,
+            self.data,
+            workdir=workdir,
+            segments=self.segments,
+            categories=self.categories,
+            labels=self.labels,
+            keep_states=self.keep_states,
+            **options,
+        )
 
     def replay(self, row: Mapping[str, Any]) -> "TrainState":
         """The state at the end of the trial of a row of its results: that of the run itself where
@@ -235,6 +244,8 @@ def _run(
             found.append(second.execute(workdir, progress=sweep.reporter(), **options))
     except sweep.ForeignRows:
         # What is refused leaves the workdir as it was.
+        for file in map(workdir.joinpath, OWN):
+            file.unlink(missing_ok=True)
         for file, content in before.items():
             file.write_bytes(content)
         raise

@@ -100,9 +100,10 @@ def update(
 ) -> None:
     """Writes one segment into the record, and marks the lanes that diverged in it.
 
-    Judged is what stands after the segment, since a bad step may have been skipped: a lane is lost
-    if its parameters are not finite, or its last losses are not though not all that it is evaluated
-    by is finite, or, at the end, if no loss ever was.
+    Judged is what stands, since a step whose loss is not finite may have been skipped: a lane is
+    lost as soon as its parameters are not finite; when training is over, it is lost if its losses
+    have not been finite since the middle or before, or if the last are not and neither are the
+    losses that it is evaluated by (all that it is evaluated by, where none is a loss).
 
     finite, steps: [lanes], whether the parameters are finite at the segment's end, and how many
     steps of training lie behind.
@@ -110,16 +111,19 @@ def update(
     alive = record.alive
     good = _all_finite(curves.values())
     length = good.shape[1]
+    begin, end = segment * length, (segment + 1) * length
     for name, curve in record.curves.items():
-        curve[alive, segment * length : (segment + 1) * length] = curves[name][alive]
-    sound = _all_finite(metrics.values()) if metrics else np.zeros(len(good), bool)
-    whole = _all_finite(record.curves.values())
-    never = ~whole.any(axis=1) & ((segment + 1) * length == whole.shape[1])
-    diverged = alive & ~(finite & (good[:, -1] | sound) & ~never)
-    # Counted from the last finite loss: an earlier step may have been skipped, and survived.
-    first_lost = np.minimum(length - good[:, ::-1].argmax(axis=1) + 1, length)
-    first_lost = segment * length + np.where(good.any(axis=1), first_lost, 1)
-    record.steps[alive] = np.where(diverged, np.where(never, 1, first_lost), steps)[alive]
+        curve[alive, begin:end] = curves[name][alive]
+    diverged = alive & ~finite
+    planned = next(iter(record.curves.values())).shape[1]
+    if diverged.any() or end == planned:
+        whole = _all_finite([curve[:, :end] for curve in record.curves.values()])
+        # Counted from the last finite loss: what came before was survived.
+        lost = np.where(whole.any(axis=1), whole[:, ::-1].argmax(axis=1), end)
+        if end == planned:
+            diverged |= alive & ((2 * lost >= end) | ((lost > 0) & ~_sound(metrics, len(good))))
+        steps = np.where(diverged, np.minimum(end - lost + 1, end), steps)
+    record.steps[alive] = steps[alive]
     record.survived[alive & ~diverged] += (~good).sum(axis=1, dtype=np.int32)[alive & ~diverged]
     record.segments[alive] = segment + 1
     record.status[diverged] = DIVERGED
@@ -131,29 +135,42 @@ def _all_finite(arrays: Iterable[np.ndarray]) -> np.ndarray:
     return np.all([np.isfinite(array) for array in arrays], axis=0)
 
 
+def _sound(metrics: Mapping[str, np.ndarray], lanes: int) -> np.ndarray:
+    """[lanes], whether the evaluation says that the model is a model; nothing says nothing."""
+    losses = [values for name, values in metrics.items() if name.split("_")[-1] == "loss"]
+    measured = losses or list(metrics.values())
+    return _all_finite(measured) if measured else np.zeros(lanes, bool)
+
+
 def outcome(record: Record, lane: int) -> dict[str, Any]:
     """Status, steps, metrics and, in words, why a lane is not simply `ok`."""
     status, steps = STATUS[record.status[lane]], int(record.steps[lane])
-    message = None
-    if status == "diverged":
-        lost = [
-            name for name, curve in record.curves.items() if not np.isfinite(curve[lane, steps - 1])
-        ]
-        what = " and ".join(lost) or "a parameter"
-        message = (
-            f"{what} not finite {'from' if lost else 'after'} step {steps}{' on' * bool(lost)}"
-        )
-    elif status == "pruned":
-        message = f"pruned after segment {record.segments[lane]}"
-    elif record.survived[lane]:
-        message = f"went on after {record.survived[lane]} steps whose loss was not finite"
+    metrics = _metrics(record, lane)
     return {
         "status": status,
         "steps": steps,
         "diverged_at": steps if status == "diverged" else None,
-        "message": message,
-        **_metrics(record, lane),
+        "message": _message(record, lane, status, steps, metrics),
+        **metrics,
     }
+
+
+def _message(
+    record: Record, lane: int, status: str, steps: int, metrics: Mapping[str, float | None]
+) -> str | None:
+    if status == "diverged":
+        curves = {name: curve[lane, steps - 1] for name, curve in record.curves.items()}
+        lost = [name for name, value in curves.items() if not np.isfinite(value)]
+        if lost:
+            return f"{' and '.join(lost)} not finite from step {steps} on"
+        return f"a parameter not finite after step {steps}"
+    said = [f"pruned after segment {record.segments[lane]}"] if status == "pruned" else []
+    if record.survived[lane]:
+        said.append(f"went on after {record.survived[lane]} steps whose loss was not finite")
+    undefined = [n for n, value in metrics.items() if value is None or not np.isfinite(value)]
+    if undefined:
+        said.append(f"not a finite number: {', '.join(undefined)}")
+    return "; ".join(said) or None
 
 
 def _metrics(record: Record, lane: int) -> dict[str, float | None]:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from jaxdl.sweep import ledger, store
-from jaxdl.sweep.fingerprint import differences, recall
+from jaxdl.sweep.explain import reason
+from jaxdl.sweep.fingerprint import WARNED, differences, recall
 from jaxdl.sweep.programs import identity
 from jaxdl.sweep.run import Data, Run
-from jaxdl.sweep.space import Trial, trial_id
 
 SUPERSEDED = "superseded.jsonl"
 
@@ -23,50 +23,58 @@ class ForeignRows(ValueError):
 def settle(
     workdir: Path,
     runs: Mapping[str, Run],
-    of: Mapping[str, Sequence[Trial]],
     columns: Mapping[str, Mapping[str, np.ndarray]],
     facts: Mapping[str, Mapping[str, Any]],
     data: Data,
     rerun: bool,
-) -> set[str]:
-    """The trials (ids) of these programs that have a row that stands.
+) -> tuple[set[str], dict[str, str]]:
+    """The trials (ids) of these programs that have a row that stands, and the codes looked at.
 
-    of, columns, facts: the trials of each program, their hyperparameters, their conditions. Rows
-    that failed are dropped: what failed may have been repaired. `rerun`: rows of other conditions
-    are moved out of the ledger instead of refused. Raises ForeignRows, and changes nothing then.
+    columns, facts: the hyperparameters and conditions of each program. All rows of a program are
+    compared, those of trials not asked for too. Rows that failed are dropped: what failed may have
+    been repaired. `rerun`: rows of other conditions are moved out of the ledger instead of refused.
+    Raises ForeignRows, and changes nothing then.
     """
     path = workdir / store.LEDGER
-    rows = {row["trial"]: row for row in ledger.read(path)}
-    known, foreign = recall(workdir), []
+    rows, known = ledger.read(path), recall(workdir)
+    foreign: list[dict[str, Any]] = []
+    codes: dict[str, str] = {}
     for name, run in runs.items():
-        mine = [rows[i] for i in map(trial_id, of[name]) if i in rows]
-        mine = [row for row in mine if row["status"] != "error"]
-        if not mine:
-            continue
-        try:
-            now = {**facts[name], "code": identity(run, columns[name], data)}
-        # What cannot even be traced fails in its turn, and alone.
-        except Exception:
-            now = {**facts[name]}
+        mine = [row for row in rows if row["program"] == name and row["status"] != "error"]
+        if mine:
+            codes[name] = _code(path, name, run, columns[name], data)
         for made in dict.fromkeys(row["fingerprint"] for row in mine):
             theirs = [row for row in mine if row["fingerprint"] == made]
-            before = known.get(made)
-            differing = differences(before, {"code": (before or {}).get("code"), **now})
+            now = {**facts[name], "code": codes[name]}
+            differing = differences(known.get(made), now)
             if differing and not rerun:
                 raise ForeignRows(_refusal(path, name, theirs, differing))
             foreign += theirs if differing else []
-            if before and not differing and before["devices"] != now["devices"]:
+            if not differing and (soft := differences(known[made], now, WARNED)):
                 warnings.warn(
-                    f"{path}: {len(theirs)} rows of {name} were made on {before['devices']} "
-                    f"devices, the others will be on {now['devices']}: bits may differ",
+                    f"{path}: bits of {len(theirs)} rows of {name} may differ from those to come: "
+                    f"{'; '.join(soft)}",
                     stacklevel=2,
                 )
-    if foreign:
-        ledger.append(workdir / SUPERSEDED, foreign)
     gone = {row["trial"] for row in foreign}
-    if gone or any(row["status"] == "error" for row in rows.values()):
+    if foreign:
+        store.gather_curves(workdir, [], without=gone)
+        ledger.append(workdir / SUPERSEDED, foreign)
+    if gone or any(row["status"] == "error" for row in rows):
         ledger.drop(path, lambda row: row["trial"] in gone or row["status"] == "error")
-    return {i for i, row in rows.items() if i not in gone and row["status"] != "error"}
+    done = {row["trial"] for row in rows if row["status"] != "error"} - gone
+    return done, codes
+
+
+def _code(path: Path, name: str, run: Run, hparams: Mapping[str, np.ndarray], data: Data) -> str:
+    """The identity of a program that has rows; ForeignRows where it cannot be told."""
+    try:
+        return identity(run, hparams, data)
+    except Exception as error:
+        raise ForeignRows(
+            f"{path} has rows of {name}, which cannot be compared with a program that fails: "
+            f"{reason(error, run, hparams, data)}; use another workdir"
+        ) from error
 
 
 def _refusal(path: Path, name: str, rows: Sequence[Any], differing: Sequence[str]) -> str:

@@ -17,9 +17,9 @@ from jaxdl.sweep import ledger, results, signals, store
 from jaxdl.sweep.chunk import Categories, Record
 from jaxdl.sweep.conditions import settle
 from jaxdl.sweep.explain import flaws, reason
-from jaxdl.sweep.fingerprint import digest, numerics, versions
+from jaxdl.sweep.fingerprint import described, device_name, digest, numerics, versions
 from jaxdl.sweep.placement import Placement, place
-from jaxdl.sweep.programs import Program, compile_run
+from jaxdl.sweep.programs import Program, compile_run, forget
 from jaxdl.sweep.progress import Progress
 from jaxdl.sweep.run import Data, Run
 from jaxdl.sweep.space import Trial, checked, trial_id
@@ -42,6 +42,16 @@ class Interrupted(SystemExit):
 
 class Failed(RuntimeError):
     """No trial of the sweep has a result: every program raised. The cause is the first error."""
+
+
+class Work(NamedTuple):
+    """A program of the sweep: what `hparams` it takes, its conditions, its trials altogether."""
+
+    name: str
+    run: Run
+    hparams: Mapping[str, np.ndarray]
+    facts: Mapping[str, Any]
+    trials: int
 
 
 class Sweep(NamedTuple):
@@ -96,10 +106,10 @@ def execute(
     rerun_changed: trials whose rows were made under other conditions run anew; those rows go to
         `superseded.jsonl`.
 
-    A trial whose parameters stop being finite, or whose loss does for good, is `diverged` and stays
-    alone in that; a step that the optimizer skips is survived. A program that raises gives rows
-    with status `error` and its traceback in the log of `jaxdl`; the other programs go on. Each row
-    that is not simply `ok` has a `message`.
+    A trial whose parameters stop being finite, or whose loss does for good (see `chunk.update`), is
+    `diverged` and stays alone in that; a step that the optimizer skips is survived. A program that
+    raises gives rows with status `error` and its traceback in the log of `jaxdl`; the other
+    programs go on. Each row that is not simply `ok` has a `message`.
     Raises ForeignRows, which says in what they differ, for rows of other code, data, segments,
     categories, labels, types of hyperparameters, versions or settings of JAX; Failed where all
     programs raise; ValueError for trials and names that cannot be told apart.
@@ -130,9 +140,10 @@ def execute(
             {
                 "data": digest(data),
                 "device": device.device_kind,
+                "processor": device_name(device),
                 "devices": placement.mesh.size,
                 "segments": segments,
-                "prune": getattr(prune, "__qualname__", type(prune).__name__) if prune else "",
+                "prune": described(prune) if prune else "",
                 **versions(),
                 **numerics(),
             },
@@ -171,7 +182,7 @@ def _run_pending(
     columns = {name: chunks.columns(mine, sweep.categories) for name, mine in of.items() if mine}
     facts = {name: _facts(sweep, name, hparams) for name, hparams in columns.items()}
     runs = {name: programs[name] for name in columns}
-    done = settle(sweep.workdir, runs, of, columns, facts, sweep.data, rerun_changed)
+    done, codes = settle(sweep.workdir, runs, columns, facts, sweep.data, rerun_changed)
     pending = [trial for trial in trials if trial_id(trial) not in done]
     sweep.progress.start(len(trials), len(trials) - len(pending))
     errors: dict[str, Exception] = {}
@@ -179,16 +190,16 @@ def _run_pending(
         for name, hparams in columns.items():
             left = [trial for trial in pending if trial.program == name]
             if left:
-                error = _run_program(
-                    sweep, name, programs[name], hparams, facts[name], len(of[name]), left
-                )
+                work = Work(name, programs[name], hparams, facts[name], len(of[name]))
+                error = _run_program(sweep, work, codes.get(name, ""), left)
                 errors |= {name: error} if error else {}
     finally:
         sweep.progress.finish()
     found = results.collect(sweep.workdir, trials)
     if errors and all(row["status"] == "error" for row in found.rows):
         name, error = next(iter(errors.items()))
-        raise Failed(f"program {name}: {found.rows[0]['message']}") from error
+        message = next(row["message"] for row in found.rows if row["program"] == name)
+        raise Failed(f"program {name}: {message}") from error
     return found
 
 
@@ -201,46 +212,39 @@ def _facts(sweep: Sweep, name: str, hparams: Mapping[str, np.ndarray]) -> dict[s
     return {**sweep.facts, **own}
 
 
-def _run_program(
-    sweep: Sweep,
-    name: str,
-    run: Run,
-    hparams: Mapping[str, np.ndarray],
-    facts: Mapping[str, Any],
-    trials: int,
-    left: list[Trial],
-) -> Exception | None:
-    """Runs the trials that are left of a program that has so many `trials` altogether.
+def _run_program(sweep: Sweep, work: Work, code: str, left: list[Trial]) -> Exception | None:
+    """Runs the trials that are left of a program.
 
-    Returns what the program raised, if it did; its trials then have rows that say so.
+    code: its identity, where it is known. Returns what the program raised, if it did; its trials
+    then have rows that say so.
     """
     done = sweep.progress.done
     try:
-        lanes = sweep.lanes
-        program = _compile(sweep, name, run, hparams, trials, lanes, len(left))
-        _check_names(program, [*hparams, *sweep.labels.get(name, {})])
+        program = _compile(sweep, work, sweep.lanes, code, len(left))
+        _check_names(program, [*work.hparams, *sweep.labels.get(work.name, {})])
         while left:
             done = sweep.progress.done
             try:
-                _run_chunk(sweep, program, facts, left[: program.lanes])
+                _run_chunk(sweep, program, work.facts, left)
             except jax.errors.JaxRuntimeError as error:
                 exhausted = "RESOURCE_EXHAUSTED" in str(error)
                 if not exhausted or program.lanes <= sweep.placement.mesh.size:
                     raise
-                lanes = program.lanes // 2
+                lanes, full = program.lanes // 2, program.lanes
                 sweep.progress.recount(done)
-                sweep.progress.note(f"{name}: out of memory at {program.lanes} lanes; now {lanes}")
-                program = _compile(sweep, name, run, hparams, trials, lanes, len(left))
+                sweep.progress.note(f"{work.name}: out of memory at {full} lanes; now {lanes}")
+                forget(program.code)
+                program = _compile(sweep, work, lanes, program.code, len(left))
                 continue
             left = left[program.lanes :]
     except (OSError, checkpoint.CheckpointError):
         raise
     # Whatever a user's program raises, the other programs of the sweep are not to suffer.
     except Exception as error:
-        message = reason(error, run, hparams, sweep.data)
-        logging.getLogger("jaxdl").error("program %s failed", name, exc_info=error)
+        message = reason(error, work.run, work.hparams, sweep.data)
+        logging.getLogger("jaxdl").error("program %s failed", work.name, exc_info=error)
         outcome = {"status": "error", "message": message}
-        labels = sweep.labels.get(name, {})
+        labels = sweep.labels.get(work.name, {})
         rows = [store.row(trial, labels, outcome, {}) for trial in left]
         ledger.append(sweep.workdir / store.LEDGER, rows)
         sweep.progress.recount(done)
@@ -249,19 +253,22 @@ def _run_program(
     return None
 
 
-def _compile(
-    sweep: Sweep,
-    name: str,
-    run: Run,
-    hparams: Mapping[str, np.ndarray],
-    trials: int,
-    lanes: int | None,
-    left: int,
-) -> Program:
+def _compile(sweep: Sweep, work: Work, lanes: int | None, code: str, left: int) -> Program:
+    # A chunk whose state is on disk goes on only with the lanes that it had.
+    begun = (sweep.workdir / store.CHECKPOINTS).is_dir()
     program = compile_run(
-        run, sweep.placement, hparams, sweep.data, trials, lanes, left=left, name=name
+        work.run,
+        sweep.placement,
+        work.hparams,
+        sweep.data,
+        work.trials,
+        lanes,
+        left=None if begun else left,
+        name=work.name,
+        code=code,
     )
-    sweep.progress.compiled(name, program.compilations, program.compile_seconds)
+    seconds = program.compile_seconds if program.compilations else 0.0
+    sweep.progress.compiled(work.name, program.compilations, seconds)
     return program
 
 
@@ -275,10 +282,9 @@ def _check_names(program: Program, columns: Sequence[str]) -> None:
         )
 
 
-def _run_chunk(
-    sweep: Sweep, program: Program, facts: Mapping[str, Any], trials: list[Trial]
-) -> None:
-    """Advances one chunk through its segments and writes its rows."""
+def _run_chunk(sweep: Sweep, program: Program, facts: Mapping[str, Any], left: list[Trial]) -> None:
+    """Advances the first chunk of what is left through its segments and writes its rows."""
+    trials = left[: program.lanes]
     began = saved = time.perf_counter()
     name = facts["program"]
     hparams = chunks.in_lanes(trials, sweep.categories, program.lanes)
@@ -307,7 +313,7 @@ def _run_chunk(
         store.keep_states(sweep.workdir, trials, state, facts)
     labels = sweep.labels.get(name, {})
     store.finish(sweep.workdir, trials, record, facts, labels, flaws(sweep.data, record))
-    if sweep.stop():
+    if len(left) > len(trials) and sweep.stop():
         raise Interrupted
 
 

@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -18,7 +19,7 @@ TRACED = (
     jax.errors.TracerIntegerConversionError,
     jax.errors.NonConcreteBooleanIndexError,
 )
-NOT_OWN = ("site-packages", "/jaxdl/sweep/")
+NOT_OWN = ("site-packages", str(Path(__file__).parents[1]))
 REMEDIES = {
     "optax/schedules": "jaxdl.optimizers.schedules has schedules that take a traced peak, and "
     "schedules.scaled(peak, shape) takes any schedule of peak 1",
@@ -38,10 +39,12 @@ def reason(error: Exception, run: Run, hparams: Mapping[str, np.ndarray], data: 
     if not _is_of_tracing(error):
         return message
     names = [name for name in hparams if _needs_a_number(run, name, hparams, data)]
-    frames = list(traceback.extract_tb(error.__traceback__))
+    frames = traceback.extract_tb(error.__traceback__)
+    if error.__cause__ is not None:
+        frames += traceback.extract_tb(error.__cause__.__traceback__)
     files = [frame.filename.replace("\\", "/") for frame in frames]
     remedies = (remedy for part, remedy in REMEDIES.items() if any(part in file for file in files))
-    own = [f for f in frames if not any(part in f.filename for part in NOT_OWN)]
+    own = [f for f in frames if not any(part in f.filename for part in NOT_OWN)] or frames[-1:]
     where = f" in line {own[-1].lineno} of {own[-1].filename} ({own[-1].line})" if own else ""
     what = " and ".join(names) or "a traced value"
     return (
@@ -68,22 +71,21 @@ def _needs_a_number(run: Run, name: str, hparams: Mapping[str, np.ndarray], data
     return False
 
 
-def _is_of_tracing(error: Exception) -> bool:
+def _is_of_tracing(error: BaseException | None) -> bool:
     # Of a traced shape, JAX says so in a plain TypeError.
-    return isinstance(error, TRACED) or (isinstance(error, TypeError) and "Tracer" in str(error))
+    if isinstance(error, TRACED) or (isinstance(error, TypeError) and "Tracer" in str(error)):
+        return True
+    return error is not None and _is_of_tracing(error.__cause__)
 
 
 def flaws(data: Data, record: Record) -> str:
-    """What is to be said of trials that were lost at their first step, before any update."""
-    lost = (record.status == DIVERGED) & (record.steps == 1)
-    if not lost.any():
+    """What is to be said of trials that diverged: numbers in the data that are not finite."""
+    if not (record.status == DIVERGED).any():
         return ""
     found = []
-    for path, leaf in jax.tree_util.tree_leaves_with_path(data.get("train", {})):
+    for path, leaf in jax.tree_util.tree_leaves_with_path(data):
         if jnp.issubdtype(leaf.dtype, jnp.inexact):
             count = int(jnp.sum(~jnp.isfinite(leaf)))
-            name = f"data['train']{jax.tree_util.keystr(path)}"
-            found += [f"{name} holds {count} numbers that are not finite"] if count else []
-    return ", before any update: " + (
-        "; ".join(found) or "look at the labels (data.check) and at the model's initial outputs"
-    )
+            name = f"data{jax.tree_util.keystr(path)}"
+            found += [f"; {name} holds {count} numbers that are not finite"] if count else []
+    return "".join(found)

@@ -6,6 +6,8 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
+import types
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,12 +20,16 @@ from jaxdl.checkpoint import is_key, write_atomic
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "numpy")
 SETTINGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_default_prng_impl")
 CONDITIONS = "conditions.json"
-MAY_DIFFER = frozenset({"devices", "lanes", "python", "xla_flags"})
-"""Facts that can change bits, and no more than that: rows of one sweep may differ in them."""
+WARNED = frozenset({"devices", "processor", "workers", "xla_flags"})
+MAY_DIFFER = WARNED | {"lanes", "python"}
+"""Facts that can change bits, and no more than that: rows of one sweep may differ in them, with a
+warning for some."""
 IN_WORDS = {
     "code": "the program (model, loss, optimizer, steps or shapes of the data)",
     "data": "the data",
 }
+
+ADDRESS = re.compile(" at 0x[0-9a-f]+")
 
 Facts = Mapping[str, Any]
 
@@ -37,13 +43,16 @@ def versions() -> dict[str, str]:
 def numerics() -> dict[str, str]:
     """Settings of JAX and XLA that numbers depend on."""
     found = {name: str(getattr(jax.config, name)) for name in SETTINGS}
-    return {**found, "xla_flags": _xla_flags()}
+    return {**found, **_of_the_process()}
 
 
 @functools.cache
-def _xla_flags() -> str:
+def _of_the_process() -> dict[str, str]:
     # XLA reads them once: what is written into the environment later has no effect.
-    return f"NPROC={os.environ.get('NPROC', '')} {os.environ.get('XLA_FLAGS', '')}"
+    return {
+        "workers": os.environ.get("NPROC", ""),
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
+    }
 
 
 def device_name(device: jax.Device) -> str:
@@ -62,7 +71,8 @@ def digest(tree: Any) -> str:
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         array = np.asarray(jax.random.key_data(leaf) if is_key(leaf) else leaf)
         hasher.update(f"{jax.tree_util.keystr(path)}{array.shape}{array.dtype}".encode())
-        hasher.update(np.ascontiguousarray(array).data)
+        # As bytes: a buffer of bfloat16 cannot be handed over.
+        hasher.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return hasher.hexdigest()
 
 
@@ -86,13 +96,33 @@ def recall(workdir: Path) -> dict[str, Facts]:
     return json.loads(path.read_text()) if path.exists() else {}
 
 
-def differences(before: Facts | None, now: Facts) -> list[str]:
-    """In which facts, in words, two conditions differ that must not; `before` None: not known."""
+def described(function: Any) -> str:
+    """What a function is, as far as its code, defaults and what it closes over tell."""
+    return hashlib.sha256(ADDRESS.sub("", _parts(function)).encode()).hexdigest()[:16]
+
+
+def _parts(function: Any) -> str:
+    if isinstance(function, functools.partial):
+        return f"{_parts(function.func)} {function.args!r} {sorted(function.keywords.items())!r}"
+    if isinstance(function, types.CodeType):
+        constants = [_parts(each) for each in function.co_consts]
+        return f"{function.co_code.hex()} {function.co_names} {constants}"
+    if isinstance(function, types.FunctionType):
+        cells = [_parts(cell.cell_contents) for cell in function.__closure__ or ()]
+        return f"{_parts(function.__code__)} {function.__defaults__!r} {cells}"
+    return f"{function!r} {sorted(getattr(function, '__dict__', {}).items())!r}"
+
+
+def differences(before: Facts | None, now: Facts, of: frozenset[str] | None = None) -> list[str]:
+    """In which facts, in words, two conditions differ that must not; `before` None: not known.
+
+    of: compare these facts alone.
+    """
     if before is None:
         return [f"their conditions are not in {CONDITIONS}"]
     return [
         _difference(name, before.get(name), now.get(name))
-        for name in sorted({*before, *now} - MAY_DIFFER)
+        for name in sorted({*before, *now} - MAY_DIFFER if of is None else of)
         if before.get(name) != now.get(name)
     ]
 

@@ -22,6 +22,7 @@ CPU_LANES = 32
 ACCELERATOR_LANES = 1024
 ACCELERATOR_SHARE = 0.8
 KEPT = 64
+CALLBACK = "-callback"
 
 
 class Program(NamedTuple):
@@ -31,8 +32,8 @@ class Program(NamedTuple):
     advance: `(hparams [L], state [L], alive [L], data)
         -> (state [L], curves {name: [L, steps]}, finite [L], steps [L])`; donates the state; a lane
         that is not alive keeps its state, and costs nothing on CPU; finite tells whether all
-        parameters and the model state are, at the end of the segment, steps how many steps of
-        training it has behind it
+        parameters and the statistics of batch norm are, at the end of the segment, steps how many
+        steps of training it has behind it
     evaluate: `(hparams [L], state [L], data) -> {name: [L]}`
     code: the run's `identity`
     """
@@ -59,32 +60,37 @@ def compile_run(
     *,
     left: int | None = None,
     name: str = "",
+    code: str = "",
 ) -> Program:
     """The three functions of a run compiled for as many lanes as are asked for or fit.
 
-    What this process has compiled before is not compiled again: not for the same functions, nor,
-    under a `name` that was given before, for others of the same `identity`.
+    What this process has compiled before under that name is not compiled again, if its `identity`
+    is the same. Programs that call back into Python are always compiled, since the text does not
+    tell which function they call.
 
     hparams: arrays of any length, for their dtypes. data: as `run` takes it, on the devices.
     trials: of the program altogether; they are cut into chunks of about equal size.
-    left: those still to be run, for which fewer lanes that are compiled already will do.
+    left: those still to be run; on CPU, where a dead lane costs nothing, any program that is
+        compiled already and has lanes for them will do. None: the lanes that `trials` ask for.
+    code: the run's identity, where it is known.
     """
     began = time.perf_counter()
     devices = placement.mesh.size
     one = _one(hparams)
-    signature = _signature(one, data)
-    code, kept = None, {}
-    if (name, signature) in _NAMES or _same(run, signature) in _CODES:
+    seen = (name, _signature(one, data))
+    if not code and seen in _SEEN:
         code = identity(run, hparams, data)
-        kept = _PROGRAMS.get((code, placement), {})
+    kept = _PROGRAMS.get((code, placement), {}) if _is_told_by_text(code) else {}
     given = lanes is not None
     if lanes is None:
         lanes = _lanes(placement, _state_bytes(run, hparams, data, kept), trials)
     lanes = -(-lanes // devices) * devices
-    enough = lanes if given else min(lanes, left or trials)
-    fitting = [each for each in kept if each == lanes or (each >= enough and not given)]
+    flexible = left is not None and not given and placement.over_lanes is one_after_another
+    enough = min(lanes, left or lanes) if flexible else lanes
+    fitting = [each for each in kept if each == lanes or (flexible and each >= enough)]
     if fitting:
-        return kept[min(fitting, key=lambda each: (each != lanes, each))]
+        found = kept[min(fitting, key=lambda each: (each != lanes, each))]
+        return found._replace(compilations=0)
     asked, compilations = lanes, 0
     while True:
         program = _compile(run, placement, one, data, lanes, code)
@@ -92,11 +98,12 @@ def compile_run(
         if lanes == devices or _fits(program.advance, placement):
             break
         lanes = max(devices, lanes // 2 // devices * devices)
-    _NAMES.put((name, signature), True)
-    _CODES.put(_same(run, signature), (run, program.code))
-    _PROGRAMS.put((program.code, placement), {**kept, asked: program})
     seconds = time.perf_counter() - began
-    return program._replace(compilations=compilations, compile_seconds=seconds)
+    program = program._replace(compilations=compilations, compile_seconds=seconds)
+    _SEEN.put(seen, True)
+    if _is_told_by_text(program.code):
+        _PROGRAMS.put((program.code, placement), {**kept, asked: program})
+    return program
 
 
 def state_shapes(run: Run, hparams: Mapping[str, np.ndarray], data: Data) -> PyTree:
@@ -105,32 +112,34 @@ def state_shapes(run: Run, hparams: Mapping[str, np.ndarray], data: Data) -> PyT
     return jax.eval_shape(_seeded(run), _one(hparams), seed, data)
 
 
-def forget() -> None:
-    """Drops the compiled programs that this process keeps."""
-    for kept in (_NAMES, _CODES, _PROGRAMS):
-        kept.clear()
+def forget(code: str = "") -> None:
+    """Drops the compiled programs of this code, or all, that the process keeps."""
+    for key in [key for key in _PROGRAMS if not code or key[0] == code]:
+        del _PROGRAMS[key]
+    if not code:
+        _SEEN.clear()
 
 
 def identity(run: Run, hparams: Mapping[str, Any], data: Data) -> str:
-    """16 hexadecimal digits of what one trial computes: the lowered text of its three functions.
+    """Hexadecimal digits of what one trial computes: the lowered text of its three functions.
+
+    It is lowered each time, since what a function reads from outside may have changed. Of a
+    function that is called back on the host the text tells nothing: such a code says `callback`.
 
     hparams: arrays of any shape, for their dtypes.
     """
     one = _one(hparams)
-    same = _same(run, _signature(one, data))
-    known = _CODES.get(same)
-    if known is not None:
-        return known[1]
     shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), data)
     init = jax.jit(_seeded(run)).lower(one, jax.ShapeDtypeStruct((), jnp.uint32), shapes)
     state = jax.tree.map(_strip, init.out_info)
-    hasher = hashlib.sha256(init.as_text().encode())
-    for function in (run.advance, run.evaluate):
-        lowered = _jitted(function).lower(one, state, shapes)
-        hasher.update(lowered.as_text().encode())
-    code = hasher.hexdigest()[:16]
-    _CODES.put(same, (run, code))
-    return code
+    functions = [_jitted(function).lower(one, state, shapes) for function in run[1:]]
+    texts = [lowered.as_text() for lowered in (init, *functions)]
+    code = hashlib.sha256("".join(texts).encode()).hexdigest()[:16]
+    return code + CALLBACK if any("callback" in text for text in texts) else code
+
+
+def _is_told_by_text(code: str) -> bool:
+    return bool(code) and not code.endswith(CALLBACK)
 
 
 class _Recent(OrderedDict[Any, Any]):
@@ -149,13 +158,7 @@ class _Recent(OrderedDict[Any, Any]):
             self.popitem(last=False)
 
 
-_NAMES, _CODES, _PROGRAMS = _Recent(), _Recent(), _Recent()
-
-
-def _same(run: Run, signature: Any) -> Any:
-    # By identity: functions that compare equal (bound methods, modules) may compute other things.
-    # The entry keeps the run, and so its functions their addresses.
-    return (*map(id, run), signature)
+_SEEN, _PROGRAMS = _Recent(), _Recent()
 
 
 def _one(hparams: Mapping[str, Any]) -> dict[str, jax.ShapeDtypeStruct]:
@@ -225,9 +228,11 @@ def _unless_dead(run: Run) -> Callable[..., tuple[PyTree, dict[str, Array], Arra
             state,
         )
         # Updates are added, so a parameter that is not finite stays so: the end tells of all steps.
+        # Not all of the model state: masks and bests so far may rightly be infinite.
+        moments = state.model_state.get("batch_stats") if state.model_state else None
         leaves = [
             leaf
-            for leaf in jax.tree.leaves((state.params, state.model_state))
+            for leaf in jax.tree.leaves((state.params, moments))
             if jnp.issubdtype(leaf.dtype, jnp.inexact)
         ]
         finite = [jnp.all(jnp.isfinite(leaf)) for leaf in leaves]
@@ -238,7 +243,7 @@ def _unless_dead(run: Run) -> Callable[..., tuple[PyTree, dict[str, Array], Arra
 
 
 def _compile(
-    run: Run, placement: Placement, one: PyTree, data: Data, lanes: int, code: str | None
+    run: Run, placement: Placement, one: PyTree, data: Data, lanes: int, code: str
 ) -> Program:
     split, everywhere = placement.split, placement.everywhere
 

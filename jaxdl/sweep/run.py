@@ -53,13 +53,15 @@ def make_run(
     reestimate: batches of the order's beginning from which batch norm's statistics are estimated
         anew before each evaluation, see `train.reestimate`.
     accumulate: batches of the order that go into one step, see `train.accumulated_step`.
-    Raises ValueError for counts below 1.
+    Raises ValueError for counts below 1 (of `reestimate`, below 0).
     """
-    if min(steps, accumulate, 1 if evaluate_train is None else evaluate_train) < 1:
-        raise ValueError(
-            f"steps={steps}, accumulate={accumulate} and evaluate_train={evaluate_train}: "
-            "each is a count of at least 1"
-        )
+    counts = {"steps": steps, "batch_size": batch_size, "accumulate": accumulate}
+    counts |= {} if evaluate_train is None else {"evaluate_train": evaluate_train}
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f"{name} must be >= 1, not {count}")
+    if reestimate < 0:
+        raise ValueError(f"reestimate must be >= 0, not {reestimate}")
     one_step = train.step if accumulate == 1 else train.accumulated_step
 
     def batch_indices(state: TrainState, data: Data) -> Array:

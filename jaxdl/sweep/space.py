@@ -127,8 +127,8 @@ def checked(trials: Iterable[Trial]) -> list[Trial]:
     """The trials, with NumPy's numbers as Python's; each can be run and told from the others.
 
     Raises ValueError for a seed outside 0 … 2³² − 1, a trial that is there twice, hyperparameters
-    of a program that differ in name or kind, a number that int32 or float32 does not hold (what
-    underflows to 0 included), and two that are one number in float32.
+    of a program that differ in name or kind, a number that is not finite or that int32 or float32
+    does not hold (what underflows to 0 included), and two that are one number in float32.
     """
     plain = [_plain_trial(trial) for trial in trials]
     seen: set[str] = set()
@@ -198,8 +198,10 @@ def _check_column(name: str, values: Iterable[Value]) -> None:
     for value in values:
         if type(value) is int and not -(2**31) <= value < 2**31:
             raise ValueError(f"{name}: {value} does not fit int32")
-        if not isinstance(value, float) or not math.isfinite(value):
+        if not isinstance(value, float):
             continue
+        if not math.isfinite(value):
+            raise ValueError(f"{name}: {value} is not finite")
         narrow = abs(np.float32(value)) if abs(value) <= float(FLOAT32.max) else np.inf
         if value and not FLOAT32.tiny <= narrow < np.inf:
             became = "infinite" if narrow == np.inf else "0"

@@ -5,7 +5,7 @@ import json
 import operator
 import shutil
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from jaxdl.sweep.space import Trial, trial_id
 LEDGER = "trials.jsonl"
 CURVES = "curves.npz"
 STATES = "states"
+CHECKPOINTS = "checkpoints"
 COLUMNS = frozenset(
     ["trial", "program", "seed", "status", "steps", "diverged_at", "message", "lanes", "code"]
 ) | {"fingerprint"}
@@ -80,7 +81,7 @@ def finish(
 ) -> None:
     """Writes a finished chunk: its curves, then its rows, then drops its state.
 
-    hint: said of trials that were lost at their first step.
+    hint: said of trials that diverged.
     """
     names = np.array([trial_id(trial) for trial in trials])
     curves = {**record.curves, **record.evaluations}
@@ -93,7 +94,7 @@ def finish(
     }
     outcomes = [chunks.outcome(record, lane) for lane in range(len(trials))]
     for outcome in outcomes:
-        if outcome["diverged_at"] == 1:
+        if outcome["status"] == "diverged":
             outcome["message"] += hint
     rows = [
         row(trial, labels, outcome, common) for trial, outcome in zip(trials, outcomes, strict=True)
@@ -120,33 +121,40 @@ def pending(workdir: Path, trials: Sequence[Trial]) -> list[Trial]:
     return [trial for trial in trials if trial_id(trial) not in done]
 
 
-def gather_curves(workdir: Path, trials: Sequence[Trial]) -> None:
+def gather_curves(
+    workdir: Path, trials: Sequence[Trial], without: Collection[str] = frozenset()
+) -> None:
     """Merges the curves of all chunks into `curves.npz`, rows in the order of `trials`.
 
-    A program of fewer steps than another has nan where the other went on.
+    A program of fewer steps than another has nan where the other went on. without: ids of trials
+    whose curves are dropped.
     """
     paths = sorted(_curves_directory(workdir).glob("*.npz"))
-    if not paths:
+    if not paths and not without:
         return
     if (workdir / CURVES).exists():
         paths.insert(0, workdir / CURVES)
-    parts = [_read_npz(path) for path in paths]
+    parts = [_others(_read_npz(path), without) for path in paths]
+    parts = [part for part in parts if len(part["trial"])]
     # Trials that are no longer asked for keep their curves, behind the others.
     known = [name for part in parts for name in part["trial"].tolist()]
     names = dict.fromkeys([*(trial_id(trial) for trial in trials), *known])
     place = {name: number for number, name in enumerate(names)}
-    merged: dict[str, np.ndarray] = {"trial": np.array(list(place))}
+    merged: dict[str, np.ndarray] = {"trial": np.array(list(place), str)}
     for name in sorted({name for part in parts for name in part} - {"trial"}):
         length = max(part[name].shape[1] for part in parts if name in part)
         merged[name] = np.full((len(place), length), np.nan, np.float32)
     for part in parts:
         rows = [place[trial] for trial in part.pop("trial").tolist()]
-        for name in merged.keys() - {"trial"}:
-            merged[name][rows] = np.nan  # a trial that was run anew may have been longer
         for name, values in part.items():
             merged[name][rows, : values.shape[1]] = values
     _write_npz(workdir / CURVES, merged)
-    shutil.rmtree(_curves_directory(workdir))
+    shutil.rmtree(_curves_directory(workdir), ignore_errors=True)
+
+
+def _others(part: dict[str, np.ndarray], without: Collection[str]) -> dict[str, np.ndarray]:
+    kept = ~np.isin(part["trial"], list(without))
+    return {name: values[kept] for name, values in part.items()}
 
 
 def read_curves(workdir: Path) -> dict[str, np.ndarray]:
@@ -157,7 +165,7 @@ def read_curves(workdir: Path) -> dict[str, np.ndarray]:
 
 def drop_states(workdir: Path) -> None:
     """Removes what chunks left behind that other chunks have taken over."""
-    shutil.rmtree(workdir / "checkpoints", ignore_errors=True)
+    shutil.rmtree(workdir / CHECKPOINTS, ignore_errors=True)
 
 
 def keep_states(
@@ -188,7 +196,7 @@ def _stacked(one: Any, count: int) -> Any:
 
 
 def _state_directory(workdir: Path, trials: Sequence[Trial], facts: Mapping[str, Any]) -> Path:
-    return workdir / "checkpoints" / f"{trial_id(trials[0])}-{fingerprint(facts)}"
+    return workdir / CHECKPOINTS / f"{trial_id(trials[0])}-{fingerprint(facts)}"
 
 
 def _curves_directory(workdir: Path) -> Path:

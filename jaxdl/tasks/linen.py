@@ -1,5 +1,6 @@
 """A Linen module as a task uses it: params and model state apart, in training and after it."""
 
+import dataclasses
 import inspect
 import re
 import traceback
@@ -27,6 +28,7 @@ _SOUNDS_LIKE = re.compile(
 
 def init(model: nn.Module, key: Array, *inputs: Any) -> tuple[PyTree, PyTree]:
     """(params, model_state) of a model on inputs of these shapes."""
+    model = _with_field(model, train=False)
     arrays = [value if value is None else jnp.asarray(value) for value in inputs]
     flags = _flags(model, arrays, train=False)
     variables = dict(_traced(model.init, key, *arrays, **flags))
@@ -45,16 +47,30 @@ def apply(
     """(outputs, model_state): in training with dropout drawn from the key and a state that moves.
 
     A model is told whether it trains by the one argument of its `__call__` that is named in
-    `IN_TRAINING`; one that has none is not told, and neither is a `method`, called instead as
-    `method(model, *inputs)`. TypeError where it cannot be told which argument that is: two such,
-    another that sounds like it, none but `**kwargs`, or one that is needed and unknown.
+    `IN_TRAINING`, or else by a field of that name; one that has none is not told, and neither is a
+    `method`, called instead as `method(model, *inputs)`. TypeError where it cannot be told which
+    argument that is: two such, another that sounds like it, none but `**kwargs`, or one that is
+    needed and unknown.
     """
     variables = {"params": params, **model_state}
+    model = _with_field(model, train)
     flags = {"method": method} if method is not None else _flags(model, inputs, train)
     if not train:
         return _traced(model.apply, variables, *inputs, **flags), model_state
     options = {"rngs": {"dropout": key}, "mutable": list(model_state)}
     return _traced(model.apply, variables, *inputs, **flags, **options)
+
+
+def _with_field(model: nn.Module, train: bool) -> nn.Module:
+    """The model told by a field whether it trains, where no argument of its call says so."""
+    if set(IN_TRAINING) & set(inspect.signature(type(model).__call__).parameters):
+        return model
+    told: dict[str, Any] = {
+        field.name: IN_TRAINING[field.name] is train
+        for field in dataclasses.fields(model)
+        if field.name in IN_TRAINING
+    }
+    return model.clone(**told) if told else model
 
 
 def _flags(model: nn.Module, inputs: Any, train: bool) -> dict[str, Any]:

@@ -1,16 +1,20 @@
 """A sweep that is killed, and started again under other conditions: refused or run anew."""
 
+import functools
 import json
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from support import tiny_sweep as tiny
+from support.processes import PROGRAM, start, wait_for
 
 from jaxdl import sweep
 from jaxdl.data import scaling
 from jaxdl.data.batches import padded_batches
 from jaxdl.optimizers import adam
+from jaxdl.sweep import fingerprint
 
 TRIALS = [trial for trial in tiny.TRIALS if trial.program == "adam"]
 
@@ -22,6 +26,17 @@ def execute(workdir, data=tiny.DATA, trials=TRIALS, run=tiny.PROGRAMS["adam"], *
 
 def with_train(**arrays):
     return {"data": {**tiny.DATA, "train": {**tiny.TRAIN, **arrays}}}
+
+
+def one_changed(x):
+    x = x.copy()
+    x[3, 1] += 1e-3
+    return x
+
+
+def above(bound):
+    """Prunes what has a loss above the bound."""
+    return lambda segment, metrics, alive: metrics["validation_loss"] > bound
 
 
 def scaled(factor):
@@ -36,7 +51,11 @@ WHOLE = sweep.trials(["adam"], sweep.grid(initializer=tiny.NAMES, learning_rate=
 BROKEN = sweep.trials(["adam"], sweep.grid(initializer=tiny.NAMES, learning_rate=[1, 0.1]), [0, 1])
 CHANGES = {
     "labels": (with_train(y=1 - tiny.TRAIN["y"]), "the data"),
-    "one pixel": (with_train(x=tiny.TRAIN["x"] + np.eye(40, 3, dtype=np.float32)), "the data"),
+    "one number": (with_train(x=one_changed(tiny.TRAIN["x"])), "the data"),
+    "seeds and labels": (
+        {**with_train(y=1 - tiny.TRAIN["y"]), "trials": [t._replace(seed=9) for t in TRIALS[::2]]},
+        "the data",
+    ),
     "scaling": (scaled(3.0), "the data"),
     "held out": (
         {"data": {**tiny.DATA, "validation": padded_batches(tiny.TRAIN, 16)}},
@@ -49,17 +68,19 @@ CHANGES = {
     ),
     "columns": ({"labels": {"adam": {"kind": "b"}}}, r"labels.kind \(None there, b here\)"),
     "code": ({"run": LONGER}, r"the program \(model, loss"),
-    "pruning": ({"prune": lambda segment, metrics, alive: alive}, "prune"),
+    "pruning": ({"prune": above(0.5)}, "prune"),
 }
 
 
+@pytest.mark.parametrize("lanes", [4, 8])
 @pytest.mark.parametrize(("change", "message"), CHANGES.values(), ids=CHANGES)
 def test_rows_of_other_conditions_are_refused_or_run_anew_and_never_mixed(
-    tmp_path, change, message
+    tmp_path, change, message, lanes
 ):
     stop = iter([False] * 4 + [True] * 9)
     with pytest.raises(sweep.Interrupted):  # after the first chunk of three
         execute(tmp_path, stop=lambda: next(stop))
+    change = {**change, "lanes": lanes}
     before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     with pytest.raises(sweep.ForeignRows, match=message) as refusal:
         execute(tmp_path, **change)
@@ -85,6 +106,48 @@ def test_the_same_conditions_go_on(tmp_path):
     assert len(execute(tmp_path, trials=[t._replace(seed=7) for t in TRIALS[::2]]).rows) == 6
 
 
+def test_rows_of_other_rules_of_pruning_are_told_apart(tmp_path):
+    rules = [above(0.5), functools.partial(above(0.5)), above(0.6), functools.partial(max, 1)]
+    assert len({fingerprint.described(rule) for rule in rules}) == 4
+    assert fingerprint.described(above(0.5)) == fingerprint.described(above(0.5))
+    execute(tmp_path, trials=TRIALS[:4], prune=above(0.5))
+    with pytest.raises(sweep.ForeignRows, match="prune"):
+        execute(tmp_path, prune=above(0.6))
+
+
+def test_a_program_that_fails_cannot_be_compared_with_its_rows(tmp_path):
+    def broken(hparams, state, data):
+        raise RuntimeError("not today")
+
+    execute(tmp_path, trials=TRIALS[:4])
+    run = tiny.PROGRAMS["adam"]._replace(advance=broken)
+    with pytest.raises(sweep.ForeignRows, match=r"a program that fails: RuntimeError: not today"):
+        execute(tmp_path, run=run)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16", "int8", "bool", "uint4"])
+def test_data_of_every_dtype_have_a_digest(dtype):
+    wholes = [np.zeros((3, 2)), np.eye(3, 2), np.zeros((2, 3)), np.zeros(0), np.ones(())]
+    arrays = [jnp.asarray(whole).astype(dtype) for whole in wholes]
+    assert len({fingerprint.digest({"x": array}) for array in arrays}) == 5
+    assert fingerprint.digest({"x": arrays[1]}) == fingerprint.digest({"x": np.array(arrays[1])})
+
+
+def test_killed_and_gone_on_with_under_other_labels(tmp_path):
+    process = start(PROGRAM, tmp_path)
+    wait_for(lambda: (tmp_path / "trials.jsonl").exists(), process)
+    process.kill()
+    process.communicate()
+    other = with_train(y=1 - tiny.TRAIN["y"])
+    for data in (tiny.DATA, other["data"]):
+        changed = data is not tiny.DATA
+        if changed:
+            with pytest.raises(sweep.ForeignRows, match="the data"):
+                execute(tmp_path, data=data)
+        found = execute(tmp_path, data=data, rerun_changed=changed)
+        assert found.rows == execute(tmp_path / f"clean{changed}", data=data).rows
+
+
 @pytest.mark.parametrize("setting", ["jax_default_matmul_precision", "jax_enable_x64"])
 def test_another_precision_is_another_condition(tmp_path, setting):
     execute(tmp_path, trials=TRIALS[:2])
@@ -94,10 +157,10 @@ def test_another_precision_is_another_condition(tmp_path, setting):
         execute(tmp_path, trials=TRIALS[:4])
 
 
-def test_whole_and_broken_numbers_of_two_launches_are_other_trials(tmp_path):
-    whole, broken = execute(tmp_path, trials=WHOLE), execute(tmp_path, trials=BROKEN)
-    assert not {row["trial"] for row in whole.rows} & {row["trial"] for row in broken.rows}
-    assert {row["code"] for row in whole.rows} != {row["code"] for row in broken.rows}
+def test_whole_and_broken_numbers_are_other_conditions(tmp_path):
+    execute(tmp_path, trials=WHOLE)
+    with pytest.raises(sweep.ForeignRows, match=r"learning_rate \(int32 there, float32 here\)"):
+        execute(tmp_path, trials=BROKEN)
     with pytest.raises(ValueError, match="learning_rate is float and int"):
         execute(tmp_path, trials=[*WHOLE, *BROKEN])
 
@@ -111,6 +174,6 @@ def test_rows_of_unknown_conditions_are_refused(tmp_path):
 
 def test_another_number_of_devices_goes_on_and_says_so(tmp_path):
     execute(tmp_path, trials=TRIALS[:4])
-    with pytest.warns(UserWarning, match="4 rows of adam were made on 2 devices"):
+    with pytest.warns(UserWarning, match=r"4 rows of adam .* devices \(2 there, 1 here\)"):
         found = execute(tmp_path, devices=jax.devices()[:1])
     assert len({row["fingerprint"] for row in found.rows}) == 2

@@ -445,8 +445,7 @@ def test_bad_data_are_said_to_be_the_reason(tmp_path):
     )
     assert {row["status"] for row in found.rows} == {"diverged"}
     assert {row["message"] for row in found.rows} == {
-        "loss not finite from step 1 on, before any update: "
-        "data['train']['x'] holds 120 numbers that are not finite"
+        "loss not finite from step 1 on; data['train']['x'] holds 120 numbers that are not finite"
     }
 
 
@@ -479,6 +478,49 @@ def test_an_evaluation_may_not_hide_a_column_or_a_curve(tmp_path, name, labels):
         tiny.execute(tmp_path, programs={"adam": run}, trials=tiny.TRIALS[:1], labels=labels)
 
 
+def test_a_sweep_stopped_when_it_is_done_is_done(tmp_path, whole):
+    same(tiny.execute(tmp_path, stop=Stop(8)), whole)  # asked after each segment but the last
+
+
+def test_the_first_failure_is_that_of_its_program(tmp_path):
+    def broken(name):
+        def factory(rate):
+            raise RuntimeError(f"of {name}")
+
+        return tiny.program(factory)
+
+    programs = {"momentum": broken("momentum"), "adam": broken("adam")}
+    with pytest.raises(sweep.Failed, match="program momentum: RuntimeError: of momentum"):
+        tiny.execute(tmp_path, programs=programs)
+
+
+def test_a_model_state_may_hold_what_is_infinite(tmp_path):
+    inner = tiny.PROGRAMS["adam"]
+
+    def init(hparams, key, data):
+        state = inner.init(hparams, key, data)
+        return state._replace(model_state={"best": {"value": jnp.float32(jnp.inf)}})
+
+    def advance(hparams, state, data):
+        moved, curves = inner.advance(hparams, state._replace(model_state={}), data)
+        return moved._replace(model_state=state.model_state), curves
+
+    run = inner._replace(
+        init=init,
+        advance=advance,
+        evaluate=lambda h, state, data: inner.evaluate(h, state._replace(model_state={}), data),
+    )
+    found = tiny.execute(tmp_path, programs={"adam": run}, trials=tiny.TRIALS[:2])
+    assert {row["status"] for row in found.rows} == {"ok"}
+
+
+def test_an_evaluation_that_is_no_number_is_said(tmp_path):
+    run = tiny.PROGRAMS["adam"]._replace(evaluate=lambda h, s, d: {"value": jnp.float32(jnp.nan)})
+    found = tiny.execute(tmp_path, programs={"adam": run}, trials=tiny.TRIALS[:1])
+    row = found.rows[0]
+    assert (row["status"], row["message"]) == ("ok", "not a finite number: value")
+
+
 def test_a_trial_may_not_be_there_twice(tmp_path):
     with pytest.raises(ValueError, match="is there twice"):
         tiny.execute(tmp_path, trials=[tiny.TRIALS[0], tiny.TRIALS[0]])
@@ -488,8 +530,21 @@ def test_a_trial_may_not_be_there_twice(tmp_path):
 def test_counts_that_mean_to_do_nothing_are_refused(tmp_path, options):
     with pytest.raises(ValueError, match="segments and lanes must be >= 1"):
         tiny.execute(tmp_path, **options)
-    with pytest.raises(ValueError, match="steps=0, accumulate=1"):
-        sweep.make_run(lambda h: (tiny.task(h), adam(0.1)), steps=0, batch_size=8)
+
+
+ONE_STEP = {"steps": 1, "batch_size": 8}
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [{"steps": 0}, {"batch_size": 0}, {"accumulate": 0}, {"evaluate_train": 0}, {"reestimate": -1}],
+)
+def test_a_run_of_no_steps_or_examples_is_refused(counts):
+    name, count = next(iter(counts.items()))
+    with pytest.raises(ValueError, match=f"{name} must be >= . not {count}"):
+        sweep.make_run(
+            lambda h: (tiny.task(h), adam(0.1)), **{"steps": 1, "batch_size": 8, **counts}
+        )
 
 
 def test_a_trial_cannot_be_pruned_when_it_is_done(tmp_path, whole):

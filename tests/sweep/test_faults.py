@@ -1,36 +1,14 @@
 """A sweep in a real process: killed and gone on with, and short of memory."""
 
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 from support import tiny_sweep as tiny
-
-PROGRAM = Path(tiny.__file__)
-GREEDY = PROGRAM.with_name("greedy_sweep.py")
-
-
-def start(program, *arguments, devices=2):
-    environment = {**os.environ, "PYTHONPATH": str(PROGRAM.parents[2])}
-    return subprocess.Popen(
-        [sys.executable, str(program), *map(str, arguments)],
-        env={**environment, "JAX_NUM_CPU_DEVICES": str(devices)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def wait_for(condition, process):
-    while not condition() and process.poll() is None:
-        time.sleep(0.002)
+from support.processes import GREEDY, PROGRAM, start, wait_for
 
 
 def test_killed_at_any_moment_the_rest_ends_bitwise_the_same(tmp_path):

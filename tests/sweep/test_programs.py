@@ -59,19 +59,59 @@ def scale(factor):
         return TrainState(jnp.zeros((), jnp.int32), key, jnp.float32(1), {}, ())
 
     def advance(hparams, state, data):
-        return state._replace(params=state.params * factor), {"loss": jnp.zeros(1)}
+        largest = factor if isinstance(factor, float) else jnp.asarray(factor).max()
+        return state._replace(params=state.params * largest), {"loss": jnp.zeros(1)}
 
     return sweep.Run(init, advance, lambda hparams, state, data: {"value": state.params})
 
 
-@pytest.mark.parametrize("kind", [float, np.float32, lambda x: np.full(100_000, x)])
+KINDS = {
+    "number": float,
+    "numpy": np.float32,
+    "many": lambda x: np.full(100_000, x, np.float32),
+    "on the device": lambda x: jnp.full(100_000, x),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_runs_of_other_constants_are_other_programs(tmp_path, kind):
     trials, values = sweep.trials(["a"], [{}], [0]), []
     for factor in (2.0, 3.0):
-        number = jnp.max(jnp.asarray(kind(factor), jnp.float32))
-        run = scale(number if kind is not float else factor)
+        run = scale(kind(factor))
         found = sweep.execute({"a": run}, trials, {}, workdir=tmp_path / str(factor))
         values.append(found.rows[0]["value"])
+    assert values == [2.0, 3.0]
+
+
+def test_what_a_run_reads_from_outside_may_change(tmp_path):
+    outside = {"factor": 2.0}
+    run = scale(1.0)._replace(
+        evaluate=lambda hparams, state, data: {"value": jnp.float32(outside["factor"])}
+    )
+    trials, values = sweep.trials(["a"], [{}], [0]), []
+    for factor in (2.0, 3.0):
+        outside["factor"] = factor
+        found = sweep.execute({"a": run}, trials, {}, workdir=tmp_path / str(factor))
+        values.append(found.rows[0]["value"])
+    assert values == [2.0, 3.0]
+    with pytest.raises(sweep.ForeignRows, match="the program"):
+        sweep.execute({"a": run}, trials, {}, workdir=tmp_path / "2.0")
+
+
+def test_what_is_called_back_is_that_of_the_run(tmp_path):
+    shape = jax.ShapeDtypeStruct((), jnp.float32)
+
+    def calling(factor):
+        return lambda hparams, state, data: {
+            "value": jax.pure_callback(lambda: np.float32(factor), shape)
+        }
+
+    trials, values = sweep.trials(["a"], [{}], [0]), []
+    for factor in (2.0, 3.0):
+        run = scale(1.0)._replace(evaluate=calling(factor))
+        found = sweep.execute({"a": run}, trials, {}, workdir=tmp_path / str(factor))
+        values.append(found.rows[0]["value"])
+        assert found.rows[0]["code"].endswith("callback")
     assert values == [2.0, 3.0]
 
 

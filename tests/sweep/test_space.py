@@ -225,6 +225,8 @@ def test_the_largest_seed_is_a_seed():
         ([1e-50], "1e-50 is 0 in float32"),
         ([1e-40], "1e-40 is 0 in float32"),
         ([1e39], "infinite in float32"),
+        ([math.nan], "nan is not finite"),
+        ([0.1, math.inf], "inf is not finite"),
         ([[0.1]], "a number or a name"),
         ([0.1, "fast"], "x is float and str"),
         ([True, 2], "x is bool and int"),

@@ -54,7 +54,26 @@ class UseRunningAverage(Dropped):
         return self.trained(x, not use_running_average)
 
 
-@pytest.mark.parametrize("model", [Train, Training, IsTraining, Deterministic, UseRunningAverage])
+class TrainField(Dropped):
+    train: bool = False
+
+    @nn.compact
+    def __call__(self, x):
+        return self.trained(x, self.train)
+
+
+class DeterministicField(Dropped):
+    deterministic: bool = True
+
+    @nn.compact
+    def __call__(self, x):
+        return self.trained(x, not self.deterministic)
+
+
+ARGUMENTS = [Train, Training, IsTraining, Deterministic, UseRunningAverage]
+
+
+@pytest.mark.parametrize("model", [*ARGUMENTS, TrainField, DeterministicField])
 def test_dropout_and_statistics_follow_the_argument_that_the_module_has(model):
     model = model()
     params, state = linen.init(model, KEY, ONES)
