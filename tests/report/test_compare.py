@@ -56,7 +56,7 @@ def test_the_best_is_chosen_on_validation_never_on_test():
     assert "Holm's correction for 2 comparisons" in details[0]
     assert details[1].startswith("24 trials in 4 conditions; 8.3 % of the trials diverged: ")
     assert details[2].startswith("In 4 of 4 conditions")
-    assert "each at the value that other seeds choose" in details[3]
+    assert "each at the value that one other seed chooses" in details[3]
     assert "how far another test set would be, it does not say" in details[3]
 
 
