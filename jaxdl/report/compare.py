@@ -1,5 +1,6 @@
 """The sections of a sweep that compares conditions, optimizers × initializers say."""
 
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -15,12 +16,15 @@ ERROR_RATE = 0.05
 """Share of all comparisons with the best condition in which any is told apart from it by chance."""
 
 
+EVERY = "every condition"
+
+
 class Columns(NamedTuple):
     """The columns of a ledger that a comparison reads, beside `seed` and `status`.
 
     rows, columns: what is compared; together they name a condition
     over: the number chosen for each condition
-    metric: by which it is chosen, on validation
+    metric: by which it is chosen, on validation (or see `comparison`)
     score: what is reported of the choice, on test
     kind: of the metric and the score where `stats.kind` does not know one of them
     """
@@ -46,6 +50,22 @@ class Found(NamedTuple):
     names: Columns
     fresh: pd.DataFrame | None
     examples: int | None
+    without_validation: str = ""
+
+    @property
+    def split(self) -> str:
+        """On which the choice was made, validation or test."""
+        return "test" if self.without_validation else "validation"
+
+    @property
+    def whose(self) -> str:
+        """Which seeds are shown, and at which value."""
+        over = label(self.names.over)
+        if self.fresh is not None:
+            return f"fresh seeds at the {over} chosen on {self.split}"
+        if self.summary["n"].max() == 1:
+            return f"at the {over} chosen on {self.split}"
+        return f"each seed at the {over} that other seeds chose on {self.split}"
 
     @property
     def metric(self) -> stats.Kind:
@@ -65,6 +85,7 @@ def comparison(
     *,
     fresh: pd.DataFrame | None = None,
     examples: int | None = None,
+    without_validation: str = "",
 ) -> tuple[str, tuple[Section, ...]]:
     """The finding in one sentence, and its sections: heat map, sensitivity, curves, table.
 
@@ -74,13 +95,14 @@ def comparison(
     fresh: the chosen settings on seeds that took no part in the choice: all scores are theirs.
         Without them each seed is scored where other seeds choose (`stats.chosen_trials`).
     examples: of the test set; the intervals for other test examples are shown too
+    without_validation: why the metric is one on test (`stats.select`); the page says so
     """
     names = columns or Columns()
     summary = summaries.summary(
         frame, names.by, names.over, names.metric, names.score, names.kind,
-        fresh=fresh, examples=examples,
+        fresh=fresh, examples=examples, without_validation=without_validation,
     )  # fmt: skip
-    found = Found(frame, summary, names, fresh, examples)
+    found = Found(frame, summary, names, fresh, examples, without_validation)
     lead, details = finding(found)
     sections = [
         Section("Finding", details),
@@ -88,7 +110,7 @@ def comparison(
         Section(f"Sensitivity to the {label(names.over)}", (_sensitivity(found),)),
     ]
     if curves is not None:
-        sections.append(Section("Training curves", (_curves(frame, curves, names),)))
+        sections.append(Section("Training curves", (_curves(found, curves),)))
     table = summaries.summary_table(
         summary, names.by, names.over, names.metric, names.score, names.kind
     )
@@ -99,15 +121,16 @@ def finding(found: Found) -> tuple[str, tuple[str, ...]]:
     """The best condition in one sentence, and the sentences to be read with it.
 
     The best is the one of the best `metric`, never of the best `score`: test data are only
-    looked at where validation pointed to.
+    looked at where validation pointed to. The score and the interval are those of its own row.
     """
     frame, summary, names = found.frame, found.summary, found.names
     share = tables.percent(frame["status"].eq("diverged").mean())
     over, total = label(names.over), len(summary)
+    searched = "" if found.fresh is None else " of the search"
     details = (
         f"{tables.counted(len(frame), 'trial')} in {tables.counted(total, 'condition')}; {share} % "
-        f"of the trials diverged: their loss or a parameter stopped being finite. They are "
-        f"counted, not dropped: a {over} at which a seed diverged is not eligible.",
+        f"of the trials{searched} diverged: their loss or a parameter stopped being finite. They "
+        f"are counted, not dropped: a {over} at which a seed diverged is not eligible.",
         f"In {summary['on_border'].sum()} of {total} conditions the chosen {over} lies on the "
         f"border of its grid: the best may lie outside."
         if frame[names.over].nunique() > 1
@@ -116,75 +139,113 @@ def finding(found: Found) -> tuple[str, tuple[str, ...]]:
     )
     if not summary["eligible"].any():
         return f"No condition has a {over} at which all its seeds ended.", details
-    best, scores = best_condition(found)
+    best = best_condition(found)
     lead = (
-        f"Chosen on validation, the best condition is {best[names.rows]} × {best[names.columns]} "
-        f"at {over} {tables.number(best[names.over])}: {_scored(found, scores)}."
+        f"Chosen on {found.split}, the best condition is {best[names.rows]} × "
+        f"{best[names.columns]} at {over} {tables.number(best[names.over])}: "
+        f"{_scored(found, best)}."
     )
     others = int(summary["eligible"].sum()) - 1
     if not others:
         return lead, details
-    rivals = not_separated(found, best, scores)
+    rivals = not_separated(found, best)
     lead += f" {rivals} of the {tables.counted(others, 'other condition')} cannot be told from it."
-    apart = (
-        f"Told apart from the best are conditions whose paired difference in {label(names.score)} "
-        f"over the seeds is not zero by Student's t at {100 * ERROR_RATE:g} %, after Holm's "
-        f"correction for {tables.counted(others, 'comparison')}."
-    )
-    return lead, (apart, *details)
+    return lead, (*_how_compared(found, others), *details)
 
 
-def best_condition(found: Found) -> tuple[pd.Series, pd.Series]:
-    """The row of the best condition by validation, and its scores by seed.
+def best_condition(found: Found) -> pd.Series:
+    """The row of the best condition by the metric."""
+    by = list(found.names.by)
+    return found.summary[found.summary[by].eq(_whole(found).iloc[0][by]).all(axis=1)].iloc[0]
 
-    Without fresh seeds a seed's score is that of the condition and value which other seeds choose:
-    the best of many is chosen too, and the numbers that made it the best are too good.
+
+def scores_where_others_choose(found: Found) -> pd.Series:
+    """Of each seed the score at the condition *and* value which other seeds choose.
+
+    The best of many is chosen too, and the numbers that made it the best are too good.
     """
-    names, every = found.names, "every condition"
-    trials = found.frame.assign(**{every: ""})
-    whole = stats.select(trials, [every], [*names.by, names.over], names.metric, found.metric.mode)
-    is_best = found.summary[list(names.by)].eq(whole.iloc[0][list(names.by)]).all(axis=1)
-    best = found.summary[is_best].iloc[0]
-    if found.fresh is None:
-        chosen = stats.chosen_trials(trials, whole, [every, *names.by, names.over])
-    else:
-        row = found.summary[is_best]
-        chosen = summaries.chosen_trials(found.fresh, row, names.by, names.over)
-    return best, chosen.set_index("seed")[names.score].astype(float).sort_index()
+    names = found.names
+    chosen = stats.chosen_trials(
+        found.frame.assign(**{EVERY: ""}), _whole(found), [EVERY, *names.by, names.over]
+    )
+    return chosen.set_index("seed")[names.score].astype(float).sort_index()
 
 
-def not_separated(found: Found, best: pd.Series, scores: pd.Series) -> int:
-    """How many other eligible conditions the best does not beat, paired over the seeds, by Holm."""
+def not_separated(found: Found, best: pd.Series) -> int:
+    """How many other eligible conditions the best does not beat, paired over the seeds.
+
+    By Holm's correction: for the comparisons with the best where fresh seeds are compared; for all
+    pairs of conditions where the seeds that are compared also chose the best, since any of them
+    might have been it. The best would else be told from its equals in 10 … 30 % of studies.
+    """
     names = found.names
     frame = found.frame if found.fresh is None else found.fresh
     eligible = found.summary[found.summary["eligible"]]
     trials = summaries.chosen_trials(frame, eligible, names.by, names.over)
-    seeds = trials.pivot(index="seed", columns=list(names.by), values=names.score).astype(float)
+    trials[names.score] = trials[names.score].astype(float).where(trials["status"].eq("ok"))
+    seeds = trials.pivot(index="seed", columns=list(names.by), values=names.score)
+    scores = seeds[best[names.rows], best[names.columns]]
     rivals = seeds.drop(columns=[(best[names.rows], best[names.columns])])
-    p = stats.holm([stats.paired_p(scores, rivals[c]) for c in rivals])
+    p = [stats.paired_p(scores, rivals[c]) for c in rivals]
+    if found.fresh is None:
+        p += [stats.paired_p(rivals[a], rivals[b]) for a, b in combinations(rivals, 2)]
     gains = np.array([(scores - rivals[c]).mean() for c in rivals])
     ahead = gains > 0 if found.score.mode == "max" else gains < 0
-    return int(np.sum(~((p < ERROR_RATE) & ahead)))
+    return int(np.sum(~((stats.holm(p)[: len(gains)] < ERROR_RATE) & ahead)))
 
 
-def _scored(found: Found, scores: pd.Series) -> str:
-    """The score of the best condition with its unit and its intervals."""
+def _whole(found: Found) -> pd.DataFrame:
+    """The choice of a condition and its value among all."""
+    names = found.names
+    return stats.select(
+        found.frame.assign(**{EVERY: ""}), [EVERY], [*names.by, names.over], names.metric,
+        found.metric.mode, without_validation=found.without_validation,
+    )  # fmt: skip
+
+
+def _how_compared(found: Found, others: int) -> list[str]:
+    """How rivals are told from the best, and how good it is by seeds that did not choose it."""
+    score, pairs = label(found.names.score), others * (others + 1) // 2
+    apart = (
+        f"Told apart from the best are conditions whose paired difference in {score} over the "
+        f"seeds is not zero by Student's t at {100 * ERROR_RATE:g} %, after Holm's correction for "
+    )
+    if found.fresh is not None:
+        return [f"{apart}{tables.counted(others, 'comparison')}."]
+    result = [
+        f"{apart}{tables.counted(pairs, 'comparison')}, all pairs of conditions, since the seeds "
+        "that are compared also chose the best."
+    ]
+    values = scores_where_others_choose(found)
+    if len(values) > 1:
+        kind = found.score
+        interval = stats.mean_interval(values, kind.scale, examples=found.examples)
+        estimate = tables.estimate(interval, tables.cell_of(kind))
+        result.append(
+            f"Being the best of {others + 1} conditions on these seeds, its {score} is too good. "
+            f"Where other seeds choose the condition too, it is "
+            f"{estimate}{'' if kind.unit == '1' else f' {kind.unit}'}."
+        )
+    return result
+
+
+def _scored(found: Found, best: pd.Series) -> str:
+    """The score of a condition with its unit and its intervals, as in its row of the table."""
     kind, name = found.score, label(found.names.score)
+    if best["lost"]:
+        lost = f"{best['lost']} of its {tables.counted(best['n'], 'scored seed')}"
+        return f"its {name} is unknown, {lost} diverged or did not end"
     cell = tables.cell_of(kind)
     unit = "" if kind.unit == "1" else f" {kind.unit}"
-    interval = stats.mean_interval(scores, kind.scale, examples=found.examples)
-    bounds = tables.between(interval.low, interval.high, cell)
     text = (
-        f"{name} {cell(interval.mean)}{unit} (95 % interval over "
-        f"{tables.counted(len(scores), 'seed')} on this test set {bounds}"
+        f"{name} {cell(best[found.names.score])}{unit} (95 % interval over "
+        f"{tables.counted(best['n'], 'seed')} on this test set "
+        f"{tables.between(best['low'], best['high'], cell)}"
     )
-    if found.examples is None or kind.scale != "share":
+    if "wide_low" not in best:
         return text + ")"
-    wide = stats.population_interval(scores, found.examples)
-    return (
-        f"{text}; over its {found.examples:,} examples too "
-        f"{tables.between(wide.low, wide.high, cell)})"
-    )
+    wide = tables.between(best["wide_low"], best["wide_high"], cell)
+    return f"{text}; over its {found.examples:,} examples too {wide})"
 
 
 def _heat_map(found: Found) -> Picture:
@@ -199,7 +260,7 @@ def _heat_map(found: Found) -> Picture:
         mean,
         bounds=(low, high),
         marked=summaries.grid(summary, *names.by, "on_border"),
-        title=f"{score.capitalize()} at the {over} chosen on validation",
+        title=f"{score.capitalize()}: {found.whose}",
         label=measure(score, kind.unit),
         mark_label=f"the chosen {over} lies on the border of its grid",
         decimals=1 if kind.scale == "share" else 3,
@@ -208,7 +269,8 @@ def _heat_map(found: Found) -> Picture:
     caption = (
         f"Estimate and, below it, its 95 % interval over {seeds} on one fixed test set, in "
         f"{kind.unit}. {summaries.how_scored(summary)} A pointed end of the scale stands for cells "
-        f"beyond it; a grey cell has no {over} at which all seeds ended."
+        f"beyond it; a grey cell has no {over} at which all seeds ended"
+        f"{'' if found.fresh is None else ', or a fresh seed that did not end'}."
     )
     return Picture("heat_map", to_png(figure), f"Heat map of {score}", caption)
 
@@ -235,8 +297,9 @@ def _sensitivity(found: Found) -> Picture:
     return Picture("sensitivity", to_png(figure), f"{metric} against {over}", caption)
 
 
-def _curves(frame: pd.DataFrame, curves: pd.DataFrame, names: Columns) -> Picture:
+def _curves(found: Found, curves: pd.DataFrame) -> Picture:
     """Training curves, in the frame's order of conditions: a name keeps its colour on the page."""
+    frame, names = found.frame, found.names
     for column in reversed(names.by):
         order = {name: i for i, name in enumerate(dict.fromkeys(frame[column]))}
         curves = curves.iloc[curves[column].map(order).argsort(kind="stable")]
@@ -244,7 +307,7 @@ def _curves(frame: pd.DataFrame, curves: pd.DataFrame, names: Columns) -> Pictur
         curves,
         panel=names.rows,
         line=names.columns,
-        title=f"Training loss at the {label(names.over)} chosen on validation",
+        title=f"Training loss: {found.whose}",
     )
     caption = (
         "Lines: mean over the seeds, on a log scale; bands: from the lowest to the highest seed; "

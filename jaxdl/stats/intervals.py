@@ -47,18 +47,22 @@ def mean_interval(
     values [N], N >= 1.
     `real`: x̄ ± t₍ₙ₋₁₎ s / √n, for what is roughly normal (differences, logarithms).
     `positive`: the same of the logarithms, so the estimate is the geometric mean (losses, times).
-        Values that are not all positive: as `real`.
+        Values that are not all positive: as `real`, and the method says so; where several
+        conditions stand side by side, `report.summary` takes one scale for all of them.
     `share`: around the logit of the mean with the variance z²/n + z⁴/(2(n − 1)) after Cox (Olsson
         2005), z = s / (x̄(1 − x̄)), since errors near 0 are skewed; the bounds stay within 0 … 1.
-        Where each value is 0 or 1 and no `examples` are given, the exact interval of the share of
-        seeds. ValueError for a value outside 0 … 1.
-    examples: how many test examples each share is a share of. Where all values are equal it gives
-        them a width: that of N · examples draws (Clopper-Pearson).
-    Coverage in simulations: 93 … 97 % from five values on.
+        ValueError for a value outside 0 … 1. The share of the seeds that did something is another
+        quantity: `proportion_interval`.
+    examples: how many test examples each share is a share of. Where several values are all equal
+        it gives them a width: that of N · examples draws (Clopper-Pearson).
+    Coverage from five values on is 93 … 97 % where values are normal, losses lognormal (a spread
+    up to 1), or accuracies binomial with normal logits. It is far less where a seed is now and
+    then of another kind: when one in ten collapses, 42 % with five seeds and 65 % with ten, since
+    no interval can tell of what most samples do not contain (`tests/stats/test_coverage.py`).
 
-    One value, and equal values, have a mean and nan bounds: equality in a few seeds is no
-    certainty. A value that is not finite makes all three nan, so that a diverged seed is never
-    averaged away. ValueError when empty.
+    One value has a mean and nan bounds, and so have equal values without `examples`: equality in a
+    few seeds is no certainty. A value that is not finite makes all three nan, so that a diverged
+    seed is never averaged away. ValueError when empty.
     """
     x = _sample(values)
     _check_confidence(confidence)
@@ -108,15 +112,16 @@ def population_interval(accuracies: ArrayLike, examples: int, confidence: float 
 
     accuracies [N] over seeds on the same `examples` test examples. The variance has both sources,
     s²/n of the seeds and p(1 − p)/m of the examples; the bounds are Clopper and Pearson's at the
-    effective number of examples (Korn and Graubard 1998). It supposes that the seeds err on the
-    same examples, as networks mostly do; where they do not, it is wider than needed. One seed: the
-    examples alone. A value that is not finite: all nan.
+    effective number of examples (Korn and Graubard 1998), which cover 93 … 97 % in simulations
+    where the seeds err on the same examples, as networks mostly do; where they do not, more. One
+    seed: the examples alone, which the method says. A value that is not finite: all nan.
     """
     x = _sample(accuracies)
     _check_confidence(confidence)
     if examples < 1:
         raise ValueError(f"a share needs one test example or more, got {examples}")
-    method = f"Korn-Graubard over seeds and {examples:,} test examples, {100 * confidence:g} %"
+    sources = "seeds and" if x.size > 1 else "one seed's"
+    method = f"Korn-Graubard over {sources} {examples:,} test examples, {100 * confidence:g} %"
     if not np.isfinite(x).all():
         return Interval(math.nan, math.nan, math.nan, x.size, method)
     x = _shares(x)
@@ -129,7 +134,7 @@ def population_interval(accuracies: ArrayLike, examples: int, confidence: float 
         ratio = special.ndtri((1 + confidence) / 2) / special.stdtrit(freedom, (1 + confidence) / 2)
         effective = float(mean * (1 - mean) / total * ratio**2)
     low, high = _clopper_pearson(mean * effective, effective, confidence)
-    return Interval(mean, low, high, x.size, method)
+    return Interval(mean, low, high, x.size, method, FEWEST)
 
 
 def interquartile_mean(values: ArrayLike, axis: int | None = None) -> np.ndarray:
@@ -182,10 +187,8 @@ def _share(x: np.ndarray, examples: int | None, confidence: float, name: str) ->
     if not np.isfinite(x).all():
         return _boundless(math.nan, n, method)
     x = _shares(x)
-    if examples is None and np.isin(x, (0.0, 1.0)).all():
-        return proportion_interval(round(x.sum()), n, confidence)
     mean = float(x.mean())
-    if _equal(x, 1.0) and examples is not None:
+    if n > 1 and _equal(x, 1.0) and examples is not None:
         low, high = _clopper_pearson(mean * n * examples, n * examples, confidence)
         words = f"Clopper-Pearson of {n} × {examples:,} equal draws, {name}"
         return Interval(mean, low, high, n, words, FEWEST)

@@ -55,12 +55,15 @@ def chosen_trials(frame: pd.DataFrame, selection: pd.DataFrame, on: Sequence[str
 
     A seed that took part in the choice reports at the rate which *other* seeds choose, so that no
     choice has seen the number it is judged by. The seeds stand in a ring and each takes the choice
-    of the ⌊(n − 1)/2⌋ that follow it (of one where n = 2): of two seeds at most one then
-    chooses for the other, the scores of different seeds are uncorrelated, and an interval over them
-    covers what it says, which with leave-one-out (90 % of 95) or without cross-fitting (65 %) it
-    does not; `tests/stats/test_selection.py` simulates it. What is reported is therefore the score
-    of rates chosen on about half of the seeds. Rates at which a seed of the condition diverged are
-    not eligible for any. A seed that took no part (a fresh one) reports at the choice of all.
+    of the ⌊(n − 1)/2⌋ that follow it (of one where n is 2, 3 or 4): of two seeds at most one
+    then chooses for the other. Where the rates are equally good, the scores of different seeds are
+    uncorrelated, and an interval over them covers 95 %, which with leave-one-out (90 %) or without
+    cross-fitting (65 %) it does not. Where they are not, what is reported is the score of rates
+    chosen on less than half of the seeds: by up to 0.4 standard deviations of a trial worse than
+    the best rate, never better; intervals from five seeds on cover it in 91 … 95 %, and the score
+    of the best rate in 88 … 95 % (`tests/stats/test_selection.py`). A claim near its threshold is
+    better judged by fresh seeds. Rates at which a seed of the condition diverged are not eligible
+    for any. A seed that took no part (a fresh one) reports at the choice of all.
 
     frame: the trials, or those of fresh seeds; on: the `by` and `over` columns of `select`.
     """

@@ -53,11 +53,51 @@ def test_the_best_is_chosen_on_validation_never_on_test():
         f"{100 * interval.high:.1f}). "
         "1 of the 2 other conditions cannot be told from it."
     )
-    assert "Holm's correction for 2 comparisons" in details[0]
-    assert details[1].startswith("24 trials in 4 conditions; 8.3 % of the trials diverged: ")
-    assert details[2].startswith("In 4 of 4 conditions")
-    assert "each at the value that other seeds choose" in details[3]
-    assert "how far another test set would be, it does not say" in details[3]
+    assert "Holm's correction for 3 comparisons, all pairs of conditions" in details[0]
+    assert "Being the best of 3 conditions on these seeds" in details[1]
+    assert details[2].startswith("24 trials in 4 conditions; 8.3 % of the trials diverged: ")
+    assert details[3].startswith("In 4 of 4 conditions")
+    assert "each at the value that one other seed chooses" in details[4]
+    assert "how far another test set would be, it does not say" in details[4]
+
+
+def test_the_number_beside_the_name_is_of_the_named_condition():
+    # of three seeds each takes the choice of the next: he, zeros, he
+    scores = {
+        ("sgd", "he"): [(0.90, 0.80), (0.90, 0.82), (0.50, 0.84)],
+        ("sgd", "zeros"): [(0.60, 0.10), (0.60, 0.20), (0.89, 0.30)],
+    }
+    lead, details = finding(scores, examples=100)
+    row = summaries.summary(ledger(scores), examples=100).iloc[0]
+    assert row["test_accuracy"] == pytest.approx(0.82)
+    assert "the best condition is sgd × he at learning rate 1: test accuracy 82.0 %" in lead
+    assert f"{100 * row['low']:.1f} … {100 * row['high']:.1f}; over its 100" in lead
+    assert f"too {100 * row['wide_low']:.1f} … {100 * row['wide_high']:.1f})" in lead
+    assert "Where other seeds choose the condition too, it is 61.3 (" in details[1]
+    # and the rivals are compared with it, of whom the one is beaten by 54 points or more
+    assert "0 of the 1 other condition cannot be told from it" in lead
+
+
+def test_a_fresh_seed_that_diverged_takes_the_number_away():
+    frame, fresh = ledger(SCORES), ledger(SCORES).assign(seed=lambda rows: rows["seed"] + 9)
+    fresh.loc[fresh["validation_accuracy"].eq(0.90), "status"] = "diverged"
+    lead, sections = compare.comparison(frame, fresh=fresh)
+    assert "its test accuracy is unknown, 1 of its 3 scored seeds diverged or did not end" in lead
+    assert "2 of the 2 other conditions cannot be told from it" in lead
+    assert "trials of the search diverged" in sections[0].blocks[1]
+    assert "or a fresh seed that did not end" in sections[1].blocks[0].caption
+
+
+def test_a_page_of_a_choice_on_test_says_so(trials):
+    frame = trials[trials["optimizer"].isin(["sgd", "adam"])]
+    columns = compare.Columns(metric="test_accuracy")
+    reason = "the protocol has none"
+    lead, sections = compare.comparison(frame, columns=columns, without_validation=reason)
+    assert lead.startswith("Chosen on test, the best condition is")
+    assert any(f"Chosen on test: {reason}" in line for line in sections[0].blocks)
+    assert sections[-1].blocks[0].header.count("test accuracy (%)") == 1
+    with pytest.raises(ValueError, match="never on test"):
+        compare.comparison(frame, columns=columns)
 
 
 def test_fresh_seeds_report_what_the_search_chose():
@@ -71,6 +111,7 @@ def test_fresh_seeds_report_what_the_search_chose():
     assert f"over its 100 examples too {100 * wide.low:.1f} … {100 * wide.high:.1f})" in lead
     assert "2 of the 2 other conditions cannot be told from it" in lead
     assert "3 fresh seeds that took no part in the choice" in details[3]
+    assert "Holm's correction for 2 comparisons." in details[0]
 
 
 def test_many_comparisons_are_corrected():

@@ -124,6 +124,91 @@ def test_fresh_seeds_are_scored_at_the_choice_of_the_others():
     assert "2 fresh seeds" in summaries.summary_table(rows).caption
 
 
+def fresh_trials():
+    return small().assign(seed=lambda rows: rows["seed"] + 7, status="ok")
+
+
+def test_a_fresh_seed_that_diverged_is_marked_and_never_averaged():
+    fresh = fresh_trials()
+    fresh.loc[3, "status"] = "diverged"  # of `a` at its chosen rate, with a number
+    rows = summaries.summary(small(), fresh=fresh, examples=360)
+    assert rows["lost"].tolist() == [1, 0]
+    assert rows.loc[0, ["test_accuracy", "low", "high", "wide_low"]].isna().all()
+    assert rows.loc[1, "test_accuracy"] == pytest.approx(0.45)
+    table = summaries.summary_table(rows)
+    assert [row[4] for row in table.rows] == ["–‡", "45.0"]
+    assert "‡ 1 scored trial diverged or did not end, in 1 condition" in table.caption
+    assert "‡" not in summaries.summary_table(summaries.summary(small())).caption
+
+
+def test_fresh_trials_that_are_not_there_or_not_fresh_are_named():
+    fresh = fresh_trials()
+    without = "fresh: no trials of optimizer a, initializer he, learning rate 1.0 with seeds"
+    with pytest.raises(ValueError, match=rf"{without} \[7, 8\]"):
+        summaries.summary(small(), fresh=fresh[fresh["optimizer"] == "b"])
+    with pytest.raises(ValueError, match=rf"{without} \[8\]"):
+        summaries.summary(small(), fresh=fresh.drop(index=3))
+    numbers = {"optimizer": {"a": 0.5, "b": 1.0}}
+    frame, lacking = small().replace(numbers), fresh.drop(index=3).replace(numbers)
+    with pytest.raises(ValueError, match=r"no trials of optimizer 0\.5, learning rate 1\.0"):
+        summaries.summary(frame, by="optimizer", fresh=lacking)
+    with pytest.raises(ValueError, match=r"seeds \[1\] took part in the choice"):
+        summaries.summary(small(), fresh=small().assign(seed=[1, 2] * 4))
+    with pytest.raises(ValueError, match="fresh: there are no trials"):
+        summaries.summary(small(), fresh=fresh.iloc[:0])
+
+
+def test_a_condition_that_was_not_eligible_needs_no_fresh_trials():
+    searched = small(status=["ok", "ok", "ok", "ok", "ok", "diverged", "ok", "diverged"])
+    fresh = fresh_trials()
+    rows = summaries.summary(searched, fresh=fresh[fresh["optimizer"] == "a"])
+    assert rows["n"].tolist() == [2, 0]
+    table = summaries.summary_table(rows)
+    assert "Scored on 2 fresh seeds" in table.caption
+    assert table.rows[1][2:6] == ("1*†", "–", "–", "–")
+
+
+def test_the_number_of_seeds_that_choose_is_said():
+    seeds = {n: pd.concat([small().assign(seed=[2 * k, 2 * k + 1] * 4) for k in range(n // 2)])
+             for n in (4, 10)}  # fmt: skip
+    words = {}
+    for n, frame in seeds.items():
+        words[n] = summaries.summary(frame.reset_index(drop=True))["scored_on"].iloc[0]
+    assert words[4] == "4 seeds, each at the value that one other seed chooses"
+    assert words[10] == "10 seeds, each at the value that 4 other seeds choose"
+    caption = summaries.summary_table(summaries.summary(small())).caption
+    assert "biased towards worse" in caption
+    fresh = summaries.summary_table(summaries.summary(small(), fresh=fresh_trials())).caption
+    assert "biased" not in fresh
+
+
+def test_all_conditions_have_one_kind_of_mean():
+    frame = small().rename(columns={"test_accuracy": "test_loss"})
+    rows = summaries.summary(frame, score="test_loss")
+    assert rows["test_loss"].tolist() == pytest.approx([math.sqrt(0.6 * 0.64), math.sqrt(0.2)])
+    assert "geometric means over the seeds" in summaries.how_scored(rows)
+    frame.loc[4, "test_loss"] = 0.0
+    rows = summaries.summary(frame, score="test_loss")
+    assert rows["test_loss"].tolist() == pytest.approx([0.62, 0.25])
+    assert "geometric" not in summaries.how_scored(rows)
+
+
+def test_every_method_is_listed():
+    frame = small()
+    frame.loc[frame["optimizer"] == "b", "test_accuracy"] = 1.0
+    words = summaries.how_scored(summaries.summary(frame, examples=360))
+    assert (
+        "Interval over seeds: Student t of the logit, 95 % (1 condition); "
+        "Clopper-Pearson of 2 × 360 equal draws, 95 % (1 condition)." in words
+    )
+
+
+def test_one_seed_has_no_interval_over_seeds_however_many_examples():
+    rows = summaries.summary(small()[lambda rows: rows["seed"] == 0], examples=360)
+    assert rows[["low", "high"]].isna().all(axis=None)
+    assert "one value, no bounds" in summaries.how_scored(rows)
+
+
 def test_the_table_shows_both_sources_and_says_what_each_covers():
     rows = summaries.summary(small(), examples=360)
     table = summaries.summary_table(rows)
@@ -140,8 +225,12 @@ def test_a_choice_on_test_is_said_aloud():
     rows = summaries.summary(
         small(), metric="test_accuracy", without_validation="the protocol has none"
     )
-    caption = summaries.summary_table(rows, metric="test_accuracy").caption
-    assert "Chosen on test: the protocol has none" in caption
+    table = summaries.summary_table(rows, metric="test_accuracy")
+    assert "Chosen on test: the protocol has none" in table.caption
+    # the one column is the score: of `a` at rate 0.1 for both seeds
+    assert table.header[2:4] == ("learning rate", "test accuracy (%)")
+    assert table.header[4].startswith("95 % interval")
+    assert table.rows[0][2:4] == ("0.1*", "71.0")
 
 
 def test_an_estimate_stands_beside_its_interval():

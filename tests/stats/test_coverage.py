@@ -1,4 +1,4 @@
-"""Every interval covers what it is about in 95 ± 2 % of simulated studies, from five seeds on."""
+"""Coverage in simulated studies: 95 ± 2 % from five seeds on, but not where a seed collapses."""
 
 import numpy as np
 import pytest
@@ -63,17 +63,15 @@ def test_accuracies_on_360_examples(level, spread, n):
         assert covered(stats.mean_interval, shares, truth) < 0.925
 
 
-@pytest.mark.parametrize("share", [0.05, 0.5, 0.8])
-@pytest.mark.parametrize("n", [3, 12])
-def test_shares_of_seeds_are_covered_at_least_as_often_as_is_said(share, n):
-    # exact, not simulated: no interval of 0 … 1 outcomes covers every share in just 95 %
-    outcomes = [stats.mean_interval([1.0] * k + [0.0] * (n - k), "share") for k in range(n + 1)]
-    weights = special.binom(n, range(n + 1)) * share ** np.arange(n + 1)
-    weights *= (1 - share) ** np.arange(n, -1, -1)
-    hits = [
-        w for w, found in zip(weights, outcomes, strict=True) if found.low <= share <= found.high
-    ]
-    assert sum(hits) >= 0.95
+@pytest.mark.parametrize(("n", "most"), [(3, 0.35), (5, 0.47), (10, 0.70)])
+def test_a_seed_that_collapses_now_and_then_is_not_covered(n, most):
+    # one seed in ten ends at chance; a sample without one knows nothing of it: 0.9ⁿ of them
+    rng = np.random.default_rng(0)
+    collapsed, noise = rng.random((STUDIES, n)) < 0.1, rng.normal(0, 0.005, (STUDIES, n))
+    accuracies = np.where(collapsed, 0.1, 0.95) + noise
+    truth = 0.9 * 0.95 + 0.1 * 0.1
+    found = covered(lambda x: stats.mean_interval(x, "share", examples=360), accuracies, truth)
+    assert 1 - 0.9**n - 0.05 < found < most
 
 
 @pytest.mark.parametrize("level", [0.9, 0.97])

@@ -63,16 +63,22 @@ def test_equal_shares_of_a_test_set_have_the_width_of_their_draws():
     # 3 seeds right on all 120 examples: rule of three, 1 - 0.025^(1/360)
     ours = stats.mean_interval([1.0, 1.0, 1.0], "share", examples=120)
     np.testing.assert_allclose(ours[:3], (1.0, 0.025 ** (1 / 360), 1.0), rtol=1e-9)
-    # the same three numbers as a share of seeds
+    # one seed says nothing of seeds, however many examples it saw
+    assert np.isnan(stats.mean_interval([1.0], "share", examples=120)[1:3]).all()
+
+
+def test_perfect_scores_are_no_share_of_seeds():
     ours = stats.mean_interval([1.0, 1.0, 1.0], "share")
-    np.testing.assert_allclose(ours[:3], (1.0, 0.025 ** (1 / 3), 1.0), rtol=1e-9)
+    assert ours.mean == 1.0
+    assert np.isnan(ours[1:3]).all()
+    assert stats.verdict(ours, 0.2, "above") == "inconclusive"
 
 
 def test_three_seeds_of_three_do_not_show_that_most_seeds_succeed():
     # at a true share of 0.8 three of three come in 51 % of all runs
-    ours = stats.mean_interval([1.0, 1.0, 1.0], "share")
+    ours = stats.proportion_interval(3, 3)
+    assert ours.low == pytest.approx(0.025 ** (1 / 3))
     assert stats.verdict(ours, 0.8, "above") == "inconclusive"
-    assert ours.method == "Clopper-Pearson, 95 %"
 
 
 def test_the_interval_of_shares_by_hand_never_leaves_0_to_1():
@@ -190,6 +196,9 @@ def test_population_interval_without_seeds_is_clopper_and_pearsons():
     for seeds in ([350 / 360], [350 / 360] * 5):
         ours = stats.population_interval(seeds, 360)
         np.testing.assert_allclose(ours[1:3], stats.proportion_interval(350, 360)[1:3], rtol=1e-9)
+    one = stats.population_interval([350 / 360], 360)
+    assert "over one seed's 360 test examples" in one.method
+    assert stats.verdict(one, 0.5, "above") == "inconclusive"
     assert ours.low == pytest.approx(0.950, abs=1e-3)
     assert ours.high == pytest.approx(0.987, abs=1e-3)
 
