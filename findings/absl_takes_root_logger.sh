@@ -5,9 +5,9 @@
 #   `logging.basicConfig(level=logging.INFO)` after the imports shows the program's INFO lines.
 # Instead: every log call of absl, shown or not, calls `logging.basicConfig()` where the root logger
 #   has no handler, and a later `basicConfig` of the program does nothing: its level stays WARNING.
-#   Two imports make such a call: grain where JAX is not installed (a warning), and
-#   orbax.checkpoint always (a `vlog` at a level that is not shown), thus grain, too, where Orbax is
-#   installed. Importing absl.logging alone does no harm.
+#   Two imports make such a call: grain where JAX is not installed (a warning), and orbax.checkpoint
+#   always (a `vlog` at a level that is not shown), thus grain, too, where Orbax is installed.
+#   Importing absl.logging alone does no harm.
 # Seen on 2026-11-29:
 #   absl-py 2.5.1, grain 0.2.18, neither JAX nor Orbax
 #   import absl.logging: shown
@@ -18,8 +18,9 @@
 #   and orbax-checkpoint 0.12.8
 #   import orbax.checkpoint: lost
 #   import grain: lost
-# Why it matters: the INFO lines of a long run (steps, losses) are lost, and since the handler keeps the stderr of the moment of the import, so is every line if that was redirected
-#   then. Which packages are installed, and the order of imports, decides.
+# Why it matters: the INFO lines of a long run (steps, losses) are lost, and since the handler keeps
+#   the stderr of the moment of the import, so is every line if that was redirected then. Which
+#   packages are installed, and the order of imports, decides.
 # Remedy: configure logging before the imports, or `basicConfig(..., force=True)` after them.
 set -eu
 folder=$(mktemp -d)

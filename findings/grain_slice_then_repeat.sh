@@ -4,8 +4,9 @@
 # Expected: `rows.seed(42).shuffle()[:80].repeat(3)` reads the same 80 rows three times, in a new
 #   order each time, so that the other 20 can be held out.
 # Instead: `repeat` lets the index run on. The shuffle, which stands before the slice, is drawn anew
-#   for each pass, and the slice takes the first 80 rows of another order. The same holds for a slice
-#   of `mix`, where nothing is random: its parents are read on from where the first pass ended.
+#   for each pass, and the slice takes the first 80 rows of another order. The same holds for a
+#   slice of `mix`, where nothing is random: its parents are read on from where the first pass
+#   ended.
 # Seen on 2026-11-29:
 #   grain 0.2.18
 #   shuffled, sliced: rows of passes 1, 2, 3 that are not among the first 80: [0, 12, 14]

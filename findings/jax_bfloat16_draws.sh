@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # jax 0.10.2: random draws in bfloat16 come from 128 numbers, and their tails are missing.
 #
-# Expected: `jax.random.normal(key, shape, jnp.bfloat16)` is a normal draw rounded to bfloat16, whose
-#   exponent reaches as far as float32's; `bernoulli(key, p)` and `categorical(key, logits)` in
-#   bfloat16 are right but for the rounding of `p` and `logits` (0.4 %).
+# Expected: `jax.random.normal(key, shape, jnp.bfloat16)` is a normal draw rounded to bfloat16,
+#   whose exponent reaches as far as float32's; `bernoulli(key, p)` and `categorical(key, logits)`
+#   in bfloat16 are right but for the rounding of `p` and `logits` (0.4 %).
 # Instead: the uniform number underneath has the 7 mantissa bits of the dtype, so it is one of 128
-#   multiples of 1/128. A normal draw ends at −2.89 and 2.52, Bernoulli rounds p up to
-#   the next 128th, and `categorical` ties among many classes, where the first one wins.
+#   multiples of 1/128. A normal draw ends at −2.89 and 2.52, Bernoulli rounds p up to the next
+#   128th, and `categorical` ties among many classes, where the first one wins.
 # Seen on 2026-11-29, a million draws each (categorical over 50,000: 400):
 #   jax 0.10.2
 #   float32: normal from -4.65 to 4.52, mean 0.0002, 942524 values
@@ -18,8 +18,8 @@
 #     categorical of 0.9, 0.09, 0.009, 0.001: 0.902476, 0.091444, 0.006021, 0.000059
 #     categorical of 50,000 equal words: highest 917, mean 143
 # Why it matters: noise (VAE, diffusion, GAN), weights initialized in bfloat16, masks drawn with a
-#   bfloat16 probability and tokens sampled from bfloat16 logits are of another distribution: what has
-#   probability 0.001 happens with 0.008, and a sampled text has no rare words.
+#   bfloat16 probability and tokens sampled from bfloat16 logits are of another distribution: what
+#   has probability 0.001 happens with 0.008, and a sampled text has no rare words.
 # Remedy: draw in float32 and cast; `logits.astype(jnp.float32)` before `categorical`. `mode="high"`
 #   mends Bernoulli and rare classes, but not ties among many.
 set -eu

@@ -10,7 +10,8 @@
 #   normal(fold_in(key, 3))    = -0.6219436
 #   and all keys of split(key, n) for n = 1, 2, 16
 # Why it matters: a train loop folds the step into the state's key, and something else (evaluation,
-#   an ensemble, the order of data) splits that key: member i then draws the noise of step i. Draws that a statistic takes to be independent are the same draws.
+#   an ensemble, the order of data) splits that key: member i then draws the noise of step i. Draws
+#   that a statistic takes to be independent are the same draws.
 # Remedy: per key either split or fold_in, never both; for another purpose fold in a number that no
 #   count reaches, such as a hash of its name.
 set -eu

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # optax 0.2.8: whether a gradient of None beside an array parameter passes depends on the optimizer.
 #
-# Expected: None, which is how a frozen or unused parameter has no gradient, is either refused by all
-#   transformations or passed on by all of them.
+# Expected: None, which is how a frozen or unused parameter has no gradient, is either refused by
+#   all transformations or passed on by all of them.
 # Instead: some pass it on, most raise, with an error about the structure of trees that names no
 #   gradient. `apply_updates` then raises for those that passed it on.
 # Seen on 2026-11-29:

@@ -16,10 +16,10 @@
 #   the broadcast apart from the quotient: [1. 1. 1.]
 #   both in one jit:                       [0. 0. 0.]
 # Why it matters: a maximum divided by itself is not 1, shares do not add up; floor(x / width) puts
-#   numbers into the bin below; huge gradients divided by their norm become 0. A reference in
-#   NumPy disagrees in the last digit without a reason to be found in the code.
-# Remedy: `jnp.floor_divide` for bins; compare with a tolerance; divide numbers that may be huge by a
-#   power of two first.
+#   numbers into the bin below; huge gradients divided by their norm become 0. A reference in NumPy
+#   disagrees in the last digit without a reason to be found in the code.
+# Remedy: `jnp.floor_divide` for bins; compare with a tolerance; divide numbers that may be huge by
+#   a power of two first.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
