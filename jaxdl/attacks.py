@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from jaxdl.numerics import narrowed, wide
 from jaxdl.tasks.examples import weights
 from jaxdl.types import Array, Batch, PyTree, Task
 
@@ -55,8 +56,9 @@ def pgd(
     """
     lowest, highest = _box(batch, eps, low, high)
     start_key, key = jax.random.split(key)
-    share = jax.random.uniform(start_key, lowest.shape, lowest.dtype)
-    start = jnp.clip(lowest + share * (highest - lowest), lowest, highest)
+    share = jax.random.uniform(start_key, lowest.shape, wide(lowest)[0].dtype)
+    start = narrowed(lowest + share * (highest - lowest), lowest)
+    start = jnp.clip(start, lowest, highest)
 
     def climb(x: Array, _: None) -> tuple[Array, None]:
         gradient = _input_gradient(task, params, model_state, {**batch, "x": x}, key)

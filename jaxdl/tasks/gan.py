@@ -11,7 +11,7 @@ import optax
 from jax.typing import ArrayLike
 
 from jaxdl import metrics
-from jaxdl.numerics import norm, wide
+from jaxdl.numerics import narrowed, norm, wide
 from jaxdl.tasks import linen
 from jaxdl.tasks.examples import examples, mean
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
@@ -56,8 +56,10 @@ def gradient_penalty(weight: ArrayLike = 10.0) -> Penalty:
     """
 
     def penalty(score: Callable[[Array], Array], real: Array, fake: Array, key: Array) -> Array:
-        mix = jax.random.uniform(key, (len(real), *[1] * (real.ndim - 1)), real.dtype)
-        slopes = jax.grad(lambda x: score(x).sum())(mix * real + (1 - mix) * fake)
+        (wide_real,) = wide(real)
+        mix = jax.random.uniform(key, (len(real), *[1] * (real.ndim - 1)), wide_real.dtype)
+        between = narrowed(mix * wide_real + (1 - mix) * fake, real)
+        slopes = jax.grad(lambda x: score(x).sum())(between)
         return jnp.square(norm(slopes.reshape(len(real), -1)) - 1) * weight
 
     return penalty

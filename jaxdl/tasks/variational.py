@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxdl import losses, metrics
-from jaxdl.numerics import wide
+from jaxdl.numerics import narrowed, wide
 from jaxdl.tasks import linen
 from jaxdl.tasks.examples import examples, mean
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
@@ -71,7 +71,9 @@ def variational(
 
 def reparameterize(key: Array, mean: Array, log_variance: Array) -> Array:
     """μ + σ ⊙ ε with ε ~ N(0, I): a draw whose gradient reaches mean and log variance `[B, K]`."""
-    return mean + jnp.exp(log_variance / 2) * jax.random.normal(key, mean.shape, mean.dtype)
+    (centre,) = wide(mean)  # a normal drawn in 16 bits has no tails
+    drawn = jax.random.normal(key, centre.shape, centre.dtype)
+    return narrowed(centre + jnp.exp(log_variance / 2) * drawn, mean)
 
 
 def standard_normal_kl(mean: Array, log_variance: Array) -> Array:
