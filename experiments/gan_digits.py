@@ -104,14 +104,14 @@ def _task(config: Any) -> Any:
     )
 
 
-def _samples(task: Any, state: Any, draw: int, each: int) -> Any:
+def _samples(task: Any, state: Any, purpose: str, each: int) -> Any:
     """`[each, 10, 8, 8]`, a column a class."""
     import jax
     import jax.numpy as jnp
 
-    # Steps fold small numbers into the key, the order of the data the largest.
-    key = jax.random.fold_in(state.key, jnp.uint32(2**32 - draw))
-    z = jax.random.normal(key, (each * CLASSES, LATENT))
+    from jaxdl import keys
+
+    z = jax.random.normal(keys.named(state.key, purpose), (each * CLASSES, LATENT))
     y = jnp.tile(jnp.arange(CLASSES), each)
     images = task.predict(state.params, state.model_state, {"z": z, "y": y})
     return images.reshape(each, CLASSES, 8, 8)
@@ -138,7 +138,7 @@ def _run(config: Any) -> Any:
         return jnp.sqrt(jnp.square(x - y @ means).mean())
 
     def evaluate(hparams: Any, state: Any, data: Any) -> Any:
-        images = _samples(task, state, 2, 2 * EACH)
+        images = _samples(task, state, "judged", 2 * EACH)
         logits = judge.predict(data["classifier"], {}, {"x": images.reshape(-1, 64)})
         seen = logits.argmax(axis=-1).reshape(2, EACH, CLASSES)
         right = (seen == jnp.arange(CLASSES).reshape(1, 1, -1)).mean(axis=1)
@@ -232,7 +232,7 @@ def _sheets(config: Any, plan: launch.Plan, rate: float) -> list[Any]:
     def course(hparams: Any, data: Any) -> Any:
         def segment(state: Any, _: Any) -> Any:
             state, _ = run.advance(hparams, state, data)
-            return state, _samples(task, state, 3, 8)
+            return state, _samples(task, state, "shown", 8)
 
         state = run.init(hparams, jax.random.key(0), data)
         return jax.lax.scan(segment, state, None, plan.segments)[1]

@@ -88,7 +88,7 @@ def run(config: Any, depth: int) -> Any:
     import jax
     import jax.numpy as jnp
 
-    from jaxdl import losses, metrics, sweep
+    from jaxdl import keys, losses, metrics, sweep
     from jaxdl.data import batches
     from jaxdl.models.multitask import Head, SharedTrunk
     from jaxdl.optimizers import adam
@@ -108,10 +108,10 @@ def run(config: Any, depth: int) -> Any:
 
     def halves(key: Any, n: int, batch_size: int, first_step: Any, steps: int) -> Any:
         """Batches half of the labelled rows, which come first, and half of all rows."""
-        keys, size = jax.random.split(key), batch_size // 2
+        both, size = jax.random.split(key), batch_size // 2
         parts = [
             batches.shuffled_indices(each, n // 2, size, first_step, steps) + start
-            for each, start in zip(keys, (0, n // 2), strict=True)
+            for each, start in zip(both, (0, n // 2), strict=True)
         ]
         return jnp.concatenate(parts, axis=1)
 
@@ -122,7 +122,7 @@ def run(config: Any, depth: int) -> Any:
     def prepared(hparams: Any, key: Any, data: Any) -> dict[str, Any]:
         """The labelled rows over and over, then all rows without the label of the main task."""
         n = len(data["train"]["y_main"])
-        order = batches.permutation(jax.random.fold_in(key, 0x7FFFFFFF), n)
+        order = batches.permutation(keys.named(key, "labelled"), n)
         labelled = order[jnp.arange(n) % hparams["labels"].astype(jnp.int32)]
         rows = batches.take(data["train"], jnp.concatenate([labelled, order]))
         has_main, half = jnp.arange(2 * n) < n, jnp.ones(2 * n)
@@ -239,7 +239,10 @@ def rows(best: Any, seeds: Any, gain: Any) -> Any:
         "test accuracy (%)",
         "gain (points)",
     )
-    caption = "Gain over the main task alone: 95 % interval of Student's t, paired over seeds."
+    caption = (
+        "Gain over the main task alone: the mean and its 95 % interval of Student's t, paired over "
+        "seeds."
+    )
     return report.Table(header, tuple(cells), frozenset({1, 3, 4, 5, 6}), caption)
 
 

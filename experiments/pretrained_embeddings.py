@@ -126,10 +126,9 @@ def plan(config: Any) -> launch.Plan:
 
 
 def _run(config: Any, table: Any, data: Any) -> Any:
-    import jax
     import jax.numpy as jnp
 
-    from jaxdl import sweep, tasks
+    from jaxdl import keys, sweep, tasks
     from jaxdl.data import batches
     from jaxdl.models.text_cnn import Bag, TextClassifier
     from jaxdl.optimizers import adam
@@ -144,7 +143,7 @@ def _run(config: Any, table: Any, data: Any) -> Any:
 
     def advance(hparams: Any, state: Any, data: Any) -> Any:
         count = len(data["train"]["y"])
-        drawn = batches.permutation(jax.random.fold_in(state.key, 0x7FFFFFFF), count)
+        drawn = batches.permutation(keys.named(state.key, "labelled"), count)
         # The labelled examples over and over, so that their number need not change the program.
         rows = drawn[jnp.arange(count) % hparams["labels"].astype(jnp.int32)]
         return run.advance(hparams, state, {**data, "train": batches.take(data["train"], rows)})

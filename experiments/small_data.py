@@ -77,15 +77,13 @@ def _run(config: Any, steps: int) -> Any:
     import jax
     import jax.numpy as jnp
 
-    from jaxdl import sweep, train
+    from jaxdl import keys, sweep, train
     from jaxdl.data import batches
     from jaxdl.sweep.early_stopping import early_stopping
 
-    largest = jnp.uint32(0xFFFFFFFF)
-
     def drawn(key: Any, n: int) -> Any:
         """All rows in the trial's order, of which the first are those it trains on."""
-        return batches.permutation(jax.random.fold_in(key, largest), n)
+        return batches.permutation(keys.named(key, "examples"), n)
 
     def made(hparams: dict[str, Any]) -> Any:
         def order(key: Any, n: int, batch_size: int, first_step: Any, steps: int) -> Any:
@@ -101,7 +99,7 @@ def _run(config: Any, steps: int) -> Any:
         trained = sweep.make_run(build, steps=steps, batch_size=config.batch_size, order=order)
 
         def evaluate(hparams: dict[str, Any], state: Any, data: Any) -> dict[str, Any]:
-            key, n = jax.random.fold_in(state.key, largest), len(data["train"]["y"])
+            key, n = batches.order_key(state.key), len(data["train"]["y"])
             batch = batches.take(data["train"], drawn(key, n)[: min(config.examples)])
             seen = train.mean(train.measure(build(hparams)[0], state, batch))
             return {**trained.evaluate(hparams, state, data), "train_accuracy": seen["accuracy"]}

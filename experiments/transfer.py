@@ -127,7 +127,7 @@ def run(config: Any) -> Any:
     import jax.numpy as jnp
     import optax
 
-    from jaxdl import ensembles, sweep, tasks, transfer
+    from jaxdl import ensembles, keys, sweep, tasks, transfer
     from jaxdl.data import batches
     from jaxdl.models import MLP
     from jaxdl.optimizers import adam
@@ -147,7 +147,7 @@ def run(config: Any) -> Any:
         return jax.tree.map(lambda array: array[hparams["target"]], parts)
 
     def advance(hparams: Any, state: Any, data: Any) -> Any:
-        source_key, draw_key = jax.random.split(jax.random.fold_in(state.key, 0x7FFFFFFF))
+        source_key, draw_key = (keys.named(state.key, name) for name in ("source", "labelled"))
         options = {"steps": config.steps, "batch_size": config.batch_size}
         source = ensembles.fit(
             task, adam(config.source_rate), source_key, data["source"], **options

@@ -42,10 +42,8 @@ MEASURES: tuple[tuple[str, Any, str], ...] = (("accuracy", "max", "1"), ("loss",
 
 def plan(config: Any) -> launch.Plan:
     """One program per optimizer; rate, decay and seed are numbers inside it."""
-    import jax
-    import jax.numpy as jnp
 
-    from jaxdl import sweep, tasks
+    from jaxdl import keys, sweep, tasks
     from jaxdl.data import batches, catalog, scaling, splits
     from jaxdl.models import MLP
     from jaxdl.optimizers import schedules
@@ -57,9 +55,7 @@ def plan(config: Any) -> launch.Plan:
 
     def few(key: Any, n: int, batch_size: int, first_step: Any, steps: int) -> Any:
         """Batches of the few examples that the key draws from all `n`."""
-        rows = batches.permutation(jax.random.fold_in(key, jnp.uint32(0xFFFFFFFF)), n)[
-            : config.examples
-        ]
+        rows = batches.permutation(keys.named(key, "examples"), n)[: config.examples]
         return rows[batches.shuffled_indices(key, len(rows), batch_size, first_step, steps)]
 
     def run(optimizer: Any) -> sweep.Run:
