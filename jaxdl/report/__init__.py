@@ -6,7 +6,7 @@ from jaxdl.report.page import Code, Picture, Report, Section, render, write
 from jaxdl.report.pictures import images
 from jaxdl.report.plots import heat_map, intervals, sensitivity, training_curves
 from jaxdl.report.style import to_png
-from jaxdl.report.summaries import chosen_trials, grid, summary, summary_table
+from jaxdl.report.summaries import CHOSEN, chosen_trials, grid, summary, summary_table
 from jaxdl.report.tables import (
     Table,
     between,
@@ -21,6 +21,7 @@ from jaxdl.report.tables import (
 from jaxdl.report.tensorboard import write_scalars
 
 __all__ = [
+    "CHOSEN",
     "Claim",
     "Code",
     "Columns",

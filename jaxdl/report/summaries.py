@@ -13,6 +13,8 @@ MARKS = (
     f"{BORDER} the chosen value lies on the border of its grid, the best may lie outside.  "
     f"{UNSETTLED} at every value a trial diverged or is missing."
 )
+CHOSEN = "each seed at the rate that other seeds chose on validation"
+"""Of which trials a score is where `stats.chosen_trials` took them from the search itself."""
 FIXED = (
     "An interval over seeds is for this one test set; how far another test set would be, it does "
     "not say."
