@@ -120,7 +120,7 @@ def _compare(case: Case, params: Any) -> dict[str, Any]:
 
 
 def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
-    """Largest distance over the seeds, against its bound."""
+    """Distance in the geometric mean over the seeds, against its bound."""
     from jaxdl import report, stats
 
     frame = results.to_pandas()
@@ -136,7 +136,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
                 else f"gradient descent reaches scikit-learn's {name} regression",
                 "share of seeds that end without an error"
                 if free
-                else "largest difference, of the largest coefficient",
+                else "largest difference, of the largest coefficient (geometric mean over seeds)",
                 "1",
                 MOST if free else CLOSE,
                 stats.proportion_interval(int((distance < ERROR_FREE).sum()), len(distance))
