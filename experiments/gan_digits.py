@@ -42,6 +42,8 @@ MEASURES = (
      "ratio of standard deviations within a class", "spread, of that of the digits", SPREAD),
 )  # fmt: skip
 SCALES: dict[str, Any] = {"agreement": "share", "worst_class": "share", "spread": "positive"}
+SAMPLES = {"agreement": EACH * CLASSES, "worst_class": EACH}
+"""How many samples a share is a share of."""
 
 
 def plan(config: Any) -> launch.Plan:
@@ -162,7 +164,10 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     claims = [
         report.judge(
             "V8", sentence, quantity, "1", threshold,
-            stats.mean_interval(chosen[f"test_{name}"].astype(float), SCALES[name]), "above",
+            stats.mean_interval(
+                chosen[f"test_{name}"].astype(float), SCALES[name], examples=SAMPLES.get(name)
+            ),
+            "above",
         )
         for name, sentence, quantity, _, threshold in MEASURES
     ]  # fmt: skip
@@ -186,7 +191,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     )
     header = ("images", "rate", "seeds", *(f"{short} (1)" for *_, short, _ in MEASURES))
     table = report.Table(
-        header, (*rows, row), frozenset(range(1, 6)), "Means over seeds. * chosen."
+        header, (*rows, row), frozenset(range(1, 6)), "Means over seeds. * chosen by all."
     )
     report.show(table)
     curves = results.curve_frame("test_agreement", frame)

@@ -191,7 +191,7 @@ def _table(frame: Any, best: Any) -> Any:
     )
     header = ("loss", "rate", "seeds", "overlap on validation (1)", "modes covered",
               "seeds collapsed (1)", "samples of high quality (1)")  # fmt: skip
-    caption = "Means over seeds. * chosen: the largest overlap, Σ min(share of a mode, 1/8)."
+    caption = "Means over seeds. * chosen by all: the largest overlap, Σ min(share of a mode, 1/8)."
     return report.Table(header, rows, frozenset(range(1, 7)), caption)
 
 

@@ -119,7 +119,7 @@ def _run(config: Any, task: str, case: str, cell: Any) -> Any:
 
 
 def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
-    """Error and recall on test at the rates that validation chose; learning curves."""
+    """Error and recall on test at the rates that other seeds chose; learning curves."""
     import pandas as pd
 
     from jaxdl import report, stats

@@ -4,7 +4,7 @@ Softmax regression and an MLP, by plain SGD on full batches or on small ones.
 Conditions: no penalty; λΣ|w| by its subgradient; λΣ|w| by the proximal step (a soft threshold
 after each update); λΣw²; an elastic net of λ/2 of each, its L1 part proximal. Biases are left out.
 
-Claims: at the λ chosen on validation, the proximal step of L1 makes more than a quarter of the
+Claims: at the λ that other seeds chose, the proximal step of L1 makes more than a quarter of the
 weights exactly zero, the subgradient of L1 and L2 less than 1 %; at the largest λ within a point of
 the best validation accuracy, the proximal step makes more than a half zero.
 
@@ -129,7 +129,7 @@ def _run(features: Sequence[int], outputs: int, batch_size: int, config: Any) ->
 
 
 def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
-    """λ chosen on validation, and the largest λ within a point of the best."""
+    """At the λ that other seeds chose, and at the largest λ within a point of the best."""
     from jaxdl import report, stats
 
     frame = results.to_pandas()

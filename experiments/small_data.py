@@ -5,9 +5,10 @@ stopping, each against training with nothing of them. A seed draws the training 
 initialization and the batches, and all conditions share it; sizes and strengths are traced numbers.
 The 360 validation images are the same at every size, so that choices made by them are good ones.
 
-Claims: at the strength that validation chose, each gains more than half a point of test accuracy on
-the fewest images; dropout, L2, shifts and early stopping gain more there than on the most; dropout
-narrows the gap between training and test accuracy there by more than half a point.
+Claims: at the strengths that other seeds chose on validation, each gains more than half a point of
+test accuracy on the fewest images; dropout, L2, shifts and early stopping gain more there than on
+the most; dropout narrows the gap between training and test accuracy there by more than half a
+point.
 
 Command: python -m experiments.small_data --workdir=runs/small_data
 Minutes: 1.5 on 2 cores
@@ -258,7 +259,7 @@ def _map(config: Any, effects: Any) -> Any:
     title = "Gain in test accuracy over training with nothing"
     figure = report.heat_map(gains, bounds=(low, high), title=title, label="gain (points)")
     caption = (
-        "Each at the strength chosen on validation, paired over "
+        "Each seed at the strength that other seeds chose on validation, paired over "
         f"{config.seeds} seeds; below it the 95 % interval."
     )
     return report.Picture("gains", report.to_png(figure), title, caption)

@@ -113,7 +113,7 @@ def plan(config: Any) -> launch.Plan:
 
 
 def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
-    """Test accuracy by combination, at the rate that validation chose."""
+    """Test accuracy by combination, at the rates that other seeds chose."""
     from jaxdl import report, stats
 
     frame = results.to_pandas()
@@ -136,15 +136,18 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
         )
         for name in (SUM, MEAN)
     ]  # fmt: skip
-    rates = dict(zip(best["combination"], best["learning_rate"], strict=True))
+    rates = {
+        name: report.distinct(mine["learning_rate"])
+        for name, mine in chosen.groupby("combination", sort=False)
+    }
     rows = []
     for name in seeds.columns:
         found = stats.mean_interval(seeds[name], "share", examples=examples)
         bounds = report.between(found.low, found.high, lambda value: report.percent(value, 2))
-        rows.append((name, f"{rates[name]:g}", report.percent(found.mean, 2), bounds))
+        rows.append((name, rates[name], report.percent(found.mean, 2), bounds))
     header = ("combination", "rate", "test accuracy (%)", "95 % interval")
     count = len(plan.data["train"]["y"]) // 2
-    caption = f"{count:,} windows and their twins to train on; means over seeds."
+    caption = f"{count:,} windows and their twins to train on; means over seeds, {report.CHOSEN}."
     table = report.Table(header, tuple(rows), frozenset({1, 2}), caption)
     report.show(table)
     section = report.Section("Genuine or shuffled", (_picture(seeds), table))
