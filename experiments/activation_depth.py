@@ -208,7 +208,7 @@ def _map(summary: Any) -> Any:
     values.columns = values.columns.rename("hidden layers")
     title = "Test accuracy by activation and depth"
     figure = report.heat_map(values, title=title, label="test accuracy (%)")
-    caption = "Mean over seeds, at the rate that validation chose for each cell; chance is 10 %."
+    caption = f"Mean over seeds, {report.CHOSEN}; chance is 10 %."
     return report.Picture("accuracy", report.to_png(figure), title, caption)
 
 

@@ -122,7 +122,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
         *claims_of(f"{lifts} FGSM", "FGSM", TEN_POINTS, lambda radius: radius),
         *claims_of(f"{costs} on clean digits", "FGSM", -HALF_A_POINT, lambda radius: PLAIN),
     ]
-    table = _table(config, frame)
+    table = _table(config, frame, int(plan.data["test"]["mask"].sum()))
     report.show(table)
     sections = [
         report.Section("Accuracy under attack", (_curves(config, frame), table)),
@@ -132,14 +132,14 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     return launch.Conclusion(claims, sections, headline)
 
 
-def _table(config: Any, frame: Any) -> Any:
+def _table(config: Any, frame: Any, examples: int) -> Any:
     from jaxdl import report, stats
 
     columns = [f"{name} {eps:g}" for name in ("FGSM", "PGD") for eps in config.radii]
     rows = []
     for radius, group in frame.groupby("radius"):
         means = [
-            stats.mean_interval(group[column].astype(float), "share")
+            stats.mean_interval(group[column].astype(float), "share", examples=examples)
             for column in ["FGSM 0", *columns]
         ]
         cells = [report.estimate(mean, report.percent) for mean in means]

@@ -181,27 +181,29 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     claims.append(claim(words, "monotonic", "soft", 0.0, TWO_POINTS, "above"))
     words = "monotonic attention loses to soft where the order is reversed"
     claims.append(claim(words, "monotonic", "soft", 1.0, TEN_POINTS, "below"))
-    table = _table(chosen)
+    table = _table(chosen, int(plan.data["test"]["mask"].sum()))
     report.show(table)
     headline = "; ".join(dict.fromkeys(f"{each.claim}: {each.verdict}" for each in claims))
     section = report.Section("By kind and order", (_heat_map(chosen), table))
     return launch.Conclusion(claims, [section], headline)
 
 
-def _table(chosen: Any) -> Any:
+def _table(chosen: Any, examples: int) -> Any:
     from jaxdl import report, stats
 
     rows = []
     for (kind, order), trials in chosen.groupby(["kind", "reversed"], sort=False):
         cells = []
-        for name in ("accuracy", "exact", "at_0"):
-            share = stats.mean_interval(trials[f"test_{name}"].astype(float), "share")
+        # The symbols of a sequence are not independent; attention is no share of examples.
+        for name, count in (("accuracy", examples), ("exact", examples), ("at_0", None)):
+            values = trials[f"test_{name}"].astype(float)
+            share = stats.mean_interval(values, "share", examples=count)
             cells.append(report.estimate(share, report.percent))
         rate, noise = (report.distinct(trials[name]) for name in ("learning_rate", "noise"))
         rows.append((str(kind), ORDERS[order], rate, noise, *cells))
     header = ("attention", "order", "rate", "noise", "tokens right (%)", "sequences right (%)",
               "attention on the symbol to say (%)")  # fmt: skip
-    caption = "On test, with what validation chose: mean over seeds and its 95 % interval."
+    caption = f"On test, {report.CHOSEN}: mean over seeds and its 95 % interval."
     return report.Table(header, tuple(rows), frozenset(range(2, 7)), caption)
 
 

@@ -2,10 +2,11 @@
 
 Four hidden layers, plain SGD, weights of He's initialization times a scale. The largest usable
 rate of a seed is the largest one at which its test accuracy is at most five points below that at
-the rate chosen on validation. A seed moves initialization and order of the data, and is shared.
+the rate that other seeds chose on validation. A seed moves initialization and order of the data,
+and is shared.
 
 Claims: at He's own scale, the largest usable rate is three times as large or more with batch norm;
-over the scales, test accuracy at rates chosen on validation differs less with batch norm, by five
+over the scales, test accuracy at rates that other seeds chose differs less with batch norm, by five
 points or more.
 
 Command: python -m experiments.batch_norm --workdir=runs/batch_norm
@@ -108,7 +109,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     alt = "Test accuracy against the learning rate, with and without batch norm."
     sections = [
         report.Section("By learning rate", (report.Picture("rates", report.to_png(figure), alt),)),
-        report.Section("At the rate chosen on validation", (accuracies,)),
+        report.Section("At the rates that other seeds chose", (accuracies,)),
         report.Section("Largest usable rate", (limits,)),
     ]
     headline = "; ".join(f"{claim.claim}: {claim.verdict}" for claim in claims)

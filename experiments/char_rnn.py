@@ -164,7 +164,7 @@ def n_grams(parts: dict[str, str], known: Any) -> dict[int, dict[str, float]]:
 
 
 def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
-    """Bits a character on test, at the rate that validation chose; samples of the first seed."""
+    """Bits a character on test, at the rates that others chose; samples of the first seed."""
     import math
 
     from jaxdl import report, stats
@@ -187,7 +187,8 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
         stats.mean_interval(counted[order]["test"] - bits),
         "above",
     )
-    _save(config, plan, known, chosen.iloc[0], workdir)
+    shown = frame.merge(best[["model", "learning_rate"]]).sort_values("seed")
+    _save(config, plan, known, shown.iloc[0], workdir)
     mean = float(bits.mean())
     table = _table(counted, order, chosen)
     report.show(table)
@@ -235,7 +236,10 @@ def _table(counted: dict[int, dict[str, float]], order: int, chosen: Any) -> Any
     bits = chosen[["validation_loss", "test_loss"]].astype(float).mean() / math.log(2)
     rows.append(("LSTM", *map(report.number, bits)))
     seeds, rate = len(chosen), report.distinct(chosen["learning_rate"])
-    caption = f"* the order chosen on validation. LSTM: mean of {seeds} seeds at rate {rate}."
+    caption = (
+        f"* the order chosen on validation. LSTM: mean of {seeds} seeds (rate {rate}), "
+        f"{report.CHOSEN}."
+    )
     return report.Table(header, tuple(rows), frozenset({1, 2}), caption)
 
 

@@ -182,10 +182,11 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
         quantity = "test accuracy at 24 characters, widest minus narrowest fixed context"
         interval = stats.paired_interval(wide, narrow)
         claims.append(report.judge("S8", words, quantity, "1", FIVE_POINTS, interval, "above"))
+    shown = frame.merge(best[[*on, "learning_rate"]]).sort_values("seed")
     table = _table(chosen)
     report.show(table)
     headline = "; ".join(dict.fromkeys(f"{each.claim}: {each.verdict}" for each in claims))
-    blocks = (_picture(chosen), table, *_said_again(config, plan, chosen))
+    blocks = (_picture(chosen), table, *_said_again(config, plan, shown))
     return launch.Conclusion(claims, [report.Section("By length", blocks)], headline)
 
 
@@ -201,7 +202,10 @@ def _table(chosen: Any) -> Any:
         rate = report.distinct(trials["learning_rate"])
         rows.append((str(kind), str(context), rate, *means))
     header = ("context", "width", "rate", *(f"{length}" for length in LENGTHS))
-    caption = "Characters right on test in %, by the characters of the line: means over seeds."
+    caption = (
+        "Characters right on test in %, by the characters of the line: means over seeds, "
+        f"{report.CHOSEN}."
+    )
     return report.Table(header, tuple(rows), frozenset(range(1, 9)), caption)
 
 
@@ -228,7 +232,7 @@ def _picture(chosen: Any) -> Any:
     return report.Picture("length", report.to_png(figure), "Accuracy by length", caption)
 
 
-def _said_again(config: Any, plan: launch.Plan, chosen: Any) -> list[Any]:
+def _said_again(config: Any, plan: launch.Plan, shown: Any) -> list[Any]:
     """A test line of each length, as the widest fixed context has it said again."""
     import jax
     import numpy as np
@@ -236,7 +240,7 @@ def _said_again(config: Any, plan: launch.Plan, chosen: Any) -> list[Any]:
     from jaxdl import decoding, report
 
     wide = max(config.contexts)
-    trained = chosen[(chosen["status"] == "ok") & (chosen["kind"] == "fixed")]
+    trained = shown[(shown["status"] == "ok") & (shown["kind"] == "fixed")]
     trained = trained[trained["context"] == f"{wide}"]
     model = network(config, "fixed", wide)
     test = plan.data["test"]

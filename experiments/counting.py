@@ -128,7 +128,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
         reach = mine["reach"]
         rows.append((
             cell,
-            f"{mine['learning_rate'].iloc[0]:g}",
+            report.distinct(mine["learning_rate"]),
             report.percent((reach >= config.trained).mean()),
             report.percent((reach >= FAR * config.trained).mean()),
             *(f"{value:g}" for value in (reach.min(), reach.median(), reach.max())),
@@ -138,7 +138,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
               "lowest reach", "median", "highest")  # fmt: skip
     caption = (
         f"Reach: the largest n up to which all words are right, {config.tested} at most; trained "
-        f"to {config.trained}. Shares of the seeds."
+        f"to {config.trained}. Shares of the seeds, {report.CHOSEN}."
     )
     table = report.Table(header, tuple(rows), frozenset(range(1, 7)), caption)
     report.show(table)

@@ -42,6 +42,8 @@ MEASURES = (
      "ratio of standard deviations within a class", "spread, of that of the digits", SPREAD),
 )  # fmt: skip
 SCALES: dict[str, Any] = {"agreement": "share", "worst_class": "share", "spread": "positive"}
+SAMPLES = {"agreement": EACH * CLASSES, "worst_class": EACH}
+"""How many samples a share is a share of."""
 
 
 def plan(config: Any) -> launch.Plan:
@@ -104,14 +106,14 @@ def _task(config: Any) -> Any:
     )
 
 
-def _samples(task: Any, state: Any, draw: int, each: int) -> Any:
+def _samples(task: Any, state: Any, purpose: str, each: int) -> Any:
     """`[each, 10, 8, 8]`, a column a class."""
     import jax
     import jax.numpy as jnp
 
-    # Steps fold small numbers into the key, the order of the data the largest.
-    key = jax.random.fold_in(state.key, jnp.uint32(2**32 - draw))
-    z = jax.random.normal(key, (each * CLASSES, LATENT))
+    from jaxdl import keys
+
+    z = jax.random.normal(keys.named(state.key, purpose), (each * CLASSES, LATENT))
     y = jnp.tile(jnp.arange(CLASSES), each)
     images = task.predict(state.params, state.model_state, {"z": z, "y": y})
     return images.reshape(each, CLASSES, 8, 8)
@@ -138,7 +140,7 @@ def _run(config: Any) -> Any:
         return jnp.sqrt(jnp.square(x - y @ means).mean())
 
     def evaluate(hparams: Any, state: Any, data: Any) -> Any:
-        images = _samples(task, state, 2, 2 * EACH)
+        images = _samples(task, state, "judged", 2 * EACH)
         logits = judge.predict(data["classifier"], {}, {"x": images.reshape(-1, 64)})
         seen = logits.argmax(axis=-1).reshape(2, EACH, CLASSES)
         right = (seen == jnp.arange(CLASSES).reshape(1, 1, -1)).mean(axis=1)
@@ -162,7 +164,10 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     claims = [
         report.judge(
             "V8", sentence, quantity, "1", threshold,
-            stats.mean_interval(chosen[f"test_{name}"].astype(float), SCALES[name]), "above",
+            stats.mean_interval(
+                chosen[f"test_{name}"].astype(float), SCALES[name], examples=SAMPLES.get(name)
+            ),
+            "above",
         )
         for name, sentence, quantity, _, threshold in MEASURES
     ]  # fmt: skip
@@ -186,7 +191,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     )
     header = ("images", "rate", "seeds", *(f"{short} (1)" for *_, short, _ in MEASURES))
     table = report.Table(
-        header, (*rows, row), frozenset(range(1, 6)), "Means over seeds. * chosen."
+        header, (*rows, row), frozenset(range(1, 6)), "Means over seeds. * chosen by all."
     )
     report.show(table)
     curves = results.curve_frame("test_agreement", frame)
@@ -232,7 +237,7 @@ def _sheets(config: Any, plan: launch.Plan, rate: float) -> list[Any]:
     def course(hparams: Any, data: Any) -> Any:
         def segment(state: Any, _: Any) -> Any:
             state, _ = run.advance(hparams, state, data)
-            return state, _samples(task, state, 3, 8)
+            return state, _samples(task, state, "shown", 8)
 
         state = run.init(hparams, jax.random.key(0), data)
         return jax.lax.scan(segment, state, None, plan.segments)[1]

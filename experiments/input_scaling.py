@@ -222,16 +222,17 @@ def findings(summary: Any, best: Any, chosen: Any) -> Any:
         cells = (10 ** own[key], median[key], loss[key], row.validation_loss)
         test = report.percent(row.test_accuracy)
         arrivals = f"{arrived[key]} of {len(groups.get_group(key))}"
-        rate = report.number(row.learning_rate) + "*" * row.on_border
+        rate = report.distinct(groups.get_group(key)["learning_rate"]) + "*" * row.on_border
         first, steps, *losses = map(report.number, cells)
         rows.append((*key, rate, first, arrivals, steps, *losses, test))
     header = (
-        "data set", "scaling", "best rate", "of each seed", "reach target", "steps to it",
+        "data set", "scaling", "rate of others", "of each seed", "reach target", "steps to it",
         "train loss (nats)", "valid. loss (nats)", "test (%)",
     )  # fmt: skip
     caption = (
-        "Best rate: of the lowest mean validation loss (* on the border of the grid); of each "
-        "seed: geometric mean of the seeds' own. Steps, training loss: medians. Test: accuracy."
+        "Rate of others: each seed at the rate that other seeds chose by validation loss (* that "
+        "of all is on the border of the grid); of each seed: geometric mean of the seeds' own. "
+        "Steps, training loss: medians. Test: accuracy."
     )
     return report.Table(header, tuple(rows), frozenset(range(2, 9)), caption)
 

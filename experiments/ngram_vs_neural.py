@@ -189,19 +189,19 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
         bits += [
             {"n": n, "model": COUNTS, "seed": seed, "bits": of_counts} for seed in range(len(mine))
         ]
-        rate, discount = best[best["n"].eq(n)]["learning_rate"].iloc[0], counted[n]["discount"]
+        rates, discount = report.distinct(mine["learning_rate"]), counted[n]["discount"]
         means = (of_counts, test[NETWORK].mean(), test[MIXTURE].mean())
-        settings = (f"{discount:g}", f"{rate:g}", f"{share:g}")
+        settings = (f"{discount:g}", rates, f"{share:g}")
         rows.append((str(n), *(report.number(mean, 4) for mean in means), *settings))
     header = ("n", COUNTS, NETWORK, MIXTURE, "discount", "rate", "λ of the network")
     epochs = config.steps * config.batch_size / len(parts["train"])
     unknown, repeated = _shares(config, parts)
     caption = (
-        f"Test bits a word, of the network means over {config.seeds} seeds; discount, rate and λ "
-        f"chosen on validation. {len(parts['train']):,} words to train on, which the network "
-        f"passes over {epochs:.2g} times, {len(parts['test']):,} to test on; {100 * unknown:.0f} % "
-        f"of these are unknown words. {100 * repeated:.0f} % of the test documents' text is in "
-        "paragraphs that stand word for word in training documents."
+        f"Test bits a word, of the network means over {config.seeds} seeds, {report.CHOSEN}; "
+        f"discount and λ chosen there too. {len(parts['train']):,} words to train on, which the "
+        f"network passes over {epochs:.2g} times, {len(parts['test']):,} to test on; "
+        f"{100 * unknown:.0f} % of these are unknown words. {100 * repeated:.0f} % of the test "
+        "documents' text is in paragraphs that stand word for word in training documents."
     )
     table = report.Table(header, tuple(rows), frozenset(range(7)), caption)
     report.show(table)

@@ -109,7 +109,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     )  # fmt: skip
     alt = "Test accuracy against the learning rate, a panel a norm, a line a batch size."
     sections = [
-        report.Section("At the rate chosen on validation", (table,)),
+        report.Section("At the rates that other seeds chose", (table,)),
         report.Section("By learning rate", (report.Picture("rates", report.to_png(figure), alt),)),
     ]
     headline = "; ".join(f"{claim.claim}: {claim.verdict}" for claim in claims)

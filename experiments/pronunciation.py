@@ -127,7 +127,7 @@ def reading(model: Any) -> Any:
 
 
 def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
-    """Errors on test at the rate that validation chose; the first seed's attention is kept."""
+    """Errors on test at the rates that others chose; the first seed's model is kept."""
     from jaxdl import report, stats
 
     frame = results.to_pandas()
@@ -139,19 +139,20 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     header = ("model", "rate", "all words (%)", "short words (%)", "long words (%)")
     groups = chosen.groupby("model", sort=False)
     rows = [
-        (name, f"{trials['learning_rate'].iloc[0]:g}", *(
+        (name, report.distinct(trials["learning_rate"]), *(
             report.percent(trials[f"test_errors{part}"].mean()) for part in ("", "_short", "_long")
         ))
         for name, trials in groups
     ]  # fmt: skip
-    caption = "Phoneme error rates on unseen words, means over seeds, rate chosen on validation."
+    caption = f"Phoneme error rates on unseen words, means over seeds, {report.CHOSEN}."
     table = report.Table(header, tuple(rows), frozenset({1, 2, 3, 4}), caption)
     report.show(table)
-    finished = chosen[(chosen["model"] == ATTENTION) & (chosen["status"] == "ok")]
+    shown = frame.merge(best[["model", "learning_rate"]]).sort_values("seed")
+    finished = shown[(shown["model"] == ATTENTION) & (shown["status"] == "ok")]
     pictures = [kept(config, plan, row, workdir) for _, row in finished.head(1).iterrows()]
     parts = (by_length(chosen), table, *pictures)
     headline = "; ".join(f"{claim.claim}: {claim.verdict}" for claim in claims)
-    section = report.Section("At the rate chosen on validation", parts)
+    section = report.Section("By decoder, and by the length of the word", parts)
     return launch.Conclusion(claims, [section], headline)
 
 

@@ -94,7 +94,7 @@ def plan(config: Any) -> launch.Plan:
 
 
 def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
-    """Bits a character on test, at the evaluation and the rate that validation chose."""
+    """Bits a character on test, at its best evaluation and the rate that other seeds chose."""
     from jaxdl import report, stats
 
     frame = _stopped(results)
@@ -125,7 +125,10 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
         y_label="validation loss (bits a character)",
         title=f"An LSTM with {config.characters:,} characters to learn from",
     )
-    caption = "At the dropout rate chosen; the lowest point of each trial is what counts."
+    caption = (
+        "Each seed at the dropout rate that other seeds chose; the lowest point of each trial is "
+        "what counts."
+    )
     picture = report.Picture("bits", report.to_png(figure), "Validation loss by dropout", caption)
     headline = "; ".join(f"{claim.claim}: {claim.verdict}" for claim in claims)
     section = report.Section("At the best evaluation of each trial", (picture, table))
@@ -174,7 +177,7 @@ def _table(frame: Any, best: Any) -> Any:
     ]
     header = ("dropout", "rate", "validation at best (bits)", "test there (bits)",
               "test at the end (bits)", "last training batch (bits)")  # fmt: skip
-    caption = "Bits a character, means over seeds.  * the rate chosen on validation."
+    caption = "Bits a character, means over seeds.  * the rate that all seeds chose on validation."
     return report.Table(header, tuple(rows), frozenset(range(1, 6)), caption)
 
 

@@ -95,7 +95,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     chosen = stats.chosen_trials(frame, selection, [*keys, "learning_rate"])
     final = chosen.pivot(index="seed", columns=keys, values="training_loss").astype(float)
     claims = judge(final, [str(depth) for depth in config.depths])
-    table = _table(selection, chosen, final)
+    table = _table(selection, chosen, final, int(plan.data["test"]["mask"].sum()))
     report.show(table)
     figure = report.training_curves(
         results.curve_frame("loss", chosen).assign(panel=lambda rows: "depth " + rows["depth"]),
@@ -161,18 +161,19 @@ def judge(final: Any, depths: list[str]) -> list[Any]:
     return [*report.depends(halves), *stalls]
 
 
-def _table(selection: Any, chosen: Any, final: Any) -> Any:
+def _table(selection: Any, chosen: Any, final: Any, examples: int) -> Any:
     from jaxdl import report, stats
 
     rows = []
     for _, row in selection.iterrows():
         mine = chosen[chosen["network"].eq(row["network"]) & chosen["depth"].eq(row["depth"])]
         loss = stats.mean_interval(final[row["network"], row["depth"]], "positive")
-        accuracy = stats.mean_interval(mine["test_accuracy"].astype(float), "share")
+        values = mine["test_accuracy"].astype(float)
+        accuracy = stats.mean_interval(values, "share", examples=examples)
         rows.append((
             row["network"],
             row["depth"],
-            report.number(row["learning_rate"]) + "*" * row["on_border"],
+            report.distinct(mine["learning_rate"]) + "*" * row["on_border"],
             report.number(loss.mean),
             report.between(loss.low, loss.high),
             report.percent(accuracy.mean),
@@ -181,8 +182,8 @@ def _table(selection: Any, chosen: Any, final: Any) -> Any:
     header = ("network", "depth", "rate", "training loss (nats)", "95 % interval",
               "test accuracy (%)", "95 % interval")  # fmt: skip
     caption = (
-        "Training loss: mean over the last tenth of the steps. Intervals over seeds. Rates "
-        "chosen by the mean validation loss.  * on the border of its grid."
+        "Training loss: mean over the last tenth of the steps, geometric over seeds. Intervals "
+        f"over seeds, {report.CHOSEN}.  * that of all seeds is on the border of its grid."
     )
     return report.Table(header, tuple(rows), frozenset(range(1, 7)), caption)
 

@@ -84,11 +84,11 @@ def _part(config: Any) -> Any:
     import jax
     import jax.numpy as jnp
 
-    from jaxdl import sweep
+    from jaxdl import keys, sweep
     from jaxdl.data import batches
 
     def drawn(key: Any, n: int) -> Any:
-        return batches.permutation(jax.random.fold_in(key, jnp.uint32(0xFFFFFFFF)), n)
+        return batches.permutation(keys.named(key, "examples"), n)
 
     def run(hparams: dict[str, Any]) -> sweep.Run:
         def order(key: Any, n: int, batch_size: int, first_step: Any, steps: int) -> Any:

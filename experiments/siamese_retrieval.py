@@ -184,7 +184,7 @@ def tf_idf(parts: dict[str, list[Any]]) -> Any:
 
 
 def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
-    """Each loss at the rate that validation chose."""
+    """Each loss at the rates that others chose; examples of the first seed."""
     from jaxdl import report, retrieval, stats
 
     parts = words(config)
@@ -209,10 +209,12 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
         )
         for name in LOSSES
     ]
-    rates = dict(zip(best["program"], best["learning_rate"], strict=True))
+    shown = trained.merge(best[["program", "learning_rate"]]).sort_values("seed")
+    shown = shown[shown["program"] == "triplet"]
+    rates = {name: report.distinct(groups[name]["learning_rate"]) for name in LOSSES}
     figure, table = _comparison(groups, counted, rates)
     report.show(table)
-    examples = _examples(config, plan, groups["triplet"].iloc[0], parts)
+    examples = _examples(config, plan, shown.iloc[0], parts)
     picture = report.Picture("retrieval", report.to_png(figure), "Retrieval by method")
     sections = [
         report.Section("Among 500 sounds of new words", (picture, table)),
@@ -222,13 +224,13 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     return launch.Conclusion(claims, sections, headline)
 
 
-def _comparison(groups: Any, counted: dict[str, float], rates: dict[str, float]) -> Any:
+def _comparison(groups: Any, counted: dict[str, float], rates: dict[str, str]) -> Any:
     """A panel a measure, a row a method; and the numbers."""
     from jaxdl import report, stats
     from jaxdl.report.style import COLOURS, house_style, new_figure
 
     names = [*groups, "tf-idf"]
-    rows = [[name, f"{rates[name]:g}" if name in rates else "–"] for name in names]
+    rows = [[name, rates.get(name, "–")] for name in names]
     with house_style():
         figure = new_figure(2.4, "Finding the sound of a spelling among 500")
         panels = figure.subplots(1, len(MEASURES), sharey=True, sharex=True)
@@ -236,7 +238,8 @@ def _comparison(groups: Any, counted: dict[str, float], rates: dict[str, float])
             for place, name in enumerate(names):
                 if name in groups:
                     values = groups[name][f"test_{measure}"].astype(float)
-                    over = stats.mean_interval(values, "share")
+                    draws = None if measure == "mrr" else NEW
+                    over = stats.mean_interval(values, "share", examples=draws)
                     mean, low, high = over.mean, over.low, over.high
                 else:
                     mean = low = high = counted[measure]
@@ -249,7 +252,7 @@ def _comparison(groups: Any, counted: dict[str, float], rates: dict[str, float])
             panel.set_yticks(range(len(names)), names)
         panels[0].invert_yaxis()
     header = ("method", "rate", *MEASURES.values())
-    caption = "Mean over seeds and its 95 % interval; tf-idf has no seed."
+    caption = f"Mean over seeds and its 95 % interval, {report.CHOSEN}; tf-idf has no seed."
     numbers = frozenset(range(1, 5))
     return figure, report.Table(header, tuple(map(tuple, rows)), numbers, caption)
 

@@ -8,8 +8,8 @@ equal weights, and from zero and from random biases.
 Claims: under ReLU the second moment stays constant with He's weights and falls as 2^-(L-1) with
 Glorot's; under tanh it stays constant with Glorot's (or falls only as 1/2L, as mean-field theory
 says), all to a factor of two; N(0, 1) weights saturate most units of tanh and sigmoid; dead ReLU
-units get more with depth; from equal weights hidden units stay identical; zero biases are as good
-as small random ones.
+units get more with depth; from equal weights hidden units stay identical in more than half of the
+seeds; zero biases are as good as small random ones.
 
 Command: python -m experiments.signal_propagation --workdir=runs/signal_propagation
 Minutes: 1.3 on 2 cores.
@@ -17,8 +17,9 @@ Last result: 2026-11-21, machine '2-core Xeon, jax 0.10.2', 30 seeds; ratios of 
 hidden layers to the first, in log2. ReLU: He -0.37 [-0.74, -0.00] (normal), -0.48 (uniform), holds;
 Glorot -19.37 and -19.48, holds (the same draws, scaled). tanh, Glorot: -4.41 [-4.49, -4.33], so
 constant fails, and 1/2L holds, to 0.05. Saturated by N(0, 1): tanh 87 %, sigmoid 62 %, holds. Dead
-ReLU units: 27 points more, holds. Equal weights: units differ by exactly 0, holds. Zero against
-random biases: 0.09 points of accuracy at most, bounds to 0.40, holds for each activation.
+ReLU units: 27 points more, holds. Equal weights: units differ by exactly 0, holds (before the
+quantity was restated). Zero against random biases: 0.09 points of accuracy at most, bounds to 0.40,
+holds for each activation.
 """
 
 from pathlib import Path
@@ -243,7 +244,7 @@ def _trained_claims(config: Any, trained: Any) -> Any:
         mine = trained[trained["initializer"].eq(initializer)].astype({"apart": float})
         apart = mine.groupby("seed")["apart"].agg(lambda values: values.max(skipna=False))
         share = stats.proportion_interval(int((apart < IDENTICAL).sum()), len(apart))
-        sentence = f"from {words}, hidden units stay identical"
+        sentence = f"from {words}, hidden units stay identical in most seeds"
         quantity = (
             f"share of seeds in which no weight of a unit is further than {IDENTICAL:g} of the "
             "largest from the mean unit's, with any activation"

@@ -198,14 +198,17 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     row = frame.sort_values("status", key=lambda status: status != "ok", kind="stable").iloc[0]
     save(workdir, config, plan.replay(row).params, known, parts["test"], row)
     sections = [
-        report.Section("Whose nearest sentence is kin", _comparison(shares)),
+        report.Section(
+            "Whose nearest sentence is kin",
+            _comparison(shares, int(plan.data["test"]["mask"].sum())),
+        ),
         report.Section("Sentences and the nearest ones", (_examples(workdir),)),
     ]
     headline = "; ".join(f"{claim.claim}: {claim.verdict}" for claim in claims)
     return launch.Conclusion(claims, sections, headline)
 
 
-def _comparison(shares: dict[str, Any]) -> tuple[Any, ...]:
+def _comparison(shares: dict[str, Any], sentences: int) -> tuple[Any, ...]:
     """A row a method, and the numbers."""
     from jaxdl import report, stats
     from jaxdl.report.style import COLOURS, house_style, new_figure
@@ -215,7 +218,7 @@ def _comparison(shares: dict[str, Any]) -> tuple[Any, ...]:
         figure = new_figure(2.8, "How often the nearest sentence is of the same docstring")
         axes = figure.subplots()
         for place, (name, values) in enumerate(shares.items()):
-            over = stats.mean_interval(values, "share")
+            over = stats.mean_interval(values, "share", examples=sentences)
             axes.plot([over.low, over.high], [place, place], color=COLOURS[0], linewidth=2)
             axes.plot(over.mean, place, marker="o", color=COLOURS[0], markersize=6)
             bounds = report.between(over.low, over.high) if len(values) > 1 else "–"

@@ -5,18 +5,18 @@ Rate 0, among the rates, shows the accuracy before training. Second, examples wh
 numbers of random sign: the logarithm of a softmax (which subtracts the largest logit, or not),
 against the fused softmax cross-entropy. An example counts as finite if value and gradient are.
 
-Claims: the 0-1 loss leaves the accuracy where it began, at every rate (within one point); hinge,
-cross-entropy and squared error on one-hot targets reach 90 % on test; at the largest logits the
-fused form is finite on all examples (but one in a thousand), the logarithm of the softmax on fewer
-than nine in ten.
+Claims: the 0-1 loss leaves the accuracy where it began, at every rate (within one point) and in
+more than half of the seeds; hinge, cross-entropy and squared error on one-hot targets reach 90 %
+on test; at the largest logits the fused form is finite on all examples (but one in a thousand),
+the logarithm of the softmax on fewer than nine in ten.
 
 Command: python -m experiments.surrogate_losses --workdir=runs/surrogate_losses
 Minutes: 0.2 on 2 cores.
 Last result: 2026-11-21, 2-core Xeon, jax 0.10.2, 10 seeds, 95 % intervals. The 0-1 loss changes
-the accuracy by 0: holds. Test accuracy: hinge 95.9 % (95.4 … 96.4), cross-entropy 96.6 % (96.5 …
-96.8), squared error 91.3 % (90.7 … 91.9): all hold. At logits of ±10,000 the fused form is finite
-on all of 10,000 examples (at most 0.04 % are not): holds; softmax, then the logarithm, is not on
-50.2 % (49.2 … 51.1): holds.
+the accuracy by 0: holds (before the quantity was restated). Test accuracy: hinge 95.9 % (95.4 …
+96.4), cross-entropy 96.6 % (96.5 … 96.8), squared error 91.3 % (90.7 … 91.9): all hold. At logits
+of ±10,000 the fused form is finite on all of 10,000 examples (at most 0.04 % are not): holds;
+softmax, then the logarithm, is not on 50.2 % (49.2 … 51.1): holds.
 """
 
 from collections.abc import Callable
@@ -46,7 +46,7 @@ SURROGATES = {
     "cross-entropy": ("F5", "softmax cross-entropy"),
     "squared error": ("F6", "squared error on one-hot targets"),
 }
-STILL, LEARNED, FINITE, BROKEN = 0.01, 0.9, 0.001, 0.1
+STILL, MOST, LEARNED, FINITE, BROKEN = 0.01, 0.5, 0.9, 0.001, 0.1
 
 
 def objectives() -> dict[str, Callable[..., Any]]:
@@ -104,7 +104,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     numbers = broken(config)
     start = frame[frame["learning_rate"] == 0].set_index(["loss", "seed"])["test_accuracy"]
     claims = [
-        unmoved(trained[trained["loss"] == "0-1"], start["0-1"], examples),
+        unmoved(trained[trained["loss"] == "0-1"], start["0-1"]),
         *learned(chosen, examples),
         *finite(config, numbers),
     ]
@@ -116,21 +116,20 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     return launch.Conclusion(claims, sections, headline)
 
 
-def unmoved(trained: Any, start: Any, examples: int) -> "Claim":
-    """The largest change of the accuracy at any rate, seed by seed."""
+def unmoved(trained: Any, start: Any) -> "Claim":
+    """In how many seeds no rate changes the accuracy; a diverged trial has changed it."""
     from jaxdl import report, stats
 
-    change = (trained["test_accuracy"] - trained["seed"].map(start)).abs()
+    change = (trained["test_accuracy"] - trained["seed"].map(start)).astype(float).abs()
+    still = (change <= STILL).groupby(trained["seed"]).all()
     return report.judge(
         "F3",
-        "the 0-1 loss is not trainable by gradient",
-        "largest change of the test accuracy by training, over the rates",
+        "the 0-1 loss is not trainable by gradient, in most seeds",
+        f"share of seeds whose test accuracy no rate changes by more than {STILL:g}",
         "1",
-        STILL,
-        stats.mean_interval(
-            change.groupby(trained["seed"]).max().astype(float), "share", examples=examples
-        ),
-        "below",
+        MOST,
+        stats.proportion_interval(int(still.sum()), len(still)),
+        "above",
     )
 
 

@@ -140,7 +140,7 @@ def options(config: Any, words: Any, characters: Any) -> dict[str, Any]:
 
 
 def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
-    """Accuracy and F1 on test, paired over seeds, each arm at its own rate."""
+    """Accuracy and F1 on test, paired over seeds, each arm at its own rates."""
     from jaxdl import report, stats
 
     frame = results.to_pandas()
@@ -163,7 +163,8 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     spans = {claim.claim: claim for claim in claims if claim.quantity.endswith("f1")}
     figure = report.intervals(list(spans.values()), list(spans), title="What is gained in span F1")
     gains = report.Picture("gains", report.to_png(figure), "Paired differences in span F1")
-    row = chosen[chosen["model"] == BEST].sort_values("seed").iloc[0]
+    shown = frame.merge(best[["model", "learning_rate"]]).sort_values("seed")
+    row = shown[shown["model"] == BEST].iloc[0]
     sections = [
         report.Section("On sentences of held-out documents", (table, gains)),
         report.Section("By kind of markup", (_by_type(config, plan, row, workdir),)),
@@ -191,7 +192,7 @@ def _table(plan: launch.Plan, chosen: Any) -> Any:
     outside = float((test["y"][real] == 0).mean())
     header = ("tagger", "rate", "test accuracy (%)", "test F1 of spans (%)", "95 % interval")
     caption = (
-        f"Means over {chosen['seed'].nunique()} seeds, 95 % intervals; "
+        f"Means over {chosen['seed'].nunique()} seeds, {report.CHOSEN}, and 95 % intervals; "
         f"{report.percent(outside)} % of the words are outside any markup."
     )
     return report.Table(header, tuple(rows), frozenset(range(1, 5)), caption)

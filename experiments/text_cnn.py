@@ -191,12 +191,15 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
         stats.paired_interval(*lost), "above",
     )  # fmt: skip
     claims = [*report.depends(accuracy), argmax]
-    tables = _models(chosen), _blanked(lost)
+    examples = int(plan.data["test"]["mask"].sum())
+    tables = _models(chosen, examples), _blanked(lost)
     for table in tables:
         report.show(table)
     figure = report.intervals(accuracy, rivals, title="Accuracy above a bag of words")
     picture = report.Picture("accuracy", report.to_png(figure), "Paired differences in accuracy")
-    grams = [_n_grams(config, plan, row) for _, row in mine.head(1).iterrows()]
+    shown = frame.merge(best[["model", "learning_rate"]]).sort_values("seed")
+    shown = shown[shown["model"] == KIM]
+    grams = [_n_grams(config, plan, row) for _, row in shown.head(1).iterrows()]
     sections = [
         report.Section("On sentences of held-out documents", (picture, tables[0])),
         report.Section("Where the largest responses are", (tables[1], *grams)),
@@ -205,12 +208,13 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     return launch.Conclusion(claims, sections, headline)
 
 
-def _models(chosen: Any) -> Any:
+def _models(chosen: Any, examples: int) -> Any:
     from jaxdl import report, stats
 
     rows = []
     for name, group in chosen.groupby("model", sort=False):
-        accuracy = stats.mean_interval(group["test_accuracy"].astype(float), "share")
+        values = group["test_accuracy"].astype(float)
+        accuracy = stats.mean_interval(values, "share", examples=examples)
         rows.append((
             str(name),
             report.distinct(group["learning_rate"]),
@@ -219,7 +223,8 @@ def _models(chosen: Any) -> Any:
             report.between(accuracy.low, accuracy.high, report.percent),
         ))  # fmt: skip
     header = ("body", "rate", "test loss (nats)", "test accuracy (%)", "95 % interval")
-    return report.Table(header, tuple(rows), frozenset(range(1, 5)), "Means over seeds.")
+    caption = f"Means over seeds, {report.CHOSEN}."
+    return report.Table(header, tuple(rows), frozenset(range(1, 5)), caption)
 
 
 def _blanked(lost: Any) -> Any:

@@ -175,7 +175,7 @@ def measures(name: str, rows: Any, queries: Any, forms: Any) -> dict[str, Any]:
 
 
 def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
-    """Both measures of the test forms at the rate that the others chose."""
+    """Both measures of the test forms at the rates that other forms and seeds chose."""
     from jaxdl import report, stats
 
     frame = results.to_pandas().assign(model="fastText")
@@ -187,6 +187,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
         return chosen[f"test_{method}_{measure}"].astype(float)
 
     chance = NEIGHBOURS / plan.data["test"]["akin"].shape[1]
+    words = len(plan.data["test"]["base"])
     base = "share of unseen words with their base form among the 10 nearest"
     documents = "share of other neighbours in the same documents, difference"
     claims = [
@@ -197,7 +198,8 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
         ),
         report.judge(
             "E7", "unseen words are near to their base form more often than by chance",
-            base, "1", chance + MARGIN, stats.mean_interval(of("trained", "base"), "share"),
+            base, "1", chance + MARGIN,
+            stats.mean_interval(of("trained", "base"), "share", examples=words),
             "above",
         ),
         report.judge(
@@ -207,10 +209,11 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
             "above",
         ),
     ]  # fmt: skip
-    table = _table(of, plan, chance, best[over].iloc[0])
+    table = _table(of, plan, chance, report.distinct(chosen[over]))
     report.show(table)
     sections = [report.Section("Unseen words", (_picture(of), table))]
-    for _, row in chosen[chosen["status"] == "ok"].head(1).iterrows():
+    shown = frame.merge(best[["model", over]]).sort_values("seed")
+    for _, row in shown[shown["status"] == "ok"].head(1).iterrows():
         nearest = _save(config, plan, row, workdir)
         report.show(nearest)
         sections.append(report.Section("Their nearest words", (nearest,)))
@@ -218,12 +221,15 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     return launch.Conclusion(claims, sections, headline)
 
 
-def _table(of: Any, plan: launch.Plan, chance: float, rate: float) -> Any:
+def _table(of: Any, plan: launch.Plan, chance: float, rates: str) -> Any:
     from jaxdl import report, stats
 
-    rows = []
+    rows, words = [], len(plan.data["test"]["base"])
     for method, name in METHODS.items():
-        shares = [stats.mean_interval(of(method, measure), "share") for measure in MEASURES]
+        shares = [
+            stats.mean_interval(of(method, measure), "share", examples=examples)
+            for measure, examples in (("base", words), ("documents", None))
+        ]
         cells = [(report.number(s.mean), report.between(s.low, s.high)) for s in shares]
         rows.append((name, *cells[0], *cells[1]))
     test = plan.data["test"]
@@ -231,7 +237,7 @@ def _table(of: Any, plan: launch.Plan, chance: float, rate: float) -> Any:
     rows.append(("any word", report.number(chance), "", report.number(any_word), ""))
     base, documents = MEASURES.values()
     header = ("vector", base, "95 % interval", documents, "95 % interval")
-    caption = f"{len(test['base'])} unseen words; rate {rate:g}; means over seeds."
+    caption = f"{words} unseen words; means over seeds, {report.CHOSEN}: {rates}."
     return report.Table(header, tuple(rows), frozenset({1, 3}), caption)
 
 

@@ -37,7 +37,7 @@ def plan(config: Any) -> launch.Plan:
     import jax
     import jax.numpy as jnp
 
-    from jaxdl import ensembles, sweep, tasks
+    from jaxdl import ensembles, keys, sweep, tasks
     from jaxdl.data import scaling, tabular
     from jaxdl.models import MLP
     from jaxdl.optimizers import adam
@@ -64,9 +64,10 @@ def plan(config: Any) -> launch.Plan:
         def member(number: Any) -> Any:
             """Logits of one trained network for the test examples."""
             turner = jnp.where(hparams["shared"] > 0, config.members, number)
-            turn_key = jax.random.fold_in(jax.random.fold_in(state.key, 1), turner)
+            turn_key = jax.random.fold_in(keys.named(state.key, "turned labels"), turner)
             seen = noise.flip_labels(rows, turn_key, 2, hparams["share"])
-            key, tx = jax.random.fold_in(state.key, number + 2), adam(config.learning_rate)
+            key = jax.random.fold_in(keys.named(state.key, "members"), number)
+            tx = adam(config.learning_rate)
             options = {"steps": config.steps, "batch_size": len(rows["y"])}
             trained = ensembles.fit(task, tx, key, seen, **options)
             return task.predict(trained.params, {}, data["test"])

@@ -7,14 +7,15 @@ same hidden layer on top. The test has windows of other documents, each with its
 chance is one half. A seed moves the initialization and the batches; the rate of each combination is
 chosen on validation.
 
-Claims: with concatenation the test accuracy is 10 points or more above that with the sum; sum and
-mean stay at one half, to within half a point.
+Claims: with concatenation the test accuracy is 10 points or more above that with the sum; with sum
+and mean it is within half a point of one half, in more than half of the seeds.
 
 Command: python -m experiments.word_order --workdir=runs/word_order
-Minutes: 0.4 on 2 cores.
+Minutes: 0.5 on 2 cores.
 Last result: 2026-11-21, 2-core Xeon, jax 0.10.2, 22 s: 64.4 % right by concatenation, 14.4 points
 [12.7, 16.1] above the sum: holds. Sum and mean are right in 50.00 % of the cases, as they must be:
-both hold. The weighted mean, which knows the places a little, has 51.5 %.
+both hold (before the quantity was restated, with 5 seeds). The weighted mean, which knows the
+places a little, has 51.5 %.
 """
 
 from pathlib import Path
@@ -25,7 +26,7 @@ from jaxdl.launch import Field
 
 FIELDS = {
     "steps": Field(3000, "Training steps of each trial.", low=1),
-    "seeds": Field(5, "Seeds of each setting.", low=1),
+    "seeds": Field(6, "Seeds of each setting.", low=1),
     "documents": Field(4000, "Docstrings to take windows from.", low=100),
     "words": Field(2000, "Most frequent words; a window has no others.", low=10),
     "features": Field(16, "Numbers in an embedding.", low=1),
@@ -34,7 +35,7 @@ FIELDS = {
     "learning_rates": Field((3e-3, 1e-2), "Rates of Adam to try.", low=1e-12),
 }
 WINDOW, EVALUATED = 5, 2000
-TEN_POINTS, HALF_A_POINT = 0.1, 0.005
+TEN_POINTS, HALF_A_POINT, MOST = 0.1, 0.005, 0.5
 CONCATENATION, SUM, MEAN, WEIGHTED = "concatenation", "sum", "mean", "weighted mean"
 
 
@@ -112,7 +113,7 @@ def plan(config: Any) -> launch.Plan:
 
 
 def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
-    """Test accuracy by combination, at the rate that validation chose."""
+    """Test accuracy by combination, at the rates that other seeds chose."""
     from jaxdl import report, stats
 
     frame = results.to_pandas()
@@ -120,6 +121,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     chosen = stats.chosen_trials(frame, best, ["combination", "learning_rate"])
     seeds = chosen.pivot(index="seed", columns="combination", values="test_accuracy").astype(float)
     examples = int(plan.data["test"]["mask"].sum())
+    guessed = abs(seeds - 0.5) <= HALF_A_POINT
     claims = [
         report.judge(
             "E3", "concatenation learns the order of words, which the sum cannot",
@@ -128,21 +130,24 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
         )
     ] + [
         report.judge(
-            "E3", f"with the {name} the order of words is a guess",
-            "distance of the test accuracy from one half", "1", HALF_A_POINT,
-            stats.mean_interval(abs(seeds[name] - 0.5), "share", examples=examples), "below",
+            "E3", f"with the {name} the order of words is a guess in most seeds",
+            f"share of seeds whose test accuracy is within {HALF_A_POINT:g} of one half", "1", MOST,
+            stats.proportion_interval(int(guessed[name].sum()), len(seeds)), "above",
         )
         for name in (SUM, MEAN)
     ]  # fmt: skip
-    rates = dict(zip(best["combination"], best["learning_rate"], strict=True))
+    rates = {
+        name: report.distinct(mine["learning_rate"])
+        for name, mine in chosen.groupby("combination", sort=False)
+    }
     rows = []
     for name in seeds.columns:
         found = stats.mean_interval(seeds[name], "share", examples=examples)
         bounds = report.between(found.low, found.high, lambda value: report.percent(value, 2))
-        rows.append((name, f"{rates[name]:g}", report.percent(found.mean, 2), bounds))
+        rows.append((name, rates[name], report.percent(found.mean, 2), bounds))
     header = ("combination", "rate", "test accuracy (%)", "95 % interval")
     count = len(plan.data["train"]["y"]) // 2
-    caption = f"{count:,} windows and their twins to train on; means over seeds."
+    caption = f"{count:,} windows and their twins to train on; means over seeds, {report.CHOSEN}."
     table = report.Table(header, tuple(rows), frozenset({1, 2}), caption)
     report.show(table)
     section = report.Section("Genuine or shuffled", (_picture(seeds), table))

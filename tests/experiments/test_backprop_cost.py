@@ -1,0 +1,18 @@
+import jax
+import pytest
+
+from experiments import backprop_cost
+from jaxdl.models import MLP
+
+
+@pytest.mark.parametrize(("depth", "width"), [(1, 3), (3, 5)])
+def test_parameters_are_counted_as_flax_has_them(depth, width):
+    x = jax.numpy.zeros((1, 8, 8, 1))
+    model = MLP((width,) * depth, 10)
+    shapes = jax.eval_shape(lambda key: model.init(key, x, train=False), jax.random.key(0))
+    counted = sum(leaf.size for leaf in jax.tree.leaves(shapes))
+    assert backprop_cost._parameters(depth, width) == counted
+
+
+def test_a_count_beyond_int32_is_exact():
+    assert backprop_cost._parameters(2, 2**16) == 65 * 2**16 + (2**16 + 1) * 2**16 + 10 * 2**16 + 10
