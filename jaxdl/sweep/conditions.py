@@ -79,5 +79,6 @@ def _code(path: Path, name: str, run: Run, hparams: Mapping[str, np.ndarray], da
 
 def _refusal(path: Path, name: str, rows: Sequence[Any], differing: Sequence[str]) -> str:
     made = f"{path}: {len(rows)} rows of {name} were made under other conditions"
-    remedy = "use another workdir, or have them run anew (rerun_changed, --allow_config_change)"
+    remedy = "use another workdir, or let them run anew (execute's rerun_changed=True; in a launch "
+    remedy += "--allow_config_change)"
     return f"{made}: {'; '.join(differing)}; {remedy}"

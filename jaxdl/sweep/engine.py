@@ -149,7 +149,10 @@ def execute(
             },
         )
         try:
-            return _run_pending(sweep, programs, trials, rerun_changed)
+            found = _run_pending(sweep, programs, trials, rerun_changed)
+            if stop is None and stopped():  # whoever asked the program to stop means all of it
+                raise Interrupted
+            return found
         except Interrupted:
             if stop is None:
                 print("interrupted; the same program goes on from here", file=sys.stderr)
@@ -200,6 +203,8 @@ def _run_pending(
         name, error = next(iter(errors.items()))
         message = next(row["message"] for row in found.rows if row["program"] == name)
         raise Failed(f"program {name}: {message}") from error
+    for name, error in errors.items():
+        logging.getLogger("jaxdl").error("program %s failed", name, exc_info=error)
     return found
 
 
@@ -242,7 +247,6 @@ def _run_program(sweep: Sweep, work: Work, code: str, left: list[Trial]) -> Exce
     # Whatever a user's program raises, the other programs of the sweep are not to suffer.
     except Exception as error:
         message = reason(error, work.run, work.hparams, sweep.data)
-        logging.getLogger("jaxdl").error("program %s failed", work.name, exc_info=error)
         outcome = {"status": "error", "message": message}
         labels = sweep.labels.get(work.name, {})
         rows = [store.row(trial, labels, outcome, {}) for trial in left]

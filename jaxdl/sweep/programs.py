@@ -70,8 +70,8 @@ def compile_run(
 
     hparams: arrays of any length, for their dtypes. data: as `run` takes it, on the devices.
     trials: of the program altogether; they are cut into chunks of about equal size.
-    left: those still to be run; on CPU, where a dead lane costs nothing, any program that is
-        compiled already and has lanes for them will do. None: the lanes that `trials` ask for.
+    left: those still to be run; on CPU, where a dead lane costs nothing, a program that is compiled
+        already and has lanes for a quarter of them will do. None: the lanes that `trials` ask for.
     code: the run's identity, where it is known.
     """
     began = time.perf_counter()
@@ -87,10 +87,10 @@ def compile_run(
     lanes = -(-lanes // devices) * devices
     flexible = left is not None and not given and placement.over_lanes is one_after_another
     enough = min(lanes, left or lanes) if flexible else lanes
-    fitting = [each for each in kept if each == lanes or (flexible and each >= enough)]
+    fitting = [each for each in kept if each == lanes or (flexible and 4 * each >= enough)]
     if fitting:
-        found = kept[min(fitting, key=lambda each: (each != lanes, each))]
-        return found._replace(compilations=0)
+        nearest = min(fitting, key=lambda each: (each != lanes, each < enough, abs(each - enough)))
+        return kept[nearest]._replace(compilations=0)
     asked, compilations = lanes, 0
     while True:
         program = _compile(run, placement, one, data, lanes, code)

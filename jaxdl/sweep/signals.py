@@ -14,9 +14,8 @@ DEFAULTS = (signal.SIG_DFL, signal.default_int_handler)
 def caught(*, only_defaults: bool = False) -> Iterator[Callable[[], bool]]:
     """Gives a function that tells whether one has come; a second one ends the process at once.
 
-    only_defaults: leave a signal alone that the program handles itself, and send it again after a
-    block that came to its end without regard to it. Outside the main thread, where Python lets
-    nobody handle signals, none is caught.
+    only_defaults: leave a signal alone that the program handles itself. Outside the main thread,
+    where Python lets nobody handle signals, none is caught.
     """
     received: list[int] = []
     before: dict[int, Any] = {}
@@ -37,5 +36,3 @@ def caught(*, only_defaults: bool = False) -> Iterator[Callable[[], bool]]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
-    if received and only_defaults:
-        signal.raise_signal(received[0])

@@ -116,6 +116,8 @@ def trials(
     A hyperparameter that is whole in some points and not in others is a float in all. Raises
     ValueError where one of the three is empty, and for what `checked` refuses.
     """
+    if not isinstance(seeds, Iterable):
+        raise ValueError(f"seeds: give a sequence, such as range({seeds!r}), not {seeds!r}")
     names, points, numbers = _values("programs", programs), _of_one_kind(list(hparams)), list(seeds)
     if not points or not numbers:
         raise ValueError(f"{'seeds' if points else 'hparams'}: there is no value")
@@ -220,6 +222,8 @@ def _plain(name: str, value: Value) -> Value:
 def _values(name: str, values: Iterable[Value]) -> list[Value]:
     if isinstance(values, str):
         raise ValueError(f"{name}: give a sequence of values, not the string {values!r}")
+    if not isinstance(values, Iterable):
+        raise ValueError(f"{name}: give a sequence of values, such as [{values!r}]")
     plain = [_plain(name, value) for value in values]
     if not plain:
         raise ValueError(f"{name}: there is no value")

@@ -24,6 +24,7 @@ LEDGER = "trials.jsonl"
 CURVES = "curves.npz"
 STATES = "states"
 CHECKPOINTS = "checkpoints"
+LOOK = ": before any update, so look at labels (data.check.check_arrays) and initial outputs"
 COLUMNS = frozenset(
     ["trial", "program", "seed", "status", "steps", "diverged_at", "message", "lanes", "code"]
 ) | {"fingerprint"}
@@ -95,7 +96,7 @@ def finish(
     outcomes = [chunks.outcome(record, lane) for lane in range(len(trials))]
     for outcome in outcomes:
         if outcome["status"] == "diverged":
-            outcome["message"] += hint
+            outcome["message"] += hint or (LOOK if outcome["diverged_at"] == 1 else "")
     rows = [
         row(trial, labels, outcome, common) for trial, outcome in zip(trials, outcomes, strict=True)
     ]

@@ -17,6 +17,7 @@ IN_TRAINING = {
     "train": True,
     "training": True,
     "is_training": True,
+    "is_train": True,
     "deterministic": False,
     "use_running_average": False,
 }
@@ -88,7 +89,10 @@ def _flags(model: nn.Module, inputs: Any, train: bool) -> dict[str, Any]:
         signature.bind(model, *inputs, **flags)
     except TypeError as error:
         told = ", ".join(["..."] * len(inputs) + [f"{flag}=" for flag in known])
-        raise TypeError(f"{name}{signature} is called as {name}({told}): {error}") from None
+        raise TypeError(
+            f"{name}{signature} is called as {name}({told}): {error}; what says that it trains is "
+            f"named {', '.join(IN_TRAINING)}"
+        ) from None
     return flags
 
 

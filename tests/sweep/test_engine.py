@@ -1,3 +1,5 @@
+import signal
+
 import jax
 import jax.monitoring
 import jax.numpy as jnp
@@ -480,6 +482,19 @@ def test_an_evaluation_may_not_hide_a_column_or_a_curve(tmp_path, name, labels):
 
 def test_a_sweep_stopped_when_it_is_done_is_done(tmp_path, whole):
     same(tiny.execute(tmp_path, stop=Stop(8)), whole)  # asked after each segment but the last
+
+
+def test_ctrl_c_in_the_last_segment_ends_the_program_with_all_rows(tmp_path, whole):
+    progress = sweep.Progress()
+
+    def show(program):
+        if progress.done == len(tiny.TRIALS):
+            signal.raise_signal(signal.SIGTERM)
+
+    progress.show = show
+    with pytest.raises(sweep.Interrupted):
+        tiny.execute(tmp_path, progress=progress)
+    same(tiny.execute(tmp_path), whole)
 
 
 def test_the_first_failure_is_that_of_its_program(tmp_path):

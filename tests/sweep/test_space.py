@@ -211,6 +211,13 @@ def test_seeds_are_refused_when_the_trials_are_made(seeds, message):
         space.trials(["a"], [{"x": 0.1}], seeds)
 
 
+def test_a_number_where_a_sequence_is_needed_is_named():
+    with pytest.raises(ValueError, match=r"seeds: give a sequence, such as range\(5\), not 5"):
+        space.trials(["a"], [{}], 5)
+    with pytest.raises(ValueError, match=r"learning_rate: give a sequence .* \[0.001\]"):
+        space.grid(learning_rate=1e-3)
+
+
 def test_the_largest_seed_is_a_seed():
     assert space.trials(["a"], [{}], np.array([0, 2**32 - 1]))[1].seed == 4294967295
 
