@@ -317,7 +317,7 @@ def _run_chunk(sweep: Sweep, program: Program, facts: Mapping[str, Any], left: l
         store.keep_states(sweep.workdir, trials, state, facts)
     labels = sweep.labels.get(name, {})
     store.finish(sweep.workdir, trials, record, facts, labels, flaws(sweep.data, record))
-    if len(left) > len(trials) and sweep.stop():
+    if sweep.stop():
         raise Interrupted
 
 

@@ -480,10 +480,6 @@ def test_an_evaluation_may_not_hide_a_column_or_a_curve(tmp_path, name, labels):
         tiny.execute(tmp_path, programs={"adam": run}, trials=tiny.TRIALS[:1], labels=labels)
 
 
-def test_a_sweep_stopped_when_it_is_done_is_done(tmp_path, whole):
-    same(tiny.execute(tmp_path, stop=Stop(8)), whole)  # asked after each segment but the last
-
-
 def test_ctrl_c_in_the_last_segment_ends_the_program_with_all_rows(tmp_path, whole):
     progress = sweep.Progress()
 
