@@ -57,9 +57,7 @@ def early_stopping(
     nan is no improvement. Raises ValueError if there is no such metric, and for a patience below 1.
     """
     if not isinstance(patience, jax.Array) and patience < 1:
-        raise ValueError(
-            f"patience must be >= 1 segments, not {patience}: nothing would be trained"
-        )
+        raise ValueError(f"patience must be >= 1, not {patience}: nothing would be trained")
     patience = jnp.maximum(patience, 1) if isinstance(patience, jax.Array) else patience
     # Asked for its shapes and then called, a jitted function is traced once.
     segment = jax.jit(run.advance)
