@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 from jax.nn import initializers as reference
+from support.compiling import traced_once
 
 from jaxdl import initializers
 from jaxdl.initializers import INITIALIZERS, switch
@@ -109,10 +110,8 @@ def each_eagerly(init, keys):
 
 
 def each_jitted(init, keys):
-    compiled = jax.jit(init)
-    values = [compiled(index, key) for index, key in enumerate(keys)]
-    assert compiled._cache_size() == 1
-    return values
+    compiled = traced_once(init)
+    return [compiled(index, key) for index, key in enumerate(keys)]
 
 
 def each_vmapped(init, keys):

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -199,7 +200,8 @@ def launch(experiment: Experiment, name: str, command: Command) -> int:
     except (checkpoint.WorkdirBusy, sweep.ForeignRows, sweep.LedgerError) as error:
         raise UserError(str(error)) from error
     except sweep.Failed as error:
-        print(f"failed: {error}; see {workdir}", file=sys.stderr)
+        traceback.print_exception(error.__cause__)
+        print(f"failed: {error}", file=sys.stderr)
         return FAILED
     except sweep.Interrupted:
         print(f"{name}: interrupted; the same command goes on from here", file=sys.stderr)
@@ -256,7 +258,7 @@ def _run(
     if failed := _failed(found):
         message = failed[0]["message"]
         names = ", ".join(dict.fromkeys(row["program"] for row in failed))
-        print(f"failed: {names} ({message}); see {workdir}", file=sys.stderr)
+        print(f"failed: {names} ({message}); the traceback is above", file=sys.stderr)
         return FAILED
     with progress.aside("drawing the report"):
         return _conclude(experiment, command, plan, found, began)

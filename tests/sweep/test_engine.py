@@ -1,12 +1,12 @@
 import signal
 
 import jax
-import jax.monitoring
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 from support import tiny_sweep as tiny
+from support.compiling import compiled
 
 from jaxdl import checkpoint, cores, sweep, train
 from jaxdl.data.batches import padded_batches, shuffled_indices, take
@@ -140,22 +140,13 @@ def test_two_sweeps_in_one_workdir_at_once_are_refused(tmp_path):
 
 
 def test_three_compilations_a_program_whatever_the_number_of_trials(tmp_path):
-    compiled = []
-
-    def listen(event, duration, **facts):
-        if event == "/jax/core/compile/backend_compile_duration":
-            compiled.append(facts.get("fun_name"))
-
     sweep.programs.forget()
     progress = sweep.Progress()
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    try:
+    with compiled() as names:
         tiny.execute(tmp_path, progress=progress)
-    finally:
-        jax.monitoring.unregister_event_duration_listener(listen)
     # 12 trials of each program in chunks of 4: three chunks of three segments each.
     assert progress.compilations == 6
-    assert len(compiled) == 6, compiled
+    assert len(names) == 6, names
 
 
 def test_a_program_that_raises_leaves_the_others_alone(tmp_path, whole, caplog):
@@ -506,24 +497,37 @@ def test_the_first_failure_is_that_of_its_program(tmp_path):
         tiny.execute(tmp_path, programs=programs)
 
 
-def test_a_model_state_may_hold_what_is_infinite(tmp_path):
+def beside(model_state):
+    """The program of `adam` whose states carry this model state, unused."""
     inner = tiny.PROGRAMS["adam"]
 
     def init(hparams, key, data):
-        state = inner.init(hparams, key, data)
-        return state._replace(model_state={"best": {"value": jnp.float32(jnp.inf)}})
+        return inner.init(hparams, key, data)._replace(model_state=model_state)
 
     def advance(hparams, state, data):
         moved, curves = inner.advance(hparams, state._replace(model_state={}), data)
         return moved._replace(model_state=state.model_state), curves
 
-    run = inner._replace(
-        init=init,
-        advance=advance,
-        evaluate=lambda h, state, data: inner.evaluate(h, state._replace(model_state={}), data),
-    )
-    found = tiny.execute(tmp_path, programs={"adam": run}, trials=tiny.TRIALS[:2])
-    assert {row["status"] for row in found.rows} == {"ok"}
+    def evaluate(hparams, state, data):
+        return inner.evaluate(hparams, state._replace(model_state={}), data)
+
+    return inner._replace(init=init, advance=advance, evaluate=evaluate)
+
+
+@pytest.mark.parametrize(
+    ("model_state", "status"),
+    [
+        ({"best": {"value": jnp.float32(jnp.inf)}}, "ok"),
+        (jnp.array([jnp.inf, 0.0]), "ok"),
+        ({"batch_stats": {"mean": jnp.array([jnp.inf, 0.0])}}, "diverged"),
+        ({"generator": {"batch_stats": {"mean": jnp.array([jnp.nan])}}}, "diverged"),
+    ],
+    ids=["best", "array", "statistics", "statistics of a part"],
+)
+def test_only_running_statistics_must_be_finite_in_a_model_state(tmp_path, model_state, status):
+    programs = {"adam": beside(model_state)}
+    found = tiny.execute(tmp_path, programs=programs, trials=tiny.TRIALS[:2])
+    assert {row["status"] for row in found.rows} == {status}
 
 
 def test_an_evaluation_that_is_no_number_is_said(tmp_path):
