@@ -1,0 +1,6 @@
+"""Experiments: one claim, one space and one measurement a file, on one shared runner."""
+
+from jaxdl import cores
+
+cores.share()
+cores.keep_compiled()

@@ -30,7 +30,7 @@ from jaxdl import launch
 from jaxdl.launch import Field
 
 if TYPE_CHECKING:
-    from jaxdl.report import Claim
+    from jaxdl.report import Judged
 
 FIELDS = {
     "steps": Field(
@@ -168,7 +168,7 @@ def mini_batches(config: Any, frame: Any, price: Any) -> Any:
     return stats.chosen_trials(minis, best, ["kind", *over]).set_index("seed").sort_index()
 
 
-def judged(config: Any, frame: Any, chosen: Any, seconds: Any) -> "list[Claim]":
+def judged(config: Any, frame: Any, chosen: Any, seconds: Any) -> "list[Judged]":
     """Mini-batches against their two rivals, in two units, and what the four say together."""
     import numpy as np
 

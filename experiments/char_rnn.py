@@ -318,4 +318,4 @@ def generate(
 USES = {"generate": launch.Use("Text to go on from, three times, at temperature 0.7.", complete)}
 
 if __name__ == "__main__":
-    launch.main(launch.Experiment(FIELDS, plan, conclude, USES), __file__, __doc__ or "")
+    launch.main(launch.Experiment(FIELDS, plan, conclude, uses=USES), __file__, __doc__ or "")

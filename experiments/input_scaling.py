@@ -24,7 +24,7 @@ from jaxdl import launch
 from jaxdl.launch import Field
 
 if TYPE_CHECKING:
-    from jaxdl.report import Claim
+    from jaxdl.report import Judged
 
 FIELDS = {
     "steps": Field(300, "Training steps of each trial, each on the whole training split.", low=1),
@@ -158,7 +158,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     return launch.Conclusion(claims, sections, headline)
 
 
-def judged(config: Any, best: Any, chosen: Any) -> "list[Claim]":
+def judged(config: Any, best: Any, chosen: Any) -> "list[Judged]":
     """Raw columns against standardized ones, on each data set and on all of them."""
     import numpy as np
 
@@ -197,7 +197,7 @@ def judged(config: Any, best: Any, chosen: Any) -> "list[Claim]":
     return claims
 
 
-def together(claims: "list[Claim]", sentence: str, direction: str) -> "Claim":
+def together(claims: "list[Judged]", sentence: str, direction: str) -> "Judged":
     """One claim for all data sets, with the numbers of the one that bears it out least."""
     verdicts = {claim.verdict for claim in claims}
     mixed: Any = "depends" if {"holds", "fails"} <= verdicts else "inconclusive"

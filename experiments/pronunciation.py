@@ -298,4 +298,4 @@ def pronounce(workdir: Path, word: str) -> str:
 USES = {"pronounce": launch.Use("A word to say, with what the run has trained.", pronounce)}
 
 if __name__ == "__main__":
-    launch.main(launch.Experiment(FIELDS, plan, conclude, USES), __file__, __doc__ or "")
+    launch.main(launch.Experiment(FIELDS, plan, conclude, uses=USES), __file__, __doc__ or "")

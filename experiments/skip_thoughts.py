@@ -305,4 +305,4 @@ def similar(workdir: Path, sentence: str) -> str:
 USES = {"similar": launch.Use("A sentence, to see the nearest held-out ones.", similar)}
 
 if __name__ == "__main__":
-    launch.main(launch.Experiment(FIELDS, plan, conclude, USES), __file__, __doc__ or "")
+    launch.main(launch.Experiment(FIELDS, plan, conclude, uses=USES), __file__, __doc__ or "")

@@ -27,7 +27,7 @@ from jaxdl import launch
 from jaxdl.launch import Field
 
 if TYPE_CHECKING:
-    from jaxdl.report import Claim, Picture
+    from jaxdl.report import Judged, Picture
 
 FIELDS = {
     "steps": Field(1000, "Training steps of each trial.", low=1),
@@ -116,7 +116,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     return launch.Conclusion(claims, sections, headline)
 
 
-def unmoved(trained: Any, start: Any) -> "Claim":
+def unmoved(trained: Any, start: Any) -> "Judged":
     """In how many seeds no rate changes the accuracy; a diverged trial has changed it."""
     from jaxdl import report, stats
 
@@ -133,7 +133,7 @@ def unmoved(trained: Any, start: Any) -> "Claim":
     )
 
 
-def learned(chosen: Any, examples: int) -> "list[Claim]":
+def learned(chosen: Any, examples: int) -> "list[Judged]":
     """Test accuracies that the surrogates reach."""
     from jaxdl import report, stats
 
@@ -193,7 +193,7 @@ def broken(config: Any) -> Any:
     return pd.DataFrame(rows).assign(examples=config.examples)
 
 
-def finite(config: Any, numbers: Any) -> "list[Claim]":
+def finite(config: Any, numbers: Any) -> "list[Judged]":
     """Shares at the largest logits, all seeds together."""
     from jaxdl import report, stats
 

@@ -282,4 +282,4 @@ def tag(workdir: Path, text: str) -> str:
 USES = {"tag": launch.Use("Sentence to tag with what the run has trained.", tag)}
 
 if __name__ == "__main__":
-    launch.main(launch.Experiment(FIELDS, plan, conclude, USES), __file__, __doc__ or "")
+    launch.main(launch.Experiment(FIELDS, plan, conclude, uses=USES), __file__, __doc__ or "")

@@ -306,4 +306,4 @@ def _picture(of: Any) -> Any:
 USES = {"nearest": launch.Use("Any word, to print the nearest of, by its spelling.", nearest)}
 
 if __name__ == "__main__":
-    launch.main(launch.Experiment(FIELDS, plan, conclude, USES), __file__, __doc__ or "")
+    launch.main(launch.Experiment(FIELDS, plan, conclude, uses=USES), __file__, __doc__ or "")

@@ -245,4 +245,4 @@ def _picture(frame: Any) -> Any:
 USES = {"nearest": launch.Use("Word whose nearest to print, by what the run has trained.", nearest)}
 
 if __name__ == "__main__":
-    launch.main(launch.Experiment(FIELDS, plan, conclude, USES), __file__, __doc__ or "")
+    launch.main(launch.Experiment(FIELDS, plan, conclude, uses=USES), __file__, __doc__ or "")

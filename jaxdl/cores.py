@@ -4,6 +4,7 @@ import ctypes
 import importlib.metadata
 import os
 from collections.abc import Mapping, MutableMapping
+from pathlib import Path
 
 EIGEN_CONVOLUTIONS = (
     "--xla_cpu_experimental_ynn_fusion_type=-LIBRARY_FUSION_TYPE_INDIVIDUAL_CONVOLUTION"
@@ -53,6 +54,13 @@ def tune(environment: MutableMapping[str, str] = os.environ) -> None:
         trim_threshold, mmap_max = -1, -4
         mallopt(trim_threshold, 2**31 - 1)
         mallopt(mmap_max, 0)
+
+
+def keep_compiled(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Keeps what XLA compiles in the user's cache, for the next process; before JAX is imported."""
+    cache = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxdl" / "xla"
+    environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
+    environment.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 
 def workers(environment: Mapping[str, str] = os.environ) -> int:

@@ -1,13 +1,17 @@
 """Launching of experiments, and loading of what they found."""
 
 from jaxdl.launch.best import load, save_best
-from jaxdl.launch.config import Field, UserError, choose, choose_all
-from jaxdl.launch.dataset import DATASET
-from jaxdl.launch.runner import Conclusion, Experiment, Plan, Use, main, segments
+from jaxdl.launch.config import Config, Field, UserError, choose, choose_all, setting
+from jaxdl.launch.dataset import DATASET, DatasetConfig
+from jaxdl.launch.experiment import Conclusion, Experiment, Use
+from jaxdl.launch.runner import main
+from jaxdl.sweep.plans import Plan, segments
 
 __all__ = [
     "DATASET",
     "Conclusion",
+    "Config",
+    "DatasetConfig",
     "Experiment",
     "Field",
     "Plan",
@@ -19,4 +23,5 @@ __all__ = [
     "main",
     "save_best",
     "segments",
+    "setting",
 ]

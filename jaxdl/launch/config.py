@@ -1,11 +1,13 @@
 """Configuration of an experiment: typed fields, absl flags, one clear line for every mistake."""
 
+import dataclasses
 import difflib
 import json
 import math
+import runpy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 from absl import flags
 from ml_collections import ConfigDict
@@ -40,10 +42,47 @@ class Field(NamedTuple):
     repeats: bool = False
 
 
+T = TypeVar("T")
+
+
+def setting(
+    default: T,
+    help: str,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    choices: tuple[Any, ...] = (),
+    repeats: bool = False,
+) -> T:
+    """A field of a `Config`: its default, what `--help` says of it, its limits (see `Field`)."""
+    field = Field(cast(Any, default), help, low, high, choices, repeats)
+    return dataclasses.field(default=default, metadata={"flag": field})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """The configuration of an experiment; subclasses add fields and change defaults.
+
+    Each field is made by `setting` and is a flag `--config.NAME`.
+    """
+
+    steps: int = setting(1000, "Training steps of each trial.", low=1)
+    seeds: int = setting(5, "Seeds of each setting.", low=1)
+
+    @classmethod
+    def fields(cls) -> dict[str, Field]:
+        """The flags, in the order of the fields."""
+        return {field.name: field.metadata["flag"] for field in dataclasses.fields(cls)}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Names and values, tuples as tuples."""
+        return {name: getattr(self, name) for name in self.fields()}
+
+
 class Command(NamedTuple):
     """A parsed command line."""
 
-    config: ConfigDict
+    config: Any
     workdir: Path
     dry_run: bool
     check_overfit: bool
@@ -52,15 +91,19 @@ class Command(NamedTuple):
 
 
 def parse(
-    argv: Sequence[str], fields: Mapping[str, Field], name: str, uses: Mapping[str, str] = NO_USES
+    argv: Sequence[str],
+    kind: type[Config] | Mapping[str, Field],
+    name: str,
+    uses: Mapping[str, str] = NO_USES,
 ) -> Command:
-    """Reads `--workdir`, `--dry_run`, `--config` and `--config.KEY` for the given fields.
+    """Reads `--workdir`, `--dry_run`, `--config` and `--config.KEY` for a configuration.
 
     uses: flags with a text, by name and with their help, of what can be done with a finished run;
         at most one is given.
     Raises UserError for an unknown flag or key (with the nearest right one), a value of the wrong
     type or out of bounds, and a configuration file that is not to be read.
     """
+    fields = kind.fields() if isinstance(kind, type) else kind
     values = _define(fields, name, uses)
     try:
         rest = values(list(argv))[1:]
@@ -69,7 +112,7 @@ def parse(
     if rest:
         raise UserError(f"unexpected argument {rest[0]!r}; values are given as --config.KEY=VALUE")
     saved = _read_file(values["config"].value, fields) if values["config"].value else {}
-    chosen = {
+    chosen: dict[str, Any] = {
         key: saved[key]
         if key in saved and not values[f"config.{key}"].present
         else values[f"config.{key}"].value
@@ -77,8 +120,7 @@ def parse(
     }
     if not values.workdir.strip():
         raise UserError("--workdir is empty; it needs the name of a folder")
-    config = ConfigDict(chosen)
-    config.lock()
+    config: Any = kind(**chosen) if isinstance(kind, type) else ConfigDict(chosen)
     switches = (values.dry_run, values.check_overfit, values.allow_config_change)
     asked = [(use, str(values[use].value)) for use in uses if values[use].present]
     if len(asked) > 1:
@@ -190,7 +232,8 @@ def _define(
     flags.DEFINE_string(
         "config",
         "",
-        "JSON file to take the configuration from, such as the config.json of a run.",
+        "File to take the configuration from: JSON, such as the config.json of a run, or Python "
+        "with a function get_config() that gives a ConfigDict.",
         flag_values=values,
     )
     for key, field in fields.items():
@@ -201,14 +244,7 @@ def _define(
 
 
 def _read_file(path: str, fields: Mapping[str, Field]) -> dict[str, Any]:
-    try:
-        saved = json.loads(Path(path).read_text())
-    except OSError as error:
-        raise UserError(f"--config={path} cannot be read: {error.strerror}") from None
-    except ValueError:
-        raise UserError(f"--config={path} is not a JSON file") from None
-    if not isinstance(saved, dict):
-        raise UserError(f"--config={path}: not a JSON object of keys and values")
+    saved = _get_config(path) if path.endswith(".py") else _from_json(path)
     result = {}
     for key, value in saved.items():
         if key not in fields:
@@ -218,9 +254,38 @@ def _read_file(path: str, fields: Mapping[str, Field]) -> dict[str, Any]:
     return result
 
 
+def _from_json(path: str) -> dict[str, Any]:
+    try:
+        saved = json.loads(Path(path).read_text())
+    except OSError as error:
+        raise UserError(f"--config={path} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise UserError(f"--config={path} is not a JSON file") from None
+    if not isinstance(saved, dict):
+        raise UserError(f"--config={path}: not a JSON object of keys and values")
+    return saved
+
+
+def _get_config(path: str) -> dict[str, Any]:
+    """What `get_config()` of a Python file gives: a ConfigDict, a dict or a Config."""
+    try:
+        made = runpy.run_path(path).get("get_config")
+    except OSError as error:
+        raise UserError(f"--config={path} cannot be read: {error.strerror}") from None
+    except SyntaxError as error:
+        raise UserError(f"--config={path} is no Python: {error}") from None
+    if made is None:
+        raise UserError(f"--config={path} has no function get_config()")
+    found = made()
+    found = found.to_dict() if hasattr(found, "to_dict") else found
+    if not isinstance(found, dict):
+        raise UserError(f"--config={path}: get_config() gives no ConfigDict but {type(found)}")
+    return found
+
+
 def _cast(key: str, value: Any, field: Field) -> Any:
     default = field.default
-    if isinstance(default, tuple) and isinstance(value, list):
+    if isinstance(default, tuple) and isinstance(value, list | tuple):
         one = Field(default[0], field.help)
         return tuple(_cast(key, entry, one) for entry in value)
     if isinstance(default, float) and type(value) is int:

@@ -1,13 +1,21 @@
-"""The fields of an experiment that runs on any classification data set of the catalog."""
+"""The configuration of an experiment that runs on any classification data set of the catalog."""
+
+import dataclasses
 
 from jaxdl.data import catalog
-from jaxdl.launch.config import Field
+from jaxdl.launch.config import Config, setting
 
-DATASET = {
-    "dataset": Field(
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DatasetConfig(Config):
+    """Adds which data set, and where it lies."""
+
+    dataset: str = setting(
         "digits",
         "Comes with scikit-learn; the others are read where TFDS has prepared them in data_dir.",
         choices=tuple(catalog.DATASETS),
-    ),
-    "data_dir": Field("", "Folder of prepared datasets; empty: the user's cache."),
-}
+    )
+    data_dir: str = setting("", "Folder of prepared datasets; empty: the user's cache.")
+
+
+DATASET = {name: DatasetConfig.fields()[name] for name in ("dataset", "data_dir")}

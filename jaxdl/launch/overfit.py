@@ -3,20 +3,18 @@
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jaxdl.launch.config import UserError
-
-if TYPE_CHECKING:
-    from jaxdl.launch.runner import Plan
-    from jaxdl.sweep.space import Trial
+from jaxdl.sweep.plans import Plan
+from jaxdl.sweep.space import Trial
 
 EXAMPLES = 8
 TRIALS = 16
 SHARE = 0.01
 
 
-def check_overfit(plan: "Plan") -> bool:
+def check_overfit(plan: Plan) -> bool:
     """Runs up to TRIALS trials of each program on EXAMPLES training examples alone, and tells.
 
     A program has memorized them if in its best trial the mean loss of the last tenth of the steps
@@ -62,7 +60,7 @@ def check_overfit(plan: "Plan") -> bool:
     return all(memorized)
 
 
-def _check(plan: "Plan") -> None:
+def _check(plan: Plan) -> None:
     """Raises UserError unless `train` is arrays of one length, a row for each example."""
     import jax
 
@@ -84,11 +82,11 @@ def _few(arrays: Any) -> Any:
     return jax.tree.map(repeat, arrays)
 
 
-def _some(trials: "Sequence[Trial]", program: str) -> "Sequence[Trial]":
+def _some(trials: Sequence[Trial], program: str) -> Sequence[Trial]:
     mine = [trial for trial in trials if trial.program == program]
     return mine[:: -(-len(mine) // TRIALS)]
 
 
-def _words(trial: "Trial") -> str:
+def _words(trial: Trial) -> str:
     parts = (f"{n} {v:g}" if isinstance(v, float) else f"{n} {v}" for n, v in trial.hparams.items())
     return ", ".join([*parts, f"seed {trial.seed}"])

@@ -14,20 +14,16 @@ import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
-from jaxdl import cores
 from jaxdl.launch import config as configs
-from jaxdl.launch.config import Command, Field, UserError
+from jaxdl.launch.config import Command, UserError
+from jaxdl.launch.experiment import Experiment
 from jaxdl.launch.overfit import check_overfit
-
-if TYPE_CHECKING:  # Asking for help must not wait for JAX.
-    from jaxdl.report.claims import Claim
-    from jaxdl.report.page import Section
-    from jaxdl.sweep.results import Results
-    from jaxdl.sweep.run import Data, Run
-    from jaxdl.sweep.space import Trial
-    from jaxdl.types import TrainState
+from jaxdl.report.page import Section
+from jaxdl.report.tables import Table
+from jaxdl.sweep.plans import Plan
+from jaxdl.sweep.results import Results
 
 REPORT_SECONDS = 6.0
 """What tables and pictures take on a laptop's core, most of it Matplotlib's start."""
@@ -35,120 +31,35 @@ DONE, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 75
 OWN = CONFIG, ENVIRONMENT, VERDICT = "config.json", "environment.json", "verdict.json"
 
 
-class Plan(NamedTuple):
-    """What an experiment runs: the arguments of `sweep.execute`.
-
-    keep_states: for few trials or small ones, the states that `replay` then reads.
-    follow: how many trials the experiment runs besides, in `confirm` or again in `conclude`.
-    workdir: of the run, once it has one.
-    """
-
-    programs: "Mapping[str, Run]"
-    trials: "Sequence[Trial]"
-    data: "Data"
-    segments: int
-    categories: Mapping[str, Sequence[str]] = {}
-    labels: Mapping[str, Mapping[str, str]] = {}
-    keep_states: bool = False
-    follow: int = 0
-    workdir: Path | None = None
-
-    def execute(self, workdir: Path, **options: Any) -> "Results":
-        """Runs what is left of it, by `sweep.execute`."""
-        from jaxdl import sweep
-
-        return sweep.execute(
-            self.programs,
-            self.trials,
-            self.data,
-            workdir=workdir,
-            segments=self.segments,
-            categories=self.categories,
-            labels=self.labels,
-            keep_states=self.keep_states,
-            **options,
-        )
-
-    def replay(self, row: Mapping[str, Any]) -> "TrainState":
-        """The state at the end of the trial of a row of its results: that of the run itself where
-        it was kept, else of the same run again, bit for bit where the device gives equal bits."""
-        from jaxdl import sweep
-
-        trial = next(trial for trial in self.trials if sweep.trial_id(trial) == row["trial"])
-        run = self.programs[trial.program]
-        if self.workdir is not None:
-            kept = sweep.kept_state(self.workdir, run, trial, row, self.data, self.categories)
-            if kept is not None:
-                return kept
-        return sweep.replay(
-            run,
-            trial,
-            self.data,
-            segments=self.segments,
-            lanes=int(row["lanes"]),
-            categories=self.categories,
-            row=row,
-        )
-
-
-def segments(steps: int, at_most: int) -> int:
-    """The most segments of one length, up to so many, that training of `steps` is divided into."""
-    return max(count for count in range(1, at_most + 1) if steps % count == 0)
-
-
-class Conclusion(NamedTuple):
-    """What an experiment found: its claims, the sections of its report, one line for the reader."""
-
-    claims: "Sequence[Claim]"
-    sections: "Sequence[Section]"
-    headline: str
-
-
-class Use(NamedTuple):
-    """Something to do with what a finished run has trained: a flag that takes a text.
-
-    run: `(workdir, text) -> what to print`; a ValueError it raises is the user's mistake.
-    """
-
-    help: str
-    run: Callable[[Path, str], str]
-
-
-class Experiment(NamedTuple):
-    """A claim, a space and a measurement.
-
-    fields: the configuration. plan: `config -> Plan`; a ValueError it raises is the user's mistake.
-    conclude: `(config, plan, results, workdir) -> Conclusion`.
-    uses: what `--NAME=TEXT` does with a finished run, by name.
-    confirm: `(config, plan, results) -> Plan` of the chosen settings on fresh seeds, run in the
-        same workdir; its results are a fifth argument of `conclude`.
-    """
-
-    fields: Mapping[str, Field]
-    plan: Callable[[Any], Plan]
-    conclude: "Callable[..., Conclusion]"
-    uses: Mapping[str, Use] = {}
-    confirm: "Callable[[Any, Plan, Results], Plan] | None" = None
-
-
-def main(experiment: Experiment, module_file: str, doc: str) -> None:
+def main(experiment: Experiment, module_file: str = "", doc: str = "") -> None:
     """Runs an experiment from `sys.argv` and exits: 0 done, 1 failed, 2 a mistake of the user's,
     75 interrupted and to be resumed by the same command."""
-    name = Path(module_file).stem
+    module = sys.modules[experiment.plan.__module__]
+    name = Path(module.__file__ or "").stem
     helps = {flag: use.help for flag, use in experiment.uses.items()}
     warnings.formatwarning = lambda message, *_: f"{name}: {message}\n"
     if {"--help", "-h", "--helpfull"} & set(sys.argv[1:]):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `--help | head` is no error
-        print(configs.usage(doc, experiment.fields, name, helps))
+        print(
+            configs.usage(
+                _described(module.__doc__ or "", experiment), experiment.fields, name, helps
+            )
+        )
         sys.exit(DONE)
     try:
-        command = configs.parse(sys.argv, experiment.fields, name, helps)
+        command = configs.parse(sys.argv, experiment.config, name, helps)
         if command.use is not None:
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         sys.exit(launch(experiment, name, command))
     except UserError as error:
         print(f"{name}: {error}", file=sys.stderr)
         sys.exit(USER_ERROR)
+
+
+def _described(doc: str, experiment: Experiment) -> str:
+    """The head of an experiment's file and its claims, each with its threshold."""
+    claims = [f"  {claim.declared()}" for claim in experiment.claims]
+    return "\n".join([doc.strip(), *(["", "Claims:", *claims] if claims else [])])
 
 
 def launch(experiment: Experiment, name: str, command: Command) -> int:
@@ -165,7 +76,6 @@ def launch(experiment: Experiment, name: str, command: Command) -> int:
     if not tells_only and (workdir / VERDICT).exists() and not differing:
         print(f"{name}: {workdir} is complete; see {workdir / 'report.html'}")
         return DONE
-    _prepare_jax()
     try:
         plan = experiment.plan(command.config)
     except ValueError as error:
@@ -211,7 +121,6 @@ def launch(experiment: Experiment, name: str, command: Command) -> int:
 def _use(experiment: Experiment, workdir: Path, use: str, text: str) -> str:
     if not (workdir / VERDICT).exists():
         raise UserError(f"--{use} needs a finished run, which --workdir={workdir} does not hold")
-    _prepare_jax()
     try:
         return experiment.uses[use].run(workdir, text)
     except ValueError as error:
@@ -264,7 +173,7 @@ def _run(
         return _conclude(experiment, command, plan, found, began)
 
 
-def _failed(found: "Sequence[Results]") -> list[dict[str, Any]]:
+def _failed(found: Sequence[Results]) -> list[dict[str, Any]]:
     return [row for results in found for row in results.rows if row["status"] == "error"]
 
 
@@ -275,12 +184,19 @@ def _write(path: Path, values: Mapping[str, Any]) -> None:
 
 
 def _conclude(
-    experiment: Experiment, command: Command, plan: Plan, found: "Sequence[Results]", began: float
+    experiment: Experiment, command: Command, plan: Plan, found: Sequence[Results], began: float
 ) -> int:
     from jaxdl import report
 
     workdir, (results, *confirmed) = command.workdir, found
-    conclusion = experiment.conclude(command.config, plan, results, workdir, *confirmed)
+    if isinstance(experiment.config, type):
+        conclusion = experiment.conclude(command.config, plan, results, *confirmed)
+    else:
+        conclusion = experiment.conclude(command.config, plan, results, workdir, *confirmed)
+    if not conclusion.headline:
+        for table in _first_tables(conclusion.sections):
+            report.show(table)
+        conclusion = conclusion._replace(headline=report.headline(conclusion.claims))
     shutil.rmtree(workdir / "states", ignore_errors=True)
     facts = json.loads((workdir / ENVIRONMENT).read_text())
     name = facts["experiment"]
@@ -299,6 +215,14 @@ def _conclude(
     report.write_verdict(workdir / VERDICT, seeds, seconds, conclusion.claims)
     print(f"{conclusion.headline}\n{workdir / 'report.html'} ({seconds:.0f} s)")
     return DONE
+
+
+def _first_tables(sections: Sequence[Section]) -> list[Table]:
+    """The tables of the first section that has any: what a terminal shows."""
+    found = [
+        [block for block in section.blocks if isinstance(block, Table)] for section in sections
+    ]
+    return next(filter(None, found), [])
 
 
 def _check_workdir(workdir: Path) -> None:
@@ -342,14 +266,6 @@ def _seconds_before(workdir: Path) -> float:
     with contextlib.suppress(OSError, ValueError, KeyError):
         return float(json.loads((workdir / ENVIRONMENT).read_text())["seconds_before"])
     return 0.0
-
-
-def _prepare_jax() -> None:
-    """One CPU device per core, and compiled programs kept for the next launch."""
-    cores.share()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxdl" / "xla"
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 
 def _environment() -> dict[str, Any]:

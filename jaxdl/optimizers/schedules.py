@@ -28,6 +28,14 @@ def scaled(peak: Scalar, shape: Shape) -> Shape:
     return lambda step: peak * shape(step)
 
 
+def switch(index: ArrayLike, shapes: Sequence[Shape]) -> Shape:
+    """The shape `shapes[index]`, for an integer scalar `index` that may be traced.
+
+    All shapes are computed, which costs less than a branch. An index past either end is clamped.
+    """
+    return lambda step: jnp.stack([shape(step) for shape in shapes])[jnp.asarray(index)]
+
+
 def constant() -> Shape:
     """1 at every step."""
     return lambda step: jnp.ones_like(_time(_count(step)))

@@ -1,6 +1,16 @@
 """From the ledger to a page: tables, plots, claims and one self-contained HTML file."""
 
-from jaxdl.report.claims import Claim, claims_table, depends, judge, to_json, write_verdict
+from jaxdl.report.blocks import along, tuned_curves, tuned_table
+from jaxdl.report.claims import (
+    Claim,
+    Judged,
+    claims_table,
+    depends,
+    headline,
+    judge,
+    to_json,
+    write_verdict,
+)
 from jaxdl.report.compare import Columns, comparison
 from jaxdl.report.page import Code, Picture, Report, Section, render, write
 from jaxdl.report.pictures import images
@@ -16,6 +26,7 @@ from jaxdl.report.tables import (
     number,
     percent,
     show,
+    table,
     to_html,
 )
 from jaxdl.report.tensorboard import write_scalars
@@ -25,10 +36,12 @@ __all__ = [
     "Claim",
     "Code",
     "Columns",
+    "Judged",
     "Picture",
     "Report",
     "Section",
     "Table",
+    "along",
     "between",
     "chosen_trials",
     "claims_table",
@@ -38,6 +51,7 @@ __all__ = [
     "estimate",
     "from_mapping",
     "grid",
+    "headline",
     "heat_map",
     "images",
     "intervals",
@@ -49,10 +63,13 @@ __all__ = [
     "show",
     "summary",
     "summary_table",
+    "table",
     "to_html",
     "to_json",
     "to_png",
     "training_curves",
+    "tuned_curves",
+    "tuned_table",
     "write",
     "write_scalars",
     "write_verdict",

@@ -1,19 +1,22 @@
 """Claims with their thresholds, measurements and verdicts, and the file that keeps them."""
 
+import dataclasses
 import json
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from jaxdl import stats
 from jaxdl.checkpoint import write_atomic
-from jaxdl.report.tables import Table, between, measure, number
+from jaxdl.report.tables import Table, between, measure, number, percent
 
 Outcome = Literal["holds", "fails", "inconclusive", "depends"]
+SHOWN = ("%", "points")
 
 
-class Claim(NamedTuple):
+class Judged(NamedTuple):
     """One sentence, and what was measured of it; its fields are the keys in `verdict.json`.
 
     row: where the claim comes from
@@ -24,6 +27,7 @@ class Claim(NamedTuple):
     interval: (low, high) of the estimate, in the unit
     method: how the interval was made
     verdict: `holds`, `fails`, `inconclusive`, or `depends` where named conditions disagree
+    shown: the unit of print, `%` or `points`, of a share that is a fraction here and in the file
     """
 
     row: str
@@ -35,6 +39,60 @@ class Claim(NamedTuple):
     interval: tuple[float, float]
     method: str
     verdict: Outcome
+    shown: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """A claim as it is declared before the run: what is measured, and where it must lie.
+
+    Attributes:
+        row: of the curriculum, where the claim comes from.
+        text: the sentence.
+        quantity: what is measured.
+        above: the threshold that the quantity must be above; or else
+        below: the one that it must be below. Exactly one of them is given.
+        unit: of the quantity. Shares and their differences are fractions everywhere in code and in
+            `verdict.json`; with the unit `%` or `points` they are printed as such.
+    """
+
+    row: str
+    text: str
+    quantity: str
+    above: float | None = None
+    below: float | None = None
+    unit: str = "1"
+
+    def __post_init__(self) -> None:
+        if (self.above is None) == (self.below is None):
+            raise ValueError(f"a claim has one threshold, above or below: {self.text}")
+
+    @property
+    def threshold(self) -> float:
+        """Where the quantity is to be beyond."""
+        return float(self.above if self.below is None else self.below)  # type: ignore[arg-type]
+
+    @property
+    def direction(self) -> stats.Direction:
+        """On which side of the threshold the claim holds."""
+        return "above" if self.below is None else "below"
+
+    def judge(self, interval: stats.Interval, where: str = "") -> Judged:
+        """The verdict by an interval, under the condition that `where` names."""
+        text = f"{self.text} ({where})" if where else self.text
+        unit, shown = ("1", self.unit) if self.unit in SHOWN else (self.unit, "")
+        found = judge(self.row, text, self.quantity, unit, self.threshold, interval, self.direction)
+        return found._replace(shown=shown)
+
+    def declared(self) -> str:
+        """The sentence with what is measured and its threshold, in one line."""
+        unit, cell = (f" {self.unit}", percent) if self.unit in SHOWN else ("", number)
+        measured = measure(self.quantity, "1" if self.unit in SHOWN else self.unit)
+        return f"{self.row}: {self.text}: {measured} {self.direction} {cell(self.threshold)}{unit}"
+
+    def judge_each(self, intervals: Mapping[str, stats.Interval]) -> list[Judged]:
+        """One verdict per named condition; `depends` where some hold and some fail."""
+        return depends([self.judge(found, where) for where, found in intervals.items()])
 
 
 def judge(
@@ -45,7 +103,7 @@ def judge(
     threshold: float,
     interval: stats.Interval,
     direction: stats.Direction,
-) -> Claim:
+) -> Judged:
     """The claim that the quantity is above (below) the threshold, judged by its interval.
 
     With fewer values than the interval needs it is inconclusive, and the method says so.
@@ -54,17 +112,17 @@ def judge(
     limits, method = (interval.low, interval.high), interval.method
     if interval.n < interval.needs:
         method += f"; a claim needs {interval.needs} seeds or more, not {interval.n}"
-    return Claim(row, claim, quantity, unit, threshold, interval.mean, limits, method, outcome)
+    return Judged(row, claim, quantity, unit, threshold, interval.mean, limits, method, outcome)
 
 
-def depends(claims: Sequence[Claim]) -> list[Claim]:
+def depends(claims: Sequence[Judged]) -> list[Judged]:
     """Claims of one sentence under named conditions: `depends` where some hold and some fail."""
     if {"holds", "fails"} <= {claim.verdict for claim in claims}:
         return [claim._replace(verdict="depends") for claim in claims]
     return list(claims)
 
 
-def to_json(claim: Claim) -> dict[str, object]:
+def to_json(claim: Judged) -> dict[str, object]:
     """The claim as JSON types; a number that is not finite becomes None.
 
     ValueError for a verdict that is none of the four.
@@ -72,14 +130,16 @@ def to_json(claim: Claim) -> dict[str, object]:
     if claim.verdict not in get_args(Outcome):
         raise ValueError(f"a verdict is one of {get_args(Outcome)}, not {claim.verdict!r}")
     low, high = claim.interval
-    return claim._asdict() | {
+    fields = claim._asdict()
+    del fields["shown"]
+    return fields | {
         "threshold": _finite(claim.threshold),
         "measured": _finite(claim.measured),
         "interval": [_finite(low), _finite(high)],
     }
 
 
-def write_verdict(path: Path, seeds: int, seconds: float, claims: Sequence[Claim]) -> None:
+def write_verdict(path: Path, seeds: int, seconds: float, claims: Sequence[Judged]) -> None:
     """Write `verdict.json` at once: `{"seeds", "seconds", "claims": [...]}`."""
     rows = [to_json(claim) for claim in claims]
     content = {"seeds": int(seeds), "seconds": float(seconds), "claims": rows}
@@ -87,22 +147,10 @@ def write_verdict(path: Path, seeds: int, seconds: float, claims: Sequence[Claim
     write_atomic(path, text + "\n")
 
 
-def claims_table(claims: Sequence[Claim]) -> Table:
+def claims_table(claims: Sequence[Judged]) -> Table:
     """One row a claim, as it stands in `verdict.json`."""
     header = ("row", "claim", "quantity", "threshold", "measured", "interval", "method", "verdict")
-    rows = tuple(
-        (
-            claim.row,
-            claim.claim,
-            measure(claim.quantity, claim.unit),
-            number(claim.threshold),
-            number(claim.measured),
-            between(*claim.interval),
-            claim.method,
-            claim.verdict,
-        )
-        for claim in claims
-    )
+    rows = tuple(_cells(claim) for claim in claims)
     caption = (
         "Each claim is judged by its own interval, not corrected for their number. An interval "
         "over seeds is for one fixed test set: how far another test set would be, it does not say."
@@ -110,6 +158,29 @@ def claims_table(claims: Sequence[Claim]) -> Table:
         else "This configuration compares nothing that a claim is about."
     )
     return Table(header, rows, frozenset({3, 4, 5}), caption)
+
+
+def headline(claims: Sequence[Judged]) -> str:
+    """Every claim with its verdict; of more than four, how many have which."""
+    if len(claims) <= 4:
+        return "; ".join(f"{claim.claim}: {claim.verdict}" for claim in claims)
+    counts = Counter(claim.verdict for claim in claims)
+    parts = ", ".join(f"{count} × {verdict}" for verdict, count in counts.most_common())
+    return f"{len(claims)} claims: {parts}"
+
+
+def _cells(claim: Judged) -> tuple[str, ...]:
+    unit, cell = (claim.shown, percent) if claim.shown else (claim.unit, number)
+    return (
+        claim.row,
+        claim.claim,
+        measure(claim.quantity, unit),
+        cell(claim.threshold),
+        cell(claim.measured),
+        between(*claim.interval, cell),
+        claim.method,
+        claim.verdict,
+    )
 
 
 def _finite(value: float) -> float | None:

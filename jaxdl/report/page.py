@@ -4,11 +4,15 @@ import base64
 import html
 import struct
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from jaxdl.checkpoint import write_atomic
 from jaxdl.report import tables
+from jaxdl.report.style import to_png
 from jaxdl.report.text import check_name, clean
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -17,15 +21,20 @@ class Picture(NamedTuple):
     """A figure of the page.
 
     name: of the file beside the page, without `.png`
-    png: its bytes
+    figure: a Matplotlib figure, or the bytes of a PNG
     alt: what it shows, for those who do not see it
     caption: how to read it
     """
 
     name: str
-    png: bytes
+    figure: "Figure | bytes"
     alt: str
     caption: str = ""
+
+    @property
+    def png(self) -> bytes:
+        """The bytes of the file."""
+        return self.figure if isinstance(self.figure, bytes) else to_png(self.figure)
 
 
 class Code(NamedTuple):
@@ -127,6 +136,7 @@ def write(report: Report, directory: Path) -> Path:
     Each file appears whole or not at all, the page last. ValueError, before anything is written,
     for a picture that is no PNG, whose name is no plain file name, or is used twice.
     """
+    report = report._replace(sections=tuple(map(_drawn, report.sections)))
     pictures = [b for s in report.sections for b in s.blocks if isinstance(b, Picture)]
     taken = [check_name(picture.name) for picture in pictures]
     twice = sorted({name for name in taken if taken.count(name) > 1})
@@ -138,6 +148,12 @@ def write(report: Report, directory: Path) -> Path:
     path = directory / "report.html"
     write_atomic(path, page)
     return path
+
+
+def _drawn(section: Section) -> Section:
+    """The section with every figure drawn, once."""
+    blocks = (b._replace(figure=b.png) if isinstance(b, Picture) else b for b in section.blocks)
+    return section._replace(blocks=tuple(blocks))
 
 
 def _section(anchor: str, section: Section) -> str:
@@ -156,10 +172,11 @@ def _block(block: "str | tables.Table | Picture | Code") -> str:
 
 
 def _picture(picture: Picture) -> str:
-    if not picture.png.startswith(PNG_SIGNATURE):
+    png = picture.png
+    if not png.startswith(PNG_SIGNATURE):
         raise ValueError(f"picture {picture.name!r} is no PNG")
-    width, height = struct.unpack(">II", picture.png[16:24])
-    data = base64.b64encode(picture.png).decode()
+    width, height = struct.unpack(">II", png[16:24])
+    data = base64.b64encode(png).decode()
     caption = f"<figcaption>{_text(picture.caption)}</figcaption>" if picture.caption else ""
     return (
         f'<figure><img width="{width}" height="{height}" alt="{_text(picture.alt)}" '

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from jaxdl.report.claims import Claim
+    from jaxdl.report.claims import Judged
 
 
 @house_style()
@@ -163,7 +163,7 @@ def _clipped(
 
 
 @house_style()
-def intervals(claims: "Sequence[Claim]", names: Sequence[str], *, title: str = "") -> "Figure":
+def intervals(claims: "Sequence[Judged]", names: Sequence[str], *, title: str = "") -> "Figure":
     """Estimates with their intervals, one row a claim, a bar at each threshold.
 
     The claims share quantity and unit, which name the axis; `names` label the rows.

@@ -11,6 +11,8 @@ from jaxdl import stats
 from jaxdl.report.text import clean
 
 MISSING = "–"
+FIGURES = (*"0123456789+-−.", MISSING)
+Cell = str | int | float | stats.Interval | None
 
 
 class Table(NamedTuple):
@@ -75,6 +77,35 @@ def distinct(values: Iterable[float]) -> str:
 def cell_of(kind: stats.Kind) -> Callable[[float], str]:
     """How a metric of this kind is written: a share in per cent, another number as it is."""
     return percent if kind.scale == "share" else number
+
+
+def table(rows: Iterable[Mapping[str, Cell]], caption: str = "") -> Table:
+    """Records as cells; the header has the keys of the first, and `_` in them is a space.
+
+    A number is written with three digits, an interval as `estimate (low … high)`; a share in a
+    column whose name ends with `(%)` or `(points)` times 100. Text stays as it is, None is a dash.
+    Columns in which a number, an interval or only figures stand are flush right.
+    """
+    rows = list(rows)
+    header = tuple(rows[0]) if rows else ()
+    right = frozenset(
+        place for place, name in enumerate(header) if all(_numeric(row[name]) for row in rows)
+    )
+    body = tuple(tuple(_cell(name, row[name]) for name in header) for row in rows)
+    return Table(tuple(map(label, header)), body, right, caption)
+
+
+def _numeric(cell: Cell) -> bool:
+    return cell[:1] in FIGURES if isinstance(cell, str) else True
+
+
+def _cell(column: str, cell: Cell) -> str:
+    write = percent if column.endswith(("(%)", "(points)")) else number
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, stats.Interval):
+        return estimate(cell, write)
+    return f"{cell:,}" if isinstance(cell, int) and write is number else write(cell)
 
 
 def from_mapping(mapping: Mapping[str, Any], caption: str = "") -> Table:

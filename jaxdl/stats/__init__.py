@@ -15,6 +15,7 @@ from jaxdl.stats.intervals import (
 )
 from jaxdl.stats.kinds import KINDS, SHARE, Kind, Mode, Scale, direction, kind
 from jaxdl.stats.selection import choices_of_others, chosen_trials, select
+from jaxdl.stats.tuned import Tuned, tune
 
 __all__ = [
     "FEWEST",
@@ -26,6 +27,7 @@ __all__ = [
     "Kind",
     "Mode",
     "Scale",
+    "Tuned",
     "Verdict",
     "best_of_k",
     "choices_of_others",
@@ -42,5 +44,6 @@ __all__ = [
     "population_interval",
     "proportion_interval",
     "select",
+    "tune",
     "verdict",
 ]

@@ -4,19 +4,23 @@ from jaxdl.sweep.conditions import ForeignRows
 from jaxdl.sweep.engine import Failed, Interrupted, execute
 from jaxdl.sweep.ledger import LedgerError
 from jaxdl.sweep.placement import place, use_all_cores
+from jaxdl.sweep.plans import Plan, plan, segments
 from jaxdl.sweep.programs import compile_run
 from jaxdl.sweep.progress import Progress, reporter
 from jaxdl.sweep.replay import kept_state, predict_seconds, replay
 from jaxdl.sweep.results import Results
-from jaxdl.sweep.run import Run, make_run, without_training
-from jaxdl.sweep.space import Trial, grid, halton, log_spaced, random, trial_id, trials
+from jaxdl.sweep.run import Data, Run, make_run, without_training
+from jaxdl.sweep.space import Point, Trial, grid, halton, log_spaced, random, trial_id, trials
 from jaxdl.sweep.store import pending
 
 __all__ = [
+    "Data",
     "Failed",
     "ForeignRows",
     "Interrupted",
     "LedgerError",
+    "Plan",
+    "Point",
     "Progress",
     "Results",
     "Run",
@@ -30,10 +34,12 @@ __all__ = [
     "make_run",
     "pending",
     "place",
+    "plan",
     "predict_seconds",
     "random",
     "replay",
     "reporter",
+    "segments",
     "trial_id",
     "trials",
     "use_all_cores",

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from jaxdl.sweep import ledger, store
 from jaxdl.sweep.space import Trial, trial_id
@@ -19,6 +20,15 @@ class Results(NamedTuple):
     def to_pandas(self) -> Any:
         """The rows as a DataFrame."""
         return ledger.to_pandas(self.rows)
+
+    def frame(self) -> pd.DataFrame:
+        """The rows as a DataFrame; numbers that a trial lacks are nan, in columns of floats."""
+        table = ledger.to_pandas(self.rows)
+        for name in table.select_dtypes(object):
+            values = table[name].dropna()
+            if all(isinstance(value, int | float) for value in values):
+                table[name] = table[name].astype(float)
+        return table
 
     def curves(self) -> dict[str, np.ndarray]:
         """`trial: [N]` ids, `loss: [N, steps]` in training, evaluations `[N, segments]`; nan where
@@ -35,10 +45,10 @@ class Results(NamedTuple):
             found[name][there] = values[wanted]
         return found
 
-    def curve_frame(self, name: str, trials: Any) -> Any:
+    def curve_frame(self, name: str, trials: pd.DataFrame) -> pd.DataFrame:
         """A curve as a DataFrame with one row a trial and step, for plots.
 
-        trials: the rows of `to_pandas()` that are wanted; their columns are repeated, beside
+        trials: the rows of `frame()` that are wanted; their columns are repeated, beside
         `step` (from 1) and the curve's value under its name.
         """
         curves = self.curves()

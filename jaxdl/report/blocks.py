@@ -1,0 +1,131 @@
+"""Blocks of most reports: scores and curves of tuned conditions, a metric along a number."""
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from jaxdl import stats
+from jaxdl.report import plots
+from jaxdl.report.page import Picture
+from jaxdl.report.plots import Scale
+from jaxdl.report.summaries import BORDER, CHOSEN
+from jaxdl.report.tables import Cell, Table, distinct, label, measure, table
+
+if TYPE_CHECKING:
+    from jaxdl.sweep.results import Results
+
+BANDS = "Lines: mean over the seeds; bands: from the lowest to the highest seed."
+
+
+def tuned_table(tuned: stats.Tuned, score: str, against: Hashable | None = None) -> Table:
+    """One row per condition: its hyperparameters, its score, its gain over a baseline.
+
+    Args:
+        tuned: the conditions; several columns in `by` are panels and, last, what is compared.
+        score: a column of the trials, of a kind that `stats.kind` knows.
+        against: the baseline among the values of the last column of `by`, within each panel. The
+            gain of a share is a difference, in points; of a positive score (a loss) the change of
+            its geometric mean in per cent.
+    """
+    known = stats.kind(score)
+    positive = known.scale == "positive"
+    name = measure(label(score), known.unit)
+    gained = f"change from {against} (%)" if positive else f"gain over {against} (points)"
+    rows = []
+    for choice in tuned.selection.to_dict("records"):
+        condition = tuple(choice[column] for column in tuned.by)
+        key = condition if len(condition) > 1 else condition[0]
+        mine = _of(tuned, choice)
+        row: dict[str, Cell] = {column: str(choice[column]) for column in tuned.by}
+        for column in tuned.over:
+            row[column] = distinct(mine[column]) + BORDER * bool(choice["on_border"])
+        row[name] = tuned.interval(score, key)
+        if against is not None:
+            base = (*condition[:-1], against) if len(condition) > 1 else against
+            gain = None if key == base else tuned.gain(score, key, base, log=positive)
+            row[gained] = _ratio(gain) if gain is not None and positive else gain
+        rows.append(row)
+    caption = (
+        f"{CHOSEN[0].upper()}{CHOSEN[1:]}, by {label(tuned.metric)}; 95 % intervals over seeds, of "
+        f"changes paired.  {BORDER} that of all seeds is on the border of its grid."
+    )
+    return table(rows, caption)
+
+
+def tuned_curves(
+    results: "Results",
+    tuned: stats.Tuned,
+    *,
+    title: str = "Training, each seed at the value that other seeds chose",
+    y: str = "loss",
+    y_label: str = "training loss (nats)",
+    y_scale: Scale = "log",
+) -> list[Picture]:
+    """A curve at the chosen hyperparameters, of the conditions of which every seed ended.
+
+    One panel per value of the first column of `tuned.by`, one line per value of the last.
+    """
+    ended = tuned.trials["status"].eq("ok").groupby([tuned.trials[name] for name in tuned.by])
+    trials = tuned.trials[ended.transform("all")]
+    if trials.empty:
+        return []
+    figure = plots.training_curves(
+        results.curve_frame(y, trials),
+        y=y,
+        panel=tuned.by[0],
+        line=tuned.by[-1],
+        title=title,
+        y_label=y_label,
+        y_scale=y_scale,
+    )
+    caption = f"Means over windows of steps. {BANDS} A condition is left out where a seed diverged."
+    return [Picture("training", figure, "Training curves by step", caption)]
+
+
+def along(
+    frame: pd.DataFrame,
+    x: str,
+    y: str,
+    *,
+    panel: str,
+    line: str,
+    title: str,
+    x_label: str,
+    y_label: str,
+    y_scale: Scale = "linear",
+) -> list[Picture]:
+    """A metric along a hyperparameter (`plots.sensitivity`); nothing where every trial diverged.
+
+    A share is drawn in per cent where `y_label` ends with `(%)`.
+    """
+    if not frame["status"].eq("ok").any():
+        return []
+    if y_label.endswith("(%)"):
+        frame = frame.assign(**{y: 100 * frame[y].astype(float)})
+    figure = plots.sensitivity(
+        frame,
+        x=x,
+        y=y,
+        panel=panel,
+        line=line,
+        title=title,
+        x_label=x_label,
+        y_label=y_label,
+        y_scale=y_scale,
+    )
+    return [Picture(f"{y}_by_{x}", figure, f"{y_label} by {x_label}", BANDS)]
+
+
+def _of(tuned: stats.Tuned, choice: dict[Hashable, object]) -> pd.DataFrame:
+    mine = np.ones(len(tuned.trials), bool)
+    for column in tuned.by:
+        mine &= tuned.trials[column].eq(choice[column]).to_numpy()
+    return tuned.trials[mine]
+
+
+def _ratio(gain: stats.Interval) -> stats.Interval:
+    """The interval of a difference of logarithms as a relative change."""
+    mean, low, high = np.expm1([gain.mean, gain.low, gain.high])
+    return gain._replace(mean=float(mean), low=float(low), high=float(high))

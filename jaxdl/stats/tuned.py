@@ -1,0 +1,72 @@
+"""Conditions at the hyperparameters that validation chose."""
+
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from jaxdl.stats.intervals import Interval, mean_interval, paired_interval
+from jaxdl.stats.kinds import Mode, kind
+from jaxdl.stats.selection import chosen_trials, select
+
+
+class Tuned(NamedTuple):
+    """The trials of each condition at its chosen hyperparameters, which may report test scores.
+
+    by, over: the columns that name a condition, and those searched for each condition.
+    metric: of the choice.
+    selection: one row per condition, as `select` gives it.
+    trials: one row per condition and seed, as `chosen_trials` gives them.
+    """
+
+    by: tuple[str, ...]
+    over: tuple[str, ...]
+    metric: str
+    selection: pd.DataFrame
+    trials: pd.DataFrame
+
+    def groups(self, column: str) -> "dict[str, Tuned]":
+        """The conditions split by one of their columns, in order of appearance."""
+        rest = tuple(name for name in self.by if name != column)
+        return {
+            value: self._replace(
+                by=rest,
+                selection=self.selection[self.selection[column] == value],
+                trials=self.trials[self.trials[column] == value],
+            )
+            for value in dict.fromkeys(self.selection[column])
+        }
+
+    def scores(self, score: str, *, log: bool = False) -> pd.DataFrame:
+        """`score`, or its natural logarithm, with one row per seed and one column per condition."""
+        values = self.trials.assign(**{score: self.trials[score].astype(float)})
+        index = list(self.by) if len(self.by) > 1 else self.by[0]
+        wide = values.pivot(index="seed", columns=index, values=score)
+        return np.log(wide) if log else wide
+
+    def interval(self, score: str, condition: Hashable, examples: int | None = None) -> Interval:
+        """The mean score of a condition over seeds, on the scale of its kind (`stats.kind`)."""
+        return mean_interval(self.scores(score)[condition], kind(score).scale, examples=examples)
+
+    def gain(
+        self, score: str, condition: Hashable, baseline: Hashable, *, log: bool = False
+    ) -> Interval:
+        """The paired difference of two conditions over seeds, of logarithms where `log`."""
+        seeds = self.scores(score, log=log)
+        return paired_interval(seeds[condition], seeds[baseline])
+
+
+def tune(
+    frame: pd.DataFrame,
+    by: str | Sequence[str],
+    over: str | Sequence[str],
+    metric: str = "validation_accuracy",
+    mode: Mode | None = None,
+) -> Tuned:
+    """Chooses by the mean of a validation metric over seeds, each seed's by others (`select`)."""
+    by = (by,) if isinstance(by, str) else tuple(by)
+    over = (over,) if isinstance(over, str) else tuple(over)
+    selection = select(frame, by, over, metric, mode)
+    trials = chosen_trials(frame, selection, [*by, *over])
+    return Tuned(by, over, metric, selection, trials)

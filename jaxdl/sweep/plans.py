@@ -1,0 +1,100 @@
+"""What a sweep runs: programs, the trials of each, and their data."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxdl.sweep.engine import execute
+from jaxdl.sweep.replay import kept_state, replay
+from jaxdl.sweep.results import Results
+from jaxdl.sweep.run import Data, Run
+from jaxdl.sweep.space import Point, Trial, trial_id, trials
+from jaxdl.types import TrainState
+
+
+class Plan(NamedTuple):
+    """What a sweep runs; see `execute`, whose arguments these are.
+
+    keep_states: for few trials or small ones, the states that `replay` then reads.
+    follow: how many trials an experiment runs besides, in `confirm` or again in `conclude`.
+    workdir: of the run, once it has one.
+    """
+
+    programs: Mapping[str, Run]
+    trials: Sequence[Trial]
+    data: Data
+    segments: int = 1
+    categories: Mapping[str, Sequence[str]] = {}
+    labels: Mapping[str, Mapping[str, str]] = {}
+    keep_states: bool = False
+    follow: int = 0
+    workdir: Path | None = None
+
+    def execute(self, workdir: Path, **options: Any) -> Results:
+        """Runs what is left of it, by `sweep.execute`."""
+        return execute(
+            self.programs,
+            self.trials,
+            self.data,
+            workdir=workdir,
+            segments=self.segments,
+            categories=self.categories,
+            labels=self.labels,
+            keep_states=self.keep_states,
+            **options,
+        )
+
+    def replay(self, row: Mapping[str, Any]) -> TrainState:
+        """The state at the end of the trial of a row of its results: that of the run itself where
+        it was kept, else of the same run again, bit for bit where the device gives equal bits."""
+        trial = next(trial for trial in self.trials if trial_id(trial) == row["trial"])
+        run = self.programs[trial.program]
+        if self.workdir is not None:
+            kept = kept_state(self.workdir, run, trial, row, self.data, self.categories)
+            if kept is not None:
+                return kept
+        return replay(
+            run,
+            trial,
+            self.data,
+            segments=self.segments,
+            lanes=int(row["lanes"]),
+            categories=self.categories,
+            row=row,
+        )
+
+
+def plan(
+    programs: Mapping[str, tuple[Run, Sequence[Point]]],
+    data: Data,
+    *,
+    seeds: int,
+    column: str = "program",
+    labels: Mapping[str, Mapping[str, str]] | None = None,
+    **options: Any,
+) -> Plan:
+    """Each program with its points, crossed with the seeds 0 … `seeds` − 1.
+
+    Args:
+        programs: `{name: (run, points)}`; the points of `grid`, `halton` or `random`.
+        data: what every run is given.
+        seeds: how many.
+        column: under which the names of the programs stand in the results, beside `program`.
+        labels: further columns, `{name of a program: {column: value}}`.
+        options: `segments`, `categories` and so on, as in `Plan`.
+    """
+    runs = {name: run for name, (run, _) in programs.items()}
+    tried = [
+        trial
+        for name, (_, points) in programs.items()
+        for trial in trials([name], points, range(seeds))
+    ]
+    known = {name: dict((labels or {}).get(name, {})) for name in programs}
+    if column != "program":
+        known = {name: {column: name, **columns} for name, columns in known.items()}
+    return Plan(runs, tried, data, labels=known if any(known.values()) else {}, **options)
+
+
+def segments(steps: int, at_most: int) -> int:
+    """The most segments of one length, up to so many, that training of `steps` is divided into."""
+    return max(count for count in range(1, at_most + 1) if steps % count == 0)
