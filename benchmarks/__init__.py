@@ -1,5 +1,5 @@
 """Comparisons with other ways to do the same; on CPU all of them see every core."""
 
-from jaxdl import cores
+from jaxdl import _cpu
 
-cores.share()
+_cpu.share()

@@ -14,11 +14,12 @@ import numpy as np
 from benchmarks import harness
 from benchmarks.harness import Row
 from jaxdl import train
-from jaxdl.data.text import bounds, bucketing, pronunciations, vocabulary
+from jaxdl.data.sources import pronunciations
+from jaxdl.data.text import bounds, bucketing, vocabulary
 from jaxdl.layers.recurrent import RNN
-from jaxdl.models.language import LanguageModel
+from jaxdl.models import LanguageModel
 from jaxdl.optimizers import adam
-from jaxdl.tasks.language_model import language_model
+from jaxdl.tasks import language_model
 
 FEATURES, UNITS, BATCH, BUCKETS = 32, 128, 128, 4
 BATCHES, REPEATS = 200, 5

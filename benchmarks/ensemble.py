@@ -26,7 +26,7 @@ def measure(quick: bool) -> list[Row]:
     arrays = {"x": x, "y": (x[:, 0] * x[:, 1] > 0).astype(np.int32)}
     task, tx = tasks.classification(MLP((32,), 2)), adam(RATE)
     keys = jax.random.split(jax.random.key(0), members)
-    fit = functools.partial(ensembles.fit, task, tx, steps=steps, batch_size=batch_size)
+    fit = functools.partial(train.fit_scan, task, tx, steps=steps, batch_size=batch_size)
 
     @jax.jit
     def one_program(keys: Any, arrays: Batch) -> Any:

@@ -17,7 +17,7 @@ from benchmarks.harness import Row
 from jaxdl import decoding
 from jaxdl.data.text.vocabulary import START
 from jaxdl.layers.recurrent import RNN
-from jaxdl.models.language import LanguageModel
+from jaxdl.models import LanguageModel
 
 VOCABULARY, FEATURES, TEMPERATURE, WIDTH = 100, 32, 0.7, 8
 UNITS, LARGE = 192, 512

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxdl import cores
+from jaxdl import _cpu
 
 
 class Timing(NamedTuple):
@@ -93,7 +93,7 @@ def machine() -> dict[str, Any]:
     devices = jax.local_devices()
     name = device_name(devices[0])
     on_cpu = devices[0].platform == "cpu"
-    kind = f"{name}, {cores.count()} cores" if on_cpu else f"{len(devices)} × {name}"
+    kind = f"{name}, {_cpu.count()} cores" if on_cpu else f"{len(devices)} × {name}"
     versions = {name: importlib.metadata.version(name) for name in ("jax", "flax", "optax")}
     described = ", ".join(f"{name} {version}" for name, version in versions.items())
     return {

@@ -10,8 +10,8 @@ from benchmarks.harness import Row
 from benchmarks.training_step import WAYS, against_torch, torch_cases
 from jaxdl.layers.cells import ELMAN, GRU, LSTM
 from jaxdl.layers.recurrent import RNN
-from jaxdl.models.language import LanguageModel
-from jaxdl.tasks.language_model import language_model
+from jaxdl.models import LanguageModel
+from jaxdl.tasks import language_model
 from jaxdl.types import Task
 
 VOCABULARY = 64

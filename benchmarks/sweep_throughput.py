@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from benchmarks import digits, harness
 from benchmarks.harness import Row, Timing
-from jaxdl import cores
+from jaxdl import _cpu
 
 REPEATS = 3
 FEW_STEPS = 20
@@ -87,8 +87,8 @@ def peers(quick: bool) -> dict[str, tuple[Callable[[], float], str]]:
             f"{few} processes",
         ),
         "a fresh process per trial, one per core": (
-            functools.partial(processes, few * cores.count(), cores.count()),
-            f"{few * cores.count()} processes",
+            functools.partial(processes, few * _cpu.count(), _cpu.count()),
+            f"{few * _cpu.count()} processes",
         ),
     }
     try:
@@ -97,7 +97,7 @@ def peers(quick: bool) -> dict[str, tuple[Callable[[], float], str]]:
         print("PyTorch is not installed: its rows are left out (make parity brings it)")
         return found
     for adam, fused in TORCH.items():
-        for threads in range(1, cores.count() + 1):
+        for threads in range(1, _cpu.count() + 1):
             measured = functools.partial(torch_seconds, threads, fused)
             found[f"{adam}, {threads} thread(s)"] = (measured, "4 trials")
     return found

@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks import harness
 from benchmarks.harness import Row, Timing
-from jaxdl import cores, sweep, train
+from jaxdl import _cpu, sweep, train
 from jaxdl.optimizers import adam
 from jaxdl.types import Batch, Task
 
@@ -100,7 +100,7 @@ def torch_cases(model: str, arguments: Sequence[Any], shape: Sequence[int]) -> l
     layouts = (False,) if model == "recurrent" else (False, True)
     return [
         torch_steps.Case(model, arguments, shape, threads, last, STEPS)
-        for threads in range(1, cores.count() + 1)
+        for threads in range(1, _cpu.count() + 1)
         for last in layouts
     ]
 
@@ -110,7 +110,7 @@ def against_torch(
 ) -> tuple[list[Row], dict[str, Timing]]:
     """Rows for each way of ours against PyTorch's fastest case, and the timings by way.
 
-    PyTorch runs twice: in this process, where freed memory is kept (`cores.tune`), as "PyTorch",
+    PyTorch runs twice: in this process, where freed memory is kept (`_cpu.tune`), as "PyTorch",
     and in one of its own, where the allocator is as it comes.
     """
     if not cases:

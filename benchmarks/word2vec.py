@@ -16,16 +16,17 @@ from benchmarks import harness
 from benchmarks.harness import Row
 from benchmarks.peers import gensim_word2vec as peer
 from jaxdl import similarity
-from jaxdl.data.text import documents, huffman, tokenizers, windows
-from jaxdl.tasks import word2vec as w2v
+from jaxdl.data.sources import documents
+from jaxdl.data.text import tokenizers
+from jaxdl.word_vectors import huffman, windows, word2vec
 
 DIMENSIONS, MIN_COUNT, FREQUENT, EPOCHS = 100, 5, 1000, 5
-PLAN = w2v.Plan(window=5)
+PLAN = word2vec.Plan(window=5)
 METHODS = {
-    "skip-gram, 5 negatives": (w2v.skip_gram, 0.025, {"sg": 1, "negative": 5}, 1.0),
-    "CBOW, 5 negatives": (w2v.cbow, 0.15, {"sg": 0, "negative": 5}, None),
-    "skip-gram, Huffman tree": (w2v.skip_gram, 0.025, {"sg": 1, "hs": 1, "negative": 0}, None),
-    "CBOW, Huffman tree": (w2v.cbow, 0.15, {"sg": 0, "hs": 1, "negative": 0}, None),
+    "skip-gram, 5 negatives": (word2vec.skip_gram, 0.025, {"sg": 1, "negative": 5}, 1.0),
+    "CBOW, 5 negatives": (word2vec.cbow, 0.15, {"sg": 0, "negative": 5}, None),
+    "skip-gram, Huffman tree": (word2vec.skip_gram, 0.025, {"sg": 1, "hs": 1, "negative": 0}, None),
+    "CBOW, Huffman tree": (word2vec.cbow, 0.15, {"sg": 0, "hs": 1, "negative": 0}, None),
 }
 """Predictor, our first learning rate, gensim's settings, target; without one, a single epoch."""
 
@@ -65,16 +66,16 @@ def text(quick: bool) -> Text:
 class Ours:
     """A compiled epoch and the vectors so far."""
 
-    def __init__(self, method: w2v.Method, rate: float, text: Text, epochs: int) -> None:
+    def __init__(self, method: word2vec.Method, rate: float, text: Text, epochs: int) -> None:
         self.start = functools.partial(
-            w2v.vectors, jax.random.key(0), method, len(text.words), DIMENSIONS
+            word2vec.vectors, jax.random.key(0), method, len(text.words), DIMENSIONS
         )
         self.keep = windows.keep_probabilities(text.counts)
         self.corpus = windows.corpus(text.train, len(text.words))
         steps = PLAN.steps(windows.kept_at_most(np.asarray(self.corpus.words), self.keep))
         falling = rate * (1 - np.arange(epochs * steps) / (epochs * steps))
         rates = jnp.asarray(falling.reshape(epochs, steps), jnp.float32)
-        epoch = jax.jit(functools.partial(w2v.epoch, method, PLAN), donate_argnums=0)
+        epoch = jax.jit(functools.partial(word2vec.epoch, method, PLAN), donate_argnums=0)
         self.keys = list(jax.random.split(jax.random.key(1), epochs))
         self.rates = list(rates)
         first = (self.start(), self.corpus, self.keep, self.keys[0], self.rates[0])
@@ -127,9 +128,9 @@ def compare(name: str, found: Text, epochs: int, repeats: int) -> list[Row]:
     predictor, rate, settings, target = METHODS[name]
     negative = settings["negative"] > 0
     objective = (
-        w2v.negative_sampling(windows.noise_probabilities(found.counts))
+        word2vec.negative_sampling(windows.noise_probabilities(found.counts))
         if negative
-        else w2v.hierarchical_softmax(huffman.tree(found.counts))
+        else word2vec.hierarchical_softmax(huffman.tree(found.counts))
     )
     ours = Ours(predictor(objective), rate, found, epochs)
     sentences = [[found.words[word] for word in sentence] for sentence in found.train]

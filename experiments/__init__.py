@@ -1,6 +1,6 @@
 """Experiments: one claim, one space and one measurement a file, on one shared runner."""
 
-from jaxdl import cores
+from jaxdl import _cpu
 
-cores.share()
-cores.keep_compiled()
+_cpu.share()
+_cpu.keep_compiled()

@@ -73,7 +73,7 @@ def stack(config: Any, activation: Any, depth: Any) -> Any:
     import jax
     import jax.numpy as jnp
 
-    from jaxdl import activations
+    from jaxdl.layers import activations
 
     functions = [activations.ACTIVATIONS[name] for name in ACTIVATIONS]
     variances = jnp.array([2.0 if name in RECTIFIERS else 1.0 for name in ACTIVATIONS])

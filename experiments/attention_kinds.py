@@ -124,9 +124,8 @@ def task_of(config: Any, kind: str, noise: Any) -> Any:
     from jaxdl.layers.attention import Additive, Soft
     from jaxdl.layers.hard_attention import Hard
     from jaxdl.layers.monotonic_attention import Energy, Monotonic
-    from jaxdl.models.seq2seq import Attentive, Encoder, Seq2Seq
-    from jaxdl.tasks.drawn_attention import drawn_attention
-    from jaxdl.tasks.sequence_to_sequence import sequence_to_sequence
+    from jaxdl.models import Attentive, Encoder, Seq2Seq
+    from jaxdl.tasks import drawn_attention, sequence_to_sequence
 
     width, ids = config.width, FIRST + SYMBOLS
     attention = {

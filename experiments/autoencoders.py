@@ -92,8 +92,7 @@ def plan(config: Any) -> launch.Plan:
 
 
 def _models(config: Any) -> dict[str, Any]:
-    from jaxdl.models.autoencoder import ConvAutoencoder, DenseAutoencoder
-    from jaxdl.models.vae import VAE
+    from jaxdl.models import VAE, ConvAutoencoder, DenseAutoencoder
 
     shape = (8, 8, 1)
     return {
@@ -110,8 +109,7 @@ def _tasks(config: Any) -> dict[str, Any]:
 
     import jax
 
-    from jaxdl.tasks.reconstruction import reconstruction
-    from jaxdl.tasks.variational import variational
+    from jaxdl.tasks import reconstruction, variational
 
     def denoise(model: Any, noise: Any) -> Any:
         return reconstruction(

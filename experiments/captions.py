@@ -44,9 +44,10 @@ def plan(config: Any) -> launch.Plan:
     import numpy as np
 
     from jaxdl import sweep
-    from jaxdl.data import batches, scenes
+    from jaxdl.data import batches
+    from jaxdl.data.sources import scenes
     from jaxdl.optimizers import adam
-    from jaxdl.tasks.captioning import captioning
+    from jaxdl.tasks import captioning
 
     rng = np.random.default_rng(0)
     data: dict[str, Any] = {"train": scenes.scenes(rng, config.scenes)}
@@ -65,8 +66,8 @@ def plan(config: Any) -> launch.Plan:
 
 
 def captioner(config: Any) -> Any:
-    from jaxdl.data.scenes import WORDS
-    from jaxdl.models.captioner import Captioner
+    from jaxdl.data.sources.scenes import WORDS
+    from jaxdl.models import Captioner
 
     return Captioner(config.features, config.width, len(WORDS))
 
@@ -140,7 +141,7 @@ def _attention(config: Any, plan: launch.Plan, row: Any) -> Any:
     import numpy as np
 
     from jaxdl import report
-    from jaxdl.data import scenes
+    from jaxdl.data.sources import scenes
 
     state = plan.replay(row)
     test = plan.data["test"]

@@ -48,7 +48,7 @@ def texts(config: Any) -> dict[str, str]:
     """Train, validation and test: whole documents, in an order that mixes the packages."""
     import numpy as np
 
-    from jaxdl.data.text import documents
+    from jaxdl.data.sources import documents
 
     found = documents.read(config.text) if config.text else documents.docstrings()
     if len(set(found)) < FEW:
@@ -103,7 +103,7 @@ def network(vocabulary: int, features: int, hidden: tuple[int, ...], dropout: fl
     """The model, from plain numbers."""
     from jaxdl.layers.dropout import Dropout
     from jaxdl.layers.recurrent import RNN, Stack
-    from jaxdl.models.language import LanguageModel
+    from jaxdl.models import LanguageModel
 
     drop = Dropout(dropout) if dropout else None
     return LanguageModel(vocabulary, features, Stack([RNN(width) for width in hidden], drop), drop)
@@ -116,7 +116,7 @@ def plan(config: Any) -> launch.Plan:
     from jaxdl import sweep
     from jaxdl.data import batches
     from jaxdl.optimizers import adam, schedules
-    from jaxdl.tasks.language_model import language_model
+    from jaxdl.tasks import language_model
 
     data, known = load(config)
     segments = launch.segments(config.steps, config.evaluations)
@@ -289,7 +289,7 @@ def generate(
 
     from jaxdl import decoding
     from jaxdl.data.text import vocabulary
-    from jaxdl.tasks.language_model import language_model
+    from jaxdl.tasks import language_model
 
     def build(description: Any) -> Any:
         return language_model(network(**description["options"]))

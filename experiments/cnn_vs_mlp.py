@@ -65,9 +65,8 @@ def plan(config: Any) -> launch.Plan:
 def networks(config: Any) -> dict[str, Any]:
     """The three models by name."""
     from jaxdl.initializers import he_normal
-    from jaxdl.layers.pooling import global_avg_pool
-    from jaxdl.models import MLP
-    from jaxdl.models.cnn import CNN
+    from jaxdl.models import CNN, MLP
+    from jaxdl.ops.pooling import global_avg_pool
 
     init: Any = he_normal
     blocks = tuple((width,) for width in config.channels)

@@ -49,7 +49,7 @@ def plan(config: Any) -> launch.Plan:
 
     from jaxdl import sweep
     from jaxdl.data import batches
-    from jaxdl.data.text import documents
+    from jaxdl.data.sources import documents
     from jaxdl.optimizers import adam, schedules
 
     rng = np.random.default_rng(0)
@@ -102,7 +102,7 @@ def network(config: Any, kind: str, context: int) -> Any:
     import flax.linen as nn
 
     from jaxdl.layers.attention import Additive, Soft
-    from jaxdl.models.seq2seq import Attentive, Encoder, FixedContext, Seq2Seq
+    from jaxdl.models import Attentive, Encoder, FixedContext, Seq2Seq
 
     ids, width = FIRST + len(LETTERS), config.width
     # Flax's orthogonal default costs seconds of compilation, and the lines are short.
@@ -121,8 +121,8 @@ def by_length(model: Any) -> Any:
     import jax.numpy as jnp
 
     from jaxdl import losses, metrics
-    from jaxdl.tasks.examples import ratio
-    from jaxdl.tasks.sequence_to_sequence import sequence_to_sequence
+    from jaxdl.tasks import sequence_to_sequence
+    from jaxdl.tasks._examples import ratio
 
     task = sequence_to_sequence(model, PAD)
 

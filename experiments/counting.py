@@ -42,7 +42,7 @@ def words(highest: int) -> dict[str, Any]:
     """One word for each n up to `highest`: x, y `[highest, 2·highest]`, y only where certain."""
     import numpy as np
 
-    from jaxdl.data.text import sequences
+    from jaxdl.data.sources import sequences
 
     rng = np.random.default_rng(0)
     made = [sequences.a_n_b_n(rng, 1, n, n) for n in range(1, highest + 1)]
@@ -59,9 +59,9 @@ def words(highest: int) -> dict[str, Any]:
 
 def network(cell: Any, hidden: int) -> Any:
     """Says which of the ids of aⁿbⁿ follows."""
-    from jaxdl.data.text import sequences
+    from jaxdl.data.sources import sequences
     from jaxdl.layers.recurrent import RNN
-    from jaxdl.models.sequence import OneHot, Transducer
+    from jaxdl.models import OneHot, Transducer
 
     size = sequences.STOP + 1
     return Transducer(size, RNN(hidden, cell), OneHot(size), padding=sequences.PAD)
@@ -89,7 +89,7 @@ def _run(config: Any, cell: Any) -> Any:
 
     from jaxdl import sweep
     from jaxdl.optimizers import adam, clip_by_global_norm, schedules
-    from jaxdl.tasks.language_model import language_model
+    from jaxdl.tasks import language_model
 
     task = language_model(network(cell, config.hidden), padding=0)
 
@@ -210,7 +210,7 @@ def _states(config: Any, plan: launch.Plan, chosen: Any) -> Any:
     from jaxdl import report
     from jaxdl.layers.cells import CELLS
     from jaxdl.layers.recurrent import RNN
-    from jaxdl.models.sequence import OneHot
+    from jaxdl.models import OneHot
     from jaxdl.report.style import house_style, new_figure
 
     n = FAR * config.trained

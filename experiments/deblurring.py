@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxdl import launch
+from jaxdl.data.sources import photographs
 from jaxdl.launch import Field
 
 FIELDS = {
@@ -78,17 +79,18 @@ def plan(config: Any) -> launch.Plan:
 
 def _patches(config: Any) -> dict[str, dict[str, Any]]:
     """Training and validation from two parts of china, test from flower."""
-    from jaxdl.data import photographs as photos
 
-    kernel, china = photos.disc(config.radius), photos.luminance("china")
+    kernel, china = photographs.disc(config.radius), photographs.luminance("china")
     train = china[:, :TRAINING_COLUMNS]
-    corners = photos.random_corners(photos.blur(train, kernel).shape, SMALL, config.patches, seed=0)
-    found = {"train": photos.pairs(train, kernel, config.noise, corners, SMALL, seed=3)}
-    regions = {"validation": china[:, TRAINING_COLUMNS:], "test": photos.luminance("flower")}
+    corners = photographs.random_corners(
+        photographs.blur(train, kernel).shape, SMALL, config.patches, seed=0
+    )
+    found = {"train": photographs.pairs(train, kernel, config.noise, corners, SMALL, seed=3)}
+    regions = {"validation": china[:, TRAINING_COLUMNS:], "test": photographs.luminance("flower")}
     for seed, (name, region) in enumerate(regions.items(), start=1):
-        shape = photos.blur(region, kernel).shape
-        corners = photos.grid_corners(shape, LARGE)
-        found[name] = photos.pairs(region, kernel, config.noise, corners, LARGE, seed)
+        shape = photographs.blur(region, kernel).shape
+        corners = photographs.grid_corners(shape, LARGE)
+        found[name] = photographs.pairs(region, kernel, config.noise, corners, LARGE, seed)
     return found
 
 
@@ -127,7 +129,7 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
     import numpy as np
 
     from jaxdl import report, stats
-    from jaxdl.data import photographs
+    from jaxdl.data.sources import photographs
 
     frame = results.to_pandas().assign(model="network")
     best = stats.select(frame, ["model"], "learning_rate", "validation_loss", "min")

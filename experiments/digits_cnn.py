@@ -68,7 +68,7 @@ def options(config: Any, num_classes: int) -> dict[str, Any]:
 def plan(config: Any) -> launch.Plan:
     """One program; rate and seed are numbers inside it."""
     from jaxdl import sweep, tasks
-    from jaxdl.models.cnn import CNN
+    from jaxdl.models import CNN
     from jaxdl.optimizers import adam, schedules
 
     data, _, num_classes = load(config)
@@ -129,7 +129,7 @@ def look_into(config: Any, plan: launch.Plan, row: Any, workdir: Path) -> Any:
     import numpy as np
 
     from jaxdl import report, tasks
-    from jaxdl.models.cnn import CNN
+    from jaxdl.models import CNN
 
     state = plan.replay(row)
     _, scaling, num_classes = load(config)

@@ -25,6 +25,7 @@ from typing import Any
 
 from jaxdl import launch
 from jaxdl.launch import Field
+from jaxdl.train import fit_scan
 
 CLASSES = {"breast_cancer": 2, "wine": 3, "iris": 3}
 SINGLE, BY_MEAN, SHRINKAGE = "single network", "bagging, mean", 0.5
@@ -51,7 +52,8 @@ FIELDS = {
 def plan(config: Any) -> launch.Plan:
     """One program per table; the rate is a number inside it."""
     from jaxdl import sweep
-    from jaxdl.data import scaling, tabular
+    from jaxdl.data import scaling
+    from jaxdl.data.sources import tabular
 
     data: dict[str, Any] = {}
     for name in config.tables:
@@ -111,7 +113,6 @@ def _learner(config: Any, rate: Any, build: Any, outputs: int) -> tuple[Any, Any
     """`(key, rows) -> parameters` of a network, and `(parameters, x) -> [B, K]`."""
     import jax
 
-    from jaxdl import ensembles
     from jaxdl.models import MLP
     from jaxdl.optimizers import adam
 
@@ -121,7 +122,7 @@ def _learner(config: Any, rate: Any, build: Any, outputs: int) -> tuple[Any, Any
     @jax.jit
     def fit(key: Any, rows: Any) -> Any:
         options = {"steps": config.steps, "batch_size": config.examples}
-        return ensembles.fit(task, adam(rate), key, rows, **options).params
+        return fit_scan(task, adam(rate), key, rows, **options).params
 
     return fit, jax.jit(lambda params, x: task.predict(params, {}, {"x": x}))
 

@@ -66,7 +66,7 @@ def _run(config: Any) -> Any:
     from jaxdl import losses, sweep, tasks
     from jaxdl.layers.cells import ELMAN
     from jaxdl.layers.recurrent import RNN
-    from jaxdl.models.sequence import Transducer
+    from jaxdl.models import Transducer
     from jaxdl.optimizers import clip_by_global_norm, sgd
 
     body = RNN(config.hidden, ELMAN)

@@ -19,7 +19,7 @@ hold.
 from pathlib import Path
 from typing import Any
 
-from jaxdl import launch
+from jaxdl import launch, tasks
 from jaxdl.launch import Field
 
 FIELDS = {
@@ -95,11 +95,10 @@ def _classifier(digits: Any) -> Any:
 def _task(config: Any) -> Any:
     import jax
 
-    from jaxdl.models.dcgan import DCDiscriminator, DCGenerator
-    from jaxdl.tasks import gan
+    from jaxdl.models import DCDiscriminator, DCGenerator
 
     size = (8, 8)
-    return gan.gan(
+    return tasks.gan(
         DCGenerator(config.features, size, num_classes=CLASSES, output=jax.nn.sigmoid),
         DCDiscriminator(config.features[::-1], num_classes=CLASSES),
         LATENT,
@@ -126,13 +125,12 @@ def _run(config: Any) -> Any:
 
     from jaxdl import sweep
     from jaxdl.optimizers import adam
-    from jaxdl.tasks import gan
 
     task, judge = _task(config), _judge()
 
     def build(hparams: dict[str, Any]) -> Any:
         rate = hparams["learning_rate"]
-        return task, gan.two_player(adam(rate, 0.5), adam(rate, 0.5))
+        return task, tasks.two_player(adam(rate, 0.5), adam(rate, 0.5))
 
     def deviation(digits: Any) -> Any:
         x, y = digits["x"].reshape(-1, 64), jax.nn.one_hot(digits["y"], CLASSES)

@@ -23,7 +23,7 @@ left the difference open (0.10 … 0.77); 24 fresh seeds at 0.003 and 0.01 gave 
 from pathlib import Path
 from typing import Any
 
-from jaxdl import launch
+from jaxdl import launch, tasks
 from jaxdl.launch import Field
 
 FIELDS = {
@@ -46,15 +46,14 @@ def plan(config: Any) -> launch.Plan:
     import jax
 
     from jaxdl import sweep
-    from jaxdl.data import mixtures
-    from jaxdl.tasks import gan
+    from jaxdl.data.sources import mixtures
 
     centres = mixtures.ring(MODES, RADIUS)
     data = {"train": {"x": mixtures.sample(jax.random.key(0), centres, STDDEV, EXAMPLES)}}
-    penalty = gan.gradient_penalty(config.penalty)
+    penalty = tasks.gradient_penalty(config.penalty)
     programs = {
-        PLAIN: _run(config, 0.999, game=gan.NON_SATURATING),
-        WASSERSTEIN: _run(config, 0.9, game=gan.WASSERSTEIN, penalty=penalty),
+        PLAIN: _run(config, 0.999, game=tasks.NON_SATURATING),
+        WASSERSTEIN: _run(config, 0.9, game=tasks.WASSERSTEIN, penalty=penalty),
     }
     settings = sweep.grid(learning_rate=config.learning_rates)
     trials = sweep.trials(programs, settings, range(config.seeds))
@@ -73,22 +72,21 @@ def _run(config: Any, b2: float, game: Any, penalty: Any = None) -> Any:
     import jax.numpy as jnp
 
     from jaxdl import keys, sweep
-    from jaxdl.data import mixtures
+    from jaxdl.data.sources import mixtures
     from jaxdl.initializers import INITIALIZERS
-    from jaxdl.models.gan import Discriminator, Generator
+    from jaxdl.models import Discriminator, Generator
     from jaxdl.optimizers import adam
-    from jaxdl.tasks import gan
 
     he: Any = INITIALIZERS["he_uniform"]
     players = (
         Generator(config.hidden, (2,), kernel_init=he),
         Discriminator(config.hidden, kernel_init=he),
     )
-    task = gan.gan(*players, LATENT, game=game, penalty=penalty)
+    task = tasks.gan(*players, LATENT, game=game, penalty=penalty)
 
     def build(hparams: dict[str, Any]) -> Any:
         rate = hparams["learning_rate"]
-        return task, gan.two_player(adam(rate, 0.5, b2), adam(rate, 0.5, b2))
+        return task, tasks.two_player(adam(rate, 0.5, b2), adam(rate, 0.5, b2))
 
     def samples(state: Any, purpose: str, count: int) -> Any:
         z = jax.random.normal(keys.named(state.key, purpose), (count, LATENT))
@@ -200,7 +198,7 @@ def _scatter(chosen: Any, results: Any) -> Any:
     import numpy as np
 
     from jaxdl import report
-    from jaxdl.data import mixtures
+    from jaxdl.data.sources import mixtures
     from jaxdl.report import style
 
     curves = results.curves()

@@ -44,7 +44,7 @@ def plan(config: Any) -> launch.Plan:
     import numpy as np
 
     from jaxdl import sweep
-    from jaxdl.data.text import sequences
+    from jaxdl.data.sources import sequences
     from jaxdl.layers.cells import CELLS
 
     made = sequences.adding(np.random.default_rng(0), 4096, config.lag + 10)
@@ -69,7 +69,7 @@ def _run(config: Any, cell: Any) -> Any:
 
     from jaxdl import sweep, tasks
     from jaxdl.layers.recurrent import RNN
-    from jaxdl.models.sequence import Acceptor
+    from jaxdl.models import Acceptor
     from jaxdl.optimizers import adam, clip_by_global_norm
 
     model = Acceptor(1, RNN(config.hidden, cell))

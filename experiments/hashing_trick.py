@@ -42,8 +42,9 @@ def load(config: Any) -> tuple[dict[str, Any], list[str], list[str]]:
     import numpy as np
 
     from jaxdl.data import batches
-    from jaxdl.data.text import documents, indexing
+    from jaxdl.data.sources import documents
     from jaxdl.models import bag_of_words
+    from jaxdl.word_vectors import indexing
 
     rng = np.random.default_rng(0)
     parts: dict[str, list[Any]] = {"test": [], "validation": [], "train": []}

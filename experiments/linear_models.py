@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from jaxdl import launch
 from jaxdl.launch import Field
+from jaxdl.params import kernels
 
 FIELDS = {
     "steps": Field(3000, "Training steps of each trial, each on the whole data set.", low=1),
@@ -42,7 +43,7 @@ def plan(config: Any) -> launch.Plan:
     """One program per model, with its data inside: they differ in shape, and are small."""
     import flax.linen as nn
 
-    from jaxdl import losses, masks, sweep, tasks
+    from jaxdl import losses, sweep, tasks
     from jaxdl.models import MLP
     from jaxdl.optimizers import nesterov
 
@@ -50,7 +51,7 @@ def plan(config: Any) -> launch.Plan:
         model = MLP((), case.outputs, kernel_init=nn.initializers.normal(0.1))
 
         def penalty(params: Any) -> Any:
-            return case.penalty * losses.l2(params, masks.kernels(params))
+            return case.penalty * losses.l2(params, kernels(params))
 
         def build(hparams: dict[str, Any]) -> Any:
             task = tasks.supervised(model, case.loss, penalty=penalty)

@@ -46,7 +46,7 @@ def examples(task: str, length: int, count: int, seed: int) -> dict[str, Any]:
     """x and y of a task over `length` steps; of the copy task, y is 0 where it does not count."""
     import numpy as np
 
-    from jaxdl.data.text import sequences
+    from jaxdl.data.sources import sequences
 
     rng = np.random.default_rng(seed)
     if task == "adding":
@@ -95,9 +95,9 @@ def _run(config: Any, task: str, case: str, cell: Any) -> Any:
 
     from jaxdl import sweep, tasks
     from jaxdl.layers.recurrent import RNN
-    from jaxdl.models.sequence import Acceptor, OneHot, Transducer
+    from jaxdl.models import Acceptor, OneHot, Transducer
     from jaxdl.optimizers import adam, clip_by_global_norm, schedules
-    from jaxdl.tasks.language_model import language_model
+    from jaxdl.tasks import language_model
 
     body = RNN(config.hidden, cell)
     learned = (

@@ -90,9 +90,9 @@ def run(config: Any, depth: int) -> Any:
 
     from jaxdl import keys, losses, metrics, sweep
     from jaxdl.data import batches
-    from jaxdl.models.multitask import Head, SharedTrunk
+    from jaxdl.models import Head, SharedTrunk
     from jaxdl.optimizers import adam
-    from jaxdl.tasks.multitask import Objective, multitask
+    from jaxdl.tasks import Objective, multitask
 
     heads = {"main": Head(10, len(config.hidden)), "second": Head(2, depth)}
     model = SharedTrunk(config.hidden, heads)

@@ -45,7 +45,8 @@ def texts(config: Any) -> Any:
     """Train, validation and test: whole documents in an order that mixes the packages."""
     import numpy as np
 
-    from jaxdl.data.text import documents, tokenizers
+    from jaxdl.data.sources import documents
+    from jaxdl.data.text import tokenizers
 
     found = documents.docstrings()
     kept, size = [], 0
@@ -97,7 +98,7 @@ def plan(config: Any) -> launch.Plan:
 
     from jaxdl import sweep
     from jaxdl.data import batches
-    from jaxdl.models.window import WindowNetwork
+    from jaxdl.models import WindowNetwork
     from jaxdl.optimizers import adam, schedules
 
     parts, size = windows(config)
@@ -239,7 +240,8 @@ def _claim(name: str, n: int, interval: Any) -> Any:
 
 def _shares(config: Any, parts: dict[str, Any]) -> tuple[float, float]:
     """Of the test words those that are unknown, of the test text that in repeated paragraphs."""
-    from jaxdl.data.text import documents, vocabulary
+    from jaxdl.data.sources import documents
+    from jaxdl.data.text import vocabulary
 
     found = texts(config)
     seen = {paragraph for text in found.train for paragraph in documents.paragraphs(text)}

@@ -101,7 +101,8 @@ def load(config: Any) -> tuple[dict[str, Any], Any, int]:
 
 def builder(config: Any, num_classes: int) -> Any:
     """`factory -> (hparams -> (task, tx))`."""
-    from jaxdl import activations, initializers, tasks
+    from jaxdl import initializers, tasks
+    from jaxdl.layers import activations
     from jaxdl.models import MLP
 
     activation = launch.choose("activation", config.activation, activations.ACTIVATIONS)

@@ -97,7 +97,8 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
 
 def sequences() -> tuple[Any, list[Any]]:
     """The vocabulary of phonemes, and every word as framed ids."""
-    from jaxdl.data.text import pronunciations, vocabulary
+    from jaxdl.data.sources import pronunciations
+    from jaxdl.data.text import vocabulary
 
     words = [pair.phonemes for pair in pronunciations.load().train]
     known = vocabulary.build(phoneme for word in words for phoneme in word)
@@ -143,9 +144,9 @@ def _measure(
     from jaxdl import train
     from jaxdl.data.text import bucketing, vocabulary
     from jaxdl.layers.recurrent import RNN
-    from jaxdl.models.language import LanguageModel
+    from jaxdl.models import LanguageModel
     from jaxdl.optimizers import adam
-    from jaxdl.tasks.language_model import language_model
+    from jaxdl.tasks import language_model
 
     model = LanguageModel(size, 32, RNN(config.units))
     task, tx = language_model(model, padding=vocabulary.PAD), adam(1e-3)

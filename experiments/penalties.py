@@ -27,6 +27,7 @@ from typing import Any
 
 from jaxdl import launch
 from jaxdl.launch import Field
+from jaxdl.params import kernels
 
 FIELDS = {
     "steps": Field(5000, "Training steps; an idle weight shrinks by rate·λ at each.", low=1),
@@ -90,7 +91,7 @@ def _run(features: Sequence[int], outputs: int, batch_size: int, config: Any) ->
     import jax.numpy as jnp
     import optax
 
-    from jaxdl import losses, masks, sweep, tasks
+    from jaxdl import losses, sweep, tasks
     from jaxdl.models import MLP
     from jaxdl.optimizers import sgd
 
@@ -101,7 +102,7 @@ def _run(features: Sequence[int], outputs: int, batch_size: int, config: Any) ->
 
         def update(updates: Any, params: Any) -> Any:
             moved = optax.apply_updates(params, updates)
-            kept = losses.soft_threshold(moved, amount, masks.kernels(params))
+            kept = losses.soft_threshold(moved, amount, kernels(params))
             return jax.tree.map(jnp.subtract, kept, params)
 
         return optax.stateless(update)
@@ -111,7 +112,7 @@ def _run(features: Sequence[int], outputs: int, batch_size: int, config: Any) ->
         subgradient, threshold, square = hparams["strength"] * shares
 
         def penalty(params: Any) -> Any:
-            return losses.elastic_net(params, subgradient, square, masks.kernels(params))
+            return losses.elastic_net(params, subgradient, square, kernels(params))
 
         tx = optax.chain(sgd(config.learning_rate), proximal(config.learning_rate * threshold))
         return tasks.classification(model, penalty=penalty), tx
@@ -119,7 +120,7 @@ def _run(features: Sequence[int], outputs: int, batch_size: int, config: Any) ->
     run = sweep.make_run(build, steps=config.steps, batch_size=batch_size)
 
     def evaluate(hparams: Any, state: Any, data: Any) -> dict[str, Any]:
-        mask = jax.tree.leaves(masks.kernels(state.params))
+        mask = jax.tree.leaves(kernels(state.params))
         leaves = zip(jax.tree.leaves(state.params), mask, strict=True)
         weights = jnp.abs(jnp.concatenate([leaf.ravel() for leaf, take in leaves if take]))
         counts = {"zero": jnp.mean(weights == 0), "small": jnp.mean(weights < SMALL)}

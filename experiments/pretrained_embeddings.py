@@ -48,7 +48,8 @@ def load(config: Any) -> tuple[dict[str, Any], list[Any], Any]:
     import numpy as np
 
     from jaxdl.data import batches
-    from jaxdl.data.text import documents, tokenizers, vocabulary
+    from jaxdl.data.sources import documents
+    from jaxdl.data.text import tokenizers, vocabulary
 
     rng = np.random.default_rng(0)
     parts: dict[str, list[Any]] = {"test": [], "validation": [], "train": [], "others": []}
@@ -82,8 +83,7 @@ def learned(config: Any, sentences: list[Any], size: int) -> Any:
     import jax.numpy as jnp
     import numpy as np
 
-    from jaxdl.data.text import windows
-    from jaxdl.tasks import word2vec
+    from jaxdl.word_vectors import windows, word2vec
 
     counts = np.bincount(np.concatenate(sentences), minlength=size)
     keep = windows.keep_probabilities(counts)
@@ -130,7 +130,7 @@ def _run(config: Any, table: Any, data: Any) -> Any:
 
     from jaxdl import keys, sweep, tasks
     from jaxdl.data import batches
-    from jaxdl.models.text_cnn import Bag, TextClassifier
+    from jaxdl.models import Bag, TextClassifier
     from jaxdl.optimizers import adam
 
     classes = int(data["train"]["y"].max()) + 1

@@ -45,7 +45,8 @@ def load(config: Any) -> tuple[dict[str, Any], Any, Any]:
     import numpy as np
 
     from jaxdl.data import batches
-    from jaxdl.data.text import bucketing, pronunciations, vocabulary
+    from jaxdl.data.sources import pronunciations
+    from jaxdl.data.text import bucketing, vocabulary
 
     def few(pairs: Any, count: int) -> list[tuple[str, tuple[str, ...]]]:
         fitting = [
@@ -78,7 +79,7 @@ def network(decoder: str, letters: int, phonemes: int, features: int, width: int
     from flax import linen as nn
 
     from jaxdl.layers.attention import General, Soft
-    from jaxdl.models.seq2seq import Attentive, Encoder, FixedContext, Seq2Seq
+    from jaxdl.models import Attentive, Encoder, FixedContext, Seq2Seq
 
     # Orthogonal kernels cost seconds of compilation, and the words are short.
     init = nn.initializers.lecun_normal()
@@ -118,7 +119,7 @@ def plan(config: Any) -> launch.Plan:
 
 def reading(model: Any) -> Any:
     """The task, which in evaluation reports the errors of greedy decoding too."""
-    from jaxdl.tasks.sequence_to_sequence import sequence_to_sequence
+    from jaxdl.tasks import sequence_to_sequence
     from jaxdl.tasks.token_errors import with_token_errors
 
     groups = {"errors": LETTERS, "errors_short": SHORT, "errors_long": LONG}

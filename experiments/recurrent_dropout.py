@@ -46,7 +46,8 @@ def load(config: Any) -> tuple[dict[str, Any], int]:
     import numpy as np
 
     from jaxdl.data import batches
-    from jaxdl.data.text import documents, vocabulary
+    from jaxdl.data.sources import documents
+    from jaxdl.data.text import vocabulary
 
     parts = documents.split(documents.docstrings())._asdict()
     texts = {}
@@ -71,9 +72,9 @@ def plan(config: Any) -> launch.Plan:
     from jaxdl import sweep
     from jaxdl.layers.dropout import Dropout
     from jaxdl.layers.recurrent import RNN
-    from jaxdl.models.language import LanguageModel
+    from jaxdl.models import LanguageModel
     from jaxdl.optimizers import adam
-    from jaxdl.tasks.language_model import language_model
+    from jaxdl.tasks import language_model
 
     data, size = load(config)
     segments = launch.segments(config.steps, EVALUATIONS)

@@ -43,7 +43,7 @@ def plan(config: Any) -> launch.Plan:
     from jaxdl import sweep, tasks
     from jaxdl.data import catalog, scaling, splits
     from jaxdl.initializers import he_normal
-    from jaxdl.models.resnet import ResNet, identity_shortcut
+    from jaxdl.models import ResNet, identity_shortcut
     from jaxdl.optimizers import momentum, schedules
 
     init: Any = he_normal

@@ -45,7 +45,7 @@ def words(config: Any) -> dict[str, list[Any]]:
     """Words of both forms within 12 symbols; those to search have no homophones among them."""
     import numpy as np
 
-    from jaxdl.data.text import pronunciations
+    from jaxdl.data.sources import pronunciations
 
     parts = pronunciations.load()._asdict()
     rng = np.random.default_rng(0)
@@ -129,8 +129,7 @@ def siamese_task(loss: str, size: int, width: int) -> Any:
     from jaxdl import similarity
     from jaxdl.layers.cells import GRU
     from jaxdl.layers.recurrent import RNN, Bidirectional
-    from jaxdl.models.sentence import SentenceEncoder, last_state
-    from jaxdl.models.siamese import Siamese
+    from jaxdl.models import SentenceEncoder, Siamese, last_state
     from jaxdl.tasks import siamese
     from jaxdl.types import Task
 
@@ -155,7 +154,7 @@ def siamese_task(loss: str, size: int, width: int) -> Any:
 
 def _search(task: Any) -> Any:
     """Measures of the ranks of the right sounds of all words of a split."""
-    from jaxdl import retrieval
+    from jaxdl.metrics import retrieval
 
     def evaluate(hparams: Any, state: Any, data: Any) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -185,7 +184,8 @@ def tf_idf(parts: dict[str, list[Any]]) -> Any:
 
 def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
     """Each loss at the rates that others chose; examples of the first seed."""
-    from jaxdl import report, retrieval, stats
+    from jaxdl import report, stats
+    from jaxdl.metrics import retrieval
 
     parts = words(config)
     frame = results.to_pandas()

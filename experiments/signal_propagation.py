@@ -53,8 +53,9 @@ QUANTITIES = {
 
 def plan(config: Any) -> launch.Plan:
     """Two programs per activation: the deep network as it begins, the shallow one trained."""
-    from jaxdl import activations, initializers, sweep
+    from jaxdl import initializers, sweep
     from jaxdl.data import catalog, scaling, splits
+    from jaxdl.layers import activations
 
     chosen = launch.choose_all("activations", config.activations, activations.ACTIVATIONS)
     data, _ = splits.for_run(catalog.load("digits"), scaling.fit_per_column)

@@ -43,7 +43,8 @@ def texts(config: Any) -> dict[str, list[list[str]]]:
     """Train, validation and test: docstrings of two sentences or more, no sentence twice."""
     import numpy as np
 
-    from jaxdl.data.text import documents, sentences, tokenizers
+    from jaxdl.data.sources import documents, sentences
+    from jaxdl.data.text import tokenizers
 
     found: list[list[str]] = []
     seen: set[str] = set()
@@ -64,7 +65,8 @@ def texts(config: Any) -> dict[str, list[list[str]]]:
 def load(parts: dict[str, list[list[str]]], config: Any) -> tuple[dict[str, Any], Any]:
     """The sentences with their neighbours as a run takes them, and the vocabulary."""
     from jaxdl.data import batches
-    from jaxdl.data.text import sentences, tokenizers, vocabulary
+    from jaxdl.data.sources import sentences
+    from jaxdl.data.text import tokenizers, vocabulary
 
     tokens = {
         name: [[tokenizers.words(sentence) for sentence in document] for document in part]
@@ -82,7 +84,7 @@ def load(parts: dict[str, list[list[str]]], config: Any) -> tuple[dict[str, Any]
 
 def network(vocabulary: int, width: int) -> Any:
     """The model, from plain numbers."""
-    from jaxdl.models.skip_thought import SkipThought
+    from jaxdl.models import SkipThought
 
     return SkipThought(vocabulary, width, width)
 
@@ -93,7 +95,7 @@ def plan(config: Any) -> launch.Plan:
 
     from jaxdl import keys, sweep
     from jaxdl.optimizers import adam, schedules
-    from jaxdl.tasks.skip_thought import skip_thought
+    from jaxdl.tasks import skip_thought
 
     data, known = load(texts(config), config)
     task = skip_thought(network(len(known), config.width))
@@ -257,8 +259,9 @@ def vectors(workdir: Path, further: list[str]) -> tuple[list[str], Any]:
     import numpy as np
 
     from jaxdl import similarity
-    from jaxdl.data.text import sentences, tokenizers, vocabulary
-    from jaxdl.tasks.skip_thought import skip_thought
+    from jaxdl.data.sources import sentences
+    from jaxdl.data.text import tokenizers, vocabulary
+    from jaxdl.tasks import skip_thought
 
     def build(description: Any) -> Any:
         return skip_thought(network(**description["options"]))

@@ -26,6 +26,7 @@ from typing import Any
 
 from jaxdl import launch
 from jaxdl.launch import Field
+from jaxdl.params import kernels
 
 NOTHING, SEGMENTS, HALF_A_POINT = "nothing", 20, 0.5
 STRENGTHS: dict[str, tuple[str, tuple[float, ...]]] = {
@@ -133,7 +134,7 @@ def _strengths(hparams: dict[str, Any]) -> dict[str, Any]:
 def _task(config: Any, hparams: dict[str, Any]) -> Any:
     import functools
 
-    from jaxdl import losses, masks
+    from jaxdl import losses
     from jaxdl.data import augmentation
     from jaxdl.models import MLP
     from jaxdl.optimizers import adam
@@ -146,7 +147,7 @@ def _task(config: Any, hparams: dict[str, Any]) -> Any:
     add_noise = functools.partial(augmentation.noise, deviation=amount["input noise"])
 
     def penalty(params: Any) -> Any:
-        return losses.elastic_net(params, l1, l2, masks.kernels(params))
+        return losses.elastic_net(params, l1, l2, kernels(params))
 
     def change(batch: Any, key: Any) -> Any:
         batch = augmentation.augment(batch, key, [shift, add_noise])

@@ -24,6 +24,7 @@ from typing import Any
 
 from jaxdl import launch
 from jaxdl.launch import Field
+from jaxdl.word_vectors import word2vec
 
 FIELDS = {
     "steps": Field(5, "Timed calls in each repeat, of which the median counts.", low=1),
@@ -89,21 +90,20 @@ def calls(size: int, dimensions: int) -> dict[str, tuple[Callable[..., Any], Any
     import jax.numpy as jnp
     import numpy as np
 
-    from jaxdl.data.text import huffman, windows
-    from jaxdl.tasks import word2vec as w2v
+    from jaxdl.word_vectors import huffman, windows
 
     counts = 1e6 / np.arange(1, size + 1)  # Zipf's law
     words = np.random.default_rng(0).choice(size, WORDS, p=counts / counts.sum())
-    step_plan = w2v.Plan(WINDOW)
+    step_plan = word2vec.Plan(WINDOW)
     laid = windows.padded(windows.corpus([words], size), WINDOW, WORDS)
     noise = windows.noise_probabilities(counts)
     methods = {
-        TREE: w2v.skip_gram(w2v.hierarchical_softmax(huffman.tree(counts))),
-        NEGATIVE: w2v.skip_gram(w2v.negative_sampling(noise)),
+        TREE: word2vec.skip_gram(word2vec.hierarchical_softmax(huffman.tree(counts))),
+        NEGATIVE: word2vec.skip_gram(word2vec.negative_sampling(noise)),
     }
     steps: dict[str, Any] = {FULL: lambda params, blocks, key: full_step(params, blocks, RATE)}
     for name, method in methods.items():
-        steps[name] = lambda params, blocks, key, method=method: w2v.step(
+        steps[name] = lambda params, blocks, key, method=method: word2vec.step(
             method, params, blocks, key, RATE
         )
 
@@ -117,7 +117,7 @@ def calls(size: int, dimensions: int) -> dict[str, tuple[Callable[..., Any], Any
 
             return jax.lax.scan(body, params, jax.random.split(key, INNER))[0]
 
-        params = w2v.vectors(jax.random.key(0), methods[TREE], size, dimensions)
+        params = word2vec.vectors(jax.random.key(0), methods[TREE], size, dimensions)
         params["output"] = jnp.zeros((size, dimensions))
         # Donated, or each call would copy both tables.
         call = jax.jit(several, donate_argnums=0).lower(params, jax.random.key(0)).compile()

@@ -101,7 +101,7 @@ def _effective(rate: Callable[[Any], Any], state: Any) -> dict[str, Any]:
     import jax
     import jax.numpy as jnp
 
-    from jaxdl.optimizers.adagrad import AdagradState
+    from jaxdl.optimizers import AdagradState
 
     if not isinstance(state.opt_state[0], AdagradState):
         return {}

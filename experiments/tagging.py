@@ -24,7 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from jaxdl import launch
+from jaxdl.data.text import bio
 from jaxdl.launch import Field
+from jaxdl.metrics.spans import lenient, score
 
 LONGEST, WIDTH = 32, 12
 POINT, TWO_POINTS = 0.01, 0.02
@@ -54,7 +56,8 @@ def load(config: Any) -> tuple[dict[str, Any], Any, Any]:
     import numpy as np
 
     from jaxdl.data import batches
-    from jaxdl.data.text import documents, markup, tagged, vocabulary
+    from jaxdl.data.sources import documents, markup
+    from jaxdl.data.text import tagged, vocabulary
 
     found = documents.docstrings()
     order = np.random.default_rng(0).permutation(len(found))[: config.documents]
@@ -80,12 +83,11 @@ def tagger(
     words: int, characters: int, features: int, letters: int, hidden: int, both: bool, spelled: bool
 ) -> Any:
     """The model, from plain numbers; a forward one is as wide as makes it equally large."""
-    from jaxdl import spans
-    from jaxdl.data.text import markup
+    from jaxdl.data.sources import markup
     from jaxdl.layers.recurrent import RNN, Bidirectional
-    from jaxdl.models.tagger import CharacterFeatures, Tagger
+    from jaxdl.models import CharacterFeatures, Tagger
 
-    tags = len(spans.labels(markup.TYPES))
+    tags = len(bio.labels(markup.TYPES))
     inputs = features + letters * spelled
     body = (
         Bidirectional(RNN(hidden), RNN(hidden, reverse=True))
@@ -110,7 +112,7 @@ def plan(config: Any) -> launch.Plan:
     """A program for each arm; rate and seed are numbers inside it."""
     from jaxdl import sweep
     from jaxdl.optimizers import adam, schedules
-    from jaxdl.tasks.tagging import tagging
+    from jaxdl.tasks import tagging
 
     if {BEST, FORWARD} - set(config.taggers):
         raise launch.UserError(f"config.taggers: {BEST!r} and {FORWARD!r} are to be among them")
@@ -204,26 +206,26 @@ def _by_type(config: Any, plan: launch.Plan, row: Any, workdir: Path) -> Any:
     import numpy as np
     import pandas as pd
 
-    from jaxdl import report, spans
-    from jaxdl.data.text import markup
-    from jaxdl.tasks.tagging import tagging
+    from jaxdl import report
+    from jaxdl.data.sources import markup
+    from jaxdl.tasks import tagging
 
     _, words, characters = load(config)
     plain = options(config, words, characters) | {"both": True, "spelled": True}
     state, test = plan.replay(row), plan.data["test"]
     _save(plain, words, characters, state, row, workdir)
-    task, names = tagging(tagger(**plain)), spans.labels(markup.TYPES)
+    task, names = tagging(tagger(**plain)), bio.labels(markup.TYPES)
     logits = jax.jit(lambda test: jax.lax.map(lambda b: task.predict(state.params, {}, b), test))
     real = (test["words"] > 0) & (test["mask"][..., None] > 0)
     read = []
     for ids in (np.asarray(logits(test)).argmax(axis=-1), test["y"]):
         rows = zip(ids.reshape(-1, LONGEST), real.reshape(-1, LONGEST), strict=True)
-        read.append([spans.lenient([names[tag] for tag in tags[there]]) for tags, there in rows])
+        read.append([lenient([names[tag] for tag in tags[there]]) for tags, there in rows])
     scores = {}
     for kind in markup.TYPES:
         ours, theirs = ([[one for one in row if one.type == kind] for row in part] for part in read)
         label = f"{kind} ({sum(map(len, theirs))} spans)"
-        scores[label] = [100 * share for share in spans.score(ours, theirs)]
+        scores[label] = [100 * share for share in score(ours, theirs)]
     cells = pd.DataFrame.from_dict(scores, orient="index", columns=["precision", "recall", "F1"])
     figure = report.heat_map(
         cells, title=f"Spans on test: {BEST}", label="share of spans (%)", limits=(0, 100)
@@ -254,9 +256,9 @@ def tag(workdir: Path, text: str) -> str:
     import jax
     import numpy as np
 
-    from jaxdl import spans
-    from jaxdl.data.text import markup, tagged, vocabulary
-    from jaxdl.tasks.tagging import tagging
+    from jaxdl.data.sources import markup
+    from jaxdl.data.text import tagged, vocabulary
+    from jaxdl.tasks import tagging
 
     words = markup.words(text)
     if not words:
@@ -268,8 +270,8 @@ def tag(workdir: Path, text: str) -> str:
     sentence = markup.Sentence(words, ["O"] * len(words))
     batch = tagged.encode([sentence], known, letters, markup.TYPES, len(words), WIDTH)
     logits = np.asarray(jax.jit(loaded.task.predict)(loaded.params, {}, batch))[0]
-    names = spans.labels(markup.TYPES)
-    found = spans.lenient([names[best] for best in logits.argmax(axis=-1)])
+    names = bio.labels(markup.TYPES)
+    found = lenient([names[best] for best in logits.argmax(axis=-1)])
     if not found:
         return f"{' '.join(words)}\n(no span found; looked for {', '.join(markup.TYPES)})"
     pieces, end = [], 0

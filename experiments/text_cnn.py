@@ -24,7 +24,7 @@ stacks may be judged too early. Without that rate, in a run before, n-grams were
 from pathlib import Path
 from typing import Any
 
-from jaxdl import launch
+from jaxdl import launch, models
 from jaxdl.launch import Field
 
 FIELDS = {
@@ -51,7 +51,8 @@ def load(config: Any) -> tuple[dict[str, Any], Any]:
     import numpy as np
 
     from jaxdl.data import batches
-    from jaxdl.data.text import bucketing, documents, sections, vocabulary
+    from jaxdl.data.sources import documents, sections
+    from jaxdl.data.text import bucketing, vocabulary
 
     found = documents.docstrings()
     order = np.random.default_rng(0).permutation(len(found))[: config.documents]
@@ -76,19 +77,18 @@ def load(config: Any) -> tuple[dict[str, Any], Any]:
 
 
 def classifier(config: Any, words: int, name: str) -> Any:
-    from jaxdl.data.text.sections import SECTIONS
+    from jaxdl.data.sources.sections import SECTIONS
     from jaxdl.layers.embedding import Embedding
-    from jaxdl.models import text_cnn
 
     bodies = {
-        BAG: text_cnn.Bag(),
-        KIM: text_cnn.NGrams(config.channels),
-        "dilated": text_cnn.Dilated(config.channels),
-        "hierarchical": text_cnn.Hierarchical(config.channels),
+        BAG: models.Bag(),
+        KIM: models.NGrams(config.channels),
+        "dilated": models.Dilated(config.channels),
+        "hierarchical": models.Hierarchical(config.channels),
     }
     body = launch.choose("bodies", name, bodies)
     embedding = Embedding(words, config.features)
-    return text_cnn.TextClassifier(embedding, body, len(SECTIONS))
+    return models.TextClassifier(embedding, body, len(SECTIONS))
 
 
 def plan(config: Any) -> launch.Plan:
@@ -246,7 +246,7 @@ def _n_grams(config: Any, plan: launch.Plan, row: Any) -> Any:
     import numpy as np
 
     from jaxdl import report
-    from jaxdl.data.text.sections import SECTIONS
+    from jaxdl.data.sources.sections import SECTIONS
 
     _, known = load(config)
     params, test = plan.replay(row).params, plan.data["test"]

@@ -25,7 +25,7 @@ strategies chose the highest rate; with a grid up to 0.01, where they did too, t
 from pathlib import Path
 from typing import Any
 
-from jaxdl import launch
+from jaxdl import launch, optimizers, train
 from jaxdl.launch import Field
 
 FIELDS = {
@@ -128,7 +128,7 @@ def run(config: Any) -> Any:
     import jax.numpy as jnp
     import optax
 
-    from jaxdl import ensembles, keys, sweep, tasks, transfer
+    from jaxdl import keys, sweep, tasks
     from jaxdl.data import batches
     from jaxdl.models import MLP
     from jaxdl.optimizers import adam
@@ -139,7 +139,7 @@ def run(config: Any) -> Any:
 
     def build(hparams: dict[str, Any]) -> Any:
         factors = dict(zip(layers, rates[hparams["strategy"]], strict=True))
-        return task, optax.chain(adam(hparams["learning_rate"]), transfer.scale_by_path(factors))
+        return task, optax.chain(adam(hparams["learning_rate"]), optimizers.scale_by_path(factors))
 
     target = sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
 
@@ -150,7 +150,7 @@ def run(config: Any) -> Any:
     def advance(hparams: Any, state: Any, data: Any) -> Any:
         source_key, draw_key = (keys.named(state.key, name) for name in ("source", "labelled"))
         options = {"steps": config.steps, "batch_size": config.batch_size}
-        source = ensembles.fit(
+        source = train.fit_scan(
             task, adam(config.source_rate), source_key, data["source"], **options
         )
         params = dict(state.params)

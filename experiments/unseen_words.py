@@ -27,6 +27,7 @@ from typing import Any
 
 from jaxdl import launch
 from jaxdl.launch import Field
+from jaxdl.word_vectors import word2vec
 
 FIELDS = {
     "steps": Field(2200, "Steps of an epoch, each with 128 words as centres.", low=1),
@@ -50,7 +51,8 @@ def text(config: Any) -> tuple[Any, dict[str, str], list[str]]:
     """Paragraphs without the unseen forms, each one's base and the form, documents that judge."""
     import numpy as np
 
-    from jaxdl.data.text import documents, indexing, inflections
+    from jaxdl.data.sources import documents, inflections
+    from jaxdl.word_vectors import indexing
 
     rng = np.random.default_rng(0)
     found = documents.docstrings()
@@ -69,15 +71,15 @@ def load(config: Any) -> tuple[dict[str, Any], Any]:
     """The data as a run takes it: the words, and what is known of the unseen forms."""
     import numpy as np
 
-    from jaxdl.data.text import cooccurrence, indexing, windows
-    from jaxdl.models import fasttext
+    from jaxdl import word_vectors
+    from jaxdl.word_vectors import cooccurrence, indexing, windows
 
     read, pairs, held_out = text(config)
     frequent, unseen = read.words[:FREQUENT], list(pairs.values())
     others = [[w for part in indexing.paragraphs(t) for w in part] for t in held_out]
     known = indexing.encode(others, [*frequent, *unseen])
     lifts = cooccurrence.lifts(known, len(frequent) + len(unseen))[len(frequent) :]
-    ids, mask = fasttext.ngram_ids(unseen, config.buckets, SHORTEST, LONGEST)
+    ids, mask = word_vectors.ngrams.ngram_ids(unseen, config.buckets, SHORTEST, LONGEST)
     beginnings = np.array([word[:BEGINNING] for word in frequent])
     forms = {
         "ngrams": ids,
@@ -109,17 +111,15 @@ def plan(config: Any) -> launch.Plan:
 def _run(config: Any, read: Any) -> Any:
     import jax.numpy as jnp
 
-    from jaxdl.data.text import windows
     from jaxdl.keys import named
-    from jaxdl.models.fasttext import ngram_ids
-    from jaxdl.sweep.word_vectors import word_vectors
-    from jaxdl.tasks import fasttext
-    from jaxdl.tasks import word2vec as w2v
+    from jaxdl.word_vectors import fasttext, windows
+    from jaxdl.word_vectors.ngrams import ngram_ids
+    from jaxdl.word_vectors.training import word_vectors
 
     words, size = len(read.words), len(read.words) + config.buckets
     spelled = ngram_ids(read.words, config.buckets, SHORTEST, LONGEST)
     frequent = [array[:FREQUENT] for array in spelled]
-    objective = w2v.negative_sampling(windows.noise_probabilities(read.counts))
+    objective = word2vec.negative_sampling(windows.noise_probabilities(read.counts))
     method = fasttext.skip_gram(objective, *spelled, config.buckets)
 
     def evaluate(state: Any, data: Any) -> dict[str, Any]:
@@ -128,14 +128,14 @@ def _run(config: Any, read: Any) -> Any:
             forms = data[split]
             rows, queries = vectors(state.params, words, frequent, forms)
             mean = jnp.broadcast_to(rows.mean(axis=0), queries.shape)
-            fresh = w2v.vectors(named(state.key, "untrained"), method, size, config.dimensions)
+            fresh = word2vec.vectors(named(state.key, "untrained"), method, size, config.dimensions)
             found |= measures(f"{split}_trained", rows, queries, forms)
             found |= measures(f"{split}_mean", rows, mean, forms)
             found |= measures(f"{split}_spelling", *vectors(fresh, words, frequent, forms), forms)
         return found
 
     return word_vectors(
-        method, w2v.Plan(), evaluate, size=size, dimensions=config.dimensions, steps=config.steps,
+        method, word2vec.Plan(), evaluate, size=size, dimensions=config.dimensions, steps=config.steps,
         epochs=config.epochs,
     )  # fmt: skip
 
@@ -144,8 +144,8 @@ def vectors(params: Any, words: int, frequent: Any, forms: Any) -> tuple[Any, An
     """Vectors of the frequent words, and of forms that are none."""
     import jax.numpy as jnp
 
-    from jaxdl.models.fasttext import UNSEEN, FastText
-    from jaxdl.tasks import fasttext
+    from jaxdl.word_vectors import fasttext
+    from jaxdl.word_vectors.ngrams import UNSEEN, FastText
 
     table = jnp.asarray(params["input"])
     variables = fasttext.variables({"input": table}, words)
@@ -260,7 +260,7 @@ def _save(config: Any, plan: launch.Plan, row: Any, workdir: Path) -> Any:
 def nearest_words(params: Any, words: list[str], word: str) -> list[str]:
     """The frequent words nearest to a word by its n-grams alone, the nearest first."""
     from jaxdl import similarity
-    from jaxdl.models.fasttext import ngram_ids
+    from jaxdl.word_vectors.ngrams import ngram_ids
 
     buckets = len(params["input"]) - len(words)
     frequent = ngram_ids(words[:FREQUENT], buckets, SHORTEST, LONGEST)
@@ -274,11 +274,9 @@ def nearest(workdir: Path, word: str) -> str:
     """The frequent words nearest to any word of the user's, by its spelling."""
     import numpy as np
 
-    from jaxdl.tasks import word2vec as w2v
-
     if not word.strip():
         raise ValueError("an empty word has no n-grams")
-    task = w2v.word2vec(w2v.skip_gram(w2v.negative_sampling(np.ones(1))), 1, 1)
+    task = word2vec.word2vec(word2vec.skip_gram(word2vec.negative_sampling(np.ones(1))), 1, 1)
     loaded = launch.load(workdir, lambda description: task)
     return ", ".join(nearest_words(loaded.params, loaded.description["words"], word.lower()))
 

@@ -18,7 +18,7 @@ the turned labels, holds. With 60 %: 13.0 points (11.6 … 14.5) below its mean 
 from pathlib import Path
 from typing import Any
 
-from jaxdl import launch
+from jaxdl import launch, train
 from jaxdl.launch import Field
 
 FIELDS = {
@@ -38,7 +38,8 @@ def plan(config: Any) -> launch.Plan:
     import jax.numpy as jnp
 
     from jaxdl import ensembles, keys, sweep, tasks
-    from jaxdl.data import scaling, tabular
+    from jaxdl.data import scaling
+    from jaxdl.data.sources import tabular
     from jaxdl.models import MLP
     from jaxdl.optimizers import adam
     from jaxdl.tasks import noise
@@ -69,7 +70,7 @@ def plan(config: Any) -> launch.Plan:
             key = jax.random.fold_in(keys.named(state.key, "members"), number)
             tx = adam(config.learning_rate)
             options = {"steps": config.steps, "batch_size": len(rows["y"])}
-            trained = ensembles.fit(task, tx, key, seen, **options)
+            trained = train.fit_scan(task, tx, key, seen, **options)
             return task.predict(trained.params, {}, data["test"])
 
         logits = ensembles.over_members(member, jnp.arange(config.members))

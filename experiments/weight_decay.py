@@ -21,6 +21,7 @@ from typing import Any
 
 from jaxdl import launch
 from jaxdl.launch import Field
+from jaxdl.params import kernels
 
 FIELDS = {
     "steps": Field(1000, "Training steps of each trial.", low=1),
@@ -80,15 +81,12 @@ def optimizers() -> dict[str, Any]:
     """`(rate, decay) -> transformation`, by name."""
     import optax
 
-    from jaxdl import masks
     from jaxdl.optimizers import adam, adamw, add_weight_decay
 
     return {
         "Adam": lambda rate, decay: adam(rate),
-        "Adam + L2": lambda rate, decay: optax.chain(
-            add_weight_decay(decay, masks.kernels), adam(rate)
-        ),
-        "AdamW": lambda rate, decay: adamw(rate, weight_decay=decay, mask=masks.kernels),
+        "Adam + L2": lambda rate, decay: optax.chain(add_weight_decay(decay, kernels), adam(rate)),
+        "AdamW": lambda rate, decay: adamw(rate, weight_decay=decay, mask=kernels),
     }
 
 

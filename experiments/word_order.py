@@ -61,7 +61,8 @@ def load(config: Any) -> tuple[dict[str, Any], list[str]]:
     import numpy as np
 
     from jaxdl.data import batches
-    from jaxdl.data.text import documents, indexing
+    from jaxdl.data.sources import documents
+    from jaxdl.word_vectors import indexing
 
     rng = np.random.default_rng(0)
     found = documents.docstrings()
@@ -93,7 +94,7 @@ def load(config: Any) -> tuple[dict[str, Any], list[str]]:
 def plan(config: Any) -> launch.Plan:
     """One program a combination; the rate is a number inside it."""
     from jaxdl import sweep, tasks
-    from jaxdl.models.window import WindowNetwork
+    from jaxdl.models import WindowNetwork
     from jaxdl.optimizers import adam
 
     data, words = load(config)

@@ -23,6 +23,7 @@ from typing import Any
 
 from jaxdl import launch
 from jaxdl.launch import Field
+from jaxdl.word_vectors import word2vec
 
 FIELDS = {
     "steps": Field(4000, "Steps of an epoch, each with 128 words as centres.", low=1),
@@ -51,7 +52,8 @@ def load(config: Any) -> tuple[dict[str, Any], list[str], Any]:
     """The data as a run takes it, the words, and the noise."""
     import numpy as np
 
-    from jaxdl.data.text import cooccurrence, documents, indexing, windows
+    from jaxdl.data.sources import documents
+    from jaxdl.word_vectors import cooccurrence, indexing, windows
 
     found = documents.docstrings()
     places = np.random.default_rng(0).permutation(len(found))[: 2 * config.documents]
@@ -94,8 +96,7 @@ def _run(config: Any, window: int, size: int, noise: Any) -> Any:
     import jax.numpy as jnp
 
     from jaxdl import similarity
-    from jaxdl.sweep.word_vectors import word_vectors
-    from jaxdl.tasks import word2vec as w2v
+    from jaxdl.word_vectors.training import word_vectors
 
     def evaluate(state: Any, data: Any) -> dict[str, Any]:
         rows = state.params["input"][: len(data["topical"])]
@@ -111,7 +112,7 @@ def _run(config: Any, window: int, size: int, noise: Any) -> Any:
         }
 
     return word_vectors(
-        w2v.skip_gram(w2v.negative_sampling(noise)), w2v.Plan(window), evaluate, size=size,
+        word2vec.skip_gram(word2vec.negative_sampling(noise)), word2vec.Plan(window), evaluate, size=size,
         dimensions=config.dimensions, steps=config.steps, epochs=config.epochs,
     )  # fmt: skip
 
@@ -208,12 +209,10 @@ def nearest(workdir: Path, word: str) -> str:
     """The words nearest to one of the user's, a line a window."""
     import numpy as np
 
-    from jaxdl.tasks import word2vec as w2v
-
     def build(description: Any) -> Any:
         words = description["words"]
-        method = w2v.skip_gram(w2v.negative_sampling(np.ones(len(words))))
-        return w2v.word2vec(method, len(words), 1)
+        method = word2vec.skip_gram(word2vec.negative_sampling(np.ones(len(words))))
+        return word2vec.word2vec(method, len(words), 1)
 
     loaded = launch.load(workdir, build)
     words = loaded.description["words"]

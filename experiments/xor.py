@@ -31,8 +31,9 @@ def plan(config: Any) -> launch.Plan:
     """One program per width."""
     import numpy as np
 
-    from jaxdl import activations, sweep, tasks
+    from jaxdl import sweep, tasks
     from jaxdl.data.batches import padded_batches
+    from jaxdl.layers import activations
     from jaxdl.models import MLP
     from jaxdl.optimizers import adam
 

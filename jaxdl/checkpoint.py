@@ -29,6 +29,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl import quiet
+from jaxdl._files import sync
 from jaxdl.types import PyTree
 
 ARRAYS, CONTENTS, SEAL = "arrays", "contents.json", "seal.json"
@@ -95,7 +96,7 @@ def save(
         (draft / CONTENTS).write_text(text)
         (draft / SEAL).write_bytes(_seal(_digests(draft)))
         for path in (*draft.rglob("*"), draft):
-            _sync(path)
+            sync(path)
         _publish(draft, final)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -144,22 +145,6 @@ def lock(workdir: str | os.PathLike[str], name: str = ".lock") -> Iterator[None]
         finally:
             # Closing is not enough: a forked child has the same open file.
             fcntl.flock(file, fcntl.LOCK_UN)
-
-
-def write_atomic(path: str | os.PathLike[str], content: bytes | str) -> None:
-    """Writes a file so that at any moment its old or its new content is there, never a part.
-
-    Text becomes UTF-8. One writer at a time.
-    """
-    path = Path(path)
-    draft = path.with_name(f".{path.name}.draft")
-    try:
-        draft.write_bytes(content.encode() if isinstance(content, str) else content)
-        _sync(draft)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-    _sync(path.parent)
 
 
 def _leaves(tree: PyTree) -> dict[str, Any]:
@@ -223,7 +208,7 @@ def _publish(draft: Path, final: Path) -> None:
             _remove(replaced)
         os.replace(final, replaced)
     os.replace(draft, final)
-    _sync(final.parent)
+    sync(final.parent)
 
 
 def _prune(directory: Path, step: int, keep: int) -> None:
@@ -337,11 +322,3 @@ def _like(leaf: Any, array: np.ndarray | None, impl: str | None) -> Any:
         elif getattr(leaf, "weak_type", False):
             value = jnp.full(array.shape, array.dtype.type(0).item()).at[...].set(array)
         return jax.device_put(value, sharding, may_alias=False)
-
-
-def _sync(path: Path) -> None:
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

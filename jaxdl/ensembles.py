@@ -13,44 +13,17 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax.scipy.special import betainc
 from jax.typing import ArrayLike
 
-from jaxdl import metrics, train
-from jaxdl.data import batches
-from jaxdl.types import Array, Batch, PyTree, Task, TrainState
+from jaxdl import metrics
+from jaxdl.types import Array, PyTree
 
 Fit = Callable[[Array, Array], PyTree]
 LEAST = 1e-7
 """Probabilities below this are taken for this in logarithms: the resolution of float32."""
 HALVINGS = np.float32(0.5) ** np.arange(8, dtype=np.float32)
 NEWTON_STEPS = 20
-
-
-def fit(
-    task: Task,
-    tx: optax.GradientTransformation,
-    key: Array,
-    arrays: Batch,
-    *,
-    steps: int,
-    batch_size: int,
-) -> TrainState:
-    """One network, trained from `key` on arrays `[N, ...]` by a single scan. Pure.
-
-    A `mask: [N]` holds the sample weights. A task weighs within a batch, so that weights compare
-    examples of different batches only where `batch_size` is N.
-    """
-    first = {name: array[:batch_size] for name, array in arrays.items()}
-    state = train.init(task, tx, key, first)
-    examples = len(jax.tree.leaves(arrays)[0])
-    order = batches.shuffled_indices(batches.order_key(state.key), examples, batch_size, 0, steps)
-
-    def body(state: TrainState, rows: Array) -> tuple[TrainState, None]:
-        return train.step(task, tx, state, batches.take(arrays, rows))[0], None
-
-    return jax.lax.scan(body, state, order)[0]
 
 
 def over_members(function: Callable[..., PyTree], *stacked: PyTree) -> PyTree:

@@ -9,7 +9,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxdl import keys, masks, transfer
+from jaxdl import keys, tasks
+from jaxdl.data import batches
+from jaxdl.params import paths
 from jaxdl.tasks import statistics
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task, TrainState
 
@@ -32,7 +34,7 @@ def step(
     The transformation also receives `value`, `grad` and `value_fn`, so that optimizers with a
     line search or a Polyak step go through the same door. Metrics are those before the update.
     """
-    task = transfer.still(task, state.opt_state)
+    task = tasks.still(task, state.opt_state)
     key = jax.random.fold_in(state.key, state.step)
 
     def value_fn(params: PyTree) -> Array:
@@ -58,7 +60,7 @@ def accumulated_step(
     one to the next. What a loss takes over a batch otherwise, such as batch norm's statistics, is
     that of each micro-batch, as it is where devices normalize by themselves.
     """
-    task = transfer.still(task, state.opt_state)
+    task = tasks.still(task, state.opt_state)
     count = len(jax.tree.leaves(batches)[0])
     drawn = jax.random.split(jax.random.fold_in(state.key, state.step), count)
     part, shares = _parts(task, state, batches, drawn)
@@ -216,7 +218,7 @@ def batch_statistics(
     The first by path. Sums over batches are what `with_statistics` takes. Raises ValueError as
     `reestimate` does.
     """
-    task = transfer.still(task, state.opt_state)
+    task = tasks.still(task, state.opt_state)
     with statistics.of_the_batch() as modules:
         _, (after, metrics) = task.loss(state.params, state.model_state, batch, key, train=True)
     before, weight = statistics.of(state.model_state), metrics["loss"][1]
@@ -232,7 +234,7 @@ def batch_statistics(
 def with_statistics(state: TrainState, moved: dict[str, Array], weight: Array) -> TrainState:
     """The state with running statistics moved by sums of `batch_statistics`. Pure."""
     structure = jax.tree.structure(state.model_state)
-    leaves = zip(masks.paths(state.model_state), jax.tree.leaves(state.model_state), strict=True)
+    leaves = zip(paths(state.model_state), jax.tree.leaves(state.model_state), strict=True)
     moved_leaves = [
         leaf + (moved[path] / weight).astype(leaf.dtype) if path in moved else leaf
         for path, leaf in leaves
@@ -290,3 +292,28 @@ def _compiled_measure(task: Task) -> Callable[..., Metrics]:
 @functools.lru_cache(maxsize=32)
 def _compiled_statistics(task: Task) -> Callable[..., Any]:
     return jax.jit(functools.partial(batch_statistics, task))
+
+
+def fit_scan(
+    task: Task,
+    tx: optax.GradientTransformation,
+    key: Array,
+    arrays: Batch,
+    *,
+    steps: int,
+    batch_size: int,
+) -> TrainState:
+    """One network, trained from `key` on arrays `[N, ...]` by a single scan. Pure.
+
+    A `mask: [N]` holds the sample weights. A task weighs within a batch, so that weights compare
+    examples of different batches only where `batch_size` is N.
+    """
+    first = {name: array[:batch_size] for name, array in arrays.items()}
+    state = init(task, tx, key, first)
+    examples = len(jax.tree.leaves(arrays)[0])
+    order = batches.shuffled_indices(batches.order_key(state.key), examples, batch_size, 0, steps)
+
+    def body(state: TrainState, rows: Array) -> tuple[TrainState, None]:
+        return step(task, tx, state, batches.take(arrays, rows))[0], None
+
+    return jax.lax.scan(body, state, order)[0]

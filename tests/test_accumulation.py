@@ -6,15 +6,13 @@ import numpy as np
 import optax
 import pytest
 
-from jaxdl import losses, masks, metrics, sweep, tasks, train
+from jaxdl import losses, metrics, sweep, tasks, train
 from jaxdl.data import batches
 from jaxdl.layers.recurrent import RNN
-from jaxdl.models import MLP
-from jaxdl.models.language import LanguageModel
-from jaxdl.models.multitask import Head, SharedTrunk
+from jaxdl.models import MLP, Head, LanguageModel, SharedTrunk
 from jaxdl.optimizers import OPTIMIZERS, adam, sgd
-from jaxdl.tasks.language_model import language_model
-from jaxdl.tasks.multitask import Objective, multitask
+from jaxdl.params import kernels
+from jaxdl.tasks import Objective, language_model, multitask
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
@@ -29,7 +27,7 @@ def micro(batch):
 
 
 def penalty(params):
-    return 0.1 * losses.l2(params, masks.kernels(params))
+    return 0.1 * losses.l2(params, kernels(params))
 
 
 def tokens():

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl import activations
 from jaxdl.backprop import conv, lstm, mlp, rnn
+from jaxdl.layers import activations
 
 B, T, D, H = 3, 4, 4, 6
 DERIVATIVES = {

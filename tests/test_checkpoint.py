@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from support.compiling import compiled
 
-from jaxdl import checkpoint
+from jaxdl import _files, checkpoint
 from jaxdl.types import TrainState
 
 DTYPES = [
@@ -38,7 +38,7 @@ F = np.float32
 SERVER = """
 import json, os, sys, traceback
 import orbax.checkpoint
-from jaxdl import checkpoint
+from jaxdl import _files, checkpoint
 for line in sys.stdin:
     source, arguments = json.loads(line)
     child = os.fork()
@@ -89,7 +89,7 @@ hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
 for limit in limits:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
     for call in (lambda: checkpoint.save(directory, 2, tree),
-                 lambda: checkpoint.write_atomic(target, "x" * 2_000_000)):
+                 lambda: _files.write_atomic(target, "x" * 2_000_000)):
         try:
             call()
         except OSError as error:
@@ -607,7 +607,7 @@ def test_a_kill_at_each_rename_and_removal_leaves_the_old_or_the_new(tmp_path, c
 def test_a_full_disk_is_an_oserror_and_spares_what_is_there(tmp_path, children):
     directory, target = tmp_path / "checkpoints", tmp_path / "config.json"
     saved(directory, 1)
-    checkpoint.write_atomic(target, "old")
+    _files.write_atomic(target, "old")
     limits = [0, 50, 200, 2_000, 100_000, 1_900_000]
     children.start(FILL_THE_DISK, str(directory), str(target), limits)
     assert children.wait() == (0, "")
@@ -666,7 +666,7 @@ def test_a_forked_child_does_not_keep_the_lock(tmp_path, children):
 def test_write_atomic_replaces_the_content(tmp_path, content):
     path = tmp_path / "a.json"
     for before in (b"longer than what comes after it", content):
-        checkpoint.write_atomic(path, before)
+        _files.write_atomic(path, before)
     assert path.read_bytes() == (content.encode() if isinstance(content, str) else content)
     assert names(tmp_path) == ["a.json"]
 
@@ -675,7 +675,7 @@ DISTRIBUTED = """
 import sys
 import jax, jax.numpy as jnp, numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxdl import checkpoint
+from jaxdl import _files, checkpoint
 port, rank, directory = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 jax.distributed.initialize(f"127.0.0.1:{port}", num_processes=2, process_id=rank)
 everywhere = NamedSharding(Mesh(np.array(jax.devices()), ("data",)), PartitionSpec())

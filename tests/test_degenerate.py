@@ -11,9 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl import activations, diagnostics, losses, metrics, numerics, ranking, similarity
-from jaxdl.layers import attention, hard_attention, monotonic_attention, norms
-from jaxdl.tasks import gan, reconstruction, variational
+from jaxdl import diagnostics, losses, metrics, numerics, similarity, tasks
+from jaxdl.layers import activations, attention, hard_attention, monotonic_attention, norms
 
 INF, KEY = np.inf, jax.random.key(0)
 HUGE, TINY, DENORMAL = 1e38, 1e-30, 1e-40
@@ -34,9 +33,9 @@ def energy(v):
 
 
 def penalty(slope):
-    return gan.gradient_penalty(1.0)(lambda x: x @ slope, jnp.ones((1, 2)), jnp.ones((1, 2)), KEY)[
-        0
-    ]
+    return tasks.gradient_penalty(1.0)(
+        lambda x: x @ slope, jnp.ones((1, 2)), jnp.ones((1, 2)), KEY
+    )[0]
 
 
 def standardized(norm):
@@ -113,15 +112,15 @@ CASES = {
     "elastic_net": (lambda w: losses.elastic_net({"w": w}, 1.0, 1.0, TREE), ZEROS, 0, ZEROS),
     "soft_threshold": (lambda w: losses.soft_threshold({"w": w}, 0.5, TREE)["w"].sum(), ZEROS, 0,
                        ZEROS),
-    "margin_ranking": (lambda s: ranking.margin_ranking(s[0], s[1]), ZEROS, 1, [-1, 1]),
-    "pairwise_logistic": (lambda s: ranking.pairwise_logistic(s[0], s[1]), ZEROS, np.log(2),
+    "margin_ranking": (lambda s: losses.margin_ranking(s[0], s[1]), ZEROS, 1, [-1, 1]),
+    "pairwise_logistic": (lambda s: losses.pairwise_logistic(s[0], s[1]), ZEROS, np.log(2),
                           [-0.5, 0.5]),
-    "triplet": (lambda a: ranking.triplet(a, ZEROS, ZEROS), ZEROS, 0.2, ZEROS),
-    "contrastive of one": (lambda a: ranking.contrastive(a, ZEROS, 1), ZEROS, 0, ZEROS),
-    "contrastive of two": (lambda a: ranking.contrastive(a, ZEROS, 0), ZEROS, 0.5, ZEROS),
-    "contrastive, tiny": (lambda a: ranking.contrastive(a, ZEROS, 0), PAIR * TINY, 0.5,
+    "triplet": (lambda a: losses.triplet(a, ZEROS, ZEROS), ZEROS, 0.2, ZEROS),
+    "contrastive of one": (lambda a: losses.contrastive(a, ZEROS, 1), ZEROS, 0, ZEROS),
+    "contrastive of two": (lambda a: losses.contrastive(a, ZEROS, 0), ZEROS, 0.5, ZEROS),
+    "contrastive, tiny": (lambda a: losses.contrastive(a, ZEROS, 0), PAIR * TINY, 0.5,
                           -PAIR / 5),
-    "contrastive, huge": (lambda a: ranking.contrastive(a, ZEROS, 0), PAIR * HUGE / 5, 0, ZEROS),
+    "contrastive, huge": (lambda a: losses.contrastive(a, ZEROS, 0), PAIR * HUGE / 5, 0, ZEROS),
     "softmax": (lambda z: activations.softmax(z)[0], ZEROS, 0.5, [0.25, -0.25]),
     "softmax, cold": (lambda z: activations.softmax(z, 1e-38)[0], PAIR, 0, ZEROS),
     "gelu_tanh of huge": (lambda x: activations.gelu_tanh(x).sum(), [HUGE, -HUGE], HUGE, [1, 0]),
@@ -151,10 +150,10 @@ CASES = {
                              np.array([0.5, -0.5]) / np.sqrt(1e-5)),
     "mean of padding": (lambda v: metrics.mean(v, NONE)[0], [np.nan, INF], 0, ZEROS),
     "f1 of no class": (lambda c: metrics.f1(jnp.diag(c)).sum(), ZEROS, 0, ZEROS),
-    "divergence of the normal": (lambda v: variational.standard_normal_kl(v[:1], v[1:]), ZEROS, 0,
+    "divergence of the normal": (lambda v: tasks.standard_normal_kl(v[:1], v[1:]), ZEROS, 0,
                                  ZEROS),
     "gradient penalty of a flat critic": (penalty, ZEROS, 1, ZEROS),
-    "absolute code": (lambda c: reconstruction.absolute_code(c[None], jnp.ones(1)), ZEROS, 0,
+    "absolute code": (lambda c: tasks.absolute_code(c[None], jnp.ones(1)), ZEROS, 0,
                       ZEROS),
 }  # fmt: skip
 
@@ -178,7 +177,7 @@ def test_values_and_gradients_are_those_by_hand(name, found):
     np.testing.assert_allclose(found[name][1], gradient, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("module", [losses, ranking, similarity], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("module", [losses, similarity], ids=lambda m: m.__name__)
 def test_every_public_function_is_here(module):
     public = {
         name
@@ -192,7 +191,7 @@ def test_every_public_function_is_here(module):
 
 def test_second_derivatives_where_two_embeddings_are_one():
     """½d² is as smooth there as anywhere: its second derivative is the identity."""
-    pull = jax.hessian(lambda a: ranking.contrastive(a, jnp.zeros(2), jnp.ones(())))(jnp.zeros(2))
+    pull = jax.hessian(lambda a: losses.contrastive(a, jnp.zeros(2), jnp.ones(())))(jnp.zeros(2))
     np.testing.assert_array_equal(pull, np.eye(2))
     sure = jax.hessian(lambda z: losses.softmax_cross_entropy(z, 0))(jnp.array([500.0, 0.0]))
     np.testing.assert_array_equal(sure, np.zeros((2, 2)))

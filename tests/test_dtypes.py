@@ -16,7 +16,8 @@ import scipy.special
 import sklearn.metrics
 from scipy.spatial.distance import cdist
 
-from jaxdl import losses, metrics, numerics, ranking, retrieval, similarity
+from jaxdl import losses, metrics, numerics, similarity
+from jaxdl.metrics import retrieval
 
 RNG = np.random.default_rng(0)
 N, C = 600, 5  # more than bfloat16 can count
@@ -137,14 +138,14 @@ LOSSES = {
                        lambda w: np.sign(w) * np.clip(np.abs(w) - MARGIN, 0, None)),
 }  # fmt: skip
 RANKING = {
-    "margin_ranking": (lambda a, b: ranking.margin_ranking(a, b, MARGIN), (FIRST, SECOND),
+    "margin_ranking": (lambda a, b: losses.margin_ranking(a, b, MARGIN), (FIRST, SECOND),
                        lambda a, b: np.clip(MARGIN - (a - b), 0, None)),
-    "pairwise_logistic": (ranking.pairwise_logistic, (FIRST, SECOND),
+    "pairwise_logistic": (losses.pairwise_logistic, (FIRST, SECOND),
                           lambda a, b: softplus(b - a)),
-    "triplet": (lambda a, p, n: ranking.triplet(a, p, n, MARGIN), (FIRST, SECOND, THIRD),
+    "triplet": (lambda a, p, n: losses.triplet(a, p, n, MARGIN), (FIRST, SECOND, THIRD),
                 lambda a, p, n: np.clip(
                     distances(a, p) ** 2 - distances(a, n) ** 2 + MARGIN, 0, None)),
-    "contrastive": (lambda a, b, s: ranking.contrastive(a, b, s, MARGIN),
+    "contrastive": (lambda a, b, s: losses.contrastive(a, b, s, MARGIN),
                     (FIRST, SECOND, Typed((SIGNS > 0) * 1.0)), contrastive),
 }  # fmt: skip
 METRICS = {
@@ -196,8 +197,7 @@ NUMERICS = {
     "norm": (numerics.norm, (FIRST,), lambda v: np.linalg.norm(v, axis=-1)),
 }
 TABLES = {
-    losses: LOSSES,
-    ranking: RANKING,
+    losses: LOSSES | RANKING,
     metrics: METRICS,
     similarity: SIMILARITY,
     retrieval: RETRIEVAL,

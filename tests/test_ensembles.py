@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 
-from jaxdl import ensembles, tasks
+from jaxdl import ensembles, tasks, train
 from jaxdl.models import MLP
 from jaxdl.optimizers import adam
 
@@ -28,7 +28,7 @@ TASK = tasks.classification(MLP((4,), 3))
 
 @jax.jit
 def fit_on(key, arrays):
-    return ensembles.fit(TASK, adam(0.05), key, arrays, steps=5, batch_size=12)
+    return train.fit_scan(TASK, adam(0.05), key, arrays, steps=5, batch_size=12)
 
 
 def fit_one(key, weights):

@@ -13,18 +13,14 @@ import pytest
 from jax.extend import random as extended
 
 from experiments import ensembles as experiment
-from jaxdl import attacks, ensembles, keys, sweep, tasks
+from jaxdl import ensembles, keys, sweep, tasks
 from jaxdl.data import augmentation, batches
 from jaxdl.layers.dropout import Dropout
 from jaxdl.layers.norms import BatchNorm
-from jaxdl.models import MLP
-from jaxdl.models.autoencoder import DenseAutoencoder
-from jaxdl.models.gan import Discriminator, Generator
-from jaxdl.optimizers import sgd
-from jaxdl.optimizers.weight_average import average_params, mean_of_weights
-from jaxdl.tasks import gan, noise
-from jaxdl.tasks.adversarial import attacked
-from jaxdl.tasks.reconstruction import reconstruction
+from jaxdl.models import MLP, DenseAutoencoder, Discriminator, Generator
+from jaxdl.optimizers import average_params, mean_of_weights, sgd
+from jaxdl.tasks import attacked, noise, reconstruction
+from jaxdl.train import fit_scan
 
 USES: list[tuple[str, tuple[int, ...]]] = []
 THREEFRY = extended.threefry_prng_impl
@@ -90,15 +86,15 @@ def corrupted(key, x):
 def problem(name):
     dropped = tasks.classification(MLP((5,), 3, dropout=0.5))
     if name == "changed batches and weights, attacked, accumulated":
-        attack = functools.partial(attacks.pgd, eps=0.1, steps=2)
+        attack = functools.partial(tasks.pgd, eps=0.1, steps=2)
         task = attacked(noise.weight_noise(dropped, 0.1), attack)
         return noise.in_training(task, changed), sgd(0.1), {"accumulate": 2}
     if name == "corrupted in evaluation too":
         return reconstruction(DenseAutoencoder(SHAPE, (4,), 2), corrupt=corrupted), sgd(0.1), {}
     if name == "two players":
         players = Generator((4,), SHAPE), Discriminator((4,))
-        task = gan.gan(*players, 2, penalty=gan.gradient_penalty())
-        return task, gan.two_player(sgd(0.1), sgd(0.1)), {}
+        task = tasks.gan(*players, 2, penalty=tasks.gradient_penalty())
+        return task, tasks.two_player(sgd(0.1), sgd(0.1)), {}
     tx = optax.chain(sgd(0.1), mean_of_weights())
     options = {"eval_params": average_params, "reestimate": 2}
     return tasks.classification(Normed()), tx, options
@@ -150,7 +146,7 @@ def test_the_members_of_an_ensemble_draw_apart():
 
     def fit(key, weights):
         part = {**rows, "mask": weights}
-        return ensembles.fit(task, sgd(0.1), key, part, steps=2, batch_size=3).params
+        return fit_scan(task, sgd(0.1), key, part, steps=2, batch_size=3).params
 
     _, found = used(lambda key: ensembles.bagging(fit, jax.random.split(key, 3), 6), KEY)
     assert max(found["random_bits"].values()) == 1

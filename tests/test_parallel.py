@@ -11,10 +11,8 @@ from jaxdl.layers.dropout import Dropout
 from jaxdl.layers.norms import BatchNorm
 from jaxdl.layers.recurrent import RNN
 from jaxdl.losses import softmax_cross_entropy
-from jaxdl.models import MLP
-from jaxdl.models.language import LanguageModel
-from jaxdl.tasks.language_model import language_model
-from jaxdl.tasks.multitask import Objective, multitask
+from jaxdl.models import MLP, LanguageModel
+from jaxdl.tasks import Objective, language_model, multitask
 
 RNG = np.random.default_rng(0)
 BATCH = {

@@ -9,10 +9,8 @@ import pytest
 from jaxdl import sweep, tasks, train
 from jaxdl.data import batches
 from jaxdl.layers.norms import BatchNorm
-from jaxdl.models import MLP
-from jaxdl.models.resnet import ResNet
-from jaxdl.optimizers import sgd
-from jaxdl.optimizers.weight_average import average_params, mean_of_weights
+from jaxdl.models import MLP, ResNet
+from jaxdl.optimizers import average_params, mean_of_weights, sgd
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)

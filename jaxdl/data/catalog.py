@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from jaxdl import quiet
+from jaxdl._files import cache_folder
 from jaxdl.data.check import check_arrays
 from jaxdl.data.errors import DataError
 
@@ -34,7 +35,7 @@ class Source(NamedTuple):
 
 
 def _digits() -> "type[tfds.core.GeneratorBasedBuilder]":
-    from jaxdl.data.digits import Digits
+    from jaxdl.data.sources.digits import Digits
 
     return Digits
 
@@ -63,8 +64,7 @@ def default_data_dir() -> Path:
     """$JAXDL_DATA_DIR, else jaxdl/datasets in the user's cache ($XDG_CACHE_HOME or ~/.cache)."""
     if directory := os.environ.get("JAXDL_DATA_DIR"):
         return Path(directory).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "jaxdl" / "datasets"
+    return cache_folder() / "datasets"
 
 
 def load(name: str, data_dir: str | os.PathLike | None = None) -> Dataset:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jaxdl._files import write_atomic
 from jaxdl.launch.config import UserError
 
 if TYPE_CHECKING:
@@ -65,8 +66,6 @@ def save_best(
     from flax.traverse_util import flatten_dict
     from safetensors.numpy import save
 
-    from jaxdl import checkpoint
-
     folder = workdir / "best"
     folder.mkdir(exist_ok=True)
     tree = {"params": params, "model_state": model_state}
@@ -75,7 +74,7 @@ def save_best(
     arrays = {
         name: np.ascontiguousarray(array) for name, array in flatten_dict(tree, sep="/").items()
     }
-    checkpoint.write_atomic(folder / PARAMS, save(arrays))
+    write_atomic(folder / PARAMS, save(arrays))
     description = {
         "task": task,
         "model": model,
@@ -83,7 +82,7 @@ def save_best(
         "input_shape": None if input_shape is None else list(input_shape),
         **facts,
     }
-    checkpoint.write_atomic(folder / MODEL, json.dumps(description, indent=2) + "\n")
+    write_atomic(folder / MODEL, json.dumps(description, indent=2) + "\n")
 
 
 def load(workdir: str | Path, build: "Callable[[Mapping[str, Any]], Task] | None" = None) -> Loaded:
@@ -116,7 +115,7 @@ def load(workdir: str | Path, build: "Callable[[Mapping[str, Any]], Task] | None
 
 
 def _build(description: Mapping[str, Any]) -> "Task":
-    from jaxdl.activations import ACTIVATIONS
+    from jaxdl.layers.activations import ACTIVATIONS
     from jaxdl.models import MODELS
     from jaxdl.tasks import TASKS
 

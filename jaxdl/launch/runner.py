@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from jaxdl._files import write_atomic
 from jaxdl.launch import config as configs
 from jaxdl.launch.config import Command, UserError
 from jaxdl.launch.experiment import Experiment
@@ -178,9 +179,8 @@ def _failed(found: Sequence[Results]) -> list[dict[str, Any]]:
 
 
 def _write(path: Path, values: Mapping[str, Any]) -> None:
-    from jaxdl import checkpoint
 
-    checkpoint.write_atomic(path, json.dumps(values, indent=2) + "\n")
+    write_atomic(path, json.dumps(values, indent=2) + "\n")
 
 
 def _conclude(

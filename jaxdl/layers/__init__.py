@@ -1,0 +1,69 @@
+"""Building blocks that several models share, as Flax Linen modules and functions."""
+
+from jaxdl.layers.activations import (
+    ACTIVATIONS,
+    Maxout,
+    PReLU,
+    gelu_exact,
+    gelu_tanh,
+    maxout,
+    softmax,
+)
+from jaxdl.layers.attention import Additive, Biaffine, Dot, General, Memory, ScaledDot, Soft
+from jaxdl.layers.cells import CELLS, COUPLED, ELMAN, GRU, LSTM, MINIMAL_GRU, PEEPHOLE, Cell
+from jaxdl.layers.conv import Conv, ConvTranspose
+from jaxdl.layers.dropout import Dropout
+from jaxdl.layers.embedding import Embedding, FrozenEmbedding, pretrained
+from jaxdl.layers.hard_attention import Drawn, Hard
+from jaxdl.layers.monotonic_attention import Monotonic
+from jaxdl.layers.norms import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
+from jaxdl.layers.recurrent import RNN, Bidirectional, Stack, unroll
+from jaxdl.layers.wavefront import Wavefront
+from jaxdl.ops.pooling import avg_pool, global_avg_pool, max_pool
+
+__all__ = [
+    "ACTIVATIONS",
+    "CELLS",
+    "COUPLED",
+    "ELMAN",
+    "GRU",
+    "LSTM",
+    "MINIMAL_GRU",
+    "PEEPHOLE",
+    "RNN",
+    "Additive",
+    "BatchNorm",
+    "Biaffine",
+    "Bidirectional",
+    "Cell",
+    "Conv",
+    "ConvTranspose",
+    "Dot",
+    "Drawn",
+    "Dropout",
+    "Embedding",
+    "FrozenEmbedding",
+    "General",
+    "GroupNorm",
+    "Hard",
+    "InstanceNorm",
+    "LayerNorm",
+    "Maxout",
+    "Memory",
+    "Monotonic",
+    "PReLU",
+    "RMSNorm",
+    "ScaledDot",
+    "Soft",
+    "Stack",
+    "Wavefront",
+    "avg_pool",
+    "gelu_exact",
+    "gelu_tanh",
+    "global_avg_pool",
+    "max_pool",
+    "maxout",
+    "pretrained",
+    "softmax",
+    "unroll",
+]

@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxdl.initializers import side_by_side
-from jaxdl.layers.convolution import Padding, convolve, convolve_transpose, output_size
+from jaxdl.ops.convolution import Padding, convolve, convolve_transpose, output_size
 from jaxdl.types import Array
 
 __all__ = ["Conv", "ConvTranspose", "Padding", "output_size", "receptive_field"]

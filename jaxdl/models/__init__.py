@@ -1,10 +1,76 @@
 """Architectures as Flax Linen modules, one a file; usable without the rest of jaxdl."""
 
-from jaxdl.models.cnn import CNN
-from jaxdl.models.mlp import MLP
-from jaxdl.models.resnet import ResNet
+from jaxdl.models import bag_of_words, deblur, ngram
+from jaxdl.models._autoencoder import ConvAutoencoder, DenseAutoencoder
+from jaxdl.models._captioner import Captioner, Look, Regions
+from jaxdl.models._cnn import CNN
+from jaxdl.models._dcgan import DCDiscriminator, DCGenerator
+from jaxdl.models._gan import Discriminator, Generator
+from jaxdl.models._language import LanguageModel
+from jaxdl.models._mlp import MLP
+from jaxdl.models._multitask import Head, SharedTrunk
+from jaxdl.models._resnet import Block, ResNet, identity_shortcut, no_shortcut
+from jaxdl.models._sentence import SentenceEncoder, last_state, mean_state
+from jaxdl.models._seq2seq import Attentive, Decoder, Encoder, FixedContext, InputFeeding, Seq2Seq
+from jaxdl.models._sequence import Acceptor, OneHot, Transducer
+from jaxdl.models._siamese import Siamese
+from jaxdl.models._skip_thought import SkipThought
+from jaxdl.models._tagger import CharacterFeatures, Tagger
+from jaxdl.models._text_cnn import Bag, Dilated, Hierarchical, NGrams, TextClassifier
+from jaxdl.models._vae import VAE
+from jaxdl.models._window import WindowNetwork
+from jaxdl.models.bag_of_words import BagOfWords
+from jaxdl.models.deblur import ResidualDeblurrer
 
 MODELS = {"cnn": CNN, "mlp": MLP, "resnet": ResNet}
 """What `launch.load` finds by name."""
 
-__all__ = ["CNN", "MLP", "MODELS", "ResNet"]
+__all__ = [
+    "CNN",
+    "MLP",
+    "MODELS",
+    "VAE",
+    "Acceptor",
+    "Attentive",
+    "Bag",
+    "BagOfWords",
+    "Block",
+    "Captioner",
+    "CharacterFeatures",
+    "ConvAutoencoder",
+    "DCDiscriminator",
+    "DCGenerator",
+    "Decoder",
+    "DenseAutoencoder",
+    "Dilated",
+    "Discriminator",
+    "Encoder",
+    "FixedContext",
+    "Generator",
+    "Head",
+    "Hierarchical",
+    "InputFeeding",
+    "LanguageModel",
+    "Look",
+    "NGrams",
+    "OneHot",
+    "Regions",
+    "ResNet",
+    "ResidualDeblurrer",
+    "SentenceEncoder",
+    "Seq2Seq",
+    "SharedTrunk",
+    "Siamese",
+    "SkipThought",
+    "Tagger",
+    "TextClassifier",
+    "Transducer",
+    "WindowNetwork",
+    "bag_of_words",
+    "deblur",
+    "identity_shortcut",
+    "last_state",
+    "mean_state",
+    "ngram",
+    "no_shortcut",
+]

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxdl.layers.conv import Conv
-from jaxdl.layers.pooling import avg_pool
+from jaxdl.ops.pooling import avg_pool
 from jaxdl.types import Array
 
 

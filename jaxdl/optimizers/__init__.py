@@ -10,33 +10,40 @@ from collections.abc import Callable
 import optax
 
 from jaxdl.optimizers import schedules
-from jaxdl.optimizers.adagrad import adagrad, scale_by_adagrad
-from jaxdl.optimizers.adam import adam, scale_by_adam
-from jaxdl.optimizers.adamw import adamw
-from jaxdl.optimizers.averages import Scalar, accumulators, corrected_ema, ema
-from jaxdl.optimizers.clipping import (
+from jaxdl.optimizers._adagrad import AdagradState, adagrad, scale_by_adagrad
+from jaxdl.optimizers._adam import adam, scale_by_adam
+from jaxdl.optimizers._adamw import adamw
+from jaxdl.optimizers._averages import Scalar, accumulators, corrected_ema, ema
+from jaxdl.optimizers._by_path import Frozen, freeze, scale_by_path
+from jaxdl.optimizers._clipping import (
     adaptive_clip,
     clip_by_global_norm,
     clip_by_layer_norm,
     clip_by_value,
     global_norm,
 )
-from jaxdl.optimizers.momentum import (
+from jaxdl.optimizers._momentum import (
     momentum,
     momentum_averaged,
     scale_by_averaged_momentum,
     scale_by_momentum,
 )
-from jaxdl.optimizers.nesterov import nesterov, scale_by_nesterov
-from jaxdl.optimizers.rmsprop import (
+from jaxdl.optimizers._nesterov import nesterov, scale_by_nesterov
+from jaxdl.optimizers._rmsprop import (
     rmsprop,
     rmsprop_centered,
     rmsprop_momentum,
     scale_by_centered_rmsprop,
     scale_by_rmsprop,
 )
-from jaxdl.optimizers.sgd import sgd
-from jaxdl.optimizers.weight_decay import add_weight_decay
+from jaxdl.optimizers._sgd import sgd
+from jaxdl.optimizers._weight_average import (
+    WeightAverageState,
+    average_params,
+    ema_of_weights,
+    mean_of_weights,
+)
+from jaxdl.optimizers._weight_decay import add_weight_decay
 
 OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformationExtraArgs]] = {
     "sgd": sgd,
@@ -54,19 +61,26 @@ OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformationExtraArgs]] = {
 
 __all__ = [
     "OPTIMIZERS",
+    "AdagradState",
+    "Frozen",
     "Scalar",
+    "WeightAverageState",
     "accumulators",
     "adagrad",
     "adam",
     "adamw",
     "adaptive_clip",
     "add_weight_decay",
+    "average_params",
     "clip_by_global_norm",
     "clip_by_layer_norm",
     "clip_by_value",
     "corrected_ema",
     "ema",
+    "ema_of_weights",
+    "freeze",
     "global_norm",
+    "mean_of_weights",
     "momentum",
     "momentum_averaged",
     "nesterov",
@@ -79,6 +93,7 @@ __all__ = [
     "scale_by_centered_rmsprop",
     "scale_by_momentum",
     "scale_by_nesterov",
+    "scale_by_path",
     "scale_by_rmsprop",
     "schedules",
     "sgd",

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxdl.optimizers.averages import Scalar
+from jaxdl.optimizers._averages import Scalar
 from jaxdl.types import Array
 
 Shape = Callable[[Scalar], Array]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from jaxdl import stats
-from jaxdl.checkpoint import write_atomic
+from jaxdl._files import write_atomic
 from jaxdl.report.tables import Table, between, measure, number, percent
 
 Outcome = Literal["holds", "fails", "inconclusive", "depends"]

@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from jaxdl.checkpoint import write_atomic
+from jaxdl._files import write_atomic
 from jaxdl.report import tables
 from jaxdl.report.style import to_png
 from jaxdl.report.text import check_name, clean

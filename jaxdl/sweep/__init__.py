@@ -1,5 +1,6 @@
 """Sweeps: a space of trials, each a pure function, run as compiled programs, kept in a ledger."""
 
+from jaxdl.sweep._replay import kept_state, predict_seconds, replay
 from jaxdl.sweep.conditions import ForeignRows
 from jaxdl.sweep.engine import Failed, Interrupted, execute
 from jaxdl.sweep.ledger import LedgerError
@@ -7,7 +8,6 @@ from jaxdl.sweep.placement import place, use_all_cores
 from jaxdl.sweep.plans import Plan, plan, segments
 from jaxdl.sweep.programs import compile_run
 from jaxdl.sweep.progress import Progress, reporter
-from jaxdl.sweep.replay import kept_state, predict_seconds, replay
 from jaxdl.sweep.results import Results
 from jaxdl.sweep.run import Data, Run, make_run, without_training
 from jaxdl.sweep.space import Point, Trial, grid, halton, log_spaced, random, trial_id, trials

@@ -15,7 +15,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxdl.checkpoint import is_key, write_atomic
+from jaxdl._files import write_atomic
+from jaxdl.checkpoint import is_key
 
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "numpy")
 SETTINGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_default_prng_impl")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from jaxdl.checkpoint import write_atomic
+from jaxdl._files import write_atomic
 
 if TYPE_CHECKING:
     import pandas

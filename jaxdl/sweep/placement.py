@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from jaxdl import cores
+from jaxdl import _cpu
 
 
 class Placement(NamedTuple):
@@ -31,10 +31,10 @@ def use_all_cores() -> None:
     To be called before JAX is first used; raises RuntimeError after that, unless it has them.
     """
     try:
-        jax.config.update("jax_num_cpu_devices", cores.count())
-        cores.tune()
+        jax.config.update("jax_num_cpu_devices", _cpu.count())
+        _cpu.tune()
     except RuntimeError:
-        if len(jax.local_devices(backend="cpu")) != cores.count():
+        if len(jax.local_devices(backend="cpu")) != _cpu.count():
             raise RuntimeError(
                 "use_all_cores() comes too late: call it before anything else of JAX"
             ) from None
@@ -43,10 +43,10 @@ def use_all_cores() -> None:
 def place(devices: Sequence[jax.Device] | None = None) -> Placement:
     """The placement for these devices (default: all local ones).
 
-    Warns of CPU devices that leave XLA no worker besides: see `cores.tune`.
+    Warns of CPU devices that leave XLA no worker besides: see `_cpu.tune`.
     """
     devices = tuple(jax.local_devices() if devices is None else devices)
-    if devices[0].platform == "cpu" and len(devices) > 1 and cores.workers() <= len(devices):
+    if devices[0].platform == "cpu" and len(devices) > 1 and _cpu.workers() <= len(devices):
         warnings.warn(
             f"{len(devices)} CPU devices and no worker of XLA's besides: convolutions in long "
             "loops can be wrong; call sweep.use_all_cores() before anything else of JAX, or set "

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jaxdl.sweep._replay import kept_state, replay
 from jaxdl.sweep.engine import execute
-from jaxdl.sweep.replay import kept_state, replay
 from jaxdl.sweep.results import Results
 from jaxdl.sweep.run import Data, Run
 from jaxdl.sweep.space import Point, Trial, trial_id, trials

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from jaxdl import checkpoint
+from jaxdl._files import write_atomic
 from jaxdl.sweep import chunk as chunks
 from jaxdl.sweep import ledger
 from jaxdl.sweep.chunk import Record
@@ -213,4 +214,4 @@ def _write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     path.parent.mkdir(exist_ok=True)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    checkpoint.write_atomic(path, buffer.getvalue())
+    write_atomic(path, buffer.getvalue())

@@ -1,9 +1,73 @@
-"""From a model to a Task, one kind a file."""
+"""From a model to a `Task`, one kind a file."""
 
-from jaxdl.tasks.classification import classification
-from jaxdl.tasks.regression import regression
-from jaxdl.tasks.supervised import supervised
+from jaxdl.tasks import noise, siamese, statistics, token_errors
+from jaxdl.tasks._adversarial import Attack, adversarial, attacked, fgsm, pgd
+from jaxdl.tasks._captioning import captioning
+from jaxdl.tasks._classification import classification
+from jaxdl.tasks._drawn_attention import drawn_attention
+from jaxdl.tasks._gan import (
+    NON_SATURATING,
+    SATURATING,
+    WASSERSTEIN,
+    Game,
+    Penalty,
+    gan,
+    gradient_penalty,
+    two_player,
+)
+from jaxdl.tasks._language_model import language_model
+from jaxdl.tasks._multitask import Objective, multitask
+from jaxdl.tasks._reconstruction import absolute_code, code_divergence, reconstruction
+from jaxdl.tasks._regression import regression
+from jaxdl.tasks._sequence_to_sequence import sequence_to_sequence
+from jaxdl.tasks._skip_thought import skip_thought
+from jaxdl.tasks._still import still
+from jaxdl.tasks._supervised import supervised
+from jaxdl.tasks._tagging import tagging
+from jaxdl.tasks._variational import gaussian_nll, reparameterize, standard_normal_kl, variational
+from jaxdl.tasks._window_ranking import corrupted, window_ranking
 
 TASKS = {"classification": classification, "regression": regression}
+"""What `launch.load` finds by name."""
 
-__all__ = ["TASKS", "classification", "regression", "supervised"]
+__all__ = [
+    "NON_SATURATING",
+    "SATURATING",
+    "TASKS",
+    "WASSERSTEIN",
+    "Attack",
+    "Game",
+    "Objective",
+    "Penalty",
+    "absolute_code",
+    "adversarial",
+    "attacked",
+    "captioning",
+    "classification",
+    "code_divergence",
+    "corrupted",
+    "drawn_attention",
+    "fgsm",
+    "gan",
+    "gaussian_nll",
+    "gradient_penalty",
+    "language_model",
+    "multitask",
+    "noise",
+    "pgd",
+    "reconstruction",
+    "regression",
+    "reparameterize",
+    "sequence_to_sequence",
+    "siamese",
+    "skip_thought",
+    "standard_normal_kl",
+    "statistics",
+    "still",
+    "supervised",
+    "tagging",
+    "token_errors",
+    "two_player",
+    "variational",
+    "window_ranking",
+]

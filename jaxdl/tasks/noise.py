@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxdl import losses, metrics
-from jaxdl.tasks.supervised import supervised
+from jaxdl.tasks._supervised import supervised
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 

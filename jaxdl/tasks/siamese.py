@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxdl import metrics, ranking
+from jaxdl import losses, metrics
 from jaxdl.numerics import wide
-from jaxdl.tasks.supervised import supervised
+from jaxdl.tasks._supervised import supervised
 from jaxdl.types import Array, Metrics, Task
 
 
@@ -25,7 +25,7 @@ def contrastive(model: nn.Module, margin: ArrayLike = 1.0) -> Task:
 
     def loss(embeddings: Array, labels: Array) -> Array:
         first, second = _members(embeddings, 2)
-        return ranking.contrastive(first, second, _same(labels), margin)
+        return losses.contrastive(first, second, _same(labels), margin)
 
     def measure(embeddings: Array, labels: Array, weights: Array) -> Metrics:
         apart = squared_distance(*_members(embeddings, 2))
@@ -45,7 +45,7 @@ def triplet(model: nn.Module, margin: ArrayLike = 0.2) -> Task:
 
     def loss(embeddings: Array, labels: Array) -> Array:
         anchor, positive, negative = _members(embeddings, 3)
-        return ranking.triplet(anchor, positive, negative, margin)
+        return losses.triplet(anchor, positive, negative, margin)
 
     def measure(embeddings: Array, labels: Array, weights: Array) -> Metrics:
         anchor, positive, negative = _members(embeddings, 3)

@@ -8,7 +8,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 
-from jaxdl import masks
+from jaxdl.params import paths
 from jaxdl.tasks.linen import IN_TRAINING
 from jaxdl.types import PyTree
 
@@ -17,7 +17,7 @@ COLLECTION = "batch_stats"
 
 def of(model_state: PyTree) -> dict[str, Any]:
     """The running statistics among the leaves of a model's state, by path."""
-    leaves = zip(masks.paths(model_state), jax.tree.leaves(model_state), strict=True)
+    leaves = zip(paths(model_state), jax.tree.leaves(model_state), strict=True)
     return {path: leaf for path, leaf in leaves if COLLECTION in path.split("/")}
 
 

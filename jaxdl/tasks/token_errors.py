@@ -12,10 +12,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxdl import decoding, edits
+from jaxdl import decoding
 from jaxdl.data.text.vocabulary import END, PAD, START
-from jaxdl.metrics import mean
-from jaxdl.tasks.examples import weights
+from jaxdl.metrics import edit_distance, mean
+from jaxdl.tasks._examples import weights
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 
@@ -57,7 +57,7 @@ def _errors(
     found, right = greedy(model, variables, batch["x"], length), batch["y"][:, 1:]
     said = (jnp.cumsum(found == END, axis=1) == 0).sum(axis=1)
     tokens = (right != PAD).sum(axis=1) - 1  # without the end
-    wrong = jax.vmap(edits.distance)(found, right, said, tokens)
+    wrong = jax.vmap(edit_distance)(found, right, said, tokens)
     read, examples = (batch["x"] != PAD).sum(axis=1), weights(batch)
     reported = {}
     for name, group in groups.items():

@@ -5,7 +5,7 @@ import pytest
 from scipy.special import log_softmax
 
 from experiments import softmax_cost
-from jaxdl.data.text import windows
+from jaxdl.word_vectors import windows
 
 RNG = np.random.default_rng(0)
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from experiments import tagging
-from jaxdl import spans
-from jaxdl.data.text import markup, vocabulary
+from jaxdl.data.sources import markup
+from jaxdl.data.text import bio, vocabulary
 from jaxdl.launch import UserError
 
 SIZES = {"features": 3, "letters": 4, "hidden": 5}
@@ -35,7 +35,7 @@ def test_a_sentence_is_tagged_word_by_word(tmp_path):
     words, spelled = np.ones((1, 2), np.int32), np.ones((1, 2, 3), np.int32)
     params = jax.jit(lambda key: model.init(key, words, spelled, train=False))(jax.random.key(0))
     params = params["params"]
-    code = spans.labels(markup.TYPES).index("B-CODE")
+    code = bio.labels(markup.TYPES).index("B-CODE")
     # In the forward LSTM nothing is kept and what is added is positive, but for unknown words.
     params = jax.tree.map(jnp.zeros_like, params)
     params["embedding"]["embedding"] = jnp.zeros((6, 3)).at[vocabulary.UNKNOWN, 0].set(-9)

@@ -7,7 +7,7 @@ from scipy.special import log_softmax
 from experiments import text_cnn
 from jaxdl import tasks
 from jaxdl.layers.embedding import Embedding
-from jaxdl.models.text_cnn import NGrams, TextClassifier
+from jaxdl.models import NGrams, TextClassifier
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)

@@ -3,7 +3,7 @@ import pytest
 
 from experiments import unseen_words
 from jaxdl import launch
-from jaxdl.models.fasttext import ngram_ids
+from jaxdl.word_vectors.ngrams import ngram_ids
 
 WORDS, BUCKETS = ["reading", "water", "the"], 400
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxdl.layers.conv import Conv, ConvTranspose, output_size, receptive_field
-from jaxdl.layers.convolution import convolve, convolve_transpose
+from jaxdl.ops.convolution import convolve, convolve_transpose
 
 KEY = jax.random.key(0)
 # Strides, padding, dilation and groups of the goldens.

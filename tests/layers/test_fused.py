@@ -12,8 +12,7 @@ from jaxdl.layers.cells import CELLS
 from jaxdl.layers.conv import Conv
 from jaxdl.layers.recurrent import RNN
 from jaxdl.layers.wavefront import Wavefront
-from jaxdl.models.seq2seq import FixedContext
-from jaxdl.models.vae import VAE
+from jaxdl.models import VAE, FixedContext
 
 KEY = jax.random.key(3)
 H = 24

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 import scipy.special
 
-from jaxdl import activations
 from jaxdl.backprop import conv, lstm, mlp, rnn
-from jaxdl.layers import attention, hard_attention, monotonic_attention, norms
-from jaxdl.layers.pooling import avg_pool, global_avg_pool
+from jaxdl.layers import activations, attention, hard_attention, monotonic_attention, norms
+from jaxdl.ops.pooling import avg_pool, global_avg_pool
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)

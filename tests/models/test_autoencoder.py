@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.signal import correlate2d
 
-from jaxdl.models.autoencoder import ConvAutoencoder, DenseAutoencoder
+from jaxdl.models import ConvAutoencoder, DenseAutoencoder
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl.models.captioner import Captioner
+from jaxdl.models import Captioner
 
 KEY = jax.random.key(0)
 X = jax.random.normal(KEY, (3, 8, 12, 2))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from jaxdl.layers.norms import BatchNorm, GroupNorm, LayerNorm
-from jaxdl.layers.pooling import global_avg_pool
-from jaxdl.models.cnn import CNN
+from jaxdl.models import CNN
+from jaxdl.ops.pooling import global_avg_pool
 
 KEY = jax.random.key(0)
 X = np.random.default_rng(0).normal(size=(3, 9, 8, 2)).astype(np.float32)

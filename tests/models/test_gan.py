@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl.models.dcgan import DCDiscriminator, DCGenerator, layer_norm
-from jaxdl.models.gan import Discriminator, Generator
+from jaxdl.models import DCDiscriminator, DCGenerator, Discriminator, Generator
+from jaxdl.models._dcgan import layer_norm
 
 KEY = jax.random.key(0)
 Z = jax.random.normal(KEY, (4, 3))

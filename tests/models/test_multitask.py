@@ -3,8 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl import masks
-from jaxdl.models.multitask import Head, SharedTrunk
+from jaxdl.models import Head, SharedTrunk
+from jaxdl.params import by_path
 
 KEY = jax.random.key(0)
 X = np.random.default_rng(0).normal(size=(5, 2, 3)).astype(np.float32)
@@ -47,7 +47,7 @@ def test_the_gradient_of_a_head_is_exactly_zero_beside_and_above_it(params, head
 
     gradient = jax.jit(jax.grad(loss))(params)
     moved = jax.tree.map(lambda leaf: bool((leaf != 0).any()), gradient)
-    assert moved == masks.by_path(params, reached)
+    assert moved == by_path(params, reached)
 
 
 @pytest.mark.parametrize("depth", [-1, 3])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxdl.layers.norms import BatchNorm
-from jaxdl.models.resnet import Block, ResNet, identity_shortcut, no_shortcut
+from jaxdl.models import Block, ResNet, identity_shortcut, no_shortcut
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)

@@ -7,8 +7,7 @@ import pytest
 
 from jaxdl.layers.cells import GRU, LSTM
 from jaxdl.layers.recurrent import RNN, Bidirectional
-from jaxdl.models.sentence import SentenceEncoder, last_state, mean_state
-from jaxdl.models.siamese import Siamese
+from jaxdl.models import SentenceEncoder, Siamese, last_state, mean_state
 from jaxdl.tasks import siamese
 
 KEY = jax.random.key(0)

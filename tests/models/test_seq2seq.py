@@ -11,7 +11,7 @@ from jaxdl import decoding
 from jaxdl.layers.attention import General, Soft
 from jaxdl.layers.cells import ELMAN
 from jaxdl.layers.dropout import Dropout
-from jaxdl.models.seq2seq import Attentive, Encoder, FixedContext, InputFeeding, Seq2Seq
+from jaxdl.models import Attentive, Encoder, FixedContext, InputFeeding, Seq2Seq
 
 KEY = jax.random.key(0)
 B, N, T, H, D, V = 3, 5, 4, 4, 3, 7

@@ -8,8 +8,8 @@ import pytest
 from jaxdl import tasks
 from jaxdl.layers.cells import ELMAN
 from jaxdl.layers.recurrent import RNN
-from jaxdl.models.sequence import Acceptor, OneHot, Transducer
-from jaxdl.tasks.language_model import language_model
+from jaxdl.models import Acceptor, OneHot, Transducer
+from jaxdl.tasks import language_model
 
 KEY = jax.random.key(0)
 IDS = jnp.array([[1, 3, 2], [2, 1, 1]])

@@ -3,8 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl.models import CNN
-from jaxdl.models.siamese import Siamese
+from jaxdl.models import CNN, Siamese
 
 KEY = jax.random.key(0)
 X = jax.random.normal(KEY, (4, 2, 8, 8, 1))

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl.models.skip_thought import SkipThought
+from jaxdl.models import SkipThought
 
 KEY = jax.random.key(0)
 MODEL = SkipThought(vocabulary=7, features=3, width=2)

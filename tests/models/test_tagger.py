@@ -7,7 +7,7 @@ import pytest
 
 from jaxdl.layers.cells import ELMAN
 from jaxdl.layers.recurrent import RNN, Bidirectional
-from jaxdl.models.tagger import CharacterFeatures, Tagger
+from jaxdl.models import CharacterFeatures, Tagger
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxdl.layers.embedding import Embedding
-from jaxdl.models.text_cnn import Bag, Dilated, Hierarchical, NGrams, TextClassifier
+from jaxdl.models import Bag, Dilated, Hierarchical, NGrams, TextClassifier
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)

@@ -2,7 +2,7 @@ import jax
 import numpy as np
 from scipy import stats
 
-from jaxdl.models.vae import VAE
+from jaxdl.models import VAE
 
 RNG = np.random.default_rng(0)
 MODEL = VAE((2, 2), (5,), 3)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxdl.layers import embedding
-from jaxdl.models.window import WindowNetwork
+from jaxdl.models import WindowNetwork
 
 V, WINDOW, D, H, OUTPUTS = 7, 3, 4, 5, 6
 IDS = np.random.default_rng(0).integers(0, V, (6, WINDOW))

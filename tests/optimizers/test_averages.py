@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxdl.optimizers.averages import accumulators, corrected_ema, ema, weight_sum
+from jaxdl.optimizers import accumulators, corrected_ema, ema
+from jaxdl.optimizers._averages import weight_sum
 
 few = settings(max_examples=30, deadline=None)
 decays = st.floats(0.0, 0.999)

@@ -18,7 +18,13 @@ MADE = {name: make(0.1) for name, make in ours.OPTIMIZERS.items()} | {
         0.1, lambda params: jax.tree.map(lambda leaf: leaf.ndim > 0, params)
     ),
     "adamw, masked": ours.adamw(0.1, mask={"a": True, "b": True}),
-    **{name: getattr(ours, name)() for name in ours.__all__ if name.startswith("scale_by_")},
+    "scale_by_path": ours.scale_by_path({"a|b": 0.5}),
+    "freeze": ours.freeze(ours.sgd(0.1), "a"),
+    **{
+        name: getattr(ours, name)()
+        for name in ours.__all__
+        if name.startswith("scale_by_") and name != "scale_by_path"
+    },
 }
 FULL = {"a": jnp.array([1.0, -2.0]), "b": {"c": jnp.array([3.0]), "d": jnp.array([[0.5]])}}
 PARTS = {"a": FULL["a"], "b": {"c": None, "d": FULL["b"]["d"]}}

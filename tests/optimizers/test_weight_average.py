@@ -6,8 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxdl.optimizers import momentum
-from jaxdl.optimizers.weight_average import average_params, ema_of_weights, mean_of_weights
+from jaxdl.optimizers import average_params, ema_of_weights, mean_of_weights, momentum
 
 PARAMS = {"w": jnp.array([[1.0, -2.0], [0.5, 3.0]]), "b": jnp.array([0.3])}
 STEPS = 7

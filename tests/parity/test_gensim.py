@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxdl.models import fasttext
+from jaxdl.word_vectors import ngrams
 
 fasttext_inner = pytest.importorskip("gensim.models.fasttext_inner")
 WORDS = ["a", "cat", "where", "naïve", "straße", "日本語", "incomprehensibilities", "x-y_z"]
@@ -13,21 +13,21 @@ WORDS = ["a", "cat", "where", "naïve", "straße", "日本語", "incomprehensibi
 @pytest.mark.parametrize(("shortest", "longest"), [(3, 6), (1, 4), (2, 2)])
 def test_ngrams_are_those_of_gensim(word, shortest, longest):
     theirs = fasttext_inner.compute_ngrams_bytes(word, shortest, longest)
-    assert [ngram.encode() for ngram in fasttext.ngrams(word, shortest, longest)] == theirs
+    assert [ngram.encode() for ngram in ngrams.ngrams(word, shortest, longest)] == theirs
 
 
 @pytest.mark.parametrize("word", WORDS)
 def test_hashes_are_those_of_gensim(word):
     from gensim.models.fasttext import ft_ngram_hashes
 
-    ids, mask = fasttext.ngram_ids([word], 1000)
+    ids, mask = ngrams.ngram_ids([word], 1000)
     assert ids[mask > 0].tolist() == ft_ngram_hashes(word, 3, 6, 1000)
 
 
 def test_huffman_codes_have_the_lengths_of_gensims():
     from gensim.models import Word2Vec
 
-    from jaxdl.data.text import huffman
+    from jaxdl.word_vectors import huffman
 
     counts = np.sort(np.random.default_rng(0).integers(1, 1000, 60))[::-1]
     model = Word2Vec(vector_size=2, hs=1, negative=0, min_count=1)
@@ -40,7 +40,7 @@ def test_huffman_codes_have_the_lengths_of_gensims():
 def test_subsampling_is_that_of_gensim():
     from gensim.models import Word2Vec
 
-    from jaxdl.data.text import windows
+    from jaxdl.word_vectors import windows
 
     counts = np.array([5000, 800, 90, 7])
     model = Word2Vec(vector_size=2, min_count=1, sample=1e-2)

@@ -8,7 +8,7 @@ import pytest
 from support import tiny_sweep as tiny
 from support.compiling import compiled
 
-from jaxdl import checkpoint, cores, sweep, train
+from jaxdl import _cpu, checkpoint, sweep, train
 from jaxdl.data.batches import padded_batches, shuffled_indices, take
 from jaxdl.optimizers import adam, sgd
 from jaxdl.types import TrainState
@@ -178,9 +178,9 @@ def test_splits_that_are_not_evaluation_batches_are_named(tmp_path):
 
 def test_all_cores_cannot_be_had_once_jax_has_begun(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "")  # which it leaves alone, for what other tests start
-    monkeypatch.setattr(cores, "count", jax.device_count)
+    monkeypatch.setattr(_cpu, "count", jax.device_count)
     sweep.use_all_cores()  # nothing to be done
-    monkeypatch.setattr(cores, "count", lambda: jax.device_count() + 1)
+    monkeypatch.setattr(_cpu, "count", lambda: jax.device_count() + 1)
     with pytest.raises(RuntimeError, match="before anything else of JAX"):
         sweep.use_all_cores()
 

@@ -5,8 +5,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdl import attacks, tasks
-from jaxdl.tasks.adversarial import adversarial, attacked
+from jaxdl import tasks
+from jaxdl.tasks import adversarial, attacked
 
 KEY = jax.random.key(0)
 BATCH = {"x": np.full((2, 3), 0.5, np.float32), "y": np.array([0, 1], np.int32)}
@@ -21,7 +21,7 @@ def gradient(task, batch, train):
 
 
 def fgsm(eps):
-    return functools.partial(attacks.fgsm, eps=eps)
+    return functools.partial(tasks.fgsm, eps=eps)
 
 
 def test_training_sees_the_attacked_batch_and_evaluation_the_given_one():
@@ -59,7 +59,7 @@ def test_the_model_is_attacked_as_it_is_used_and_keeps_its_training_state():
 
     plain = tasks.classification(Normed())
     params, state = plain.init(KEY, BATCH)
-    x = attacks.fgsm(plain, params, state, BATCH, KEY, eps=0.1)
+    x = tasks.fgsm(plain, params, state, BATCH, KEY, eps=0.1)
     _, (after, _) = adversarial(plain, fgsm(0.1)).loss(params, state, BATCH, KEY, train=True)
     _, (expected, _) = plain.loss(params, state, {**BATCH, "x": x}, KEY, train=True)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), after, expected)

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 from jaxdl import train
-from jaxdl.models.captioner import Captioner
+from jaxdl.models import Captioner
 from jaxdl.optimizers import adam
-from jaxdl.tasks.captioning import captioning
+from jaxdl.tasks import captioning
 
 KEY = jax.random.key(0)
 X = np.random.default_rng(0).normal(size=(3, 8, 8, 1)).astype(np.float32)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxdl.layers.hard_attention import Drawn, draw, likeliest, log_probability
-from jaxdl.tasks.drawn_attention import drawn_attention
+from jaxdl.tasks import drawn_attention
 
 V, N, T = 5, 3, 2
 DRAWS = 4000

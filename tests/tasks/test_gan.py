@@ -6,18 +6,17 @@ import optax
 import pytest
 from scipy.spatial.distance import jensenshannon
 
-from jaxdl import train
+from jaxdl import tasks, train
 from jaxdl.layers.norms import BatchNorm
-from jaxdl.models.gan import Discriminator, Generator
-from jaxdl.tasks import gan
+from jaxdl.models import Discriminator, Generator
 
 KEY = jax.random.key(0)
 X = np.random.default_rng(0).normal(size=(6, 2)).astype(np.float32)
 BATCH = {"x": X, "y": np.array([0, 1, 2, 0, 1, 2], np.int32)}
 GAMES = {
-    "saturating": gan.SATURATING,
-    "non-saturating": gan.NON_SATURATING,
-    "wasserstein": gan.WASSERSTEIN,
+    "saturating": tasks.SATURATING,
+    "non-saturating": tasks.NON_SATURATING,
+    "wasserstein": tasks.WASSERSTEIN,
 }
 
 
@@ -45,11 +44,11 @@ class Standardized(nn.Module):
 
 def players(**options):
     models = Generator((5,), (2,), num_classes=3), Discriminator((5,), num_classes=3)
-    return gan.gan(*models, 4, **options)
+    return tasks.gan(*models, 4, **options)
 
 
 def by_hand(point, slope, **options):
-    task = gan.gan(Point(), Slope(), 1, **options)
+    task = tasks.gan(Point(), Slope(), 1, **options)
     params = {
         "generator": {"point": jnp.array([point])},
         "discriminator": {"slope": jnp.array(slope)},
@@ -86,7 +85,7 @@ def test_best_discriminator_of_two_points_measures_their_jensen_shannon_divergen
 
     def loss(scores):
         points = scores[:, None], scores[None, :]
-        values = gan.NON_SATURATING.discriminator(*jnp.broadcast_arrays(*points))
+        values = tasks.NON_SATURATING.discriminator(*jnp.broadcast_arrays(*points))
         return (p[:, None] * q[None, :] * values).sum()
 
     best = jnp.log(p / q)
@@ -98,7 +97,7 @@ def test_best_discriminator_of_two_points_measures_their_jensen_shannon_divergen
 def test_saturating_gradient_vanishes_where_the_other_stays():
     sure = jnp.array(-20.0)
     saturating, non_saturating = (
-        float(jax.grad(game.generator)(sure)) for game in (gan.SATURATING, gan.NON_SATURATING)
+        float(jax.grad(game.generator)(sure)) for game in (tasks.SATURATING, tasks.NON_SATURATING)
     )
     assert abs(saturating) < 1e-8
     assert non_saturating == pytest.approx(-1)
@@ -106,7 +105,7 @@ def test_saturating_gradient_vanishes_where_the_other_stays():
 
 @pytest.mark.parametrize(("slope", "norm"), [([0.6, 0.8], 1), ([3.0, 4.0], 5), ([0.0, 0.0], 0)])
 def test_gradient_penalty_of_a_linear_critic(slope, norm):
-    penalty = gan.gradient_penalty(10.0)
+    penalty = tasks.gradient_penalty(10.0)
 
     def mean(slope):
         return penalty(lambda x: x @ slope, X, X[::-1], KEY).mean()
@@ -120,7 +119,7 @@ def test_gradient_penalty_of_a_linear_critic(slope, norm):
 def test_gradient_penalty_looks_between_real_and_generated():
     """The slope of ½x² is x itself, so the penalty tells where it was taken."""
     real, fake = jnp.zeros((1000, 1)), jnp.full((1000, 1), 2.0)
-    values = gan.gradient_penalty(1.0)(lambda x: (x**2).sum(axis=1) / 2, real, fake, KEY)
+    values = tasks.gradient_penalty(1.0)(lambda x: (x**2).sum(axis=1) / 2, real, fake, KEY)
     between = values**0.5  # |2u − 1|, u uniform
     assert float(between.max()) <= 1
     assert float(between.mean()) == pytest.approx(0.5, abs=0.04)
@@ -128,7 +127,7 @@ def test_gradient_penalty_looks_between_real_and_generated():
 
 def test_wasserstein_gradients_by_hand():
     task, params = by_hand(
-        [1.0, -2.0], [3.0, 4.0], game=gan.WASSERSTEIN, penalty=gan.gradient_penalty(0.5)
+        [1.0, -2.0], [3.0, 4.0], game=tasks.WASSERSTEIN, penalty=tasks.gradient_penalty(0.5)
     )
     gradient = jax.grad(
         lambda p: task.loss(p, {"generator": {}, "discriminator": {}}, {"x": X}, KEY, train=True)[0]
@@ -139,7 +138,7 @@ def test_wasserstein_gradients_by_hand():
 
 
 def test_neither_loss_moves_the_params_of_the_other():
-    task = players(penalty=gan.gradient_penalty())
+    task = players(penalty=tasks.gradient_penalty())
     params, model_state = task.init(KEY, BATCH)
 
     @jax.jit
@@ -159,7 +158,7 @@ def test_neither_loss_moves_the_params_of_the_other():
 
 
 def test_padding_changes_nothing_and_a_weight_scales():
-    task = players(penalty=gan.gradient_penalty())
+    task = players(penalty=tasks.gradient_penalty())
     params, model_state = task.init(KEY, BATCH)
     padded = {
         "x": np.concatenate([X, np.full((2, 2), np.nan, np.float32)]),
@@ -203,7 +202,7 @@ def test_samples_follow_their_noise_and_label_and_evaluation_its_key():
 
 
 def test_statistics_pass_through_the_real_batch_and_then_the_generated_one():
-    task = gan.gan(Point(), Standardized(), 1)
+    task = tasks.gan(Point(), Standardized(), 1)
     params, state = task.init(KEY, {"x": X})
     params["generator"]["point"] = jnp.array([[5.0, 7.0]])
     after = task.loss(params, state, {"x": X}, KEY, train=True)[1][0]
@@ -215,8 +214,8 @@ def test_statistics_pass_through_the_real_batch_and_then_the_generated_one():
 
 
 def test_each_player_has_its_own_optimizer_and_the_generator_waits():
-    task, params = by_hand([0.0, 0.0], [1.0, 0.0], game=gan.WASSERSTEIN)
-    tx = gan.two_player(optax.sgd(0.5), optax.sgd(0.0), discriminator_steps=3)
+    task, params = by_hand([0.0, 0.0], [1.0, 0.0], game=tasks.WASSERSTEIN)
+    tx = tasks.two_player(optax.sgd(0.5), optax.sgd(0.0), discriminator_steps=3)
     state = train.init(task, tx, KEY, {"x": X})._replace(params=params)
     points, step = [], jax.jit(lambda state: train.step(task, tx, state, {"x": X})[0])
     for _ in range(6):
@@ -229,7 +228,7 @@ def test_rates_may_be_traced():
     task = players()
 
     def run(rates):
-        tx = gan.two_player(optax.sgd(rates[0]), optax.adam(rates[1]))
+        tx = tasks.two_player(optax.sgd(rates[0]), optax.adam(rates[1]))
         state = train.init(task, tx, KEY, BATCH)
         return train.step(task, tx, state, BATCH)[0].params, state.params
 

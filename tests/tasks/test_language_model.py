@@ -9,8 +9,8 @@ import pytest
 from jaxdl import decoding
 from jaxdl.layers.cells import GRU
 from jaxdl.layers.recurrent import RNN
-from jaxdl.models.language import LanguageModel
-from jaxdl.tasks.language_model import language_model
+from jaxdl.models import LanguageModel
+from jaxdl.tasks import language_model
 
 KEY = jax.random.key(0)
 MODEL = LanguageModel(5, 3, RNN(4, GRU))

@@ -9,8 +9,7 @@ import pytest
 from jaxdl import tasks, train
 from jaxdl.layers.dropout import Dropout
 from jaxdl.optimizers import sgd
-from jaxdl.tasks import linen
-from jaxdl.tasks.language_model import language_model
+from jaxdl.tasks import language_model, linen
 
 KEY = jax.random.key(0)
 ONES = jnp.ones((4, 5000))

@@ -3,11 +3,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl import losses, masks, metrics, train
-from jaxdl.models import MLP
-from jaxdl.models.multitask import Head, SharedTrunk
-from jaxdl.tasks import classification
-from jaxdl.tasks.multitask import Objective, multitask
+from jaxdl import losses, metrics, train
+from jaxdl.models import MLP, Head, SharedTrunk
+from jaxdl.params import by_path
+from jaxdl.tasks import Objective, classification, multitask
 
 KEY = jax.random.key(0)
 GENERATOR = np.random.default_rng(0)
@@ -65,7 +64,7 @@ def test_loss_is_the_weighted_sum_of_the_heads_means(params):
 def test_a_heads_loss_reaches_the_trunk_and_that_head_only(params, main, extra, other):
     _, found = gradient(params, BATCH, main, extra)
     still = jax.tree.map(lambda leaf: bool((leaf == 0).all()), found)
-    assert still == masks.by_path(params, f"head_{other}")
+    assert still == by_path(params, f"head_{other}")
 
 
 def test_one_head_alone_is_the_plain_task(params):

@@ -7,10 +7,9 @@ import pytest
 from scipy.special import rel_entr
 from sklearn.decomposition import PCA
 
-from jaxdl import train
-from jaxdl.models.autoencoder import DenseAutoencoder
-from jaxdl.tasks import reconstruction as task_of
-from jaxdl.tasks.reconstruction import reconstruction
+from jaxdl import tasks, train
+from jaxdl.models import DenseAutoencoder
+from jaxdl.tasks import reconstruction
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
@@ -84,7 +83,7 @@ def test_padding_changes_nothing_and_a_weight_scales():
     task = reconstruction(
         DenseAutoencoder((3,), (4,), 2, code_activation=jax.nn.sigmoid),
         code_penalty=lambda code, weights: (
-            task_of.code_divergence(code, weights, 0.1) + task_of.absolute_code(code, weights)
+            tasks.code_divergence(code, weights, 0.1) + tasks.absolute_code(code, weights)
         ),
     )
     params, state = task.init(KEY, {"x": X})
@@ -112,7 +111,7 @@ def test_padding_changes_nothing_and_a_weight_scales():
 
 def test_absolute_code_by_hand_with_a_gradient_of_zero_at_zero():
     code, weights = jnp.array([[1.0, -2.0], [0.0, 4.0], [9.0, 9.0]]), jnp.array([1.0, 3.0, 0.0])
-    value, gradient = jax.value_and_grad(task_of.absolute_code)(code, weights)
+    value, gradient = jax.value_and_grad(tasks.absolute_code)(code, weights)
     np.testing.assert_allclose(value, (3 + 3 * 4) / 4)
     np.testing.assert_allclose(gradient, [[0.25, -0.25], [0, 0.75], [0, 0]])
 
@@ -121,10 +120,10 @@ def test_code_divergence_is_scipys_and_least_where_the_mean_is_the_target():
     code, weights = RNG.uniform(0.1, 0.9, (6, 3)), RNG.uniform(0, 2, 6)
     mean = np.average(code, axis=0, weights=weights)
     expected = (rel_entr(0.2, mean) + rel_entr(0.8, 1 - mean)).sum()
-    found = task_of.code_divergence(jnp.asarray(code), jnp.asarray(weights), 0.2)
+    found = tasks.code_divergence(jnp.asarray(code), jnp.asarray(weights), 0.2)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     at_target = jnp.array([[0.1], [0.3]]), jnp.ones(2), 0.2
-    value, gradient = jax.value_and_grad(task_of.code_divergence)(*at_target)
+    value, gradient = jax.value_and_grad(tasks.code_divergence)(*at_target)
     np.testing.assert_allclose(value, 0, atol=1e-6)
     np.testing.assert_allclose(gradient, 0, atol=1e-5)
-    assert np.isfinite(task_of.code_divergence(jnp.zeros((2, 1)), jnp.ones(2), 0.2))
+    assert np.isfinite(tasks.code_divergence(jnp.zeros((2, 1)), jnp.ones(2), 0.2))

@@ -7,7 +7,7 @@ import pytest
 from jaxdl import tasks
 from jaxdl.layers.cells import ELMAN
 from jaxdl.layers.recurrent import RNN
-from jaxdl.models.sequence import Transducer
+from jaxdl.models import Transducer
 
 KEY = jax.random.key(0)
 X = jnp.array([[1.0, 2.0], [3.0, 4.0], [0.0, 1.0]])

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl.tasks.sequence_to_sequence import sequence_to_sequence
+from jaxdl.tasks import sequence_to_sequence
 
 V = 6
 BATCH = {

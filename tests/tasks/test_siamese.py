@@ -3,8 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl.models import MLP
-from jaxdl.models.siamese import Siamese
+from jaxdl.models import MLP, Siamese
 from jaxdl.tasks import siamese
 
 KEY = jax.random.key(0)

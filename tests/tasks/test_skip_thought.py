@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl.models.skip_thought import SkipThought
-from jaxdl.tasks.skip_thought import skip_thought
+from jaxdl.models import SkipThought
+from jaxdl.tasks import skip_thought
 
 KEY = jax.random.key(0)
 MODEL = SkipThought(vocabulary=7, features=3, width=2)

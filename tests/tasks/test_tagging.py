@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from jaxdl import spans
-from jaxdl.tasks.tagging import tagging
+from jaxdl.data.text import bio
+from jaxdl.metrics import spans
+from jaxdl.tasks import tagging
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
-NAMES = spans.labels(("X", "Y"))
+NAMES = bio.labels(("X", "Y"))
 LENGTHS = np.array([6, 3, 5, 4])
 REAL = np.arange(6) < LENGTHS[:, None]
 LOGITS = RNG.normal(size=(8, 5)).astype(np.float32)

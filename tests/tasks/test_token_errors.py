@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.data.text.vocabulary import END
-from jaxdl.tasks.sequence_to_sequence import sequence_to_sequence
+from jaxdl.tasks import sequence_to_sequence
 from jaxdl.tasks.token_errors import greedy, with_token_errors
 
 V = 8

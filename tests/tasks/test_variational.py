@@ -5,13 +5,8 @@ import pytest
 from scipy import integrate, stats
 
 from jaxdl import train
-from jaxdl.models.vae import VAE
-from jaxdl.tasks.variational import (
-    gaussian_nll,
-    reparameterize,
-    standard_normal_kl,
-    variational,
-)
+from jaxdl.models import VAE
+from jaxdl.tasks import gaussian_nll, reparameterize, standard_normal_kl, variational
 
 KEY = jax.random.key(0)
 X = np.random.default_rng(0).uniform(size=(5, 3)).astype(np.float32)

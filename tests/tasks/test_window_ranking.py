@@ -7,7 +7,7 @@ import pytest
 
 from jaxdl import train
 from jaxdl.layers import embedding
-from jaxdl.tasks.window_ranking import corrupted, window_ranking
+from jaxdl.tasks import corrupted, window_ranking
 
 KEY = jax.random.key(0)
 V = 6

@@ -1,9 +1,9 @@
 """Text files: strict UTF-8 in, whole files out."""
 
-import contextlib
 import os
 from pathlib import Path
 
+from jaxdl._files import write_atomic
 from jaxdl.data.errors import DataError
 
 
@@ -27,17 +27,8 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
     Any number of processes may write it at once. Raises DataError naming it if that is impossible.
     """
-    path = Path(path)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
-    content = text.encode("utf-8")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(draft, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, text)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
         raise DataError(f"cannot write {path} ({error.strerror})") from error

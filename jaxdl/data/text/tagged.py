@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxdl import spans
 from jaxdl.data.errors import DataError
-from jaxdl.data.text import vocabulary
+from jaxdl.data.sources.markup import Sentence
+from jaxdl.data.text import bio, vocabulary
 from jaxdl.data.text.bucketing import pad
-from jaxdl.data.text.markup import Sentence
 from jaxdl.data.text.vocabulary import PAD, Vocabulary
 
 
@@ -23,11 +22,11 @@ def encode(
     """N sentences as int32 arrays, `PAD` behind their ends; the tag of what is no word is 0, O.
 
     words: `[N, length]`; characters: `[N, length, width]`, the first `width` of each word;
-    y: `[N, length]`, places in `spans.labels(types)`.
+    y: `[N, length]`, places in `bio.labels(types)`.
     Raises DataError naming the row of a sentence that is empty or longer than `length`, or that
     has a tag of another type.
     """
-    ids = {label: place for place, label in enumerate(spans.labels(types))}
+    ids = {label: place for place, label in enumerate(bio.labels(types))}
     for row, sentence in enumerate(sentences):
         if strange := sorted(set(sentence.tags) - set(ids)):
             raise DataError(f"row {row}: tag {strange[0]!r} is of none of the types {types}")

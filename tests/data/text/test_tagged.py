@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from jaxdl.data.errors import DataError
+from jaxdl.data.sources.markup import Sentence
 from jaxdl.data.text import tagged, vocabulary
-from jaxdl.data.text.markup import Sentence
 from jaxdl.data.text.vocabulary import UNKNOWN
 
 WORDS, LETTERS = vocabulary.build(["the", "axis"]), vocabulary.build("aeht")

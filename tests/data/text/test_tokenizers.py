@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxdl.data.errors import DataError
-from jaxdl.data.text import documents, tokenizers
+from jaxdl.data.sources import documents
+from jaxdl.data.text import tokenizers
 from jaxdl.data.text.tokenizers import INSIDE, Merges
 
 TEXT = """A language model is a probability distribution over words. Given the words before it, the

@@ -1,0 +1,72 @@
+"""The processor cores that this process may use, and how a sweep shares them out."""
+
+import ctypes
+import importlib.metadata
+import os
+from collections.abc import Mapping, MutableMapping
+
+from jaxdl._files import cache_folder
+
+EIGEN_CONVOLUTIONS = (
+    "--xla_cpu_experimental_ynn_fusion_type=-LIBRARY_FUSION_TYPE_INDIVIDUAL_CONVOLUTION"
+)
+"""XLA's other convolutions on CPU, YNNPACK's, take up to twice the time of Eigen's."""
+KNOWN_SINCE, KNOWN_UNTIL = (0, 10), (0, 13)
+"""Versions of jaxlib, the last excluded, in which this flag exists: XLA ends at an unknown one."""
+
+
+def count() -> int:
+    """Cores that the process may run on, at least 1."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def share(environment: MutableMapping[str, str] = os.environ) -> None:
+    """One JAX CPU device per core, where the environment does not say otherwise.
+
+    JAX reads this when it is imported, and OpenBLAS when NumPy is: to be called before both. Does
+    what `tune` does, too.
+    """
+    environment.setdefault("JAX_NUM_CPU_DEVICES", str(count()))
+    tune(environment)
+    # Devices that factorize at once (orthogonal weights) would fight over each other's threads.
+    environment.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def tune(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Right and faster convolutions, faster large programs on CPU; before JAX is first used.
+
+    XLA's flags are left alone where the environment has some. The process keeps what it frees: by
+    default every call of a large program has its memory given by the system anew.
+    NPROC, the size of XLA's pool of workers, is raised to one more than there are devices. Where
+    every worker runs a device's program, nobody empties the workers' queues of 1,024 tasks; a full
+    queue runs a task at once, inside another one, and Eigen's contraction then overwrites the block
+    that it is about to multiply: from some step of a long loop on, convolutions over more than
+    about 288 terms are wrong (jaxlib 0.10.2), by as much as their own size.
+    """
+    devices = max(count(), _number(environment.get("JAX_NUM_CPU_DEVICES")))
+    environment["NPROC"] = str(max(devices + 1, _number(environment.get("NPROC"))))
+    version = importlib.metadata.version("jaxlib").split(".")[:2]
+    if KNOWN_SINCE <= tuple(map(int, version)) < KNOWN_UNTIL:
+        environment.setdefault("XLA_FLAGS", EIGEN_CONVOLUTIONS)
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if mallopt is not None:
+        trim_threshold, mmap_max = -1, -4
+        mallopt(trim_threshold, 2**31 - 1)
+        mallopt(mmap_max, 0)
+
+
+def keep_compiled(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Keeps what XLA compiles in the user's cache, for the next process; before JAX is imported."""
+    environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_folder(environment) / "xla"))
+    environment.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+
+
+def workers(environment: Mapping[str, str] = os.environ) -> int:
+    """Workers that XLA's pool on CPU has, but for more devices than that."""
+    return _number(environment.get("NPROC")) or count()
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text is not None and text.isdecimal() else 0

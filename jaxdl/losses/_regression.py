@@ -1,0 +1,34 @@
+"""Losses of real numbers, one value per number."""
+
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from jaxdl.losses._common import absolute, require_shape
+from jaxdl.numerics import wide
+from jaxdl.types import Array
+
+
+def squared_error(predictions: Array, targets: Array) -> Array:
+    """(ŷ − y)², elementwise, in the targets' unit squared."""
+    return jnp.square(_errors(predictions, targets))
+
+
+def absolute_error(predictions: Array, targets: Array) -> Array:
+    """|ŷ − y|, elementwise, in the targets' unit. The subgradient taken at ŷ = y is 0."""
+    return absolute(_errors(predictions, targets))
+
+
+def huber(predictions: Array, targets: Array, delta: ArrayLike = 1.0) -> Array:
+    """½e² where |e| = |ŷ − y| ≤ δ, else δ(|e| − ½δ), elementwise (Huber, 1964).
+
+    Differentiable everywhere, for a δ > 0 that may be traced; δ = ∞ is half the squared error.
+    """
+    error = absolute(_errors(predictions, targets))
+    near = jnp.minimum(error, jnp.asarray(delta, error.dtype))
+    return near * (error - near / 2)
+
+
+def _errors(predictions: Array, targets: Array) -> Array:
+    require_shape(targets, jnp.shape(predictions))
+    predictions, targets = wide(predictions, targets)
+    return predictions - targets

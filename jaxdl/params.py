@@ -1,0 +1,69 @@
+"""Trees of parameters by path: masks, as optax's `mask` arguments take them, and grafts.
+
+The path of a leaf is its keys joined by `/`, as in `encoder/Dense_0/kernel`.
+"""
+
+import re
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxdl.types import PyTree
+
+_NO_KERNEL = re.compile("bias|scale|embed", re.IGNORECASE)
+
+
+def _path(keys: tuple) -> str:
+    return jax.tree_util.keystr(keys, simple=True, separator="/")
+
+
+def paths(params: PyTree) -> list[str]:
+    """The path of every leaf, in the order of `jax.tree.leaves`."""
+    return [_path(keys) for keys, _ in jax.tree_util.tree_leaves_with_path(params)]
+
+
+def kernels(params: PyTree) -> PyTree:
+    """True for weight matrices and convolution kernels, False for all other leaves.
+
+    A kernel is a leaf named `kernel`, or one of two or more axes whose name does not contain
+    `bias`, `scale` or `embed`. So biases, scales of norms, embeddings and learned slopes are out.
+    `params` is of one model: an axis of lanes would make vectors look like matrices.
+    """
+
+    def is_kernel(keys: tuple, leaf: Any) -> bool:
+        name = _path(keys[-1:])
+        return name == "kernel" or (jnp.ndim(leaf) >= 2 and not _NO_KERNEL.search(name))
+
+    return jax.tree_util.tree_map_with_path(is_kernel, params)
+
+
+def by_path(params: PyTree, pattern: str) -> PyTree:
+    """True for the leaves whose path has a match of the regular expression `pattern`.
+
+    Raises ValueError naming the pattern and the paths if there is none.
+    """
+    if not any(re.search(pattern, path) for path in paths(params)):
+        raise ValueError(f"no parameter path matches {pattern!r}; the paths are {paths(params)}")
+    return jax.tree_util.tree_map_with_path(
+        lambda keys, _: re.search(pattern, _path(keys)) is not None, params
+    )
+
+
+def graft(params: PyTree, fresh: PyTree, pattern: str) -> PyTree:
+    """`params` with the leaves whose path matches taken from `fresh`: a new head, say.
+
+    Both have the same structure; the leaves that are taken may have other shapes (a head for
+    another number of classes). Raises ValueError if no path matches or another leaf has another
+    shape.
+    """
+
+    def choose(new: bool, old_leaf: PyTree, fresh_leaf: PyTree) -> PyTree:
+        if not new and old_leaf.shape != fresh_leaf.shape:
+            raise ValueError(
+                f"a leaf that {pattern!r} does not match has shape {old_leaf.shape} in one tree "
+                f"and {fresh_leaf.shape} in the other"
+            )
+        return fresh_leaf if new else old_leaf
+
+    return jax.tree.map(choose, by_path(fresh, pattern), params, fresh)

@@ -1,0 +1,83 @@
+"""The next token of each sequence, by cross-entropy; over chunks of a long text, with its state.
+
+Truncated back-propagation through time: Williams & Peng 1990, https://doi.org/10.1162/neco.1990.2.4.490
+"""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxdl import losses, metrics
+from jaxdl.tasks import linen
+from jaxdl.tasks._examples import ratio, weights
+from jaxdl.types import Array, Batch, Metrics, PyTree, Task
+
+CARRY, START = "carry", "start"
+
+
+def language_model(model: nn.Module, *, padding: int | None = None, carried: bool = False) -> Task:
+    """The mean over tokens of −log p(token | those before it), in nats.
+
+    model: `(x [B, T], carry, train=...) -> (carry, logits [B, T, V])`.
+    padding: the id in y that counts for nothing; None: all count.
+    carried: in training the carry goes on from one batch to the next, and no gradient crosses: row
+        b continues row b of the batch before, but begins with zeros where `start` is not 0. It is
+        model state. An evaluation always begins at the model's own start, at any batch size.
+    Batches are `{"x": [B, T], "y": [B, T], "mask": [B] or [B, T] (optional)}`, y being what follows
+    x, and with `carried` `"start": [B]`; `data.text.streams.chunks` makes such. Reports `loss` and
+    `accuracy`, per token; the perplexity is exp(loss). ValueError for a batch without `start`, or
+    of another number of rows than the one before, where the carry is needed.
+    """
+
+    def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
+        params, model_state = linen.init(model, key, batch["x"])
+        if carried:
+            carry, _ = jax.eval_shape(
+                lambda x: linen.apply(model, params, model_state, x, None, train=False)[0],
+                jnp.asarray(batch["x"]),
+            )
+            zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), carry)
+            model_state = {**model_state, CARRY: zeros}
+        return params, model_state
+
+    def objective(
+        params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
+    ) -> tuple[Array, tuple[PyTree, Metrics]]:
+        own = {name: value for name, value in model_state.items() if name != CARRY}
+        going_on = carried and train
+        carry = _begun(model_state[CARRY], batch) if going_on else None
+        (after, logits), own = linen.apply(
+            model, params, own, batch["x"], carry, key=key, train=train
+        )
+        if carried:
+            own = {**own, CARRY: jax.lax.stop_gradient(after) if train else model_state[CARRY]}
+        y = batch["y"]
+        of_rows = weights(batch)
+        real = of_rows if of_rows.ndim == 2 else jnp.broadcast_to(of_rows[:, None], y.shape)
+        if padding is not None:
+            real = real * (y != padding)
+        nats = metrics.mean(losses.softmax_cross_entropy(logits, y), real)
+        reported = {"loss": nats, "accuracy": metrics.accuracy(logits, y, real)}
+        return ratio(*nats), (own, reported)
+
+    def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Any:
+        own = {name: value for name, value in model_state.items() if name != CARRY}
+        return linen.apply(model, params, own, batch["x"], None, train=False)[0][1]
+
+    return Task(init, objective, predict)
+
+
+def _begun(carry: PyTree, batch: Batch) -> PyTree:
+    """The carry `[B, ...]`, zeros for the sequences that start."""
+    if START not in batch:
+        raise ValueError("a batch of carried streams needs `start` [B]: 1 where a stream begins")
+    start, rows = jnp.asarray(batch[START]), len(jax.tree.leaves(carry)[0])
+    if len(batch["x"]) != rows:
+        raise ValueError(f"a batch of {len(batch['x'])} streams cannot go on from one of {rows}")
+
+    def begin(leaf: Array) -> Array:
+        return jnp.where(start.reshape(-1, *[1] * (leaf.ndim - 1)) != 0, 0, leaf)
+
+    return jax.tree.map(begin, carry)

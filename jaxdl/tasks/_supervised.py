@@ -1,0 +1,53 @@
+"""A model, a per-example loss and metrics, made a Task."""
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+
+from jaxdl.metrics import mean as summed
+from jaxdl.tasks import linen
+from jaxdl.tasks._examples import ratio, weights, zeroed
+from jaxdl.types import Array, Batch, Metrics, PyTree, Task
+
+
+def supervised(
+    model: nn.Module,
+    loss: Callable[[Array, Array], Array],
+    metrics: Callable[[Array, Array, Array], Metrics] | None = None,
+    penalty: Callable[[PyTree], Array] | None = None,
+) -> Task:
+    """Empirical risk minimization: the weighted mean of a per-example loss, plus a penalty.
+
+    model: Linen module called as `model(x, train=...)`, whatever its argument is named among
+        `linen.IN_TRAINING` (`deterministic` is the opposite), or as `model(x)` if it has none.
+    loss: `(outputs, y) -> [B, ...]`; further axes are averaged.
+    metrics: `(outputs, y, weights [B]) -> {name: (sum, weight)}`, reported beside the loss.
+    penalty: `params -> scalar`, λR(θ); part of what is minimized, not of the reported `loss`.
+    Batches are `{"x": [B, ...], "y": [B, ...], "mask": [B] (optional)}`. An example of weight 0 is
+    harmless zeros in the model, but statistics that a model takes over the batch (batch norm's) do
+    count it.
+    """
+
+    def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
+        return linen.init(model, key, batch["x"])
+
+    def objective(
+        params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
+    ) -> tuple[Array, tuple[PyTree, Metrics]]:
+        example_weights = weights(batch)
+        x, y = batch["x"], batch["y"]
+        if "mask" in batch:
+            x, y = zeroed(x, example_weights), zeroed(y, example_weights)
+        outputs, model_state = linen.apply(model, params, model_state, x, key=key, train=train)
+        values = loss(outputs, y).reshape(len(example_weights), -1).mean(axis=1)
+        reported = {"loss": summed(values, example_weights)}
+        mean = ratio(*reported["loss"])
+        if metrics is not None:
+            reported |= metrics(outputs, y, example_weights)
+        return mean if penalty is None else mean + penalty(params), (model_state, reported)
+
+    def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Any:
+        return linen.apply(model, params, model_state, batch["x"], train=False)[0]
+
+    return Task(init, objective, predict)

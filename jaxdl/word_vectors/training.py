@@ -1,0 +1,48 @@
+"""Word vectors as a trial of a sweep: an epoch a segment, the rate falling to zero."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from jaxdl.sweep.run import Data, Run
+from jaxdl.types import Array, PyTree, TrainState
+from jaxdl.word_vectors import word2vec
+from jaxdl.word_vectors.windows import Corpus
+
+
+def word_vectors(
+    method: word2vec.Method,
+    plan: word2vec.Plan,
+    evaluate: Callable[[TrainState, Data], dict[str, Array]],
+    *,
+    size: int,
+    dimensions: int,
+    steps: int,
+    epochs: int,
+) -> Run:
+    """The run that trains by `word2vec.epoch`, a segment each of `epochs`, of `steps` steps.
+
+    size: rows of the input table. evaluate: `(state, data) -> {name: scalar}`.
+    Data: `train` has the fields of a `windows.Corpus`, `keep` the chances of `word2vec.epoch`. The
+    hyperparameter `learning_rate` is that of the first step. The curve is the largest number in the
+    input table.
+    """
+
+    def init(hparams: PyTree, key: Array, data: Data) -> TrainState:
+        first, key = jax.random.split(key)
+        params = word2vec.vectors(first, method, size, dimensions)
+        return TrainState(jnp.zeros((), jnp.int32), key, params, {}, ())
+
+    def advance(
+        hparams: PyTree, state: TrainState, data: Data
+    ) -> tuple[TrainState, dict[str, Array]]:
+        done = state.step + jnp.arange(steps)
+        rates = hparams["learning_rate"] * (1 - done / (epochs * steps))
+        key = jax.random.fold_in(state.key, state.step)
+        corpus = Corpus(**data["train"])
+        params = word2vec.epoch(method, plan, state.params, corpus, data["keep"], key, rates)
+        state = state._replace(step=state.step + steps, params=params)
+        return state, {"largest": jnp.abs(params["input"]).max()[None]}
+
+    return Run(init, advance, lambda hparams, state, data: evaluate(state, data))

@@ -1,0 +1,23 @@
+import pytest
+
+from jaxdl.data.sources import inflections
+
+WORDS = {"array", "shape", "shard", "class", "use", "values", "value", "arrays"}
+
+
+@pytest.mark.parametrize(
+    ("form", "base"),
+    [("arrays", "array"), ("shaped", "shape"), ("shapes", "shape"), ("shaping", "shape"),
+     ("sharding", "shard"), ("using", None), ("classs", None), ("array", None), ("zebras", None)],
+)  # fmt: skip
+def test_the_base_of_a_form(form, base):
+    assert inflections.base_of(form, WORDS) == base
+
+
+def test_each_base_has_its_first_form_and_no_form_is_a_base():
+    assert inflections.pairs(["shapes", "arrays", "shaped", "zebras"], WORDS) == {
+        "shape": "shapes",
+        "array": "arrays",
+    }
+    nested = inflections.pairs(["painting", "paintings"], {"paint", "painting"})
+    assert nested == {"painting": "paintings"}

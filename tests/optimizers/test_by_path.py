@@ -1,0 +1,210 @@
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from support.compiling import traced_once
+
+from jaxdl import optimizers, tasks, train
+from jaxdl.layers.norms import BatchNorm
+from jaxdl.models import MLP, DCDiscriminator, DCGenerator, ResNet
+from jaxdl.optimizers import adam, adamw, sgd
+from jaxdl.params import by_path, graft
+
+KEY = jax.random.key(0)
+X = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
+BATCH = {"x": X, "y": np.arange(8, dtype=np.int32) % 3}
+TASK = tasks.classification(MLP((6, 5), 3))
+TRUNK = "Dense_[01]"
+
+
+def trained(tx, batch=BATCH):
+    """The parameters before and after five steps."""
+    first = state = train.init(TASK, tx, KEY, batch)
+    for state, _ in train.fit(TASK, tx, state, [batch] * 5):
+        pass
+    return first.params, state.params
+
+
+def same_bits(before, after):
+    return jax.tree.map(
+        lambda a, b: a.tobytes() == b.tobytes(), *map(jax.device_get, (before, after))
+    )
+
+
+def scaled_adam(factor):
+    return optax.chain(adam(0.01), optimizers.scale_by_path({TRUNK: factor}))
+
+
+@pytest.mark.parametrize(
+    "tx",
+    [optimizers.freeze(adamw(0.01, weight_decay=0.1), TRUNK), scaled_adam(0.0)],
+    ids=["freeze", "factor 0"],
+)
+def test_frozen_leaves_keep_their_bits_and_all_others_move(tx):
+    before, after = trained(tx)
+    assert same_bits(before, after) == by_path(before, TRUNK)
+
+
+def test_the_rest_of_a_frozen_network_trains_as_the_head_alone():
+    before, after = trained(optimizers.freeze(adam(0.01), TRUNK))
+    h = X
+    for name in ("Dense_0", "Dense_1"):
+        h = jax.nn.relu(h @ before[name]["kernel"] + before[name]["bias"][None])
+    head, tx = tasks.classification(MLP((), 3)), adam(0.01)
+    state = train.init(head, tx, KEY, {**BATCH, "x": h})
+    state = state._replace(params={"Dense_0": before["Dense_2"]})
+    for state, _ in train.fit(head, tx, state, [{**BATCH, "x": h}] * 5):
+        pass
+    for name in ("kernel", "bias"):
+        np.testing.assert_allclose(
+            after["Dense_2"][name], state.params["Dense_0"][name], rtol=1e-5, atol=1e-6
+        )
+
+
+def test_a_factor_is_a_learning_rate_of_its_own():
+    params = TASK.init(KEY, BATCH)[0]
+    gradients = jax.tree.map(jnp.ones_like, params)
+
+    @traced_once
+    def updates(low):
+        factors = {"Dense_0/bias": 3.0, "Dense_0": low}
+        tx = optax.chain(sgd(0.1), optimizers.scale_by_path(factors))
+        return tx.update(gradients, tx.init(params), params)[0]
+
+    for low in (0.5, 0.0):
+        found = updates(low)
+        np.testing.assert_allclose(found["Dense_0"]["kernel"], -0.1 * low, rtol=1e-6)
+        np.testing.assert_allclose(found["Dense_0"]["bias"], -0.3, rtol=1e-6)
+        np.testing.assert_allclose(found["Dense_1"]["kernel"], -0.1, rtol=1e-6)
+
+
+def test_a_graft_takes_the_head_and_leaves_the_rest():
+    old = TASK.init(KEY, BATCH)[0]
+    fresh = tasks.classification(MLP((6, 5), 7)).init(jax.random.key(1), BATCH)[0]
+    found = graft(old, fresh, "Dense_2")
+    assert found["Dense_2"]["kernel"].shape == (5, 7)
+    assert all(jax.tree.leaves(same_bits(found["Dense_2"], fresh["Dense_2"])))
+    for name in ("Dense_0", "Dense_1"):
+        assert all(jax.tree.leaves(same_bits(found[name], old[name])))
+
+
+def test_a_graft_that_leaves_another_shape_is_refused():
+    old = TASK.init(KEY, BATCH)[0]
+    fresh = tasks.classification(MLP((6, 9), 3)).init(KEY, BATCH)[0]
+    with pytest.raises(ValueError, match=r"does not match has shape \(5,\) in one tree and \(9,\)"):
+        graft(old, fresh, "Dense_2")
+
+
+@pytest.mark.parametrize("tx", [optimizers.freeze(sgd(0.1), "haed"), scaled_adam(0.0)])
+def test_a_pattern_without_a_leaf_is_refused(tx):
+    params = {"head": jnp.zeros(2)}
+    with pytest.raises(ValueError, match="no parameter path matches"):
+        tx.update(params, tx.init(params), params)
+
+
+class Body(nn.Module):
+    """Ours and Flax's batch norm, told as a field and as an argument, one without parameters."""
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        h = BatchNorm()(nn.Dense(6)(x), train=train)
+        h = nn.BatchNorm(use_running_average=not train)(nn.Dense(6)(nn.relu(h)))
+        h = nn.BatchNorm()(nn.Dense(5)(nn.relu(h)), not train)
+        return nn.BatchNorm(use_running_average=not train, use_bias=False, use_scale=False)(h)
+
+
+class Tuned(nn.Module):
+    """A body, and a head that has batch norm of its own."""
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        h = Body(name="body")(x, train=train)
+        return nn.Dense(3)(BatchNorm(name="own")(nn.relu(h), train=train))
+
+
+def moved(task, tx, batch=BATCH):
+    """Training data far from what the statistics are of: every one that may move does."""
+    state = jax.jit(lambda key: train.init(task, tx, key, batch))(KEY)
+    stats = jax.tree.map(lambda leaf: leaf + 0.25, state.model_state)
+    first = state = state._replace(model_state=stats)
+    for state, _ in train.fit(task, tx, state, [batch] * 3):
+        pass
+    return first, state
+
+
+@pytest.mark.parametrize("nested", [False, True], ids=["freeze", "within a chain"])
+def test_a_frozen_body_with_batch_norm_stays_the_function_that_it_was(nested):
+    task = tasks.classification(Tuned())
+    tx = optimizers.freeze(adam(0.05), "body")
+    first, last = moved(task, optax.chain(optax.clip(1.0), tx) if nested else tx)
+    before, after = first.model_state["batch_stats"], last.model_state["batch_stats"]
+    assert len(jax.tree.leaves(before["body"])) == 8
+    assert all(jax.tree.leaves(same_bits(before["body"], after["body"])))
+    assert not any(jax.tree.leaves(same_bits(before["own"], after["own"])))
+    # In training too it is that function: the head is trained as on its outputs.
+    h = Body().apply(
+        {"params": first.params["body"], "batch_stats": before["body"]}, X, train=False
+    )
+
+    class HeadOnly(nn.Module):
+        @nn.compact
+        def __call__(self, x, *, train):
+            return nn.Dense(3)(BatchNorm(name="own")(nn.relu(x), train=train))
+
+    head, tx = tasks.classification(HeadOnly()), adam(0.05)
+    batch = {**BATCH, "x": np.asarray(h)}
+    state = train.init(head, tx, KEY, batch)
+    state = state._replace(
+        params={name: first.params[name] for name in ("own", "Dense_0")},
+        model_state={"batch_stats": {"own": before["own"]}},
+    )
+    if not nested:
+        for state, _ in train.fit(head, tx, state, [batch] * 3):
+            pass
+        np.testing.assert_allclose(
+            last.params["Dense_0"]["kernel"], state.params["Dense_0"]["kernel"], atol=1e-5
+        )
+        np.testing.assert_allclose(
+            after["own"]["var"], state.model_state["batch_stats"]["own"]["var"], rtol=1e-5
+        )
+
+
+def test_statistics_move_where_only_other_parameters_are_frozen():
+    first, last = moved(tasks.classification(Tuned()), optimizers.freeze(adam(0.05), "body/Dense"))
+    assert not any(jax.tree.leaves(same_bits(first.model_state, last.model_state)))
+
+
+def test_statistics_that_nothing_holds_are_refused():
+    images = {
+        "x": np.zeros((2, 8, 8, 1), np.float32),
+    }
+    task = tasks.gan(DCGenerator((4, 2), (8, 8)), DCDiscriminator((2, 4)), 3)
+    tx = optimizers.freeze(adam(0.01), "generator")
+    state = jax.eval_shape(lambda: train.init(task, tx, KEY, images))
+    with pytest.raises(
+        ValueError, match=r"frozen statistics would move: nothing tells \['generator/"
+    ):
+        jax.eval_shape(lambda state: train.step(task, tx, state, images), state)
+
+
+def test_accumulated_steps_hold_a_frozen_body_as_well():
+    micro = {name: array.reshape(2, 4, *array.shape[1:]) for name, array in BATCH.items()}
+    task, tx = tasks.classification(Tuned()), optimizers.freeze(adam(0.05), "body")
+    state = train.init(task, tx, KEY, BATCH)
+    after, _ = train.accumulated_step(task, tx, state, micro)
+    stats = [leaf.model_state["batch_stats"] for leaf in (state, after)]
+    assert all(jax.tree.leaves(same_bits(stats[0]["body"], stats[1]["body"])))
+    assert not any(jax.tree.leaves(same_bits(stats[0]["own"], stats[1]["own"])))
+
+
+def test_modules_in_a_loop_are_held_as_well():
+    task = tasks.classification(ResNet((2, 2), 3, 3))
+    batch = {"x": np.ones((4, 8, 8, 1), np.float32), "y": np.zeros(4, np.int32)}
+    tx = optimizers.freeze(sgd(0.1), "stage_0|stage_1")
+    first = jax.jit(lambda key: train.init(task, tx, key, batch))(KEY)
+    last, _ = jax.jit(lambda state: train.step(task, tx, state, batch))(first)
+    stats = (first.model_state["batch_stats"], last.model_state["batch_stats"])
+    for name, same in same_bits(*stats).items():
+        assert all(jax.tree.leaves(same)) == name.startswith("stage"), name

@@ -1,0 +1,83 @@
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import pytest
+
+from jaxdl.params import by_path, kernels, paths
+
+
+class Model(nn.Module):
+    @nn.compact
+    def __call__(self, ids):
+        x = nn.Embed(11, 8)(ids)
+        x = nn.Conv(6, (3,))(nn.LayerNorm()(x))
+        x = nn.MultiHeadDotProductAttention(num_heads=2, qkv_features=6)(x)
+        x = nn.RNN(nn.OptimizedLSTMCell(5))(x)
+        return nn.Dense(3, name="head")(nn.PReLU()(x))
+
+
+PARAMS = jax.eval_shape(Model().init, jax.random.key(0), jnp.zeros((2, 4), int))["params"]
+
+
+def test_paths_are_joined_by_slashes_in_the_order_of_the_leaves():
+    params = {"b": [jnp.zeros(1), (jnp.zeros(2),)], "a": {"kernel": jnp.zeros((3, 3))}}
+    assert paths(params) == ["a/kernel", "b/0", "b/1/0"]
+    assert [leaf.size for leaf in jax.tree.leaves(params)] == [9, 1, 2]
+
+
+def test_kernels_of_flax_layers():
+    chosen = kernels(PARAMS)
+    assert jax.tree.structure(chosen) == jax.tree.structure(PARAMS)
+    for path, chose in zip(paths(PARAMS), jax.tree.leaves(chosen), strict=True):
+        assert chose is (path.split("/")[-1] == "kernel"), path
+    assert sum(jax.tree.leaves(chosen)) == 1 + 4 + 8 + 1
+    heads = "MultiHeadDotProductAttention_0/query/bias"
+    assert heads in paths(PARAMS)
+    assert PARAMS["MultiHeadDotProductAttention_0"]["query"]["bias"].ndim == 2
+
+
+def test_kernels_of_plain_trees():
+    params = {
+        "w": jnp.zeros((2, 3)),
+        "b": jnp.zeros(3),
+        "pos_embedding": jnp.zeros((5, 2)),
+        "bias_ih": jnp.zeros((4, 3)),
+        "scale": jnp.zeros((1, 3)),
+        "gate": {"kernel": jnp.zeros(7)},
+        "list": [jnp.zeros((2, 2)), jnp.zeros(2)],
+        "temperature": jnp.zeros(()),
+    }
+    assert kernels(params) == {
+        "w": True,
+        "b": False,
+        "pos_embedding": False,
+        "bias_ih": False,
+        "scale": False,
+        "gate": {"kernel": True},
+        "list": [True, False],
+        "temperature": False,
+    }
+
+
+def test_a_module_name_does_not_decide():
+    params = {"kernel": {"bias": jnp.zeros(3)}, "embed": {"kernel": jnp.zeros((2, 2))}}
+    assert kernels(params) == {"kernel": {"bias": False}, "embed": {"kernel": True}}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("head", {"head/bias", "head/kernel"}),
+        ("^head/kernel$", {"head/kernel"}),
+        ("Embed_0|PReLU", {"Embed_0/embedding", "PReLU_0/negative_slope"}),
+        ("LayerNorm_[0-9]/(scale|bias)", {"LayerNorm_0/scale", "LayerNorm_0/bias"}),
+    ],
+)
+def test_by_path_finds_the_matches(pattern, expected):
+    chosen = jax.tree.leaves(by_path(PARAMS, pattern))
+    assert {path for path, chose in zip(paths(PARAMS), chosen, strict=True) if chose} == expected
+
+
+def test_by_path_without_a_match_names_pattern_and_paths():
+    with pytest.raises(ValueError, match=r"'haed/\.\*'.*head/kernel"):
+        by_path(PARAMS, "haed/.*")

@@ -1,0 +1,26 @@
+import numpy as np
+import pytest
+
+from jaxdl.data.errors import DataError
+from jaxdl.word_vectors import cooccurrence
+
+
+def test_lifts_by_hand():
+    """Word 0 is in 3 documents of 4, word 1 in 2, both in 2; words 1 and 2 never meet."""
+    documents = [np.array([0, 1, 1]), np.array([1, 0]), np.array([0, 2]), np.array([], np.int32)]
+    found = cooccurrence.lifts(documents, 4)
+    assert found[0, 1] == found[1, 0] == pytest.approx((2 / 4) / (3 / 4 * 2 / 4))
+    assert found[0, 2] == pytest.approx((1 / 4) / (3 / 4 * 1 / 4))
+    assert found[1, 2] == 0
+    assert not found[3].any()
+
+
+def test_independent_words_are_together_as_often_as_by_chance():
+    there = np.random.default_rng(0).random((4000, 3)) < (0.5, 0.3, 0.2)
+    found = cooccurrence.lifts([np.flatnonzero(row) for row in there], 3)
+    np.testing.assert_allclose(found[~np.eye(3, dtype=bool)], 1, atol=0.1)
+
+
+def test_an_id_outside_the_vocabulary_is_named():
+    with pytest.raises(DataError, match="document 1, position 0: id 3 is outside"):
+        cooccurrence.lifts([np.array([0]), np.array([3])], 3)
