@@ -44,7 +44,7 @@ for line in sys.stdin:
     child = os.fork()
     if child == 0:
         try:
-            exec(source, {"arguments": arguments, "checkpoint": checkpoint})
+            exec(source, {"arguments": arguments, "checkpoint": checkpoint, "_files": _files})
             os._exit(0)
         except BaseException:
             traceback.print_exc()
