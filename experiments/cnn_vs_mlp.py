@@ -15,7 +15,6 @@ import flax.linen as nn
 import jax
 import numpy as np
 import optax
-import pandas as pd
 
 from jaxdl import launch, report, stats, sweep, tasks
 from jaxdl.data import batches, catalog, scaling, splits
@@ -39,7 +38,6 @@ CLAIMS = MIDDLE, SHIFTED, AVERAGING, INVARIANT = (
     Claim("V2", "features averaged over positions are nearly invariant to a shift of 2 pixels",
           "test accuracy lost", below=0.02, unit="points"),
 )  # fmt: skip
-MARGIN = 2
 SPLITS = {"test": 0, "shifted_1": 1, "shifted_2": 2}
 DENSE, FLAT, POOLED = "MLP", "CNN, flattened", "CNN, averaged"
 
@@ -74,7 +72,8 @@ def networks(config: Config) -> dict[str, nn.Module]:
 
 def plan(config: Config) -> sweep.Plan:
     """One program per network; rate and seed are numbers inside it."""
-    data, _ = splits.for_run(on_canvas(catalog.load("digits")), scaling.fit_max)
+    data, _ = splits.for_run(catalog.load("digits"), scaling.fit_max)
+    data = {name: {**split, "x": on_canvas(split["x"])} for name, split in data.items()}
     moved = {name: shifted(data["test"], shift) for name, shift in SPLITS.items() if shift}
     data |= {name: batches.padded_batches(arrays, 512) for name, arrays in moved.items()}
     points = sweep.grid(learning_rate=config.learning_rates)
@@ -90,14 +89,9 @@ def plan(config: Config) -> sweep.Plan:
     return sweep.plan(programs, data, seeds=config.seeds, column="network")
 
 
-def on_canvas(dataset: catalog.Dataset) -> catalog.Dataset:
-    """The dataset with MARGIN empty pixels on each side of its images."""
-
-    def put(split: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return {**split, "x": np.pad(split["x"], ((0, 0), (MARGIN,) * 2, (MARGIN,) * 2, (0, 0)))}
-
-    train, validation, test = map(put, (dataset.train, dataset.validation, dataset.test))
-    return dataset._replace(train=train, validation=validation, test=test)
+def on_canvas(images: np.ndarray) -> np.ndarray:
+    """`[..., 8, 8, 1]` to `[..., 12, 12, 1]`: 2 empty pixels on each side."""
+    return np.pad(images, [(0, 0)] * (images.ndim - 3) + [(2, 2), (2, 2), (0, 0)])
 
 
 def shifted(padded: Batch, pixels: int) -> dict[str, np.ndarray]:
@@ -120,47 +114,29 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         AVERAGING.judge(stats.paired_interval(lost[FLAT], lost[POOLED])),
         INVARIANT.judge(stats.paired_interval(clean[POOLED], moved[POOLED])),
     ]
-    blocks = (curve(tuned), table(config, plan, tuned), examples(plan.data))
-    return launch.Conclusion(claims, [Section("Accuracy by shift", blocks)])
+    image = plan.data["train"]["x"][:1]
+    sizes = [f"{name} {size(model, image):,}" for name, model in networks(config).items()]
+    section = Section("Accuracy by shift", (
+        curve(tuned),
+        *(report.tuned_table(tuned, f"{split}_accuracy", against=DENSE) for split in SPLITS),
+        f"Numbers of parameters: {', '.join(sizes)}.",
+        examples(plan.data),
+    ))  # fmt: skip
+    return launch.Conclusion(claims, [section])
 
 
-def table(config: Config, plan: sweep.Plan, tuned: stats.Tuned) -> report.Table:
-    """Size, rate and accuracies of each network."""
-    # A digit is one draw, however often it is shifted.
-    digits, image = int(plan.data["test"]["mask"].sum()), plan.data["train"]["x"][:1]
-    rates = tuned.trials.groupby("network")["learning_rate"]
-
-    def size(model: nn.Module) -> int:
-        shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), image, train=False))
-        return sum(leaf.size for leaf in jax.tree.leaves(shapes))
-
-    def accuracy(split: str, name: str) -> stats.Interval:
-        return tuned.interval(f"{split}_accuracy", name, digits)
-
-    return report.table(
-        [
-            {
-                "network": name,
-                "parameters": size(model),
-                "rate": report.distinct(rates.get_group(name)),
-                "in the middle (%)": accuracy("test", name),
-                "shifted by 1 (%)": accuracy("shifted_1", name),
-                "shifted by 2 (%)": accuracy("shifted_2", name),
-            }
-            for name, model in networks(config).items()
-        ],
-        f"Test accuracy with its 95 % interval over seeds, {report.CHOSEN}.",
-    )
+def size(model: nn.Module, image: np.ndarray) -> int:
+    """How many parameters a network has."""
+    shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), image, train=False))
+    return sum(leaf.size for leaf in jax.tree.leaves(shapes))
 
 
 def curve(tuned: stats.Tuned) -> Picture:
     """Test accuracy over the shift."""
-    parts = [
-        tuned.trials.assign(shift=shift, accuracy=100 * tuned.trials[f"{split}_accuracy"])
-        for split, shift in SPLITS.items()
-    ]
+    scores = tuned.trials.rename(columns={f"{split}_accuracy": n for split, n in SPLITS.items()})
+    by_shift = scores.melt(["network", "seed"], list(SPLITS.values()), "shift", "accuracy")
     figure = report.training_curves(
-        pd.concat(parts, ignore_index=True).assign(data="digits"),
+        by_shift.assign(accuracy=100 * by_shift["accuracy"], data="digits").astype({"shift": int}),
         x="shift", y="accuracy", panel="data", line="network", y_scale="linear",
         title="Networks that saw the middle only, on shifted images",
         x_label="shift (pixels)", y_label="test accuracy (%)",
