@@ -1,45 +1,50 @@
-"""How far a signal gets: deep MLPs at initialization, and what zeros do to training.
+"""How far does a signal get in a deep MLP at initialization, and what do zeros do to training?
 
 Every initializer × activation, on standardized digits: second moment of the pre-activations, share
 of saturated (derivative below a tenth of its largest) and of dead (flat for every example) units,
-and norm of the gradient, layer by layer, before any training. Then shallow MLPs are trained from
-equal weights, and from zero and from random biases.
+and norm of the gradient, layer by layer, before any training; L is the number of hidden layers. The
+second moment is expected within a factor of two; under tanh its slow fall is that of mean-field
+theory. Then shallow MLPs are trained from equal weights, and from zero and from random biases.
 
-Claims: under ReLU the second moment stays constant with He's weights and falls as 2^-(L-1) with
-Glorot's; under tanh it stays constant with Glorot's (or falls only as 1/2L, as mean-field theory
-says), all to a factor of two; N(0, 1) weights saturate most units of tanh and sigmoid; dead ReLU
-units get more with depth; from equal weights hidden units stay identical in more than half of the
-seeds; zero biases are as good as small random ones.
-
-Command: python -m experiments.signal_propagation --workdir=runs/signal_propagation
-Minutes: 1.3 on 2 cores.
-Last result: 2026-11-21, machine '2-core Xeon, jax 0.10.2', 30 seeds; ratios of the last of 20
-hidden layers to the first, in log2. ReLU: He -0.37 [-0.74, -0.00] (normal), -0.48 (uniform), holds;
-Glorot -19.37 and -19.48, holds (the same draws, scaled). tanh, Glorot: -4.41 [-4.49, -4.33], so
-constant fails, and 1/2L holds, to 0.05. Saturated by N(0, 1): tanh 87 %, sigmoid 62 %, holds. Dead
-ReLU units: 27 points more, holds. Equal weights: units differ by exactly 0, holds (before the
-quantity was restated). Zero against random biases: 0.09 points of accuracy at most, bounds to 0.40,
-holds for each activation.
+    python -m experiments.signal_propagation --workdir=runs/signal_propagation
+    # 1.3 minutes on 2 cores
 """
 
-from pathlib import Path
-from typing import Any
+import dataclasses
+from collections.abc import Callable, Iterator
 
-from jaxdl import launch
-from jaxdl.launch import Field
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pandas as pd
 
-FIELDS = {
-    "steps": Field(200, "Training steps of the shallow networks; no deep one is trained.", low=1),
-    "seeds": Field(30, "Seeds of each setting.", low=1),
-    "depth": Field(20, "Hidden layers of the deep networks.", low=2),
-    "width": Field(128, "Units of each hidden layer.", low=10),
-    "examples": Field(128, "Digits sent through the deep networks.", low=1, high=1077),
-    "activations": Field(("relu", "tanh", "sigmoid", "elu", "gelu_exact"), "Activations."),
-    "learning_rates": Field((1e-3, 3e-3, 1e-2), "Rates of Adam, shallow networks.", low=1e-12),
-    "bias_stddev": Field(0.1, "Standard deviation of the random biases.", low=1e-6),
-}  # fmt: skip
-FLAT = 0.1
-FACTOR_OF_TWO, MOST, MORE_DEAD, IDENTICAL, AS_GOOD = 1.0, 0.5, 0.05, 1e-3, 0.01
+from jaxdl import initializers, launch, losses, report, stats, sweep, tasks
+from jaxdl.data import catalog, scaling, splits
+from jaxdl.launch import setting
+from jaxdl.layers import activations
+from jaxdl.models import MLP
+from jaxdl.optimizers import adam
+from jaxdl.report import Claim, Judged, Picture, Section
+from jaxdl.types import Array, Batch, PyTree, Task, TrainState
+
+FLAT, SAME = 0.1, 1e-3
+DISTANCE = "distance of the ratio last / first hidden layer from that"
+CLAIMS = CONSTANT, HALVES, FALLS_SLOWLY, MORE_DEAD, SATURATED, IDENTICAL, AS_GOOD = (
+    Claim("I2", "the second moment is constant", DISTANCE, below=1.0, unit="log2"),
+    Claim("I2", "the second moment falls as 2^-(L-1)", DISTANCE, below=1.0, unit="log2"),
+    Claim("I2", "the second moment falls as 1 / (2(L-1) + 1/q_1)", DISTANCE,
+          below=1.0, unit="log2"),
+    Claim("F12", "dead units get more with depth",
+          "share in the last hidden layer, less that in the first", above=0.05, unit="points"),
+    Claim("I1", "N(0, 1) weights saturate most units",
+          "share of saturated units in the last hidden layer", above=0.5, unit="%"),
+    Claim("I1", "from equal weights, hidden units stay identical in most seeds",
+          f"share of seeds in which no weight of a unit is further than {SAME:g} of the largest "
+          "from the mean unit's, with any activation", above=0.5, unit="%"),
+    Claim("I1", "zero biases are as good as small random ones",
+          "difference in test accuracy", below=0.01, unit="points"),
+)  # fmt: skip
 EQUAL = {"zeros": "zero weights", "constant": "weights that are all 0.1"}
 SCALED = ("he_normal", "xavier_normal", "lecun_normal", "orthogonal")
 EXTREME = ("he_normal", "xavier_normal", "orthogonal", "large_normal", "small_normal")
@@ -49,43 +54,56 @@ QUANTITIES = {
     "saturated": ("share of saturated units (1)", EXTREME),
     "dead": ("share of dead units (1)", EXTREME),
 }
+Activation = Callable[[Array], Array]
 
 
-def plan(config: Any) -> launch.Plan:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(launch.Config):
+    """How large the networks are, and which activations they have."""
+
+    steps: int = setting(
+        200, "Training steps of the shallow networks; no deep one is trained.", low=1
+    )
+    seeds: int = setting(30, "Seeds of each setting.", low=1)
+    depth: int = setting(20, "Hidden layers of the deep networks.", low=2)
+    width: int = setting(128, "Units of each hidden layer.", low=10)
+    examples: int = setting(128, "Digits sent through the deep networks.", low=1, high=1077)
+    activations: tuple[str, ...] = setting(
+        ("relu", "tanh", "sigmoid", "elu", "gelu_exact"), "Activations."
+    )
+    learning_rates: tuple[float, ...] = setting(
+        (1e-3, 3e-3, 1e-2), "Rates of Adam, shallow networks.", low=1e-12
+    )
+    bias_stddev: float = setting(0.1, "Standard deviation of the random biases.", low=1e-6)
+
+
+def plan(config: Config) -> sweep.Plan:
     """Two programs per activation: the deep network as it begins, the shallow one trained."""
-    from jaxdl import initializers, sweep
-    from jaxdl.data import catalog, scaling, splits
-    from jaxdl.layers import activations
-
     chosen = launch.choose_all("activations", config.activations, activations.ACTIVATIONS)
     data, _ = splits.for_run(catalog.load("digits"), scaling.fit_per_column)
-    names = list(initializers.INITIALIZERS)
-    deep = {f"deep {name}": _deep(config, activation) for name, activation in chosen.items()}
-    trained = {f"trained {name}": _trained(config, g, names) for name, g in chosen.items()}
-    equal = sweep.grid(
-        initializer=list(EQUAL), bias=[0.0], learning_rate=[max(config.learning_rates)]
-    )
-    biases = [0.0, config.bias_stddev]
-    biased = sweep.grid(initializer=["he_normal"], bias=biases, learning_rate=config.learning_rates)
-    seeds = range(config.seeds)
-    trials = sweep.trials(list(deep), sweep.grid(initializer=names), seeds)
-    trials += sweep.trials(list(trained), equal + biased, seeds)
-    programs = deep | trained
+    names, rates = list(initializers.INITIALIZERS), config.learning_rates
+    drawn = sweep.grid(initializer=names)
+    trained = [
+        *sweep.grid(initializer=list(EQUAL), bias=[0.0], learning_rate=[max(rates)]),
+        *sweep.grid(initializer=["he_normal"], bias=[0.0, config.bias_stddev], learning_rate=rates),
+    ]
+    deep = {f"deep {name}": (untrained(config, g), drawn) for name, g in chosen.items()}
+    shallow = {f"trained {name}": (two_layers(config, g), trained) for name, g in chosen.items()}
     labels = {
-        name: dict(zip(("kind", "activation"), name.split(), strict=True)) for name in programs
+        f"{kind} {name}": {"kind": kind, "activation": name}
+        for kind in ("deep", "trained")
+        for name in chosen
     }
-    return launch.Plan(programs, trials, data, 1, {"initializer": names}, labels)
+    categories = {"initializer": names}
+    return sweep.plan(
+        deep | shallow, data, seeds=config.seeds, labels=labels, categories=categories
+    )
 
 
-def _deep(config: Any, activation: Any) -> Any:
-    """A network that is looked at, not trained."""
-    import jax
-    import jax.numpy as jnp
+def untrained(config: Config, activation: Activation) -> sweep.Run:
+    """A deep network that is looked at, not trained."""
 
-    from jaxdl import initializers, sweep
-    from jaxdl.types import TrainState
-
-    def init(hparams: dict[str, Any], key: Any, data: Any) -> TrainState:
+    def init(hparams: PyTree, key: Array, data: sweep.Data) -> TrainState:
         draw, width = initializers.switch(hparams["initializer"]), config.width
         inputs, outputs, *hidden = jax.random.split(key, config.depth + 1)
         kernels = {
@@ -95,37 +113,35 @@ def _deep(config: Any, activation: Any) -> Any:
         }
         return TrainState(jnp.zeros((), jnp.int32), key, kernels, {}, ())
 
-    def advance(hparams: dict[str, Any], state: TrainState, data: Any) -> Any:
+    def advance(
+        hparams: PyTree, state: TrainState, data: sweep.Data
+    ) -> tuple[TrainState, dict[str, Array]]:
         return state, {"unchanged": jnp.ones(1)}
 
-    def evaluate(hparams: dict[str, Any], state: TrainState, data: Any) -> Any:
+    def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
         batch = {name: array[: config.examples] for name, array in data["train"].items()}
-        values = _by_layer(activation, state.params, batch)
+        values = by_layer(activation, state.params, batch)
         layers = range(config.depth)
         return {f"{name}_{i + 1}": value[i] for name, value in values.items() for i in layers}
 
     return sweep.Run(init, advance, evaluate)
 
 
-def _by_layer(activation: Any, kernels: dict[str, Any], batch: Any) -> dict[str, Any]:
+def by_layer(activation: Activation, kernels: PyTree, batch: Batch) -> dict[str, Array]:
     """The quantities of each hidden layer, [depth] each; the biases are zero."""
-    import jax
-    import jax.numpy as jnp
 
-    from jaxdl import losses
-
-    def layer(z: Any, kernel: Any) -> Any:
+    def layer(z: Array, kernel: Array) -> tuple[Array, Array]:
         z = activation(z) @ kernel
         return z, z
 
-    def loss(kernels: Any) -> Any:
+    def loss(kernels: PyTree) -> tuple[Array, Array]:
         first = batch["x"].reshape(len(batch["y"]), -1) @ kernels["first"]
         last, others = jax.lax.scan(layer, first, kernels["hidden"])
         logits = activation(last) @ kernels["last"]
         value = losses.softmax_cross_entropy(logits, batch["y"]).mean()
         return value, jnp.concatenate([first[None], others])
 
-    def log2_square(x: Any) -> Any:
+    def log2_square(x: Array) -> Array:
         # The sum itself may be too small for float32; nan where all is zero.
         largest = jnp.max(jnp.abs(x))
         scaled = x / jnp.where(largest > 0, largest, 1)
@@ -145,28 +161,22 @@ def _by_layer(activation: Any, kernels: dict[str, Any], batch: Any) -> dict[str,
     }
 
 
-def _trained(config: Any, activation: Any, names: list[str]) -> Any:
+def two_layers(config: Config, activation: Activation) -> sweep.Run:
     """A shallow network: trained, and its hidden units compared with each other."""
-    import jax.numpy as jnp
 
-    from jaxdl import initializers, sweep, tasks
-    from jaxdl.models import MLP
-    from jaxdl.optimizers import adam
-
-    def build(hparams: dict[str, Any]) -> Any:
-        biases: Any = initializers.normal(hparams["bias"])
+    def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
         model = MLP(
             (config.width,) * 2,
             10,
             activation,
-            kernel_init=initializers.switch(hparams["initializer"], names),
-            bias_init=biases,
+            kernel_init=initializers.switch(hparams["initializer"]),
+            bias_init=initializers.normal(hparams["bias"]),
         )
         return tasks.classification(model), adam(hparams["learning_rate"])
 
     run = sweep.make_run(build, steps=config.steps, batch_size=64)
 
-    def evaluate(hparams: dict[str, Any], state: Any, data: Any) -> dict[str, Any]:
+    def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
         kernels = [state.params[layer]["kernel"] for layer in ("Dense_0", "Dense_1")]
         apart = [jnp.max(jnp.abs(k - k.mean(axis=1, keepdims=True))) for k in kernels]
         largest = [jnp.max(jnp.abs(k)) for k in kernels]
@@ -176,158 +186,104 @@ def _trained(config: Any, activation: Any, names: list[str]) -> Any:
     return run._replace(evaluate=evaluate)
 
 
-def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
+def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Ratios of the last to the first hidden layer, and what training showed."""
-    from jaxdl import report
-
-    frame = results.to_pandas()
+    frame = results.frame()
     deep, trained = frame[frame["kind"] == "deep"], frame[frame["kind"] == "trained"]
-    claims = [*_deep_claims(config, deep), *_trained_claims(config, trained)]
+    biased = trained[trained["initializer"] == "he_normal"]
+    tuned = stats.tune(biased, ("activation", "bias"), "learning_rate")
+    groups = trained.groupby(["initializer", "activation"], sort=False)[["apart", "test_accuracy"]]
+    equal = report.table(
+        {
+            "initializer": initializer,
+            "activation": activation,
+            "units apart, at most (1)": row["apart"],
+            "best test accuracy (%)": row["test_accuracy"],
+        }
+        for (initializer, activation), row in groups.max().iterrows()
+    )
+    biases = report.tuned_table(tuned, "test_accuracy", against=0.0)
     sections = [
-        report.Section("By initializer", (_heat_map(config, deep),)),
-        report.Section("By layer", tuple(_lines(config, deep))),
-        report.Section("Training from equal weights", (_equal_table(trained),)),
+        Section("By initializer", (heat_map(config, deep),)),
+        Section("By layer", tuple(lines(config, deep))),
+        Section("Training from equal weights", (equal,)),
+        Section("Training from zero and from random biases", (biases,)),
     ]
-    held = sum(claim.verdict == "holds" for claim in claims)
-    others = "; ".join(f"{c.claim}: {c.verdict}" for c in claims if c.verdict != "holds")
-    headline = f"{held} of {len(claims)} claims hold; not: {others or 'none'}."
-    return launch.Conclusion(claims, sections, headline)
+    claims = [*of_signals(config, deep), *of_training(config, trained, tuned)]
+    return launch.Conclusion(claims, sections)
 
 
-def _deep_claims(config: Any, deep: Any) -> Any:
-    import numpy as np
-
-    from jaxdl import report, stats
-
-    further = config.depth - 1
-    columns = [f"{name}_{i}" for name in QUANTITIES for i in (1, config.depth)]
-
-    def trials(activation: str, initializer: str) -> Any:
-        mine = deep["activation"].eq(activation) & deep["initializer"].eq(initializer)
-        return deep.loc[mine, columns].astype(float)
-
-    def near(activation: str, initializer: str, claim: str, expected: Any) -> Any:
-        rows = trials(activation, initializer)
-        first, last = rows["moment_1"], rows[f"moment_{config.depth}"]
-        interval = _magnitude(stats.mean_interval(last - first - expected(first)))
-        sentence = f"{activation}, {initializer}: the second moment {claim}"
-        quantity = "distance of the ratio last / first hidden layer from that"
-        return report.judge("I2", sentence, quantity, "log2", FACTOR_OF_TWO, interval, "below")
-
+def of_signals(config: Config, deep: pd.DataFrame) -> Iterator[Judged]:
+    """The claims about networks that are not trained."""
+    further, last = config.depth - 1, config.depth
+    networks = dict(list(deep.groupby(["activation", "initializer"])))
+    changes: list[tuple[Claim, str, str, Callable[[pd.Series], pd.Series | float]]] = [
+        (CONSTANT, "relu", "he", lambda first: 0.0),
+        (HALVES, "relu", "xavier", lambda first: -further),
+        (CONSTANT, "tanh", "xavier", lambda first: 0.0),
+        # q' = q - 2q² for small q: the first terms of E[tanh²(√q z)].
+        (FALLS_SLOWLY, "tanh", "xavier", lambda first: -np.log2(2.0**first * 2 * further + 1)),
+    ]
+    for claim, activation, family, expected in changes:
+        for initializer in (f"{family}_normal", f"{family}_uniform"):
+            if activation in config.activations:
+                mine = networks[activation, initializer]
+                change = mine[f"moment_{last}"] - mine["moment_1"]
+                interval = stats.mean_interval(change - expected(mine["moment_1"]))
+                yield claim.judge(stats.magnitude(interval), f"{activation}, {initializer}")
     if "relu" in config.activations:
-        for he in ("he_normal", "he_uniform"):
-            yield near("relu", he, "is constant", lambda first: 0.0)
-        for glorot in ("xavier_normal", "xavier_uniform"):
-            yield near("relu", glorot, "falls as 2^-(L-1)", lambda first: -further)
-        rows = trials("relu", "he_normal")
-        more = stats.paired_interval(rows[f"dead_{config.depth}"], rows["dead_1"])
-        sentence = "relu, he_normal: dead units get more with depth"
-        quantity = "share in the last hidden layer, less that in the first"
-        yield report.judge("F12", sentence, quantity, "1", MORE_DEAD, more, "above")
-    if "tanh" in config.activations:
-        for glorot in ("xavier_normal", "xavier_uniform"):
-            yield near("tanh", glorot, "is constant", lambda first: 0.0)
-            # q' = q - 2q² for small q: the first terms of E[tanh²(√q z)].
-            slow = "falls as 1 / (2(L-1) + 1/q_1)"
-            yield near("tanh", glorot, slow, lambda first: -np.log2(2.0**first * 2 * further + 1))
-    for activation in (name for name in ("tanh", "sigmoid") if name in config.activations):
-        saturated = trials(activation, "large_normal")[f"saturated_{config.depth}"]
-        share = stats.mean_interval(saturated.astype(float), "share", examples=config.width)
-        sentence = f"{activation}: N(0, 1) weights saturate most units"
-        quantity = "share of saturated units in the last hidden layer"
-        yield report.judge("I1", sentence, quantity, "1", MOST, share, "above")
+        mine = networks["relu", "he_normal"]
+        more = stats.paired_interval(mine[f"dead_{last}"], mine["dead_1"])
+        yield MORE_DEAD.judge(more, "relu, he_normal")
+    for activation in ("tanh", "sigmoid"):
+        if activation in config.activations:
+            saturated = networks[activation, "large_normal"][f"saturated_{last}"]
+            share = stats.mean_interval(saturated, "share", examples=config.width)
+            yield SATURATED.judge(share, activation)
 
 
-def _trained_claims(config: Any, trained: Any) -> Any:
-    from jaxdl import report, stats
-
+def of_training(config: Config, trained: pd.DataFrame, tuned: stats.Tuned) -> Iterator[Judged]:
+    """The claims about equal weights and about biases."""
     for initializer, words in EQUAL.items():
-        mine = trained[trained["initializer"].eq(initializer)].astype({"apart": float})
+        mine = trained[trained["initializer"] == initializer]
         apart = mine.groupby("seed")["apart"].agg(lambda values: values.max(skipna=False))
-        share = stats.proportion_interval(int((apart < IDENTICAL).sum()), len(apart))
-        sentence = f"from {words}, hidden units stay identical in most seeds"
-        quantity = (
-            f"share of seeds in which no weight of a unit is further than {IDENTICAL:g} of the "
-            "largest from the mean unit's, with any activation"
-        )
-        yield report.judge("I1", sentence, quantity, "1", MOST, share, "above")
-    biased, by = trained[trained["initializer"].eq("he_normal")], ["activation", "bias"]
-    summary = stats.select(biased, by, "learning_rate")
-    chosen = stats.chosen_trials(biased, summary, [*by, "learning_rate"])
-    accuracy = chosen.pivot(index="seed", columns=by, values="test_accuracy").astype(float)
-    sentence = "zero biases are as good as small random ones"
-    quantity = "difference in test accuracy"
+        share = stats.proportion_interval(int((apart < SAME).sum()), len(apart))
+        yield IDENTICAL.judge(share, words)
     for name in config.activations:
-        gap = stats.paired_interval(accuracy[name, 0.0], accuracy[name, config.bias_stddev])
-        yield report.judge(
-            "I1", f"{name}: {sentence}", quantity, "1", AS_GOOD, _magnitude(gap), "below"
-        )
+        gap = tuned.gain("test_accuracy", (name, 0.0), (name, config.bias_stddev))
+        yield AS_GOOD.judge(stats.magnitude(gap), name)
 
 
-def _magnitude(interval: Any) -> Any:
-    """The interval of the distance from zero: it lies below a tolerance if both bounds do."""
-    low, high = sorted((abs(interval.low), abs(interval.high)))
-    crosses = interval.low < 0 < interval.high
-    return interval._replace(mean=abs(interval.mean), low=0.0 if crosses else low, high=high)
-
-
-def _heat_map(config: Any, deep: Any) -> Any:
-    from jaxdl import report
-
-    change = deep[f"moment_{config.depth}"].astype(float) - deep["moment_1"].astype(float)
-    by = ["activation", "initializer"]
-    means = deep.assign(change=change).groupby(by, sort=False)["change"].mean().reset_index()
+def heat_map(config: Config, deep: pd.DataFrame) -> Picture:
+    """How the second moment changes from the first hidden layer to the last."""
+    change = deep[f"moment_{config.depth}"] - deep["moment_1"]
+    by = ("activation", "initializer")
+    means = deep.assign(change=change).groupby(list(by), sort=False)["change"].mean().reset_index()
     title = "Second moment of the pre-activations, last hidden layer / first"
-    label = "ratio (log2), mean over seeds"
-    table = report.grid(means, "activation", "initializer", "change")
-    figure = report.heat_map(table, title=title, label=label)
+    cells = report.grid(means, *by, "change")
+    figure = report.heat_map(cells, title=title, label="ratio (log2), mean over seeds")
     caption = "0: the signal keeps its size; a dash: nothing arrives. One unit is a factor of two."
-    return report.Picture("second_moments", report.to_png(figure), title, caption)
+    return Picture("second_moments", figure, title, caption)
 
 
-def _lines(config: Any, deep: Any) -> Any:
-    import pandas as pd
-
-    from jaxdl import report
-    from jaxdl.report import panels, style
-
+def lines(config: Config, deep: pd.DataFrame) -> Iterator[Picture]:
+    """Each quantity by layer, a panel an activation, a line an initializer."""
     keys = ["activation", "initializer", "seed"]
     columns = [f"{name}_{i + 1}" for name in QUANTITIES for i in range(config.depth)]
     table = pd.wide_to_long(deep[keys + columns], list(QUANTITIES), keys, "layer", sep="_")
     table = table.reset_index()
-    for quantity, (label, initializers) in QUANTITIES.items():
-        part = table[table["initializer"].isin(initializers)]
-        order = part["initializer"].map(initializers.index).argsort(kind="stable")
-        with style.house_style():
-            figure, _ = panels.small_multiples(
-                part.iloc[order],
-                "layer",
-                quantity,
-                "activation",
-                "initializer",
-                title=label.split(" (")[0].capitalize() + ", before training",
-                x_label="hidden layer",
-                y_label=label,
-                x_scale="linear",
-                y_scale="linear",
-                marker_every=0.3,
-            )
+    for quantity, (label, shown) in QUANTITIES.items():
+        part = table[table["initializer"].isin(shown)]
+        order = part["initializer"].map(shown.index).argsort(kind="stable")
+        figure = report.training_curves(
+            part.iloc[order],
+            x="layer", y=quantity, panel="activation", line="initializer", y_scale="linear",
+            title=label.split(" (")[0].capitalize() + ", before training",
+            x_label="hidden layer", y_label=label, points=config.depth,
+        )  # fmt: skip
         caption = "Lines: mean over the seeds; bands: from the lowest to the highest seed."
-        yield report.Picture(f"{quantity}_by_layer", report.to_png(figure), label, caption)
-
-
-def _equal_table(trained: Any) -> Any:
-    from jaxdl import report
-
-    by, values = ["initializer", "activation"], ["apart", "test_accuracy"]
-    most = trained.astype(dict.fromkeys(values, float)).groupby(by, sort=False)[values].max()
-    rows = tuple(
-        (*names, report.number(row["apart"]), report.percent(row["test_accuracy"]))
-        for names, row in most.iterrows()
-    )
-    header = ("initializer", "activation", "units apart, at most (1)", "best test accuracy (%)")
-    return report.Table(header, rows, frozenset({2, 3}))
+        yield Picture(f"{quantity}_by_layer", figure, label, caption)
 
 
 if __name__ == "__main__":
-    launch.main(launch.Experiment(FIELDS, plan, conclude), __file__, __doc__ or "")
+    launch.main(launch.Experiment(Config, plan, conclude, CLAIMS))

@@ -93,6 +93,17 @@ def paired_interval(values: ArrayLike, baseline: ArrayLike, confidence: float = 
     return _student(x - y, confidence, method, float(np.abs([x, y]).max()))
 
 
+def magnitude(interval: Interval) -> Interval:
+    """The interval of the distance from zero, for a claim that a difference is small.
+
+    It lies below a tolerance if both bounds of the difference are nearer to zero than that. Nan
+    bounds stay nan.
+    """
+    low, high = sorted((abs(interval.low), abs(interval.high)))
+    crosses = interval.low < 0 < interval.high
+    return interval._replace(mean=abs(interval.mean), low=0.0 if crosses else low, high=high)
+
+
 def proportion_interval(successes: int, trials: int, confidence: float = 0.95) -> Interval:
     """Exact binomial interval of a share (Clopper and Pearson 1934).
 

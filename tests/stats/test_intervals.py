@@ -217,3 +217,18 @@ def test_population_interval_says_what_is_wrong():
     with pytest.raises(ValueError, match="between 0 and 1"):
         stats.population_interval([50.0], 10)
     assert np.isnan(stats.population_interval([0.5, math.nan], 10)[:3]).all()
+
+
+@pytest.mark.parametrize(
+    ("bounds", "distance"),
+    [
+        ((0.3, 0.1, 0.5), (0.3, 0.1, 0.5)),
+        ((-0.3, -0.5, -0.1), (0.3, 0.1, 0.5)),
+        ((-0.1, -0.5, 0.3), (0.1, 0.0, 0.5)),
+        ((0.2, math.nan, math.nan), (0.2, math.nan, math.nan)),
+    ],
+)
+def test_the_magnitude_of_an_interval_is_that_of_the_distance_from_zero(bounds, distance):
+    found = stats.magnitude(stats.Interval(*bounds, 5, "by hand"))
+    np.testing.assert_equal(found[:3], distance)
+    assert found[3:] == (5, "by hand", 1)
