@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_object_dtype
 
 from jaxdl.sweep import ledger, store
 from jaxdl.sweep.space import Trial, trial_id
@@ -24,9 +25,9 @@ class Results(NamedTuple):
     def frame(self) -> pd.DataFrame:
         """The rows as a DataFrame; numbers that a trial lacks are nan, in columns of floats."""
         table = ledger.to_pandas(self.rows)
-        for name in table.select_dtypes(object):
+        for name in table:
             values = table[name].dropna()
-            if all(isinstance(value, int | float) for value in values):
+            if is_object_dtype(values) and all(isinstance(value, int | float) for value in values):
                 table[name] = table[name].astype(float)
         return table
 
