@@ -148,28 +148,26 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         "autoencoder": "principal components", "rate": None, "training error": exact["train"],
         "test error": exact["test"], "test error, noisy digits": None,
     }]  # fmt: skip
-    for name, group in clean.groups("condition").items():
-        rows.append({
-            "autoencoder": name, "rate": report.distinct(group.trials["learning_rate"]),
-            "training error": stats.mean_interval(training[name]),
-            "test error": stats.mean_interval(test[name]),
-            "test error, noisy digits": stats.mean_interval(cleaned[name]),
-        })  # fmt: skip
+    rows += [{
+        "autoencoder": name, "rate": report.distinct(group.trials["learning_rate"]),
+        "training error": stats.mean_interval(training[name]),
+        "test error": stats.mean_interval(test[name]),
+        "test error, noisy digits": stats.mean_interval(cleaned[name]),
+    } for name, group in clean.groups("condition").items()]  # fmt: skip
     caption = (
         "Mean squared error of a pixel, ink being 1, mean over seeds and its 95 % interval; of the "
         f"variational one the negative evidence bound in nats an image. Scores: {report.CHOSEN}."
     )
-    shown = {
-        name: plan.replay(trials[trials["condition"] == name].iloc[0]).params
-        for name, trials in {
-            **dict.fromkeys(SEEN, stats.jointly_chosen(frame, clean)),
-            "denoising": stats.jointly_chosen(frame, noisy),
-        }.items()
-    }
-    errors = Section("Errors", (report.table(rows, caption),))
+    of_clean, of_noisy = (stats.jointly_chosen(frame, tuned) for tuned in (clean, noisy))
+    shown = {name: of_clean[of_clean["condition"] == name].iloc[0] for name in SEEN}
+    shown["denoising"] = of_noisy.query("condition == 'denoising'").iloc[0]
+    params = {name: plan.replay(row).params for name, row in shown.items()}
     return launch.Conclusion(
         [claim.judge(stats.mean_interval(r - 1)) for claim, r in zip(CLAIMS, ratios, strict=True)],
-        [errors, Section("Pictures", pictures(config, plan, shown, pca))],
+        [
+            Section("Errors", (report.table(rows, caption),)),
+            Section("Pictures", pictures(config, plan, params, pca)),
+        ],
     )
 
 

@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pandas as pd
 
 from jaxdl import launch, report, stats, sweep, tasks
 from jaxdl.data import photographs
@@ -131,15 +132,16 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     shown = stats.jointly_chosen(frame, tuned).iloc[0]
     network = jax.jit(task_of(config).predict)(plan.replay(shown).params, {}, {"x": x})
 
-    of_patches = np.asarray(psnr(filters["patches"], y))
-    rivals = (np.full(len(seeds), of_patches.mean()),
-              np.full(len(seeds), MEASURES["pixels"](filters["pixels"], y)))  # fmt: skip
+    def ahead(values: pd.Series, rival: float) -> stats.Interval:
+        return stats.paired_interval(values, np.full(len(values), rival))
+
+    rival = np.asarray(psnr(filters["patches"], y))
     differences = {
-        "mean of the patches, over seeds": stats.paired_interval(seeds, rivals[0]),
+        "mean of the patches, over seeds": ahead(seeds, rival.mean()),
         "mean of the patches, one seed, over patches": stats.paired_interval(
-            psnr(network, y), of_patches
+            psnr(network, y), rival
         ),
-        "all pixels, over seeds": stats.paired_interval(pooled, rivals[1]),
+        "all pixels, over seeds": ahead(pooled, float(MEASURES["pixels"](filters["pixels"], y))),
     }
     numbers = "; ".join(f"for {name} N/S = {r:.3g} · |f|^{e:g}" for name, (r, e) in fitted.items())
     caption = (
