@@ -20,7 +20,7 @@ endif
 endif
 endif
 
-.PHONY: demo test lint bench parity goldens verdicts clean
+.PHONY: demo test test-experiments lint bench parity goldens verdicts clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/installed
@@ -31,6 +31,10 @@ endif
 
 test: lint
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal
+
+# Every experiment really, for a few steps, through the launcher.
+test-experiments: $(VENV)/installed-test
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/launched
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """Writes the verdict column of curriculum.md from the verdict.json files in verdicts/."""
 
+import functools
 import json
 import re
 from collections import Counter
@@ -18,15 +19,19 @@ def _lines(text: str) -> list[str]:
     return text.splitlines(keepends=True)
 
 
+@functools.cache
+def _verdicts() -> dict[str, Counter[str]]:
+    """How many claims of each row have which verdict, over all experiments."""
+    found: dict[str, Counter[str]] = {}
+    for path in sorted((FOLDER / "verdicts").glob("*.json")):
+        for claim in json.loads(path.read_text())["claims"]:
+            found.setdefault(claim["row"], Counter())[claim["verdict"]] += 1
+    return found
+
+
 def _row(line: str) -> str:
     cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-    row, experiments = cells[0], re.findall(r"experiments/(\w+)\.py", cells[4])
-    found: Counter[str] = Counter()
-    for name in experiments:
-        path = FOLDER / "verdicts" / f"{name}.json"
-        if path.exists():
-            claims = json.loads(path.read_text())["claims"]
-            found.update(claim["verdict"] for claim in claims if claim["row"] == row)
+    found = _verdicts().get(cells[0], Counter())
     verdicts = ", ".join(f"{verdict} × {count}" for verdict, count in sorted(found.items()))
     return "| " + " | ".join([*cells[:5], verdicts or "–"]) + " |\n"
 

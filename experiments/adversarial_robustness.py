@@ -3,170 +3,146 @@
 An MLP is trained on plain digits, and on digits attacked at every step by projected gradient
 ascent (PGD); the radius ε of the attack is a traced number, 0 is plain training. The networks are
 then attacked in one step (FGSM) and in 20 (PGD), at radii up to 0.3 of the range from white to
-black. A seed moves initialization, batches and attacks, and is shared.
+black. A seed moves initialization, batches and attacks, and is shared. What is gained is judged
+under attacks of the radius that was trained against.
 
-Claims: for each radius, training against it lifts the test accuracy under PGD of that radius by
-more than 10 points, and under FGSM as well; it costs more than half a point on clean digits.
-
-Command: python -m experiments.adversarial_robustness --workdir=runs/adversarial_robustness
-Minutes: 0.5 on 2 cores
-Last result: 2026-11-21, 2-core Xeon (shared, 26 s), jax 0.10.2. All three depend on the radius.
-Under PGD +7.0 points (6.3 … 7.7) at ε = 0.05, +27.9 (26.7 … 29.1) at 0.1, +44.9 (44.1 … 45.7) at
-0.2; under FGSM +6.9 (6.1 … 7.7), +23.6 (22.3 … 24.9) and +46.0 (44.7 … 47.3). Clean digits: +0.4
-(0.1 … 0.6), 0.0 (−0.3 … 0.3) and −2.8 (−3.3 … −2.3): small radii cost nothing.
+    python -m experiments.adversarial_robustness --workdir=runs/robustness  # 0.5 minutes on 2 cores
 """
 
-from pathlib import Path
-from typing import Any
+import dataclasses
+import functools
+from collections.abc import Callable
 
-from jaxdl import launch, tasks
-from jaxdl.launch import Field
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pandas as pd
 
-FIELDS = {
-    "steps": Field(1000, "Training steps of each trial.", low=1),
-    "seeds": Field(10, "Seeds of each setting.", low=1),
-    "hidden": Field((128,), "Widths of the hidden layers.", low=1, repeats=True),
-    "batch_size": Field(50, "Examples in a step.", low=1, high=1077),
-    "learning_rate": Field(1e-3, "Learning rate of Adam.", low=1e-12),
-    "attack_steps": Field(5, "Steps of the attack in training.", low=1),
-    "radii": Field((0.05, 0.1, 0.2), "Radii ε to train against.", low=1e-6, high=1),
-}
+from jaxdl import launch, report, stats, sweep, tasks, train
+from jaxdl.data import catalog, scaling, splits
+from jaxdl.launch import setting
+from jaxdl.models import MLP
+from jaxdl.optimizers import adam
+from jaxdl.report import Claim, Picture, Section
+from jaxdl.report.blocks import BANDS
+from jaxdl.tasks import adversarial, attacked
+from jaxdl.types import Array, Batch, PyTree, Task, TrainState
+
+CLAIMS = UNDER_PGD, UNDER_FGSM, CLEAN = (
+    Claim("R8", "adversarial training lifts accuracy under PGD",
+          "paired change of test accuracy", above=0.1, unit="points"),
+    Claim("R8", "adversarial training lifts accuracy under FGSM",
+          "paired change of test accuracy", above=0.1, unit="points"),
+    Claim("R8", "adversarial training costs accuracy on clean digits",
+          "paired change of test accuracy", below=-0.005, unit="points"),
+)  # fmt: skip
 PLAIN, PGD_STEPS, SHOWN = 0.0, 20, 8
-TEN_POINTS, HALF_A_POINT = 10.0, 0.5
 
 
-def plan(config: Any) -> launch.Plan:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(launch.Config):
+    """The network, and the attacks in training."""
+
+    steps: int = setting(1000, "Training steps of each trial.", low=1)
+    seeds: int = setting(10, "Seeds of each setting.", low=1)
+    hidden: tuple[int, ...] = setting((128,), "Widths of the hidden layers.", low=1, repeats=True)
+    batch_size: int = setting(50, "Examples in a step.", low=1, high=1077)
+    learning_rate: float = setting(1e-3, "Learning rate of Adam.", low=1e-12)
+    attack_steps: int = setting(5, "Steps of the attack in training.", low=1)
+    radii: tuple[float, ...] = setting(
+        (0.05, 0.1, 0.2), "Radii ε to train against.", low=1e-6, high=1
+    )
+
+    @property
+    def tested(self) -> list[float]:
+        """The radii of the attacks at test time."""
+        return sorted({PLAIN, 0.025, 0.15, 0.3, *self.radii})
+
+
+def plan(config: Config) -> sweep.Plan:
     """One program: the radius of the attack in training is a number inside it."""
-    import functools
-
-    import jax
-    import jax.numpy as jnp
-
-    from jaxdl import sweep, train
-    from jaxdl.data import catalog, scaling, splits
-    from jaxdl.optimizers import adam
-    from jaxdl.tasks import adversarial, attacked
-
     data, _ = splits.for_run(catalog.load("digits"), scaling.fit_max)
-    plain, radii = _task(config), _tested(config)
+    plain = task_of(config)
 
-    def build(hparams: dict[str, Any]) -> Any:
+    def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
         attack = functools.partial(tasks.pgd, eps=hparams["radius"], steps=config.attack_steps)
         return adversarial(plain, attack), adam(config.learning_rate)
 
-    def evaluate(hparams: dict[str, Any], state: Any, data: Any) -> dict[str, Any]:
+    def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
         """Test accuracy under both attacks, at each radius."""
         batch = {name: array[0] for name, array in data["test"].items()}
-        found: dict[str, Any] = {}
-        for name, attack in (
-            ("FGSM", tasks.fgsm),
-            ("PGD", functools.partial(tasks.pgd, steps=PGD_STEPS)),
-        ):
+        pgd = functools.partial(tasks.pgd, steps=PGD_STEPS)
 
-            def accuracy(eps: Any, attack: Any = attack) -> Any:
-                task = attacked(plain, functools.partial(attack, eps=eps))
-                return train.mean(train.measure(task, state, batch))["accuracy"]
+        def accuracy(attack: Callable[..., Array], eps: Array) -> Array:
+            task = attacked(plain, functools.partial(attack, eps=eps))
+            return train.mean(train.measure(task, state, batch))["accuracy"]
 
-            values = jax.lax.map(accuracy, jnp.array(radii))
-            found |= {f"{name} {eps:g}": value for eps, value in zip(radii, values, strict=True)}
+        found: dict[str, Array] = {}
+        for name, attack in (("FGSM", tasks.fgsm), ("PGD", pgd)):
+            values = jax.lax.map(functools.partial(accuracy, attack), jnp.array(config.tested))
+            found |= {
+                f"{name} {e:g}": value for e, value in zip(config.tested, values, strict=True)
+            }
         return found
 
     run = sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
-    trials = sweep.trials(["MLP"], sweep.grid(radius=(PLAIN, *config.radii)), range(config.seeds))
-    return launch.Plan({"MLP": run._replace(evaluate=evaluate)}, trials, data, segments=1)
+    points = sweep.grid(radius=(PLAIN, *config.radii))
+    programs = {"MLP": (run._replace(evaluate=evaluate), points)}
+    return sweep.plan(programs, data, seeds=config.seeds)
 
 
-def _task(config: Any) -> Any:
-    from jaxdl import tasks
-    from jaxdl.models import MLP
-
+def task_of(config: Config) -> Task:
+    """Classification of plain digits."""
     return tasks.classification(MLP(config.hidden, 10))
 
 
-def _tested(config: Any) -> list[float]:
-    """The radii of the attacks at test time."""
-    return sorted({PLAIN, 0.025, 0.15, 0.3, *config.radii})
-
-
-def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
+def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Effects of training against each radius, paired over seeds."""
-    from jaxdl import report, stats
-
-    frame = results.to_pandas()
+    frame = results.frame()
     seeds = frame.pivot(index="seed", columns="radius")
 
-    def claims_of(words: str, attack: str, threshold: float, at: Any) -> Any:
-        """One claim for each radius that was trained against; `at(radius)` is that of the test."""
-        found = []
+    def changes(attack: str, at: float | None = None) -> dict[str, stats.Interval]:
+        """By radius trained against, under an attack of that radius or of another."""
+        found = {}
         for radius in config.radii:
-            points = 100 * seeds[f"{attack} {at(radius):g}"].astype(float)
-            found.append(
-                report.judge(
-                    "R8",
-                    f"{words}, against ε = {radius:g}",
-                    "paired change of test accuracy",
-                    "points",
-                    threshold,
-                    stats.paired_interval(points[radius], points[PLAIN]),
-                    "above" if threshold > 0 else "below",
-                )
-            )
-        return report.depends(found)
+            accuracy = seeds[f"{attack} {radius if at is None else at:g}"]
+            found[f"ε = {radius:g}"] = stats.paired_interval(accuracy[radius], accuracy[PLAIN])
+        return found
 
-    lifts, costs = (
-        "adversarial training lifts accuracy under",
-        "adversarial training costs accuracy",
-    )
-    claims = [
-        *claims_of(f"{lifts} PGD", "PGD", TEN_POINTS, lambda radius: radius),
-        *claims_of(f"{lifts} FGSM", "FGSM", TEN_POINTS, lambda radius: radius),
-        *claims_of(f"{costs} on clean digits", "FGSM", -HALF_A_POINT, lambda radius: PLAIN),
+    columns = ["FGSM 0", *(f"{name} {eps:g}" for name in ("FGSM", "PGD") for eps in config.radii)]
+    names = {column: f"{column} (%)" for column in columns} | {"FGSM 0": "clean (%)"}
+    examples = int(plan.data["test"]["mask"].sum())
+    rows = [
+        {"trained against ε": radius}
+        | {
+            names[column]: stats.mean_interval(group[column], "share", examples=examples)
+            for column in columns
+        }
+        for radius, group in frame.groupby("radius")
     ]
-    table = _table(config, frame, int(plan.data["test"]["mask"].sum()))
-    report.show(table)
-    sections = [
-        report.Section("Accuracy under attack", (_curves(config, frame), table)),
-        report.Section("Attacked digits", tuple(_sheets(config, plan))),
-    ]
-    headline = "; ".join(f"{claim.claim}: {claim.measured:+.1f} points" for claim in claims)
-    return launch.Conclusion(claims, sections, headline)
-
-
-def _table(config: Any, frame: Any, examples: int) -> Any:
-    from jaxdl import report, stats
-
-    columns = [f"{name} {eps:g}" for name in ("FGSM", "PGD") for eps in config.radii]
-    rows = []
-    for radius, group in frame.groupby("radius"):
-        means = [
-            stats.mean_interval(group[column].astype(float), "share", examples=examples)
-            for column in ["FGSM 0", *columns]
-        ]
-        cells = [report.estimate(mean, report.percent) for mean in means]
-        rows.append((report.number(radius), *cells))
-    header = ("trained against ε", "clean (%)", *(f"{column} (%)" for column in columns))
-    caption = "Test accuracy: means over seeds with their 95 % intervals."
-    return report.Table(header, tuple(rows), frozenset(range(len(header))), caption)
-
-
-def _curves(config: Any, frame: Any) -> Any:
-    """Accuracy against the radius of the attack."""
-    import pandas as pd
-
-    from jaxdl import report
-
-    rows = pd.concat(
+    table = report.table(rows, "Test accuracy: means over seeds with their 95 % intervals.")
+    return launch.Conclusion(
         [
-            frame.assign(
-                attack=f"{name} ({steps})",
-                eps=eps,
-                accuracy=100 * frame[f"{name} {eps:g}"].astype(float),
-            )
-            for name, steps in (("FGSM", "1 step"), ("PGD", f"{PGD_STEPS} steps"))
-            for eps in _tested(config)
+            *UNDER_PGD.judge_each(changes("PGD")),
+            *UNDER_FGSM.judge_each(changes("FGSM")),
+            *CLEAN.judge_each(changes("FGSM", PLAIN)),
         ],
-        ignore_index=True,
+        [
+            Section("Accuracy under attack", (curves(config, frame), table)),
+            Section("Attacked digits", sheets(config, plan)),
+        ],
     )
+
+
+def curves(config: Config, frame: pd.DataFrame) -> Picture:
+    """Accuracy against the radius of the attack."""
+    parts = [
+        frame.assign(attack=f"{name} ({steps})", eps=eps, accuracy=100 * frame[f"{name} {eps:g}"])
+        for name, steps in (("FGSM", "1 step"), ("PGD", f"{PGD_STEPS} steps"))
+        for eps in config.tested
+    ]
+    rows = pd.concat(parts, ignore_index=True)
     rows["training"] = rows["radius"].map("ε = {:g}".format).replace("ε = 0", "plain digits")
     title = "Test accuracy under attack, by what the network was trained against"
     figure = report.training_curves(
@@ -180,53 +156,46 @@ def _curves(config: Any, frame: Any) -> Any:
         y_label="test accuracy (%)",
         y_scale="linear",
     )
-    caption = "Lines: mean over the seeds; bands: from the lowest to the highest seed."
-    return report.Picture("robustness", report.to_png(figure), title, caption)
+    return Picture("robustness", figure, title, BANDS)
 
 
-def _sheets(config: Any, plan: launch.Plan) -> list[Any]:
+def sheets(config: Config, plan: sweep.Plan) -> tuple[Picture, ...]:
     """The same digits attacked on a plainly trained and on a robust network of the first seed."""
-    import jax
-    import jax.numpy as jnp
-    import numpy as np
-
-    from jaxdl import report
-
-    task, run, eps = _task(config), plan.programs["MLP"], config.radii[len(config.radii) // 2]
+    task, run, eps = task_of(config), plan.programs["MLP"], config.radii[len(config.radii) // 2]
     batch = {name: array[0, :SHOWN] for name, array in plan.data["test"].items()}
 
     @jax.jit
-    def attack(radii: Any, data: Any, batch: Any) -> Any:
+    def attack(radii: Array, data: sweep.Data, batch: Batch) -> tuple[Array, Array, Array]:
         """Attacked images, and the classes seen in the clean and in the attacked ones."""
 
-        def one(radius: Any) -> Any:
+        def one(radius: Array) -> tuple[Array, Array, Array]:
             hparams, key = {"radius": radius}, jax.random.key(0)
             state, _ = run.advance(hparams, run.init(hparams, key, data), data)
             x = tasks.pgd(task, state.params, {}, batch, key, eps=eps, steps=PGD_STEPS)
-            seen = [task.predict(state.params, {}, {"x": each}) for each in (batch["x"], x)]
-            return x, [logits.argmax(-1) for logits in seen]
+            seen = (task.predict(state.params, {}, {"x": each}) for each in (batch["x"], x))
+            return x, *(logits.argmax(-1) for logits in seen)
 
         return jax.lax.map(one, radii)
 
-    images, (before, after) = attack(jnp.array([PLAIN, eps]), plan.data, batch)
-    pictures = []
-    for number, name in enumerate(("plain", "robust")):
-        change = 0.5 + (images[number] - batch["x"]) / (2 * eps)
-        columns = zip(batch["y"], before[number], after[number], strict=True)
+    caption = (
+        "Above each digit: its class, the class seen in the clean and in the attacked image. "
+        "Last row: what the attack adds, black is +ε, white −ε."
+    )
+
+    def sheet(name: str, x: Array, before: Array, after: Array) -> Picture:
+        change = 0.5 + (x - batch["x"]) / (2 * eps)
+        seen = zip(batch["y"], before, after, strict=True)
         figure = report.images(
-            1 - np.stack([batch["x"], images[number], change])[..., 0],
+            1 - np.stack([batch["x"], x, change])[..., 0],
             ["clean", "attacked", "change"],
-            [f"{label}: {clean} → {attacked}" for label, clean, attacked in columns],
+            [f"{label}: {clean} → {wrong}" for label, clean, wrong in seen],
             f"{name.capitalize()} training, digits attacked by PGD with ε = {eps:g}",
         )
-        caption = (
-            "Above each digit: its class, the class seen in the clean and in the attacked image. "
-            "Last row: what the attack adds, black is +ε, white −ε."
-        )
-        png, alt = report.to_png(figure), f"Digits, {name} training"
-        pictures.append(report.Picture(f"attacked_{name}", png, alt, caption))
-    return pictures
+        return Picture(f"attacked_{name}", figure, f"Digits, {name} training", caption)
+
+    found = zip(*attack(jnp.array([PLAIN, eps]), plan.data, batch), strict=True)
+    return tuple(sheet(name, *each) for name, each in zip(("plain", "robust"), found, strict=True))
 
 
 if __name__ == "__main__":
-    launch.main(launch.Experiment(FIELDS, plan, conclude), __file__, __doc__ or "")
+    launch.main(launch.Experiment(Config, plan, conclude, CLAIMS))

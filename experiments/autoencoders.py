@@ -1,99 +1,114 @@
 """Autoencoders of the digits, eight numbers an image: linear, dense, convolutional, denoising and
-variational, against principal components.
+variational, against as many principal components.
 
-Claims: the training error of a linear autoencoder is within a thousandth of that of as many
-principal components; on new digits a dense and a convolutional autoencoder leave at least a tenth
-less error than principal components do, and one that was trained to denoise leaves at least a
-tenth less on noisy digits than one that was not.
+The denoising one is the dense one, trained to give back clean digits from noisy ones. All are
+measured on clean and on noisy digits; a rate is chosen by the validation error on the digits, clean
+or noisy, on which the model is judged. Of the variational one the error is the negative evidence
+bound.
 
-Command: python -m experiments.autoencoders --workdir=runs/autoencoders
-Minutes: 2 on 2 cores
-Last result: 2026-11-21, 2-core Xeon (shared by many, 1101 s), jax 0.10.2. Linear: training error
-1.2 % (0.5 … 1.8) above that of principal components: fails; the rate chosen for it, as for all, is
-the largest tried. Error on new digits against principal components: dense −42 % (−44 … −41),
-convolutional −39 % (−42 … −35), both hold. Denoising against plain on noisy digits: −63 %
-(−66 … −59): holds. The evidence bound of the variational one is 24.0 nats an image.
+    python -m experiments.autoencoders --workdir=runs/autoencoders  # 2 minutes on 2 cores
 """
 
-from pathlib import Path
-from typing import Any
+import dataclasses
+import functools
+from collections.abc import Mapping
 
-from jaxdl import launch
-from jaxdl.launch import Field
+import flax.linen as nn
+import jax
+import numpy as np
+import optax
+from jax.typing import ArrayLike
+from sklearn.decomposition import PCA
 
-FIELDS = {
-    "steps": Field(3000, "Training steps of each trial.", low=1),
-    "seeds": Field(5, "Seeds of each setting.", low=1),
-    "batch_size": Field(64, "Examples in a step.", low=1, high=1077),
-    "code": Field(8, "Numbers in a code.", low=1, high=64),
-    "hidden": Field(
-        (128,), "Widths of the dense encoder, reversed in the decoder.", low=1, repeats=True
-    ),
-    "channels": Field((16, 32), "Channels of the convolutional encoder.", low=1, repeats=True),
-    "learning_rates": Field((1e-3, 3e-3, 1e-2), "Peak rates of Adam to try.", low=1e-12),
-    "noise": Field(0.3, "Standard deviation of the noise to remove; ink is 1.", low=1e-6),
-}
-A_THOUSANDTH, A_TENTH = 1e-3, -0.1
-DENOISING, KEYS = "denoising", ["condition", "learning_rate"]
+from jaxdl import launch, report, stats, sweep, train
+from jaxdl.data import batches, catalog, scaling, splits
+from jaxdl.launch import setting
+from jaxdl.models import VAE, ConvAutoencoder, DenseAutoencoder
+from jaxdl.optimizers import adam, schedules
+from jaxdl.report import Claim, Picture, Section
+from jaxdl.report.tables import Cell
+from jaxdl.tasks import reconstruction, variational
+from jaxdl.types import Array, PyTree, Task, TrainState
+
+CLAIMS = (
+    Claim("V6", "a linear autoencoder reaches the error of principal components with codes of equal"
+          " size", "relative difference of training error", below=1e-3, unit="%"),
+    Claim("V6", "a dense autoencoder beats principal components with codes of equal size",
+          "relative difference of test error", below=-0.1, unit="%"),
+    Claim("V6", "a convolutional autoencoder beats principal components with codes of equal size",
+          "relative difference of test error", below=-0.1, unit="%"),
+    Claim("V6", "an autoencoder trained to denoise beats the plain one on noisy digits",
+          "relative difference of test error", below=-0.1, unit="%"),
+)  # fmt: skip
 CASES = {
-    "training_loss": ("training", False),
+    "training_loss": ("train", False),
     "validation_loss": ("validation", False),
     "test_loss": ("test", False),
     "validation_loss_noisy": ("validation", True),
     "test_loss_noisy": ("test", True),
 }
 """What is measured of every model: on which split, and whether on noisy images."""
+SEEN = ("dense", "convolutional", "variational")
 
 
-def plan(config: Any) -> launch.Plan:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(launch.Config):
+    """The size of the models, and the noise."""
+
+    steps: int = setting(3000, "Training steps of each trial.", low=1)
+    seeds: int = setting(5, "Seeds of each setting.", low=1)
+    batch_size: int = setting(64, "Examples in a step.", low=1, high=1077)
+    code: int = setting(8, "Numbers in a code.", low=1, high=64)
+    hidden: tuple[int, ...] = setting(
+        (128,), "Widths of the dense encoder, reversed in the decoder.", low=1, repeats=True
+    )
+    channels: tuple[int, ...] = setting(
+        (16, 32), "Channels of the convolutional encoder.", low=1, repeats=True
+    )
+    learning_rates: tuple[float, ...] = setting(
+        (1e-3, 3e-3, 1e-2), "Peak rates of Adam to try.", low=1e-12
+    )
+    noise: float = setting(0.3, "Standard deviation of the noise to remove; ink is 1.", low=1e-6)
+
+
+def plan(config: Config) -> sweep.Plan:
     """One program per model; rate, noise and seed are numbers inside it."""
-    import jax
-    import numpy as np
-
-    from jaxdl import sweep, train
-    from jaxdl.data import batches, catalog, scaling
-    from jaxdl.data.splits import for_run
-    from jaxdl.optimizers import adam, schedules
-
-    data, _ = for_run(catalog.load("digits"), scaling.fit_max)
+    data, _ = splits.for_run(catalog.load("digits"), scaling.fit_max)
     size = len(data["train"]["x"])
-    splits = {n: jax.tree.map(lambda array: array[0], data[n]) for n in ("validation", "test")}
-    splits["training"] = data["train"]
-    padded = {name: batches.padded_batches(split, size) for name, split in splits.items()}
-    cases = [jax.tree.map(lambda array: array[0], padded[split]) for split, _ in CASES.values()]
+    first = functools.partial(jax.tree.map, lambda array: array[0])
+    parts = {"train": data["train"], **{n: first(data[n]) for n in ("validation", "test")}}
+    cases = [first(batches.padded_batches(parts[part], size)) for part, _ in CASES.values()]
     data["cases"] = jax.tree.map(lambda *arrays: np.stack(arrays), *cases)
     levels = np.array([noisy * config.noise for _, noisy in CASES.values()], np.float32)
 
-    def run(task: Any) -> sweep.Run:
-        def build(hparams: dict[str, Any]) -> Any:
+    def program(model: nn.Module) -> sweep.Run:
+        def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
             rate = schedules.scaled(hparams["learning_rate"], schedules.cosine(config.steps))
-            return task(hparams["noise"]), adam(rate)
+            return task_of(model, hparams["noise"]), adam(rate)
 
-        def evaluate(hparams: dict[str, Any], state: Any, data: Any) -> dict[str, Any]:
+        def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
             """The loss of every case, whatever noise the model was trained on."""
 
-            def loss(case: Any) -> Any:
+            def loss(case: PyTree) -> Array:
                 batch, noise, key = case
-                return train.mean(train.measure(task(noise), state, batch, key))["loss"]
+                return train.mean(train.measure(task_of(model, noise), state, batch, key))["loss"]
 
             cases = data["cases"], levels, train.evaluation_keys(state, len(CASES))
             return dict(zip(CASES, jax.lax.map(loss, cases), strict=True))
 
-        trained = sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
-        return trained._replace(evaluate=evaluate)
+        run = sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
+        return run._replace(evaluate=evaluate)
 
-    programs = {name: run(task) for name, task in _tasks(config).items()}
-    clean = sweep.grid(learning_rate=config.learning_rates, noise=(0.0,))
-    noisy = sweep.grid(learning_rate=config.learning_rates, noise=(config.noise,))
-    trials = sweep.trials(programs, clean, range(config.seeds))
-    trials += sweep.trials(["dense"], noisy, range(config.seeds))
-    labels = {name: {"model": name} for name in programs}
-    return launch.Plan(programs, trials, data, segments=1, labels=labels, keep_states=True)
+    def points(*noises: float) -> list[sweep.Point]:
+        return sweep.grid(noise=noises, learning_rate=config.learning_rates)
+
+    programs = {name: (program(model), points(0.0)) for name, model in models(config).items()}
+    programs["dense"] = (programs["dense"][0], points(0.0, config.noise))
+    return sweep.plan(programs, data, seeds=config.seeds, column="model", keep_states=True)
 
 
-def _models(config: Any) -> dict[str, Any]:
-    from jaxdl.models import VAE, ConvAutoencoder, DenseAutoencoder
-
+def models(config: Config) -> dict[str, nn.Module]:
+    """The networks by name."""
     shape = (8, 8, 1)
     return {
         "linear": DenseAutoencoder(shape, (), config.code),
@@ -103,167 +118,96 @@ def _models(config: Any) -> dict[str, Any]:
     }
 
 
-def _tasks(config: Any) -> dict[str, Any]:
-    """`noise -> Task` by name of the model."""
-    import functools
-
-    import jax
-
-    from jaxdl.tasks import reconstruction, variational
-
-    def denoise(model: Any, noise: Any) -> Any:
-        return reconstruction(
-            model, corrupt=lambda key, x: x + noise * jax.random.normal(key, x.shape)
-        )
-
-    models = _models(config)
-    vae = models.pop("variational")
-    tasks: dict[str, Any] = {name: functools.partial(denoise, m) for name, m in models.items()}
-    return tasks | {"variational": lambda noise: variational(vae)}
+def task_of(model: nn.Module, noise: ArrayLike) -> Task:
+    """To give back clean digits from noisy ones; of the VAE, its bound on clean ones."""
+    if isinstance(model, VAE):
+        return variational(model)
+    return reconstruction(model, corrupt=lambda key, x: x + noise * jax.random.normal(key, x.shape))
 
 
-def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
+def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Errors relative to those of principal components, and of plain on noisy digits."""
-    import numpy as np
-
-    from jaxdl import report, stats
-
-    frame = results.to_pandas()
-    frame["condition"] = np.where(frame["noise"] > 0, DENOISING, frame["model"])
-    pca = _principal_components(config, plan.data)
-    choices = {
-        "clean": stats.select(frame, KEYS[:1], KEYS[1], "validation_loss", "min"),
-        "noisy": stats.select(frame, KEYS[:1], KEYS[1], "validation_loss_noisy", "min"),
-    }
-    clean, noisy = (
-        stats.chosen_trials(frame, rows, KEYS).sort_values("seed") for rows in choices.values()
+    frame = results.frame()
+    frame["condition"] = np.where(frame["noise"] > 0, "denoising", frame["model"])
+    clean = stats.tune(frame, "condition", "learning_rate", "validation_loss")
+    noisy = stats.tune(frame, "condition", "learning_rate", "validation_loss_noisy", "min")
+    training, test = clean.scores("training_loss"), clean.scores("test_loss")
+    cleaned = noisy.scores("test_loss_noisy")
+    pca = PCA(config.code, svd_solver="full").fit(plan.data["train"]["x"].reshape(-1, 64))
+    known = {name: plan.data[name]["x"] for name in ("train", "test")}
+    exact = {name: ((restored(pca, x) - x) ** 2).mean() for name, x in known.items()}
+    ratios = (
+        training["linear"] / exact["train"],
+        test["dense"] / exact["test"],
+        test["convolutional"] / exact["test"],
+        cleaned["denoising"] / cleaned["dense"],
     )
-    exact, shorter = "reaches the error of principal components", "beats principal components"
-    rows = [("linear", exact, "training", A_THOUSANDTH)]
-    rows += [(name, shorter, "test", A_TENTH) for name in ("dense", "convolutional")]
-    claims = [
-        report.judge(
-            "V6",
-            f"a {name} autoencoder {words} with codes of equal size",
-            f"relative difference of {split} error",
-            "1",
-            threshold,
-            stats.mean_interval(_seeds(clean, name, f"{split}_loss") / pca[split] - 1),
-            "below",
-        )
-        for name, words, split, threshold in rows
-    ]
-    errors = [_seeds(noisy, name, "test_loss_noisy") for name in (DENOISING, "dense")]
-    claims.append(
-        report.judge(
-            "V6",
-            "an autoencoder trained to denoise beats the plain one on noisy digits",
-            "relative difference of test error",
-            "1",
-            A_TENTH,
-            stats.mean_interval(errors[0] / errors[1] - 1),
-            "below",
-        )
-    )
-    table = _table(clean, noisy, pca)
-    report.show(table)
-    shown = {split: frame.merge(rows[KEYS]).sort_values("seed") for split, rows in choices.items()}
-    pictures = _pictures(config, plan, shown, pca["restore"])
-    sections = [report.Section("Errors", (table,)), report.Section("Pictures", tuple(pictures))]
-    headline = "; ".join(f"{claim.claim}: {claim.verdict}" for claim in claims)
-    return launch.Conclusion(claims, sections, headline)
-
-
-def _seeds(trials: Any, condition: str, metric: str) -> Any:
-    return trials[trials["condition"] == condition][metric].astype(float).to_numpy()
-
-
-def _principal_components(config: Any, data: Any) -> dict[str, Any]:
-    """Mean squared errors of scikit-learn's PCA, and its `x -> reconstruction`."""
-    from sklearn.decomposition import PCA
-
-    train, test = data["train"]["x"].reshape(-1, 64), data["test"]["x"].reshape(-1, 64)
-    pca = PCA(config.code, svd_solver="full").fit(train)
-
-    def restore(x: Any) -> Any:
-        return pca.inverse_transform(pca.transform(x.reshape(-1, 64))).reshape(x.shape)
-
-    return {
-        "training": ((restore(train) - train) ** 2).mean(),
-        "test": ((restore(test) - test) ** 2).mean(),
-        "restore": restore,
-    }
-
-
-def _table(clean: Any, noisy: Any, pca: dict[str, Any]) -> Any:
-    from jaxdl import report
-
-    rows: list[tuple[str, ...]] = [
-        (
-            "principal components",
-            "–",
-            report.number(pca["training"]),
-            report.number(pca["test"]),
-            "–",
-        )
-    ]
-    for name in ("linear", "dense", "convolutional", DENOISING, "variational"):
-        means = [_seeds(clean, name, f"{split}_loss").mean() for split in ("training", "test")]
-        means.append(_seeds(noisy, name, "test_loss_noisy").mean())
-        rates = report.distinct(clean[clean["condition"] == name]["learning_rate"])
-        rows.append((name, rates, *map(report.number, means)))
-    header = ("autoencoder", "rate", "training error", "test error", "test error, noisy digits")
+    rows: list[dict[str, Cell]] = [{
+        "autoencoder": "principal components", "rate": None, "training error": exact["train"],
+        "test error": exact["test"], "test error, noisy digits": None,
+    }]  # fmt: skip
+    rows += [{
+        "autoencoder": name, "rate": report.distinct(group.trials["learning_rate"]),
+        "training error": stats.mean_interval(training[name]),
+        "test error": stats.mean_interval(test[name]),
+        "test error, noisy digits": stats.mean_interval(cleaned[name]),
+    } for name, group in clean.groups("condition").items()]  # fmt: skip
     caption = (
-        "Mean squared error of a pixel, ink being 1, mean over seeds; of the variational one the "
-        f"negative evidence bound in nats an image. Scores: {report.CHOSEN}."
+        "Mean squared error of a pixel, ink being 1, mean over seeds and its 95 % interval; of the "
+        f"variational one the negative evidence bound in nats an image. Scores: {report.CHOSEN}."
     )
-    return report.Table(header, tuple(rows), frozenset(range(1, 5)), caption)
+    of_clean, of_noisy = (stats.jointly_chosen(frame, tuned) for tuned in (clean, noisy))
+    shown = {name: of_clean[of_clean["condition"] == name].iloc[0] for name in SEEN}
+    shown["denoising"] = of_noisy.query("condition == 'denoising'").iloc[0]
+    params = {name: plan.replay(row).params for name, row in shown.items()}
+    return launch.Conclusion(
+        [claim.judge(stats.mean_interval(r - 1)) for claim, r in zip(CLAIMS, ratios, strict=True)],
+        [
+            Section("Errors", (report.table(rows, caption),)),
+            Section("Pictures", pictures(config, plan, params, pca)),
+        ],
+    )
 
 
-def _pictures(config: Any, plan: Any, chosen: dict[str, Any], pca: Any) -> list[Any]:
-    import jax
-    import numpy as np
+def restored(pca: PCA, x: np.ndarray) -> np.ndarray:
+    """Images `[..., 8, 8, 1]` from as many principal components as the codes have numbers."""
+    return pca.inverse_transform(pca.transform(x.reshape(-1, 64))).reshape(x.shape)
 
-    from jaxdl import report
 
-    models, test = _models(config), {n: array[0] for n, array in plan.data["test"].items()}
+def pictures(
+    config: Config, plan: sweep.Plan, params: Mapping[str, PyTree], pca: PCA
+) -> tuple[Picture, ...]:
+    """Digits, noisy digits and samples, by the first seed at the rates that all seeds chose."""
+    test, known = {n: array[0] for n, array in plan.data["test"].items()}, models(config)
     x = test["x"][[int(np.argmax(test["y"] == digit)) for digit in range(10)]]
-    noise = config.noise * jax.random.normal(jax.random.key(0), x.shape)
-    shown = dict.fromkeys(("dense", "convolutional", "variational"), "clean")
-    shown[DENOISING] = "noisy"
-    params = {name: _params(plan, chosen[split], name) for name, split in shown.items()}
+    noisy = x + config.noise * jax.random.normal(jax.random.key(0), x.shape)
 
-    def restore(name: str, x: Any) -> Any:
-        model = models["dense" if name == DENOISING else name]
-        outputs = model.apply({"params": params[name]}, x, train=False)
+    def restore(name: str, x: Array) -> Array:
+        task = task_of(known["dense" if name == "denoising" else name], 0.0)
+        outputs = task.predict(params[name], {}, {"x": x})
         return jax.nn.sigmoid(outputs) if name == "variational" else outputs
 
-    def sheet(slug: str, rows: dict[str, Any], columns: list[str], title: str, caption: str) -> Any:
+    def sheet(name: str, rows: Mapping[str, Array], title: str, caption: str) -> Picture:
         cells = np.stack([np.asarray(row)[..., 0] for row in rows.values()])
-        figure = report.images(1 - cells, list(rows), columns, title)
-        return report.Picture(slug, report.to_png(figure), title, caption)
+        columns = [] if name == "samples" else [str(digit) for digit in range(10)]
+        return Picture(name, report.images(1 - cells, list(rows), columns, title), title, caption)
 
-    digits = [str(digit) for digit in range(10)]
-    seen = {"digit": x, "principal components": pca(x)}
-    seen |= {name: restore(name, x) for name in ("dense", "convolutional", "variational")}
-    dirty = {"digit": x, "noisy": x + noise}
-    dirty |= {name: restore(name, x + noise) for name in ("dense", DENOISING)}
-    vae = models["variational"]
-    logits = vae.apply({"params": params["variational"]}, jax.random.key(1), 40, method="sample")
-    samples = np.asarray(jax.nn.sigmoid(logits)).reshape(4, 10, 8, 8, 1)
+    seen = {"digit": x, "principal components": restored(pca, x)}
+    seen |= {name: restore(name, x) for name in SEEN}
+    dirty = {"digit": x, "noisy": noisy}
+    dirty |= {name: restore(name, noisy) for name in ("dense", "denoising")}
+    logits = known["variational"].apply(
+        {"params": params["variational"]}, jax.random.key(1), 40, method="sample"
+    )
+    samples = np.asarray(jax.nn.sigmoid(np.asarray(logits))).reshape(4, 10, 8, 8, 1)
     drawn = {f"samples {10 * row + 1} to {10 * row + 10}": samples[row] for row in range(4)}
     title = f"Digits of the test set, from {config.code} numbers each"
-    return [
-        sheet("reconstructions", seen, digits, title, "Ink is black; the first seed."),
-        sheet("denoised", dirty, digits, "Noisy digits of the test set", "The first seed."),
-        sheet("samples", drawn, [], "Means decoded from the prior by the VAE", "40 draws."),
-    ]
-
-
-def _params(plan: Any, chosen: Any, condition: str) -> Any:
-    """Parameters of the first seed at the rate that all seeds chose."""
-    return plan.replay(chosen[chosen["condition"] == condition].iloc[0]).params
+    return (
+        sheet("reconstructions", seen, title, "Ink is black; the first seed."),
+        sheet("denoised", dirty, "Noisy digits of the test set", "The first seed."),
+        sheet("samples", drawn, "Means decoded from the prior by the VAE", "40 draws."),
+    )
 
 
 if __name__ == "__main__":
-    launch.main(launch.Experiment(FIELDS, plan, conclude), __file__, __doc__ or "")
+    launch.main(launch.Experiment(Config, plan, conclude, CLAIMS))

@@ -16,7 +16,7 @@ from jaxdl.stats.intervals import (
 )
 from jaxdl.stats.kinds import KINDS, SHARE, Kind, Mode, Scale, direction, kind
 from jaxdl.stats.selection import choices_of_others, chosen_trials, select
-from jaxdl.stats.tuned import Tuned, tune
+from jaxdl.stats.tuned import Tuned, jointly_chosen, tune
 
 __all__ = [
     "FEWEST",
@@ -37,6 +37,7 @@ __all__ = [
     "holm",
     "interquartile_mean",
     "iqm_interval",
+    "jointly_chosen",
     "kind",
     "magnitude",
     "mean_interval",

@@ -70,3 +70,11 @@ def tune(
     selection = select(frame, by, over, metric, mode)
     trials = chosen_trials(frame, selection, [*by, *over])
     return Tuned(by, over, metric, selection, trials)
+
+
+def jointly_chosen(frame: pd.DataFrame, tuned: Tuned) -> pd.DataFrame:
+    """The trials at the hyperparameters that all seeds of a condition chose together, by seed.
+
+    For pictures and saved models; scores are those of `tuned.trials`.
+    """
+    return frame.merge(tuned.selection[[*tuned.by, *tuned.over]]).sort_values("seed")

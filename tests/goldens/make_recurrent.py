@@ -3,6 +3,7 @@
 Run from the repository root with the `parity` extra: `python tests/goldens/make_recurrent.py`.
 """
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +26,8 @@ def measured(layer: torch.nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]
     return found
 
 
-def main() -> None:
-    """One layer of each kind, and two bidirectional LSTMs on each other."""
+def main(folder: Path) -> None:
+    """Writes `recurrent.npz` into a folder. One layer of each kind, and two bidirectional LSTMs on each other."""
     torch.manual_seed(0)
     torch.set_default_dtype(torch.float64)
     x = torch.randn(B, T, D)
@@ -37,8 +38,8 @@ def main() -> None:
         for name, layer in layers.items()
         for key, value in measured(layer, x).items()
     }
-    np.savez_compressed(Path(__file__).with_name("recurrent.npz"), **arrays)
+    np.savez_compressed(folder / "recurrent.npz", **arrays)
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(*sys.argv[1:2]) if sys.argv[1:] else Path(__file__).parent)

@@ -7,6 +7,7 @@ from jaxdl import sweep
 from jaxdl.sweep import chunk, ledger, programs, store
 from jaxdl.sweep.results import collect
 
+
 class Unrun(sweep.Plan):
     """A plan whose trials are replayed as they begin, untrained."""
 
