@@ -1,7 +1,7 @@
 """Conditions at the hyperparameters that validation chose."""
 
 from collections.abc import Hashable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -70,3 +70,19 @@ def tune(
     selection = select(frame, by, over, metric, mode)
     trials = chosen_trials(frame, selection, [*by, *over])
     return Tuned(by, over, metric, selection, trials)
+
+
+def example(frame: pd.DataFrame, tuned: Tuned, condition: Hashable) -> dict[str, Any] | None:
+    """The trial to look at closely: the first seed that ended, at the value that all seeds chose.
+
+    frame: the trials that `tuned` was chosen from; condition: as in `Tuned.interval`.
+    Returns its row, or None where no seed ended there. What it scores is no estimate: its own seed
+    has taken part in the choice.
+    """
+    names = condition if len(tuned.by) > 1 and isinstance(condition, tuple) else (condition,)
+    chosen = tuned.selection
+    for column, value in zip(tuned.by, names, strict=True):
+        chosen = chosen[chosen[column] == value]
+    mine = frame[frame["status"] == "ok"].merge(chosen[[*tuned.by, *tuned.over]])
+    rows = mine.sort_values("seed", kind="stable").head(1).to_dict("records")
+    return {str(name): value for name, value in rows[0].items()} if rows else None
