@@ -165,8 +165,9 @@ def informative(
     """
     variables = {"params": params}
     logits: PyTree = model.apply(variables, words, train=False)
+    best = logits.argmax(axis=-1)
     contributions: PyTree = model.apply(variables, words, method="contributions")
-    best, (of_classes, starts) = logits.argmax(axis=-1), contributions
+    of_classes, starts = contributions
     mine = jnp.take_along_axis(of_classes, best[:, None, None], axis=2)[..., 0]
     feature = mine.argmax(axis=1)
     start = jnp.take_along_axis(starts, feature[:, None], axis=1)[:, 0]
