@@ -4,69 +4,81 @@ From which of eight packages is a docstring: a linear layer on the mean of the v
 words, with 100, 300 or 1000 labels. The vectors are random and trained; or learned beforehand by
 skip-gram with negative sampling on other docstrings, without their labels, and then frozen, or
 trained further. Tables begin with one standard deviation. A seed moves the labelled documents, the
-initialization and the batches; the rate is chosen on validation in each cell.
+initialization and the batches; the rate is chosen on validation in each cell. Frozen vectors need
+far higher rates than trained ones.
 
-Claims: with 100 labels, frozen vectors are 5 points of test accuracy or more above random ones that
-are trained, and so are tuned ones; with 1000 labels, tuned ones are a point above frozen ones.
-
-Command: python -m experiments.pretrained_embeddings --workdir=runs/pretrained_embeddings
-Minutes: 0.6 on 2 cores.
-Last result: 2026-11-21, 2-core Xeon, jax 0.10.2, 36 s, points of accuracy: 100 labels, frozen
-above random 6.5 [5.0, 8.1], inconclusive, and tuned above random 0.6 [-0.1, 1.2], fails; 1000
-labels, tuned above frozen 8.8 [7.9, 9.7], holds (62.3 %, random 60.9 %). Frozen vectors need a rate
-of 0.1; a run before, whose rates ended at 0.03, had them 2.6 [0.5, 4.7] above random.
+    # 1 minute on 2 cores
+    python -m experiments.pretrained_embeddings --workdir=runs/pretrained_embeddings
 """
 
-from pathlib import Path
-from typing import Any
+import dataclasses
 
-from jaxdl import launch
-from jaxdl.launch import Field
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
 
-FIELDS = {
-    "steps": Field(300, "Training steps of each trial.", low=1),
-    "seeds": Field(10, "Seeds of each setting.", low=1),
-    "words": Field(1_500_000, "Words to learn vectors from.", low=1000),
-    "epochs": Field(3, "Times that skip-gram goes through them.", low=1),
-    "vocabulary": Field(4000, "Words that have a vector.", low=10),
-    "dimensions": Field(50, "Numbers of a vector.", low=1),
-    "learning_rates": Field((3e-3, 1e-2, 3e-2, 0.1, 0.3), "Rates of Adam to try.", low=1e-12),
-}
+from jaxdl import keys, launch, report, stats, sweep, tasks
+from jaxdl.data import batches
+from jaxdl.data.sources import documents
+from jaxdl.data.text import tokenizers, vocabulary
+from jaxdl.launch import setting
+from jaxdl.layers.embedding import Embedding, FrozenEmbedding, pretrained
+from jaxdl.models import Bag, TextClassifier
+from jaxdl.optimizers import adam
+from jaxdl.report import Claim, Picture, Section
+from jaxdl.types import Array, PyTree, Task, TrainState
+from jaxdl.word_vectors import windows, word2vec
+
+CLAIMS = FROZEN_WINS, TUNED_WINS, TUNING_PAYS = (
+    Claim("E2", "with 100 labels, frozen vectors are better than random ones",
+          "paired difference in test accuracy, frozen minus random", above=0.05, unit="points"),
+    Claim("E2", "with 100 labels, tuned vectors are better than random ones",
+          "paired difference in test accuracy, tuned minus random", above=0.05, unit="points"),
+    Claim("E2", "with 1000 labels, tuned vectors are better than frozen ones",
+          "paired difference in test accuracy, tuned minus frozen", above=0.01, unit="points"),
+)  # fmt: skip
 LABELS, LENGTH, BATCH, EACH, HELD_OUT = (100, 300, 1000), 40, 50, 125, 75
 SPREAD, STEP = 0.3, 0.05
 RANDOM, FROZEN, TUNED = "random", "frozen", "tuned"
-CLAIMS = {
-    (100, FROZEN, RANDOM): 0.05,
-    (100, TUNED, RANDOM): 0.05,
-    (1000, TUNED, FROZEN): 0.01,
-}
-"""With so many labels, what should win, against what, and by how much."""
 
 
-def load(config: Any) -> tuple[dict[str, Any], list[Any], Any]:
-    """Labelled documents as a run takes them, the ids of unlabelled ones, the vocabulary."""
-    import numpy as np
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(launch.Config):
+    """The unlabelled words, their vectors, and the training with labels."""
 
-    from jaxdl.data import batches
-    from jaxdl.data.sources import documents
-    from jaxdl.data.text import tokenizers, vocabulary
+    steps: int = setting(300, "Training steps of each trial.", low=1)
+    seeds: int = setting(10, "Seeds of each setting.", low=1)
+    words: int = setting(1_500_000, "Words to learn vectors from.", low=1000)
+    epochs: int = setting(3, "Times that skip-gram goes through them.", low=1)
+    vocabulary: int = setting(4000, "Words that have a vector.", low=10)
+    dimensions: int = setting(50, "Numbers of a vector.", low=1)
+    learning_rates: tuple[float, ...] = setting(
+        (3e-3, 1e-2, 3e-2, 0.1, 0.3), "Rates of Adam to try.", low=1e-12
+    )
 
+
+def load(config: Config) -> tuple[sweep.Data, list[np.ndarray], int]:
+    """Labelled documents as a run takes them, ids of unlabelled ones, how many words are known."""
     rng = np.random.default_rng(0)
-    parts: dict[str, list[Any]] = {"test": [], "validation": [], "train": [], "others": []}
-    for label, texts in enumerate(documents.docstrings_by_package().values()):
-        texts = [texts[place] for place in rng.permutation(len(texts))]
+    parts: dict[str, list[tuple[str, int]]] = {
+        name: [] for name in ("test", "validation", "train", "others")
+    }
+    for label, found in enumerate(documents.docstrings_by_package().values()):
+        texts = [found[place] for place in rng.permutation(len(found))]
         ends = np.cumsum([0, 2 * HELD_OUT, HELD_OUT, EACH, len(texts)])
         for name, start, end in zip(parts, ends[:-1], ends[1:], strict=True):
             parts[name] += [(text, label) for text in texts[start:end]]
-    others = [parts["others"][place][0] for place in rng.permutation(len(parts["others"]))]
+    others = parts.pop("others")
     tokens, left = [], config.words
-    for text in others:
-        tokens.append(tokenizers.words(text)[:left])
+    for place in rng.permutation(len(others)):
+        tokens.append(tokenizers.words(others[place][0])[:left])
         left -= len(tokens[-1])
         if not left:
             break
     known = vocabulary.build((word for words in tokens for word in words), config.vocabulary)
-    data: dict[str, Any] = {}
+    data = {}
     for name in ("train", "validation", "test"):
         x = np.zeros((len(parts[name]), LENGTH), np.int32)
         for row, (text, _) in zip(x, parts[name], strict=True):
@@ -74,17 +86,11 @@ def load(config: Any) -> tuple[dict[str, Any], list[Any], Any]:
             row[: len(ids)] = ids
         arrays = {"x": x, "y": np.array([label for _, label in parts[name]], np.int32)}
         data[name] = arrays if name == "train" else batches.padded_batches(arrays, 300)
-    return data, [vocabulary.encode(known, words) for words in tokens], known
+    return data, [vocabulary.encode(known, words) for words in tokens], len(known)
 
 
-def learned(config: Any, sentences: list[Any], size: int) -> Any:
+def learned(config: Config, sentences: list[np.ndarray], size: int) -> np.ndarray:
     """Word vectors `[V, D]` by skip-gram with negative sampling, with the spread of random ones."""
-    import jax
-    import jax.numpy as jnp
-    import numpy as np
-
-    from jaxdl.word_vectors import windows, word2vec
-
     counts = np.bincount(np.concatenate(sentences), minlength=size)
     keep = windows.keep_probabilities(counts)
     corpus = windows.corpus(sentences, size)
@@ -93,10 +99,10 @@ def learned(config: Any, sentences: list[Any], size: int) -> Any:
     steps = sizes.steps(windows.kept_at_most(np.asarray(corpus.words), keep))
 
     @jax.jit
-    def epoch(params: Any, corpus: Any, keep: Any, key: Any, rates: Any) -> Any:
+    def epoch(params: PyTree, corpus: PyTree, keep: Array, key: Array, rates: Array) -> PyTree:
         return word2vec.epoch(method, sizes, params, corpus, keep, key, rates)
 
-    params: Any = word2vec.vectors(jax.random.key(0), method, size, config.dimensions)
+    params: PyTree = word2vec.vectors(jax.random.key(0), method, size, config.dimensions)
     rates = STEP * jnp.linspace(1, 0, config.epochs * steps, endpoint=False)
     for number, some in enumerate(rates.reshape(config.epochs, steps)):
         params = epoch(params, corpus, keep, jax.random.key(number + 1), some)
@@ -104,44 +110,37 @@ def learned(config: Any, sentences: list[Any], size: int) -> Any:
     return SPREAD * table / table.std()
 
 
-def plan(config: Any) -> launch.Plan:
+def plan(config: Config) -> sweep.Plan:
     """One program a kind of table; the number of labels is a number inside it."""
-    import flax.linen as nn
-
-    from jaxdl import sweep
-    from jaxdl.layers.embedding import Embedding, FrozenEmbedding, pretrained
-
-    data, sentences, known = load(config)
-    shape = (len(known), config.dimensions)
-    ready = pretrained(learned(config, sentences, len(known)))
+    data, sentences, size = load(config)
+    ready = pretrained(learned(config, sentences, size))
     tables = {
-        RANDOM: Embedding(*shape, nn.initializers.normal(SPREAD)),
-        FROZEN: FrozenEmbedding(*shape, ready),
-        TUNED: Embedding(*shape, ready),
+        RANDOM: Embedding(size, config.dimensions, nn.initializers.normal(SPREAD)),
+        FROZEN: FrozenEmbedding(size, config.dimensions, ready),
+        TUNED: Embedding(size, config.dimensions, ready),
     }
-    programs = {name: _run(config, table, data) for name, table in tables.items()}
-    settings = sweep.grid(labels=LABELS, learning_rate=config.learning_rates)
-    trials = sweep.trials(list(programs), settings, range(config.seeds))
-    return launch.Plan(programs, trials, data, segments=1)
-
-
-def _run(config: Any, table: Any, data: Any) -> Any:
-    import jax.numpy as jnp
-
-    from jaxdl import keys, sweep, tasks
-    from jaxdl.data import batches
-    from jaxdl.models import Bag, TextClassifier
-    from jaxdl.optimizers import adam
-
     classes = int(data["train"]["y"].max()) + 1
-    task = tasks.classification(TextClassifier(table, Bag(), classes))
+    points = sweep.grid(labels=LABELS, learning_rate=config.learning_rates)
 
-    def build(hparams: dict[str, Any]) -> Any:
-        return task, adam(hparams["learning_rate"])
+    def run(table: nn.Module) -> sweep.Run:
+        task = tasks.classification(TextClassifier(table, Bag(), classes))
 
-    run = sweep.make_run(build, steps=config.steps, batch_size=BATCH)
+        def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
+            return task, adam(hparams["learning_rate"])
 
-    def advance(hparams: Any, state: Any, data: Any) -> Any:
+        return few_labels(sweep.make_run(build, steps=config.steps, batch_size=BATCH))
+
+    return sweep.plan(
+        {name: (run(table), points) for name, table in tables.items()}, data, seeds=config.seeds
+    )
+
+
+def few_labels(run: sweep.Run) -> sweep.Run:
+    """The run on as many of the training examples as `hparams["labels"]` says."""
+
+    def advance(
+        hparams: PyTree, state: TrainState, data: sweep.Data
+    ) -> tuple[TrainState, dict[str, Array]]:
         count = len(data["train"]["y"])
         drawn = batches.permutation(keys.named(state.key, "labelled"), count)
         # The labelled examples over and over, so that their number need not change the program.
@@ -151,36 +150,20 @@ def _run(config: Any, table: Any, data: Any) -> Any:
     return run._replace(advance=advance)
 
 
-def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
+def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Accuracy by table and number of labels, at the rates that other seeds chose."""
-    from jaxdl import report, stats
-
-    frame = results.to_pandas().assign(task="eight packages")
-    by = ["program", "labels"]
-    best = stats.select(frame, by, "learning_rate", "validation_accuracy", "max")
-    chosen = stats.chosen_trials(frame, best, [*by, "learning_rate"])
-    seeds = chosen.astype({"test_accuracy": float}).pivot(
-        index="seed", columns=["labels", "program"], values="test_accuracy"
-    )
+    frame = results.frame().rename(columns={"program": "vectors"})
+    frame = frame.assign(task="eight packages", labels=frame["labels"].astype(int))
+    frame = frame.sort_values("labels", kind="stable", ignore_index=True)
+    tuned = stats.tune(frame, ("labels", "vectors"), "learning_rate")
+    few, many = LABELS[0], LABELS[-1]
     claims = [
-        report.judge("E2", f"with {labels} labels, {ours} vectors are better than {rival} ones",
-                     f"paired difference in test accuracy, {ours} minus {rival}", "1", threshold,
-                     stats.paired_interval(seeds[labels, ours], seeds[labels, rival]), "above")
-        for (labels, ours, rival), threshold in CLAIMS.items()
-    ]  # fmt: skip
-    rows, examples = [], int(plan.data["test"]["mask"].sum())
-    for (labels, program), group in chosen.groupby(["labels", "program"], sort=False):
-        over = stats.mean_interval(seeds[labels, program], "share", examples=examples)
-        bounds = report.between(over.low, over.high, report.percent)
-        rates = report.distinct(group["learning_rate"])
-        rows.append((f"{labels:g}", str(program), rates, report.percent(over.mean), bounds))
-    rows.sort(key=lambda row: int(row[0]))
-    header = ("labels", "vectors", "rate", "test accuracy (%)", "95 % interval")
-    caption = f"Means over seeds and their 95 % intervals, {report.CHOSEN}."
-    table = report.Table(header, tuple(rows), frozenset({0, 2, 3, 4}), caption)
-    report.show(table)
+        FROZEN_WINS.judge(tuned.gain("test_accuracy", (few, FROZEN), (few, RANDOM))),
+        TUNED_WINS.judge(tuned.gain("test_accuracy", (few, TUNED), (few, RANDOM))),
+        TUNING_PAYS.judge(tuned.gain("test_accuracy", (many, TUNED), (many, FROZEN))),
+    ]
     figure = report.training_curves(
-        chosen.rename(columns={"program": "vectors"}),
+        tuned.trials,
         x="labels",
         y="test_accuracy",
         panel="task",
@@ -190,11 +173,12 @@ def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> lau
         y_scale="linear",
         title="What vectors of unlabelled text are worth",
     )
-    picture = report.Picture("labels", report.to_png(figure), "Test accuracy by labels")
-    headline = "; ".join(f"{claim.claim}: {claim.verdict}" for claim in claims)
-    section = report.Section("Accuracy by labels and vectors", (picture, table))
-    return launch.Conclusion(claims, [section], headline)
+    blocks = (
+        Picture("labels", figure, "Test accuracy by labels"),
+        report.tuned_table(tuned, "test_accuracy", against=RANDOM),
+    )
+    return launch.Conclusion(claims, [Section("Accuracy by labels and vectors", blocks)])
 
 
 if __name__ == "__main__":
-    launch.main(launch.Experiment(FIELDS, plan, conclude), __file__, __doc__ or "")
+    launch.main(launch.Experiment(Config, plan, conclude, CLAIMS))

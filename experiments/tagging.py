@@ -1,64 +1,72 @@
 """Does a tagger need the words behind a word, and the letters in it?
 
 Sentences of the installed packages' docstrings, whose markup (code, names, references, formulas,
-emphasis) is taken off and to be found again. Two directions of an LSTM against a forward one with
-equally many weights, and two directions without features of characters, which can tell something
-of words that were not seen in training. Whole documents are held out; sentences of more than 32
-words are left out. A seed moves initialization and batches, not the test sentences; the rate is
-chosen by validation loss.
+emphasis) is taken off and to be found again; authors mark unevenly. Two directions of an LSTM
+against a forward one with equally many weights, and two directions without features of characters,
+which can tell something of words that were not seen in training. F1 of spans is micro, by
+conlleval's rules. Whole documents are held out; sentences of more than 32 words are left out. A
+seed moves initialization and batches, not the test sentences; the rate is chosen by validation
+loss.
 
-Claims: two directions gain a point or more of token accuracy, and two points or more of the F1 of
-spans (micro, by conlleval's rules); characters gain two points or more of F1.
-
-Command: python -m experiments.tagging --workdir=runs/tagging
-Then: python -m experiments.tagging --workdir=runs/tagging --tag="See numpy.sum if axis is None."
-Minutes: 2 on 2 cores.
-Last result: 2026-11-21, 2-core Xeon, jax 0.10.2, 109 s: two directions minus forward, token
-accuracy 0.95 points [0.55, 1.35], inconclusive, and F1 7.6 points [4.9, 10.2], holds; characters
-gain -0.1 points of F1 [-1.1, 0.9], fails. Four seeds, F1 41.1 % (forward 33.5 %, without characters
-41.2 %): authors mark unevenly, and one pass over the sentences is little. All chose the highest of
-three rates; without it, in a run before, characters gained 2.2 points [1.2, 3.2].
+    python -m experiments.tagging --workdir=runs/tagging  # 2 minutes on 2 cores
+    python -m experiments.tagging --workdir=runs/tagging --tag="See numpy.sum if axis is None."
 """
 
+import dataclasses
 from pathlib import Path
-from typing import Any
 
-from jaxdl import launch
-from jaxdl.data.text import bio
-from jaxdl.launch import Field
-from jaxdl.metrics.spans import lenient, score
+import jax
+import numpy as np
+import optax
+import pandas as pd
+
+from jaxdl import launch, report, stats, sweep
+from jaxdl.data import batches
+from jaxdl.data.sources import documents, markup
+from jaxdl.data.text import bio, tagged, vocabulary
+from jaxdl.data.text.vocabulary import Vocabulary
+from jaxdl.launch import setting
+from jaxdl.layers.recurrent import RNN, Bidirectional
+from jaxdl.metrics import spans
+from jaxdl.models import CharacterFeatures, Tagger
+from jaxdl.optimizers import adam, schedules
+from jaxdl.report import Claim, Picture, Section
+from jaxdl.tasks import tagging
+from jaxdl.types import PyTree, Task
 
 LONGEST, WIDTH = 32, 12
-POINT, TWO_POINTS = 0.01, 0.02
 BEST, FORWARD, ALONE = "two directions", "forward", "without characters"
 ARMS = {BEST: (True, True), FORWARD: (False, True), ALONE: (True, False)}
 """Whether there are two directions, and characters."""
-CLAIMS = (
-    ("S2", "the words behind a word help to tag it", FORWARD, "accuracy", POINT),
-    ("S10", "forward-only loses", FORWARD, "f1", TWO_POINTS),
-    ("S10", "features of characters help", ALONE, "f1", TWO_POINTS),
-)
-FIELDS = {
-    "steps": Field(400, "Training steps of each trial.", low=1),
-    "seeds": Field(4, "Seeds of each setting.", low=2),
-    "documents": Field(16000, "Docstrings to take, of all splits.", low=500),
-    "batch_size": Field(32, "Sentences in a step.", low=1, high=100),
-    "features": Field(48, "Numbers that a word is embedded in.", low=1),
-    "letters": Field(32, "Numbers that the characters of a word give.", low=1),
-    "hidden": Field(48, "Units of each of two directions.", low=1),
-    "taggers": Field(tuple(ARMS), "What to compare."),
-    "learning_rates": Field((3e-3, 1e-2, 3e-2), "Peak rates of Adam to try.", low=1e-12),
-}
+CLAIMS = BEHIND, BOTH, CHARACTERS = (
+    Claim("S2", "the words behind a word help to tag it",
+          "paired difference in test accuracy", above=0.01, unit="points"),
+    Claim("S10", "forward-only loses",
+          "paired difference in test f1", above=0.02, unit="points"),
+    Claim("S10", "features of characters help",
+          "paired difference in test f1", above=0.02, unit="points"),
+)  # fmt: skip
 
 
-def load(config: Any) -> tuple[dict[str, Any], Any, Any]:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(launch.Config):
+    """The sentences, the taggers, and their training."""
+
+    steps: int = setting(400, "Training steps of each trial.", low=1)
+    seeds: int = setting(4, "Seeds of each setting.", low=2)
+    documents: int = setting(16000, "Docstrings to take, of all splits.", low=500)
+    batch_size: int = setting(32, "Sentences in a step.", low=1, high=100)
+    features: int = setting(48, "Numbers that a word is embedded in.", low=1)
+    letters: int = setting(32, "Numbers that the characters of a word give.", low=1)
+    hidden: int = setting(48, "Units of each of two directions.", low=1)
+    taggers: tuple[str, ...] = setting(tuple(ARMS), "What to compare.")
+    learning_rates: tuple[float, ...] = setting(
+        (3e-3, 1e-2, 3e-2), "Peak rates of Adam to try.", low=1e-12
+    )
+
+
+def load(config: Config) -> tuple[sweep.Data, Vocabulary, Vocabulary]:
     """The data as a run takes it, and the vocabularies of words and characters."""
-    import numpy as np
-
-    from jaxdl.data import batches
-    from jaxdl.data.sources import documents, markup
-    from jaxdl.data.text import tagged, vocabulary
-
     found = documents.docstrings()
     order = np.random.default_rng(0).permutation(len(found))[: config.documents]
     parts = markup.split(documents.split([found[place] for place in order]))
@@ -68,25 +76,19 @@ def load(config: Any) -> tuple[dict[str, Any], Any, Any]:
     }
     words = [word for sentence in kept["train"] for word in sentence.words]
     known = vocabulary.build(words, min_count=2), vocabulary.build("".join(words), min_count=20)
-    arrays = {
+    data = {
         name: tagged.encode(part, *known, markup.TYPES, LONGEST, WIDTH)
         for name, part in kept.items()
     }
-    data: dict[str, Any] = {
-        name: array if name == "train" else batches.padded_batches(array, 100)
-        for name, array in arrays.items()
-    }
+    for name in ("validation", "test"):
+        data[name] = batches.padded_batches(data[name], 100)
     return data, *known
 
 
 def tagger(
     words: int, characters: int, features: int, letters: int, hidden: int, both: bool, spelled: bool
-) -> Any:
+) -> Tagger:
     """The model, from plain numbers; a forward one is as wide as makes it equally large."""
-    from jaxdl.data.sources import markup
-    from jaxdl.layers.recurrent import RNN, Bidirectional
-    from jaxdl.models import CharacterFeatures, Tagger
-
     tags = len(bio.labels(markup.TYPES))
     inputs = features + letters * spelled
     body = (
@@ -108,170 +110,134 @@ def equal_width(inputs: int, hidden: int, tags: int) -> int:
     return min(range(hidden, 2 * hidden + 1), key=lambda width: abs(weights(width) - wanted))
 
 
-def plan(config: Any) -> launch.Plan:
-    """A program for each arm; rate and seed are numbers inside it."""
-    from jaxdl import sweep
-    from jaxdl.optimizers import adam, schedules
-    from jaxdl.tasks import tagging
+def options(config: Config, words: Vocabulary, characters: Vocabulary, arm: str) -> PyTree:
+    """What a tagger is built from."""
+    sizes = {name: getattr(config, name) for name in ("features", "letters", "hidden")}
+    both, spelled = ARMS[arm]
+    vocabularies = {"words": len(words), "characters": len(characters)}
+    return vocabularies | sizes | {"both": both, "spelled": spelled}
 
+
+def plan(config: Config) -> sweep.Plan:
+    """A program for each arm; rate and seed are numbers inside it."""
     if {BEST, FORWARD} - set(config.taggers):
         raise launch.UserError(f"config.taggers: {BEST!r} and {FORWARD!r} are to be among them")
     arms = launch.choose_all("taggers", config.taggers, ARMS)
     data, words, characters = load(config)
 
-    def run(both: bool, spelled: bool) -> sweep.Run:
-        task = tagging(tagger(**options(config, words, characters), both=both, spelled=spelled))
+    def run(arm: str) -> sweep.Run:
+        task = tagging(tagger(**options(config, words, characters, arm)))
 
-        def build(hparams: dict[str, Any]) -> Any:
+        def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
             rate = schedules.scaled(hparams["learning_rate"], schedules.cosine(config.steps))
             return task, adam(rate)
 
         return sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
 
-    programs = {name: run(*arm) for name, arm in arms.items()}
-    settings = sweep.grid(learning_rate=config.learning_rates)
-    trials = sweep.trials(list(programs), settings, range(config.seeds))
-    labels = {name: {"model": name} for name in programs}
-    return launch.Plan(programs, trials, data, segments=1, labels=labels, keep_states=True)
-
-
-def options(config: Any, words: Any, characters: Any) -> dict[str, Any]:
-    """What all arms have in common."""
-    sizes = {name: config[name] for name in ("features", "letters", "hidden")}
-    return {"words": len(words), "characters": len(characters)} | sizes
-
-
-def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
-    """Accuracy and F1 on test, paired over seeds, each arm at its own rates."""
-    from jaxdl import report, stats
-
-    frame = results.to_pandas()
-    best = stats.select(frame, ["model"], "learning_rate", "validation_loss", "min")
-    chosen = stats.chosen_trials(frame, best, ["model", "learning_rate"])
-
-    def claim(row: str, words: str, rival: str, measure: str, threshold: float) -> Any:
-        seeds = chosen.pivot(index="seed", columns="model", values=f"test_{measure}").astype(float)
-        interval = stats.paired_interval(seeds[BEST], seeds[rival])
-        quantity = f"paired difference in test {measure}"
-        return report.judge(row, words, quantity, "1", threshold, interval, "above")
-
-    claims = [
-        claim(row, words, rival, measure, threshold)
-        for row, words, rival, measure, threshold in CLAIMS
-        if rival in config.taggers
-    ]
-    table = _table(plan, chosen)
-    report.show(table)
-    spans = {claim.claim: claim for claim in claims if claim.quantity.endswith("f1")}
-    figure = report.intervals(list(spans.values()), list(spans), title="What is gained in span F1")
-    gains = report.Picture("gains", report.to_png(figure), "Paired differences in span F1")
-    shown = frame.merge(best[["model", "learning_rate"]]).sort_values("seed")
-    row = shown[shown["model"] == BEST].iloc[0]
-    sections = [
-        report.Section("On sentences of held-out documents", (table, gains)),
-        report.Section("By kind of markup", (_by_type(config, plan, row, workdir),)),
-    ]
-    headline = "; ".join(f"{claim.claim}: {claim.verdict}" for claim in claims)
-    return launch.Conclusion(claims, sections, headline)
-
-
-def _table(plan: launch.Plan, chosen: Any) -> Any:
-    from jaxdl import report, stats
-
-    rows = []
-    for name, group in chosen.groupby("model", sort=False):
-        accuracy, f1 = (group[f"test_{measure}"].astype(float) for measure in ("accuracy", "f1"))
-        interval = stats.mean_interval(f1, "share")
-        rows.append((
-            str(name),
-            report.distinct(group["learning_rate"]),
-            report.percent(accuracy.mean(), 2),
-            report.percent(f1.mean(), 2),
-            report.between(interval.low, interval.high, lambda share: report.percent(share, 1)),
-        ))  # fmt: skip
-    test = plan.data["test"]
-    real = (test["words"] > 0) & (test["mask"][..., None] > 0)
-    outside = float((test["y"][real] == 0).mean())
-    header = ("tagger", "rate", "test accuracy (%)", "test F1 of spans (%)", "95 % interval")
-    caption = (
-        f"Means over {chosen['seed'].nunique()} seeds, {report.CHOSEN}, and 95 % intervals; "
-        f"{report.percent(outside)} % of the words are outside any markup."
+    points = sweep.grid(learning_rate=config.learning_rates)
+    return sweep.plan(
+        {arm: (run(arm), points) for arm in arms},
+        data,
+        seeds=config.seeds,
+        column="model",
+        keep_states=True,
     )
-    return report.Table(header, tuple(rows), frozenset(range(1, 5)), caption)
 
 
-def _by_type(config: Any, plan: launch.Plan, row: Any, workdir: Path) -> Any:
+def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
+    """Accuracy and F1 on test, paired over seeds, each arm at its own rates."""
+    frame = results.frame()
+    tuned = stats.tune(frame, "model", "learning_rate", "validation_loss")
+    claims = [
+        BEHIND.judge(tuned.gain("test_accuracy", BEST, FORWARD)),
+        BOTH.judge(tuned.gain("test_f1", BEST, FORWARD)),
+    ]
+    if ALONE in config.taggers:
+        claims.append(CHARACTERS.judge(tuned.gain("test_f1", BEST, ALONE)))
+    of_spans = claims[1:]
+    gains = report.intervals(
+        of_spans, [claim.claim for claim in of_spans], title="What is gained in span F1"
+    )
+    test = plan.data["test"]
+    outside = float((test["y"][real_words(test)] == 0).mean())
+    sections = [
+        Section(
+            "On sentences of held-out documents",
+            (
+                report.tuned_table(tuned, "test_f1", against=FORWARD),
+                report.tuned_table(tuned, "test_accuracy", against=FORWARD),
+                f"{report.percent(outside)} % of the words are outside any markup.",
+                Picture("gains", gains, "Paired differences in span F1"),
+            ),
+        )
+    ]
+    if row := stats.example(frame, tuned, BEST):
+        picture = by_type(config, plan, row, results.workdir)
+        sections.append(Section("By kind of markup", (picture,)))
+    return launch.Conclusion(claims, sections)
+
+
+def real_words(batch: PyTree) -> np.ndarray:
+    """Which places hold a word of a sentence."""
+    return (batch["words"] > 0) & (batch["mask"][..., None] > 0)
+
+
+def by_type(config: Config, plan: sweep.Plan, row: PyTree, workdir: Path) -> Picture:
     """Precision, recall and F1 of each type for one trained tagger, which is kept."""
-    import jax
-    import numpy as np
-    import pandas as pd
-
-    from jaxdl import report
-    from jaxdl.data.sources import markup
-    from jaxdl.tasks import tagging
-
     _, words, characters = load(config)
-    plain = options(config, words, characters) | {"both": True, "spelled": True}
-    state, test = plan.replay(row), plan.data["test"]
-    _save(plain, words, characters, state, row, workdir)
+    plain = options(config, words, characters, BEST)
+    params, test = plan.replay(row).params, plan.data["test"]
+    save(plain, words, characters, params, row, workdir)
     task, names = tagging(tagger(**plain)), bio.labels(markup.TYPES)
-    logits = jax.jit(lambda test: jax.lax.map(lambda b: task.predict(state.params, {}, b), test))
-    real = (test["words"] > 0) & (test["mask"][..., None] > 0)
-    read = []
-    for ids in (np.asarray(logits(test)).argmax(axis=-1), test["y"]):
-        rows = zip(ids.reshape(-1, LONGEST), real.reshape(-1, LONGEST), strict=True)
-        read.append([lenient([names[tag] for tag in tags[there]]) for tags, there in rows])
+    logits = jax.jit(lambda test: jax.lax.map(lambda b: task.predict(params, {}, b), test))(test)
+    real = real_words(test).reshape(-1, LONGEST)
+    read = [
+        [
+            spans.lenient([names[tag] for tag in tags[there]])
+            for tags, there in zip(ids.reshape(-1, LONGEST), real, strict=True)
+        ]
+        for ids in (np.asarray(logits).argmax(axis=-1), test["y"])
+    ]
     scores = {}
     for kind in markup.TYPES:
         ours, theirs = ([[one for one in row if one.type == kind] for row in part] for part in read)
         label = f"{kind} ({sum(map(len, theirs))} spans)"
-        scores[label] = [100 * share for share in score(ours, theirs)]
+        scores[label] = [100 * share for share in spans.score(ours, theirs)]
     cells = pd.DataFrame.from_dict(scores, orient="index", columns=["precision", "recall", "F1"])
     figure = report.heat_map(
         cells, title=f"Spans on test: {BEST}", label="share of spans (%)", limits=(0, 100)
     )
-    return report.Picture("types", report.to_png(figure), "Scores by type", "One seed.")
+    return Picture("types", figure, "Scores by type", "One seed.")
 
 
-def _save(plain: Any, words: Any, characters: Any, state: Any, row: Any, workdir: Path) -> None:
+def save(
+    plain: PyTree,
+    words: Vocabulary,
+    characters: Vocabulary,
+    params: PyTree,
+    row: PyTree,
+    workdir: Path,
+) -> None:
+    """Keeps a tagger that `tag` can read; `row` is that of its trial."""
     launch.save_best(
-        workdir,
-        state.params,
-        {},
-        None,
-        task="tagging",
-        model="tagger",
-        options=plain,
-        input_shape=None,
-        words=list(words.words),
-        letters=list(characters.words),
-        trial=row["trial"],
-        learning_rate=row["learning_rate"],
-        seed=int(row["seed"]),
-    )
+        workdir, params, {}, None, task="tagging", model="tagger", options=plain,
+        input_shape=None, words=list(words.words), letters=list(characters.words),
+        **{name: row[name] for name in ("trial", "learning_rate", "seed")},
+    )  # fmt: skip
 
 
 def tag(workdir: Path, text: str) -> str:
     """The user's sentence with the spans that the trained tagger finds: `[axis]/CODE`."""
-    import jax
-    import numpy as np
-
-    from jaxdl.data.sources import markup
-    from jaxdl.data.text import tagged, vocabulary
-    from jaxdl.tasks import tagging
-
     words = markup.words(text)
     if not words:
         raise ValueError("there is no word in it")
     loaded = launch.load(workdir, lambda found: tagging(tagger(**found["options"])))
-    known, letters = (
-        vocabulary.Vocabulary(tuple(loaded.description[name])) for name in ("words", "letters")
-    )
+    known, letters = (Vocabulary(tuple(loaded.description[name])) for name in ("words", "letters"))
     sentence = markup.Sentence(words, ["O"] * len(words))
     batch = tagged.encode([sentence], known, letters, markup.TYPES, len(words), WIDTH)
     logits = np.asarray(jax.jit(loaded.task.predict)(loaded.params, {}, batch))[0]
     names = bio.labels(markup.TYPES)
-    found = lenient([names[best] for best in logits.argmax(axis=-1)])
+    found = spans.lenient([names[best] for best in logits.argmax(axis=-1)])
     if not found:
         return f"{' '.join(words)}\n(no span found; looked for {', '.join(markup.TYPES)})"
     pieces, end = [], 0
@@ -284,4 +250,4 @@ def tag(workdir: Path, text: str) -> str:
 USES = {"tag": launch.Use("Sentence to tag with what the run has trained.", tag)}
 
 if __name__ == "__main__":
-    launch.main(launch.Experiment(FIELDS, plan, conclude, uses=USES), __file__, __doc__ or "")
+    launch.main(launch.Experiment(Config, plan, conclude, CLAIMS, USES))

@@ -16,7 +16,7 @@ from jaxdl.stats.intervals import (
 )
 from jaxdl.stats.kinds import KINDS, SHARE, Kind, Mode, Scale, direction, kind
 from jaxdl.stats.selection import choices_of_others, chosen_trials, select
-from jaxdl.stats.tuned import Tuned, jointly_chosen, tune
+from jaxdl.stats.tuned import Tuned, example, jointly_chosen, tune
 
 __all__ = [
     "FEWEST",
@@ -34,6 +34,7 @@ __all__ = [
     "choices_of_others",
     "chosen_trials",
     "direction",
+    "example",
     "holm",
     "interquartile_mean",
     "iqm_interval",

@@ -1,7 +1,7 @@
 """Conditions at the hyperparameters that validation chose."""
 
 from collections.abc import Hashable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -77,4 +77,25 @@ def jointly_chosen(frame: pd.DataFrame, tuned: Tuned) -> pd.DataFrame:
 
     For pictures and saved models; scores are those of `tuned.trials`.
     """
-    return frame.merge(tuned.selection[[*tuned.by, *tuned.over]]).sort_values("seed")
+    return frame.merge(tuned.selection[[*tuned.by, *tuned.over]]).sort_values("seed", kind="stable")
+
+
+def example(frame: pd.DataFrame, tuned: Tuned, condition: Hashable) -> dict[str, Any] | None:
+    """The trial to look at closely: the first seed that ended, at the value that all seeds chose.
+
+    Its own seed has taken part in the choice, so what it scores is no estimate.
+
+    Args:
+        frame: the trials that `tuned` was chosen from.
+        tuned: the choice.
+        condition: as in `Tuned.interval`.
+
+    Returns:
+        Its row, or None where no seed ended there.
+    """
+    names = condition if len(tuned.by) > 1 and isinstance(condition, tuple) else (condition,)
+    mine = jointly_chosen(frame[frame["status"] == "ok"], tuned)
+    for column, value in zip(tuned.by, names, strict=True):
+        mine = mine[mine[column] == value]
+    rows = mine.head(1).to_dict("records")
+    return {str(name): value for name, value in rows[0].items()} if rows else None

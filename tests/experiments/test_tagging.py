@@ -1,7 +1,6 @@
 """The use of a trained tagger, with one whose answer is known, and taggers of equal size."""
 
 import functools
-from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -44,7 +43,7 @@ def test_a_sentence_is_tagged_word_by_word(tmp_path):
     forward["bias"] = jnp.full(20, 2.0).at[5:10].set(-9)
     params["logits"]["kernel"] = params["logits"]["kernel"].at[:5, code].set(1)
     row = {"trial": "t", "learning_rate": 0.1, "seed": 0}
-    tagging._save(options, *known, SimpleNamespace(params=params), row, tmp_path)
+    tagging.save(options, *known, params, row, tmp_path)
     assert tagging.tag(tmp_path, "If axis is None.") == "If [axis]/CODE is [None]/CODE ."
     assert tagging.tag(tmp_path, "If.").startswith("If .\n(no span found")
     with pytest.raises(ValueError, match="no word"):

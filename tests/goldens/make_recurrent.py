@@ -27,7 +27,7 @@ def measured(layer: torch.nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]
 
 
 def main(folder: Path) -> None:
-    """Writes `recurrent.npz` into a folder. One layer of each kind, and two bidirectional LSTMs on each other."""
+    """Writes `recurrent.npz`: one layer of each kind, and two bidirectional LSTMs on each other."""
     torch.manual_seed(0)
     torch.set_default_dtype(torch.float64)
     x = torch.randn(B, T, D)
