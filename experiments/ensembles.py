@@ -204,7 +204,8 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
                 )
                 for table in config.tables
             })  # fmt: skip
-            names += [f"{name} − {baseline}, {table}" for table in config.tables]
+            against = "" if baseline == SINGLE else f" − {baseline.split()[-1]}"
+            names += [f"{name}{against}, {table}" for table in config.tables]
     rows: list[dict[str, Cell]] = [
         {
             "table": table.replace("_", " "),

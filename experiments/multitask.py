@@ -131,10 +131,9 @@ def run(config: Config, depth: int) -> sweep.Run:
         rows = batches.take(data["train"], jnp.concatenate([labelled, order]))
         has_main, half = jnp.arange(2 * n) < n, jnp.ones(2 * n)
         rows |= {"mask_main": has_main * half, "mask_second": ~has_main * half}
-        parts = {**data, "train": rows}
-        index = hparams["second"]
         return {
-            name: {**part, "y_second": part["second"][..., index]} for name, part in parts.items()
+            name: {**part, "y_second": part["second"][..., hparams["second"]]}
+            for name, part in {**data, "train": rows}.items()
         }
 
     return sweep.Run(
