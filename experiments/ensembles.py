@@ -195,27 +195,26 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     }
     scores = {name: chosen.scores(f"test {name}") for name, chosen in tuned.items()}
     scores |= trees(config, plan)
+    shown = {table: table.replace("_", " ") for table in sorted(config.tables)}
     judged, names = [], []
     for claim, (name, baseline) in zip(CLAIMS, PAIRS, strict=True):
         if baseline in scores:
             judged += claim.judge_each({
-                table.replace("_", " "): stats.paired_interval(
-                    scores[name][table], scores[baseline][table]
-                )
+                shown[table]: stats.paired_interval(scores[name][table], scores[baseline][table])
                 for table in config.tables
             })  # fmt: skip
             against = "" if baseline == SINGLE else f" − {baseline.split()[-1]}"
-            names += [f"{name}{against}, {table}" for table in config.tables]
+            names += [f"{name}{against}, {shown[table]}" for table in config.tables]
     rows: list[dict[str, Cell]] = [
         {
-            "table": table.replace("_", " "),
+            "table": shown[table],
             "method": name,
             "rate": rate(tuned[name], table) if name in tuned else "–",
             "test accuracy (%)": stats.mean_interval(
                 scores[name][table], "share", examples=len(plan.data[table]["test"]["y"])
             ),
         }
-        for table in sorted(config.tables)
+        for table in shown
         for name in sorted(scores)
     ]
     title = "Test accuracy minus that of a single network, or of boosted trees"
