@@ -2,124 +2,110 @@
 
 An MLP trained by full-batch gradient descent on wine and breast cancer (columns of very different
 units) and on the digits (0..16 everywhere), at rates over nine decades. The scaling is fitted on
-the training split. The best rate is the one of the lowest validation loss after all steps.
+the training split. The best rate is the one of the lowest validation loss after all steps; raw
+columns that never reach the target have taken all steps, at least. One mean and deviation for the
+whole tensor, or a division by the maximum, brings the best rate back to the order of 1, but where
+units differ it does not reach the target either.
 
-Claims: without standardization of the columns the best rate is smaller (by more than half a
-decade), and training slower (twice as many steps at least to a tenth of the loss of guessing).
-
-Command: python -m experiments.input_scaling --workdir=runs/input_scaling
-Minutes: 0.7 on 2 cores.
-Last result: 2026-11-21, 2-core Xeon (shared, 40 s), jax 0.10.2. Raw against standardized columns,
-95 % intervals over 5 seeds. Best rate, decades: wine -3.09 (-3.60 … -2.57), breast cancer -2.30
-(-2.85 … -1.74), digits -1.41 (-1.93 … -0.89): holds. Steps, log2 of the ratio: wine 6.4 (5.8 … 7.1)
-and breast cancer 1.7 (1.2 … 2.1), where raw columns never arrive in 300 steps, digits 3.0 (2.8 …
-3.3): holds. One mean and deviation for the whole tensor, or a division by the maximum, brings the
-best rate back to the order of 1, but where units differ it does not reach the target either.
+    python -m experiments.input_scaling --workdir=runs/input_scaling  # 0.7 minutes on 2 cores
 """
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import dataclasses
 
-from jaxdl import launch
-from jaxdl.launch import Field
+import jax
+import numpy as np
+import optax
+import pandas as pd
 
-if TYPE_CHECKING:
-    from jaxdl.report import Judged
+from jaxdl import launch, report, stats, sweep, tasks
+from jaxdl.data import batches, catalog, scaling, splits
+from jaxdl.data.sources import tabular
+from jaxdl.launch import setting
+from jaxdl.models import MLP
+from jaxdl.optimizers import sgd
+from jaxdl.report import Claim, Judged, Section, Table
+from jaxdl.report.claims import Outcome
+from jaxdl.types import PyTree, Task
 
-FIELDS = {
-    "steps": Field(300, "Training steps of each trial, each on the whole training split.", low=1),
-    "seeds": Field(5, "Seeds; each starts from other weights.", low=1),
-    "learning_rates": Field(
+DATASETS = ("wine", "breast_cancer", "digits")
+RAW, STANDARDIZED = "none", "per_column"
+RATIO = "of the ratio of {}, raw columns to standardized ones"
+HIGHEST = 1e3
+CLAIMS = SMALLER, SLOWER = (
+    Claim("F15", "without standardization the best learning rate is smaller",
+          f"log10 {RATIO.format('the best rates')}", below=-0.5),
+    Claim("F15", "without standardization training is slower",
+          f"log2 {RATIO.format('the steps to the target')}", above=1.0),
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(launch.Config):
+    """Which scalings are compared, on what, at which rates."""
+
+    steps: int = setting(
+        300, "Training steps of each trial, each on the whole training split.", low=1
+    )
+    seeds: int = setting(5, "Seeds; each starts from other weights.", low=1)
+    learning_rates: tuple[float, ...] = setting(
         (*(float(f"{digit}e{power}") for power in range(-8, 1) for digit in (1, 3)), 10.0),
         "Learning rates to try.",
         low=1e-12,
-    ),
-    "scalings": Field(("none", "max", "whole", "per_column"), "Scalings to compare."),
-    "datasets": Field(
-        ("wine", "breast_cancer", "digits"),
-        "Data sets, one compiled program each.",
-        choices=("wine", "breast_cancer", "digits"),
-    ),
-    "hidden": Field((32,), "Widths of the hidden layers.", low=1, repeats=True),
-    "target": Field(0.1, "Loss to be reached, as a share of that of guessing.", low=1e-12),
-}
-RAW, STANDARDIZED = "none", "per_column"
-SMALLER, SLOWER = -0.5, 1.0
-ALL = ", on all data sets"
-HIGHEST = 1e3
+    )
+    scalings: tuple[str, ...] = setting(
+        ("none", "max", "whole", "per_column"), "Scalings to compare."
+    )
+    datasets: tuple[str, ...] = setting(
+        DATASETS, "Data sets, one compiled program each.", choices=DATASETS
+    )
+    hidden: tuple[int, ...] = setting((32,), "Widths of the hidden layers.", low=1, repeats=True)
+    target: float = setting(0.1, "Loss to be reached, as a share of that of guessing.", low=1e-12)
 
 
-def plan(config: Any) -> launch.Plan:
+def plan(config: Config) -> sweep.Plan:
     """One program per data set; scaling, rate and seed are numbers inside it."""
-    import jax
-    import numpy as np
-
-    from jaxdl import sweep
-    from jaxdl.data import batches, scaling, splits
-    from jaxdl.models import MLP
-
     fits = launch.choose_all("scalings", config.scalings, scaling.SCALINGS)
+    points = sweep.grid(scaling=config.scalings, learning_rate=config.learning_rates)
     data, programs = {}, {}
     for name in config.datasets:
         dataset = load(name)
         scaled = [splits.for_run(dataset, fit)[0] for fit in fits.values()]
         data[name] = jax.tree.map(lambda *arrays: np.stack(arrays), *scaled)
-        inner = sweep.make_run(
-            builder(MLP(config.hidden, dataset.num_classes)),
-            steps=config.steps,
-            batch_size=len(dataset.train["y"]),
-            order=batches.repeated_indices,
-        )
-        programs[name] = on_scaled(inner, name)
-    settings = sweep.grid(scaling=config.scalings, learning_rate=config.learning_rates)
-    return launch.Plan(
+        programs[name] = (run(config, dataset), points)
+    return sweep.plan(
         programs,
-        sweep.trials(list(programs), settings, range(config.seeds)),
         data,
-        segments=1,
+        seeds=config.seeds,
+        column="dataset",
         categories={"scaling": config.scalings},
-        labels={name: {"dataset": name} for name in programs},
     )
 
 
-def load(name: str) -> Any:
+def load(name: str) -> catalog.Dataset:
     """A data set in three splits, three fifths of it to train on, unscaled."""
-    from sklearn import datasets, model_selection
-
-    from jaxdl.data import catalog
-
     if name == "digits":
         return catalog.load(name)
-    x, y = getattr(datasets, f"load_{name}")(return_X_y=True)
-
-    def cut(arrays: dict[str, Any], share: float) -> Any:
-        pieces = model_selection.train_test_split(
-            arrays["x"], arrays["y"], test_size=share, stratify=arrays["y"], random_state=0
-        )
-        return [dict(zip("xy", pair, strict=True)) for pair in (pieces[::2], pieces[1::2])]
-
-    train, rest = cut({"x": x.astype("float32"), "y": y.astype("int32")}, 0.4)
-    validation, test = cut(rest, 0.5)
-    return catalog.Dataset(train, validation, test, int(y.max()) + 1, name)
+    table = tabular.load(name)
+    assert table.num_classes is not None
+    return catalog.Dataset(table.train, table.validation, table.test, table.num_classes, name)
 
 
-def builder(model: Any) -> Any:
-    """`hparams -> (task, tx)`."""
-    from jaxdl import tasks
-    from jaxdl.optimizers import sgd
+def run(config: Config, dataset: catalog.Dataset) -> sweep.Run:
+    """The run on the data set as the trial scales it."""
+    task = tasks.classification(MLP(config.hidden, dataset.num_classes))
 
-    task = tasks.classification(model)
-    return lambda hparams: (task, sgd(hparams["learning_rate"]))
+    def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
+        return task, sgd(hparams["learning_rate"])
 
+    inner = sweep.make_run(
+        build,
+        steps=config.steps,
+        batch_size=len(dataset.train["y"]),
+        order=batches.repeated_indices,
+    )
 
-def on_scaled(inner: Any, name: str) -> Any:
-    """The run on the data set of that name, scaled as the trial says."""
-    import jax
-
-    from jaxdl import sweep
-
-    def of(hparams: Any, data: Any) -> Any:
-        return jax.tree.map(lambda array: array[hparams["scaling"]], data[name])
+    def of(hparams: PyTree, data: sweep.Data) -> sweep.Data:
+        return jax.tree.map(lambda array: array[hparams["scaling"]], data[dataset.name])
 
     return sweep.Run(
         lambda hparams, key, data: inner.init(hparams, key, of(hparams, data)),
@@ -128,151 +114,97 @@ def on_scaled(inner: Any, name: str) -> Any:
     )
 
 
-def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
-    """Best rates by seed, and the steps to the target at the best rate of all seeds together."""
-    import numpy as np
-
-    from jaxdl import report, stats
-
-    by = ["dataset", "scaling"]
-    frame, loss = results.to_pandas(), results.curves()["loss"]
-    classes = {name: int(splits["train"]["y"].max()) + 1 for name, splits in plan.data.items()}
+def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
+    """Best rates by seed, and the steps to the target at the rate that other seeds chose."""
+    by = ("dataset", "scaling")
+    frame, loss = results.frame(), results.curves()["loss"]
+    classes = {name: int(parts["train"]["y"].max()) + 1 for name, parts in plan.data.items()}
     target = config.target * np.log(frame["dataset"].map(classes).to_numpy())
     reached = loss <= target[:, None]
     frame["steps_needed"] = np.where(reached.any(axis=1), reached.argmax(axis=1) + 1, np.nan)
     frame["last_loss"] = loss[:, -1]
-    summary = report.summary(frame, by, metric="validation_loss")
-    chosen = stats.chosen_trials(frame, summary, [*by, "learning_rate"])
+    tuned = stats.tune(frame, by, "learning_rate", "validation_loss")
     order = frame.sort_values(["validation_loss", "learning_rate"], na_position="last")
     best = order.groupby([*by, "seed"], sort=False, as_index=False).first()
     best["decades"] = np.log10(best["learning_rate"])
-    table = findings(summary, best, chosen)
-    report.show(table)
-    claims = judged(config, best, chosen)
-    sections = [
-        report.Section("Each scaling at its best rate", (table,)),
-        report.Section("Figures", pictures(frame, chosen, results.curves())),
-    ]
-    general = [claim for claim in claims if claim.claim.endswith(ALL)]
-    headline = "; ".join(f"{claim.claim}: {claim.verdict}" for claim in general)
-    return launch.Conclusion(claims, sections, headline)
-
-
-def judged(config: Any, best: Any, chosen: Any) -> "list[Judged]":
-    """Raw columns against standardized ones, on each data set and on all of them."""
-    import numpy as np
-
-    from jaxdl import report, stats
-
-    chosen = chosen.assign(
-        # Raw columns that never arrive have taken all steps, at least.
-        doublings=np.log2(
-            chosen["steps_needed"].where(
-                chosen["steps_needed"].notna() | (chosen["scaling"] != RAW), config.steps
-            )
-        )
+    raw = tuned.trials["scaling"] == RAW
+    needed = tuned.trials["steps_needed"].mask(
+        raw, tuned.trials["steps_needed"].fillna(config.steps)
     )
-    ratio = "of the ratio of {}, raw columns to standardized ones"
-    questions: Any = (
-        (best, "decades", "the best learning rate is smaller", SMALLER, "below",
-         f"log10 {ratio.format('the best rates')}"),
-        (chosen, "doublings", "training is slower", SLOWER, "above",
-         f"log2 {ratio.format('the steps to the target')}"),
-    )  # fmt: skip
-    claims = []
-    for frame, column, sentence, threshold, direction, quantity in questions:
-        found = []
-        for name in config.datasets:
-            rows = frame[frame["dataset"] == name]
-            wide = rows.pivot(index="seed", columns="scaling", values=column)
-            if {RAW, STANDARDIZED} <= set(wide):
-                interval = stats.paired_interval(wide[RAW], wide[STANDARDIZED])
-                title = f"without standardization {sentence}, {name}"
-                found.append(
-                    report.judge("F15", title, quantity, "1", threshold, interval, direction)
-                )
-        claims += found
-        if found:
-            claims.append(together(found, f"without standardization {sentence}{ALL}", direction))
-    return claims
+    judged = [
+        *on_all(SMALLER, ratios(best, "decades")),
+        *on_all(SLOWER, ratios(tuned.trials.assign(doublings=np.log2(needed)), "doublings")),
+    ]
+    capped = frame.assign(validation_loss=frame["validation_loss"].clip(1e-3, HIGHEST))
+    pictures = [
+        *report.along(
+            capped, "learning_rate", "validation_loss", panel="dataset", line="scaling",
+            title=f"Validation loss after training; above {HIGHEST:,g} it is drawn there",
+            x_label="learning rate (log scale)", y_label="validation loss (nats, log scale)",
+            y_scale="log",
+        ),
+        *report.tuned_curves(results, tuned, y_label="training loss (nats, log scale)"),
+    ]  # fmt: skip
+    sections = [
+        Section("Each scaling at its best rate", (findings(tuned, best),)),
+        Section("Figures", tuple(pictures)),
+    ]
+    return launch.Conclusion(judged, sections)
 
 
-def together(claims: "list[Judged]", sentence: str, direction: str) -> "Judged":
-    """One claim for all data sets, with the numbers of the one that bears it out least."""
-    verdicts = {claim.verdict for claim in claims}
-    mixed: Any = "depends" if {"holds", "fails"} <= verdicts else "inconclusive"
-    sign = 1 if direction == "above" else -1
-    least = min(claims, key=lambda claim: sign * claim.measured)
-    verdict = verdicts.pop() if len(verdicts) == 1 else mixed
-    return least._replace(claim=sentence, quantity=f"{least.quantity}: least", verdict=verdict)
+def ratios(trials: pd.DataFrame, column: str) -> dict[str, stats.Interval]:
+    """Raw columns against standardized ones by data set, where both were tried."""
+    found = {}
+    for name, rows in trials.groupby("dataset", sort=False):
+        wide = rows.pivot(index="seed", columns="scaling", values=column)
+        if {RAW, STANDARDIZED} <= set(wide):
+            found[str(name)] = stats.paired_interval(wide[RAW], wide[STANDARDIZED])
+    return found
 
 
-def findings(summary: Any, best: Any, chosen: Any) -> Any:
+def on_all(claim: Claim, intervals: dict[str, stats.Interval]) -> list[Judged]:
+    """The claim on each data set, and on all with the numbers of the one that supports it least."""
+    found = [claim.judge(each, name) for name, each in intervals.items()]
+    if not found:
+        return []
+    sign = 1 if claim.direction == "above" else -1
+    least = min(found, key=lambda judged: sign * judged.measured)
+    verdicts = {judged.verdict for judged in found}
+    mixed: Outcome = "depends" if {"holds", "fails"} <= verdicts else "inconclusive"
+    together = least._replace(
+        claim=f"{claim.text} (all data sets)",
+        quantity=f"{claim.quantity}: least",
+        verdict=verdicts.pop() if len(verdicts) == 1 else mixed,
+    )
+    return [*found, together]
+
+
+def findings(tuned: stats.Tuned, best: pd.DataFrame) -> Table:
     """One row a data set and scaling."""
-    from jaxdl import report
-
-    by = ["dataset", "scaling"]
-    own = best.groupby(by)["decades"].mean()
-    groups = chosen.groupby(by)
-    median, arrived = groups["steps_needed"].median(), groups["steps_needed"].count()
-    loss = groups["last_loss"].median()
+    own = best.groupby(list(tuned.by))["decades"].mean()
+    groups = tuned.trials.groupby(list(tuned.by))
     rows = []
-    for row in summary.itertuples():
-        key = (row.dataset, row.scaling)
-        cells = (10 ** own[key], median[key], loss[key], row.validation_loss)
-        test = report.percent(row.test_accuracy)
-        arrivals = f"{arrived[key]} of {len(groups.get_group(key))}"
-        rate = report.distinct(groups.get_group(key)["learning_rate"]) + "*" * row.on_border
-        first, steps, *losses = map(report.number, cells)
-        rows.append((*key, rate, first, arrivals, steps, *losses, test))
-    header = (
-        "data set", "scaling", "rate of others", "of each seed", "reach target", "steps to it",
-        "train loss (nats)", "valid. loss (nats)", "test (%)",
-    )  # fmt: skip
+    for choice in tuned.selection.itertuples():
+        key = (choice.dataset, choice.scaling)
+        group = groups.get_group(key)
+        rows.append({
+            "data set": choice.dataset,
+            "scaling": choice.scaling,
+            "rate of others": report.distinct(group["learning_rate"]) + "*" * choice.on_border,
+            "of each seed": 10 ** own[key],
+            "reach target": f"{group['steps_needed'].count()} of {len(group)}",
+            "steps to it": group["steps_needed"].median(),
+            "train loss (nats)": group["last_loss"].median(),
+            "valid. loss (nats)": choice.validation_loss,
+            "test (%)": tuned.interval("test_accuracy", key),
+        })  # fmt: skip
     caption = (
         "Rate of others: each seed at the rate that other seeds chose by validation loss (* that "
         "of all is on the border of the grid); of each seed: geometric mean of the seeds' own. "
-        "Steps, training loss: medians. Test: accuracy."
+        "Steps, training loss: medians. Test: accuracy and its 95 % interval over seeds."
     )
-    return report.Table(header, tuple(rows), frozenset(range(2, 9)), caption)
-
-
-def pictures(frame: Any, chosen: Any, curves: Any) -> Any:
-    """Validation loss at every rate, and training at the best."""
-    import numpy as np
-    import pandas as pd
-
-    from jaxdl import report
-
-    capped = frame.assign(validation_loss=frame["validation_loss"].clip(1e-3, HIGHEST))
-    rates = report.sensitivity(
-        capped, y="validation_loss", panel="dataset", line="scaling", y_scale="log",
-        title="Validation loss after training, by learning rate",
-        y_label="validation loss (nats, log scale)",
-    )  # fmt: skip
-    loss = dict(zip(curves["trial"].tolist(), curves["loss"], strict=True))
-    parts = [
-        pd.DataFrame(
-            {"dataset": row.dataset, "scaling": row.scaling, "seed": row.seed,
-             "step": np.arange(1, len(loss[row.trial]) + 1), "loss": loss[row.trial]}
-        )
-        for row in chosen.itertuples()
-    ]  # fmt: skip
-    training = report.training_curves(
-        pd.concat(parts, ignore_index=True), panel="dataset", line="scaling",
-        title="Training at the best rate of each scaling",
-        y_label="training loss (nats, log scale)",
-    )  # fmt: skip
-    return (
-        report.Picture(
-            "rates", report.to_png(rates), "Validation loss against the learning rate.",
-            f"Losses above {HIGHEST:,g} are drawn there.",
-        ),
-        report.Picture(
-            "training", report.to_png(training), "Training loss against the step.",
-        ),
-    )  # fmt: skip
+    return report.table(rows, caption)
 
 
 if __name__ == "__main__":
-    launch.main(launch.Experiment(FIELDS, plan, conclude), __file__, __doc__ or "")
+    launch.main(launch.Experiment(Config, plan, conclude, CLAIMS))

@@ -3,34 +3,34 @@
 Dropout, L1, L2, an elastic net of both, random shifts, input noise, smoothed labels and early
 stopping, each against training with nothing of them. A seed draws the training images, the
 initialization and the batches, and all conditions share it; sizes and strengths are traced numbers.
-The 360 validation images are the same at every size, so that choices made by them are good ones.
+The 360 validation images are the same at every size, so that choices made by them are good ones:
+each seed is at the strength that other seeds chose on them.
 
-Claims: at the strengths that other seeds chose on validation, each gains more than half a point of
-test accuracy on the fewest images; dropout, L2, shifts and early stopping gain more there than on
-the most; dropout narrows the gap between training and test accuracy there by more than half a
-point.
-
-Command: python -m experiments.small_data --workdir=runs/small_data
-Minutes: 1.5 on 2 cores
-Last result: 2026-11-21, 2-core Xeon (shared, 158 s), jax 0.10.2. Gains on 100 images: shifts 1.7
-points (0.9 … 2.6) and input noise 1.1 (0.6 … 1.5), holds; dropout 0.6 (0.2 … 1.0), smoothed labels
-0.5 (−0.4 … 1.4), L2 0.3 (−0.3 … 0.8) and L1 −0.1 (−0.6 … 0.5), inconclusive; elastic net 0.0 (−0.5
-… 0.49) and early stopping −0.2 (−0.4 … 0.04), fails. More on 100 than on 1,000: shifts and dropout,
-holds; L2 and early stopping, inconclusive. Dropout's gap −0.6 (−1.0 … −0.2), inconclusive: half a
-point is the threshold. Of the patiences the longest was chosen. With 1,000 steps and 10 seeds
-dropout gained 0.1 points (−0.4 … 0.6) and shifts 0.6 (−0.6 … 1.8) on 100 images.
+    python -m experiments.small_data --workdir=runs/small_data  # 1.5 minutes on 2 cores
 """
 
-from pathlib import Path
-from typing import Any
+import dataclasses
+import functools
 
-from jaxdl import launch
-from jaxdl.launch import Field
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxdl import keys, launch, losses, report, stats, sweep, train
+from jaxdl.data import augmentation, batches, catalog, scaling, splits
+from jaxdl.launch import setting
+from jaxdl.models import MLP
+from jaxdl.optimizers import adam
 from jaxdl.params import kernels
+from jaxdl.report import Claim, Picture, Section
+from jaxdl.sweep.early_stopping import early_stopping
+from jaxdl.tasks import noise
+from jaxdl.types import Array, Batch, PyTree, Task, TrainState
 
-NOTHING, SEGMENTS, HALF_A_POINT = "nothing", 20, 0.5
+SEGMENTS = 20
 STRENGTHS: dict[str, tuple[str, tuple[float, ...]]] = {
-    NOTHING: ("R1", (0.0,)),
+    "nothing": ("R1", (0.0,)),
     "dropout": ("R1", (0.2, 0.35, 0.5)),
     "L2": ("F9", (1e-4, 1e-3, 1e-2)),
     "L1": ("F9", (1e-5, 1e-4, 1e-3)),
@@ -42,79 +42,99 @@ STRENGTHS: dict[str, tuple[str, tuple[float, ...]]] = {
 }
 """Row of the claim, and strengths to try: a rate, a λ (of Σw², Σ|w|, half of each), pixels, a
 standard deviation, an amount, segments of patience."""
-FADING = ("dropout", "L2", "shift", "early stopping")
-FIELDS = {
-    "steps": Field(
+CONDITIONS = tuple(STRENGTHS)[1:]
+HELPS = {
+    name: Claim(STRENGTHS[name][0], f"{name} helps on the fewest images",
+                "paired gain in test accuracy", above=0.005, unit="points")
+    for name in CONDITIONS
+}  # fmt: skip
+FADES = {
+    name: Claim(STRENGTHS[name][0], f"{name} helps more on the fewest images than on the most",
+                "paired difference of the gains in test accuracy", above=0.0, unit="points")
+    for name in ("dropout", "L2", "shift", "early stopping")
+}  # fmt: skip
+NARROWS = Claim(
+    "R1", "dropout narrows the gap between training and test on the fewest images",
+    "paired change of the gap in accuracy", below=-0.005, unit="points",
+)  # fmt: skip
+CLAIMS = (*HELPS.values(), *FADES.values(), NARROWS)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(launch.Config):
+    """What is compared, on how many images."""
+
+    steps: int = setting(
         600, "Training steps of each trial, in up to 20 segments of equal length.", low=1
-    ),
-    "seeds": Field(16, "Seeds of each setting.", low=1),
-    "examples": Field((100, 1000), "Numbers of training images.", low=1, high=1077),
-    "conditions": Field(
-        tuple(STRENGTHS)[1:], "What is compared with nothing.", choices=tuple(STRENGTHS)[1:]
-    ),
-    "hidden": Field((128, 128), "Widths of the hidden layers.", low=1, repeats=True),
-    "batch_size": Field(50, "Examples in a step, drawn with replacement.", low=1),
-    "learning_rate": Field(1e-3, "Learning rate of Adam.", low=1e-12),
-}
+    )
+    seeds: int = setting(16, "Seeds of each setting.", low=1)
+    examples: tuple[int, ...] = setting(
+        (100, 1000), "Numbers of training images.", low=1, high=1077
+    )
+    conditions: tuple[str, ...] = setting(
+        CONDITIONS, "What is compared with nothing.", choices=CONDITIONS
+    )
+    hidden: tuple[int, ...] = setting(
+        (128, 128), "Widths of the hidden layers.", low=1, repeats=True
+    )
+    batch_size: int = setting(50, "Examples in a step, drawn with replacement.", low=1)
+    learning_rate: float = setting(1e-3, "Learning rate of Adam.", low=1e-12)
 
 
-def plan(config: Any) -> launch.Plan:
+def plan(config: Config) -> sweep.Plan:
     """One program; condition, strength and number of images are numbers inside it."""
-    from jaxdl import sweep
-    from jaxdl.data import catalog, scaling, splits
-
     data, _ = splits.for_run(catalog.load("digits"), scaling.fit_max)
-    segments = launch.segments(config.steps, SEGMENTS)
-    trials = []
-    for condition in (NOTHING, *config.conditions):
-        _, values = STRENGTHS[condition]
-        settings = sweep.grid(condition=[condition], examples=config.examples, strength=values)
-        trials += sweep.trials(["MLP"], settings, range(config.seeds))
-    programs = {"MLP": _run(config, config.steps // segments)}
-    return launch.Plan(programs, trials, data, segments, categories={"condition": list(STRENGTHS)})
+    segments = sweep.segments(config.steps, SEGMENTS)
+    points = [
+        point
+        for name in ("nothing", *config.conditions)
+        for point in sweep.grid(
+            condition=[name], examples=config.examples, strength=STRENGTHS[name][1]
+        )
+    ]
+    return sweep.plan(
+        {"MLP": (run(config, config.steps // segments), points)},
+        data,
+        seeds=config.seeds,
+        segments=segments,
+        categories={"condition": list(STRENGTHS)},
+    )
 
 
-def _run(config: Any, steps: int) -> Any:
+def run(config: Config, steps: int) -> sweep.Run:
     """The run, built inside each of its functions around the traced numbers."""
-    import jax
-    import jax.numpy as jnp
 
-    from jaxdl import keys, sweep, train
-    from jaxdl.data import batches
-    from jaxdl.sweep.early_stopping import early_stopping
-
-    def drawn(key: Any, n: int) -> Any:
+    def drawn(key: Array, n: int) -> Array:
         """All rows in the trial's order, of which the first are those it trains on."""
         return batches.permutation(keys.named(key, "examples"), n)
 
-    def made(hparams: dict[str, Any]) -> Any:
-        def order(key: Any, n: int, batch_size: int, first_step: Any, steps: int) -> Any:
-            def one(step: Any) -> Any:
+    def made(hparams: PyTree) -> sweep.Run:
+        def order(key: Array, n: int, batch_size: int, first_step: Array, steps: int) -> Array:
+            def one(step: Array) -> Array:
                 step_key, size = jax.random.fold_in(key, step), hparams["examples"].astype(int)
                 return jax.random.randint(step_key, (batch_size,), 0, size)
 
             return drawn(key, n)[jax.vmap(one)(first_step + jnp.arange(steps))]
 
-        def build(hparams: dict[str, Any]) -> Any:
-            return _task(config, hparams)
-
+        build = functools.partial(regularized, config)
         trained = sweep.make_run(build, steps=steps, batch_size=config.batch_size, order=order)
 
-        def evaluate(hparams: dict[str, Any], state: Any, data: Any) -> dict[str, Any]:
+        def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
             key, n = batches.order_key(state.key), len(data["train"]["y"])
             batch = batches.take(data["train"], drawn(key, n)[: min(config.examples)])
             seen = train.mean(train.measure(build(hparams)[0], state, batch))
             return {**trained.evaluate(hparams, state, data), "train_accuracy": seen["accuracy"]}
 
-        patience = _strengths(hparams)["early stopping"]
+        patience = strengths(hparams)["early stopping"]
 
-        def better(value: Any, best: Any) -> Any:
+        def better(value: Array, best: Array) -> Array:
             # Without early stopping it is the last state that counts.
             return (value > best) | (patience == 0)
 
         waits = jnp.where(patience > 0, patience, SEGMENTS)
-        run = trained._replace(evaluate=evaluate)
-        return early_stopping(run, "validation_accuracy", waits, better)
+        return early_stopping(
+            trained._replace(evaluate=evaluate), "validation_accuracy", waits, better
+        )
 
     return sweep.Run(
         lambda hparams, key, data: made(hparams).init(hparams, key, data),
@@ -123,7 +143,7 @@ def _run(config: Any, steps: int) -> Any:
     )
 
 
-def _strengths(hparams: dict[str, Any]) -> dict[str, Any]:
+def strengths(hparams: PyTree) -> dict[str, Array]:
     """Of each condition: the trial's strength if it is its own, else 0, which is its absence."""
     return {
         name: hparams["strength"] * (hparams["condition"] == number)
@@ -131,25 +151,18 @@ def _strengths(hparams: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _task(config: Any, hparams: dict[str, Any]) -> Any:
-    import functools
-
-    from jaxdl import losses
-    from jaxdl.data import augmentation
-    from jaxdl.models import MLP
-    from jaxdl.optimizers import adam
-    from jaxdl.tasks import noise
-
-    amount = _strengths(hparams)
+def regularized(config: Config, hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
+    """The network with all conditions, of which all but the trial's own have strength 0."""
+    amount = strengths(hparams)
     l1 = amount["L1"] + 0.5 * amount["elastic net"]
     l2 = amount["L2"] + 0.5 * amount["elastic net"]
     shift = functools.partial(augmentation.shift, pixels=amount["shift"])
     add_noise = functools.partial(augmentation.noise, deviation=amount["input noise"])
 
-    def penalty(params: Any) -> Any:
+    def penalty(params: PyTree) -> Array:
         return losses.elastic_net(params, l1, l2, kernels(params))
 
-    def change(batch: Any, key: Any) -> Any:
+    def change(batch: Batch, key: Array) -> Batch:
         batch = augmentation.augment(batch, key, [shift, add_noise])
         return noise.smooth_labels(batch, 10, amount["label smoothing"])
 
@@ -158,138 +171,68 @@ def _task(config: Any, hparams: dict[str, Any]) -> Any:
     return task, adam(config.learning_rate)
 
 
-def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
+def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Strengths chosen on validation, for each size; effects paired over seeds."""
-    from jaxdl import report, stats
-
-    frame = results.to_pandas()
-    by = ["condition", "examples"]
-    chosen = stats.chosen_trials(frame, stats.select(frame, by, "strength"), [*by, "strength"])
-    points = 100 * _by_seed(chosen, "test_accuracy")
-    gap = 100 * _by_seed(chosen, "train_accuracy") - points
-    few, many = min(config.examples), max(config.examples)
+    tuned = stats.tune(results.frame(), ("examples", "condition"), "strength")
+    scores, few, many = tuned.scores("test_accuracy"), min(config.examples), max(config.examples)
+    gap = tuned.scores("train_accuracy") - scores
     effects = {
-        (name, size): stats.paired_interval(points[name, size], points[NOTHING, size])
-        for name in config.conditions
+        size: {
+            name: tuned.gain("test_accuracy", (size, name), (size, "nothing"))
+            for name in config.conditions
+        }
         for size in config.examples
     }
-    claims = [
-        _claim(
-            f"{name} helps on {few:,} images",
-            name,
-            effects[name, few],
-            "gain in test accuracy",
-            HALF_A_POINT,
-        )
-        for name in config.conditions
-    ]
-    fading = [name for name in config.conditions if name in FADING and few < many]
-    for name in fading:
-        gains = [points[name, size] - points[NOTHING, size] for size in (few, many)]
-        words = f"{name} helps more on {few:,} images than on {many:,}"
-        claims.append(
-            _claim(
-                words,
-                name,
-                stats.paired_interval(*gains),
-                "difference of the gains in test accuracy",
-                0.0,
-            )
-        )
+    claims = [HELPS[name].judge(effects[few][name], f"{few:,}") for name in config.conditions]
+    for name in config.conditions:
+        if name in FADES and few < many:
+            gains = [scores[size, name] - scores[size, "nothing"] for size in (few, many)]
+            where = f"{few:,} against {many:,}"
+            claims.append(FADES[name].judge(stats.paired_interval(*gains), where))
     if "dropout" in config.conditions:
-        change = stats.paired_interval(gap["dropout", few], gap[NOTHING, few])
-        words = f"dropout narrows the gap between training and test on {few:,} images"
-        claims.append(
-            _claim(words, "dropout", change, "change of the gap in accuracy", -HALF_A_POINT)
-        )
-    table = _table(chosen, effects, gap, few)
-    report.show(table)
-    pictures = (_map(config, effects), _sheet(plan))
-    headline = "; ".join(f"{claim.claim}: {claim.verdict}" for claim in claims)
-    return launch.Conclusion(claims, [report.Section("Effects", (*pictures, table))], headline)
+        change = stats.paired_interval(gap[few, "dropout"], gap[few, "nothing"])
+        claims.append(NARROWS.judge(change, f"{few:,}"))
+    rows = [
+        {
+            "condition": name,
+            "images": f"{size:,}",
+            "strength": report.distinct(group["strength"]),
+            "training accuracy (%)": group["train_accuracy"].mean(),
+            "test accuracy (%)": group["test_accuracy"].mean(),
+            "gap (points)": gap[size, name].mean(),
+            "gain (points)": effects[size].get(name),
+        }
+        for (name, size), group in tuned.trials.groupby(["condition", "examples"], sort=False)
+    ]
+    note = f"Means over seeds; training accuracy on {few:,} of the images trained on."
+    gains_map = report.interval_map(
+        {f"{size:,}": found for size, found in effects.items()}, across="training images",
+        title="Gain in test accuracy over training with nothing", label="gain (points)",
+        caption="Each seed at the strength that other seeds chose on validation, paired over "
+        f"{config.seeds} seeds; below it the 95 % interval.",
+    )  # fmt: skip
+    section = Section("Effects", (gains_map, report.table(rows, note), seen(plan)))
+    return launch.Conclusion(claims, [section])
 
 
-def _by_seed(chosen: Any, quantity: str) -> Any:
-    """One row a seed, one column a (condition, number of images)."""
-    trials = chosen.assign(**{quantity: chosen[quantity].astype(float)})
-    return trials.pivot(index="seed", columns=["condition", "examples"], values=quantity)
-
-
-def _claim(words: str, name: str, interval: Any, quantity: str, threshold: float) -> Any:
-    from jaxdl import report
-
-    direction: Any = "below" if threshold < 0 else "above"
-    row = STRENGTHS[name][0]
-    return report.judge(row, words, f"paired {quantity}", "points", threshold, interval, direction)
-
-
-def _table(chosen: Any, effects: Any, gap: Any, few: int) -> Any:
-    from jaxdl import report
-
-    rows = []
-    for (name, size), group in chosen.groupby(["condition", "examples"], sort=False):
-        effect = effects.get((name, size))
-        accuracy = [group[f"{split}_accuracy"].astype(float).mean() for split in ("train", "test")]
-        rows.append((
-            str(name),
-            f"{size:,.0f}",
-            report.distinct(group["strength"]),
-            *map(report.percent, accuracy),
-            f"{gap[name, size].mean():.1f}",
-            f"{effect.mean:.2f}" if effect else "–",
-            report.between(effect.low, effect.high, "{:.2f}".format) if effect else "–",
-        ))  # fmt: skip
-    header = ("condition", "images", "strength", "training accuracy (%)", "test accuracy (%)",
-              "gap (points)", "gain (points)", "95 % interval")  # fmt: skip
-    caption = f"Means over seeds; training accuracy on {few:,} of the images trained on."
-    return report.Table(header, tuple(rows), frozenset(range(1, 8)), caption)
-
-
-def _map(config: Any, effects: Any) -> Any:
-    """Gains by condition and number of images."""
-    import pandas as pd
-
-    from jaxdl import report
-
-    gains, low, high = (
-        pd.Series({key: effect[part] for key, effect in effects.items()}).unstack(sort=False)
-        for part in range(3)
-    )
-    gains.columns = [f"{size:,}" for size in gains.columns]
-    gains = gains.rename_axis(columns="training images")
-    title = "Gain in test accuracy over training with nothing"
-    figure = report.heat_map(gains, bounds=(low, high), title=title, label="gain (points)")
-    caption = (
-        "Each seed at the strength that other seeds chose on validation, paired over "
-        f"{config.seeds} seeds; below it the 95 % interval."
-    )
-    return report.Picture("gains", report.to_png(figure), title, caption)
-
-
-def _sheet(plan: launch.Plan) -> Any:
+def seen(plan: sweep.Plan) -> Picture:
     """What the networks see of one digit of each class."""
-    import functools
-
-    import jax
-    import numpy as np
-
-    from jaxdl import report
-    from jaxdl.data import augmentation
-
-    rows = [int(np.argmax(plan.data["train"]["y"] == digit)) for digit in range(10)]
-    clean = {"x": plan.data["train"]["x"][np.array(rows)]}
-    seen = {"clean": clean["x"]}
-    for name, function in (
-        ("shift of 1 pixel", functools.partial(augmentation.shift, pixels=1.0)),
-        ("noise of 0.4", functools.partial(augmentation.noise, deviation=0.4)),
-    ):
-        augment = jax.jit(functools.partial(augmentation.augment, functions=[function]))
-        seen[name] = augment(clean, jax.random.key(0))["x"]
+    _, rows = np.unique(plan.data["train"]["y"], return_index=True)
+    changes: dict[str, list[augmentation.Augmentation]] = {
+        "clean": [],
+        "shift of 1 pixel": [functools.partial(augmentation.shift, pixels=1.0)],
+        "noise of 0.4": [functools.partial(augmentation.noise, deviation=0.4)],
+    }
+    clean, key = {"x": plan.data["train"]["x"][rows]}, jax.random.key(0)
+    sheet = [
+        jax.jit(functools.partial(augmentation.augment, functions=change))(clean, key)["x"]
+        for change in changes.values()
+    ]
     title = "Digits as they are, shifted and noisy, at the largest strengths"
-    sheet = np.stack(list(seen.values()))[..., 0]
-    figure = report.images(1 - sheet, list(seen), [str(digit) for digit in range(10)], title)
-    return report.Picture("seen", report.to_png(figure), title, "Drawn anew at every step.")
+    digits = [str(digit) for digit in range(10)]
+    figure = report.images(1 - np.stack(sheet)[..., 0], list(changes), digits, title)
+    return Picture("seen", figure, title, "Drawn anew at every step.")
 
 
 if __name__ == "__main__":
-    launch.main(launch.Experiment(FIELDS, plan, conclude), __file__, __doc__ or "")
+    launch.main(launch.Experiment(Config, plan, conclude, CLAIMS))

@@ -5,165 +5,140 @@ Rate 0, among the rates, shows the accuracy before training. Second, examples wh
 numbers of random sign: the logarithm of a softmax (which subtracts the largest logit, or not),
 against the fused softmax cross-entropy. An example counts as finite if value and gradient are.
 
-Claims: the 0-1 loss leaves the accuracy where it began, at every rate (within one point) and in
-more than half of the seeds; hinge, cross-entropy and squared error on one-hot targets reach 90 %
-on test; at the largest logits the fused form is finite on all examples (but one in a thousand),
-the logarithm of the softmax on fewer than nine in ten.
-
-Command: python -m experiments.surrogate_losses --workdir=runs/surrogate_losses
-Minutes: 0.2 on 2 cores.
-Last result: 2026-11-21, 2-core Xeon, jax 0.10.2, 10 seeds, 95 % intervals. The 0-1 loss changes
-the accuracy by 0: holds (before the quantity was restated). Test accuracy: hinge 95.9 % (95.4 …
-96.4), cross-entropy 96.6 % (96.5 … 96.8), squared error 91.3 % (90.7 … 91.9): all hold. At logits
-of ±10,000 the fused form is finite on all of 10,000 examples (at most 0.04 % are not): holds;
-softmax, then the logarithm, is not on 50.2 % (49.2 … 51.1): holds.
+    python -m experiments.surrogate_losses --workdir=runs/surrogate_losses  # 0.2 min. on 2 cores
 """
 
+import dataclasses
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from jaxdl import launch
-from jaxdl.launch import Field
+import jax
+import jax.numpy as jnp
+import optax
+import pandas as pd
 
-if TYPE_CHECKING:
-    from jaxdl.report import Judged, Picture
+from jaxdl import launch, losses, report, stats, sweep, tasks
+from jaxdl.data import catalog, scaling, splits
+from jaxdl.launch import setting
+from jaxdl.models import MLP
+from jaxdl.optimizers import sgd
+from jaxdl.report import Claim, Section
+from jaxdl.types import Array, PyTree, Task
 
-FIELDS = {
-    "steps": Field(1000, "Training steps of each trial.", low=1),
-    "seeds": Field(10, "Seeds; one moves initialization, order of the data and logits.", low=1),
-    "batch_size": Field(64, "Examples in a step.", low=1, high=1077),
-    "learning_rates": Field(
+STILL = 0.01
+BROKEN = "share of examples whose value or gradient is not finite"
+CLAIMS = UNMOVED, HINGE, CROSS_ENTROPY, SQUARED_ERROR, FUSED, IN_STEPS = (
+    Claim("F3", "the 0-1 loss is not trainable by gradient, in most seeds",
+          f"share of seeds whose test accuracy no rate changes by more than {STILL:g}",
+          above=0.5, unit="%"),
+    Claim("F4", "the multiclass hinge loss trains the linear model",
+          "test accuracy", above=0.9, unit="%"),
+    Claim("F5", "softmax cross-entropy trains the linear model",
+          "test accuracy", above=0.9, unit="%"),
+    Claim("F6", "squared error on one-hot targets trains the linear model",
+          "test accuracy", above=0.9, unit="%"),
+    Claim("F5", "the fused cross-entropy is finite", BROKEN, below=0.001, unit="%"),
+    Claim("F5", "softmax, then the logarithm, is not always finite", BROKEN, above=0.1, unit="%"),
+)  # fmt: skip
+SURROGATES = {"hinge": HINGE, "cross-entropy": CROSS_ENTROPY, "squared error": SQUARED_ERROR}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(launch.Config):
+    """At which rates the losses are minimized, at which logits they are computed."""
+
+    steps: int = setting(1000, "Training steps of each trial.", low=1)
+    seeds: int = setting(
+        10, "Seeds; one moves initialization, order of the data and logits.", low=1
+    )
+    batch_size: int = setting(64, "Examples in a step.", low=1, high=1077)
+    learning_rates: tuple[float, ...] = setting(
         (1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0), "Learning rates to try, above 0.", low=1e-12
-    ),
-    "magnitudes": Field(
+    )
+    magnitudes: tuple[float, ...] = setting(
         (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 1e4), "Sizes of the random logits.", low=1e-3
-    ),
-    "examples": Field(1000, "Examples with random logits, for each seed.", low=1),
+    )
+    examples: int = setting(1000, "Examples with random logits, for each seed.", low=1)
+
+
+def squared_error(outputs: Array, labels: Array) -> Array:
+    """`(outputs [B, K], labels [B]) -> [B]`, on one-hot targets."""
+    return losses.squared_error(outputs, scaling.one_hot(labels, outputs.shape[-1])).sum(-1)
+
+
+OBJECTIVES = {
+    "0-1": losses.zero_one,
+    "hinge": losses.multiclass_hinge,
+    "cross-entropy": losses.softmax_cross_entropy,
+    "squared error": squared_error,
 }
-SURROGATES = {
-    "hinge": ("F4", "the multiclass hinge loss"),
-    "cross-entropy": ("F5", "softmax cross-entropy"),
-    "squared error": ("F6", "squared error on one-hot targets"),
-}
-STILL, MOST, LEARNED, FINITE, BROKEN = 0.01, 0.5, 0.9, 0.001, 0.1
 
 
-def objectives() -> dict[str, Callable[..., Any]]:
-    """`(outputs [B, K], labels [B]) -> [B]` by name."""
-    from jaxdl import losses
-    from jaxdl.data import scaling
-
-    def squared_error(outputs: Any, labels: Any) -> Any:
-        return losses.squared_error(outputs, scaling.one_hot(labels, outputs.shape[-1])).sum(-1)
-
-    return {
-        "0-1": losses.zero_one,
-        "hinge": losses.multiclass_hinge,
-        "cross-entropy": losses.softmax_cross_entropy,
-        "squared error": squared_error,
-    }
-
-
-def plan(config: Any) -> launch.Plan:
+def plan(config: Config) -> sweep.Plan:
     """One program per loss."""
-    from jaxdl import sweep, tasks
-    from jaxdl.data import catalog, scaling, splits
-    from jaxdl.models import MLP
-    from jaxdl.optimizers import sgd
-
     dataset = catalog.load("digits")
     data, _ = splits.for_run(dataset, scaling.fit_whole)
     model = MLP((), dataset.num_classes)
-    segments = launch.segments(config.steps, 20)
+    segments = sweep.segments(config.steps, 20)
 
-    def run(loss: Callable[..., Any]) -> sweep.Run:
-        def build(hparams: dict[str, Any]) -> Any:
+    def run(loss: Callable[[Array, Array], Array]) -> sweep.Run:
+        def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
             return tasks.classification(model, loss=loss), sgd(hparams["learning_rate"])
 
         return sweep.make_run(build, steps=config.steps // segments, batch_size=config.batch_size)
 
-    programs = {name: run(loss) for name, loss in objectives().items()}
-    settings = sweep.grid(learning_rate=(0.0, *config.learning_rates))
-    trials = sweep.trials(list(programs), settings, range(config.seeds))
-    labels = {name: {"loss": name} for name in programs}
-    return launch.Plan(programs, trials, data, segments, labels=labels)
+    points = sweep.grid(learning_rate=(0.0, *config.learning_rates))
+    programs = {name: (run(loss), points) for name, loss in OBJECTIVES.items()}
+    return sweep.plan(programs, data, seeds=config.seeds, column="loss", segments=segments)
 
 
-def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
+def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Accuracies at each loss's best rate; shares of examples that are not finite."""
-    from jaxdl import report, stats
-
-    frame = results.to_pandas()
+    frame = results.frame().assign(all="")
     trained = frame[frame["learning_rate"] > 0].reset_index(drop=True)
     examples = int(plan.data["test"]["mask"].sum())
-    summary = report.summary(trained, ["loss"], examples=examples)
-    chosen = stats.chosen_trials(trained, summary, ["loss", "learning_rate"])
-    table = report.summary_table(summary, ["loss"])
-    report.show(table)
-    numbers = broken(config)
-    start = frame[frame["learning_rate"] == 0].set_index(["loss", "seed"])["test_accuracy"]
-    claims = [
-        unmoved(trained[trained["loss"] == "0-1"], start["0-1"]),
-        *learned(chosen, examples),
-        *finite(config, numbers),
-    ]
-    sections = [
-        report.Section("Accuracy by the loss that is minimized", (table, rates(trained))),
-        report.Section("Examples that are not finite", (shares(numbers),)),
-    ]
-    headline = "; ".join(f"{claim.claim}: {claim.verdict}" for claim in claims)
-    return launch.Conclusion(claims, sections, headline)
-
-
-def unmoved(trained: Any, start: Any) -> "Judged":
-    """In how many seeds no rate changes the accuracy; a diverged trial has changed it."""
-    from jaxdl import report, stats
-
-    change = (trained["test_accuracy"] - trained["seed"].map(start)).astype(float).abs()
-    still = (change <= STILL).groupby(trained["seed"]).all()
-    return report.judge(
-        "F3",
-        "the 0-1 loss is not trainable by gradient, in most seeds",
-        f"share of seeds whose test accuracy no rate changes by more than {STILL:g}",
-        "1",
-        MOST,
-        stats.proportion_interval(int(still.sum()), len(still)),
-        "above",
+    tuned = stats.tune(trained, "loss", "learning_rate")
+    numbers, largest = broken(config), max(config.magnitudes)
+    total = numbers[numbers["size"] == largest].groupby("form")[["broken", "examples"]].sum()
+    where = f"logits of ±{largest:,g}"
+    rates = report.along(
+        trained, "learning_rate", "validation_accuracy", panel="all", line="loss",
+        title="Validation accuracy by the loss that SGD minimizes",
+        x_label="learning rate (log scale)", y_label="validation accuracy (%)",
+    )  # fmt: skip
+    shares = report.along(
+        numbers, "size", "share", panel="all", line="form",
+        title="Examples whose cross-entropy or its gradient is not finite",
+        x_label="logits are plus or minus (log scale)", y_label="share of examples (%)",
+    )  # fmt: skip
+    table = report.summary_table(report.summary(trained, ["loss"], examples=examples), ["loss"])
+    return launch.Conclusion(
+        [
+            UNMOVED.judge(still(frame[frame["loss"] == "0-1"])),
+            *(
+                claim.judge(tuned.interval("test_accuracy", name, examples))
+                for name, claim in SURROGATES.items()
+            ),
+            FUSED.judge(stats.proportion_interval(*total.loc["fused"]), where),
+            IN_STEPS.judge(stats.proportion_interval(*total.loc["softmax, then log"]), where),
+        ],
+        [
+            Section("Accuracy by the loss that is minimized", (table, *rates)),
+            Section("Examples that are not finite", tuple(shares)),
+        ],
     )
 
 
-def learned(chosen: Any, examples: int) -> "list[Judged]":
-    """Test accuracies that the surrogates reach."""
-    from jaxdl import report, stats
-
-    return [
-        report.judge(
-            row,
-            f"{title} trains the linear model",
-            "test accuracy",
-            "1",
-            LEARNED,
-            stats.mean_interval(
-                chosen.loc[chosen["loss"] == name, "test_accuracy"].astype(float),
-                "share",
-                examples=examples,
-            ),
-            "above",
-        )
-        for name, (row, title) in SURROGATES.items()
-    ]
+def still(frame: pd.DataFrame) -> stats.Interval:
+    """In how many seeds no rate changes the accuracy; a diverged trial has changed it."""
+    accuracy = frame.pivot(index="seed", columns="learning_rate", values="test_accuracy")
+    unmoved = (accuracy.sub(accuracy[0.0], axis=0).abs() <= STILL).all(axis=1)
+    return stats.proportion_interval(int(unmoved.sum()), len(unmoved))
 
 
-def broken(config: Any) -> Any:
+def broken(config: Config) -> pd.DataFrame:
     """Examples whose loss or gradient is not finite, for each form, size of logits and seed."""
-    import jax
-    import jax.numpy as jnp
-    import pandas as pd
 
-    from jaxdl import losses
-
-    def in_steps(softmax: Callable[..., Any]) -> Callable[..., Any]:
+    def in_steps(softmax: Callable[[Array], Array]) -> Callable[[Array, Array], Array]:
         return lambda logits, label: -jnp.log(softmax(logits)[label])
 
     forms = {
@@ -173,7 +148,7 @@ def broken(config: Any) -> Any:
     }
 
     @jax.jit
-    def count(key: Any, size: Any) -> Any:
+    def count(key: Array, size: float) -> dict[str, Array]:
         sign_key, label_key = jax.random.split(key)
         logits = size * jax.random.rademacher(sign_key, (config.examples, 10), jnp.float32)
         labels = jax.random.randint(label_key, (config.examples,), 0, 10)
@@ -190,64 +165,9 @@ def broken(config: Any) -> Any:
         for seed in range(config.seeds)
         for form, number in count(jax.random.key(seed), size).items()
     ]
-    return pd.DataFrame(rows).assign(examples=config.examples)
-
-
-def finite(config: Any, numbers: Any) -> "list[Judged]":
-    """Shares at the largest logits, all seeds together."""
-    from jaxdl import report, stats
-
-    size = max(config.magnitudes)
-    total = numbers[numbers["size"] == size].groupby("form")[["broken", "examples"]].sum()
-    questions: Any = (
-        ("fused", "the fused cross-entropy is finite", FINITE, "below"),
-        ("softmax, then log", "softmax, then the logarithm, is not always finite", BROKEN, "above"),
-    )
-    return [
-        report.judge(
-            "F5",
-            f"{title} at logits of ±{size:,g}",
-            "share of examples whose value or gradient is not finite",
-            "1",
-            threshold,
-            stats.proportion_interval(*map(int, total.loc[form])),
-            direction,
-        )
-        for form, title, threshold, direction in questions
-    ]
-
-
-def rates(trained: Any) -> "Picture":
-    """Accuracy against the learning rate."""
-    from jaxdl import report
-
-    figure = report.sensitivity(
-        trained.assign(all=""), panel="all", line="loss",
-        title="Validation accuracy by the loss that SGD minimizes",
-    )  # fmt: skip
-    return report.Picture(
-        "rates", report.to_png(figure), "Validation accuracy against the rate, a line a loss."
-    )
-
-
-def shares(numbers: Any) -> "Picture":
-    """Share of examples that are not finite against the size of the logits."""
-    from jaxdl import report
-    from jaxdl.report.panels import small_multiples
-    from jaxdl.report.style import house_style
-
-    with house_style():
-        figure, _ = small_multiples(
-            numbers.assign(share=numbers["broken"] / numbers["examples"], all=""),
-            "size", "share", "all", "form",
-            title="Examples whose cross-entropy or its gradient is not finite",
-            x_label="logits are plus or minus (log scale)", y_label="share of examples (1)",
-            x_scale="log", y_scale="linear", marker_every=1,
-        )  # fmt: skip
-    return report.Picture(
-        "finite", report.to_png(figure), "Share of broken examples against the size of the logits."
-    )
+    frame = pd.DataFrame(rows).assign(examples=config.examples, status="ok", all="")
+    return frame.assign(share=frame["broken"] / config.examples)
 
 
 if __name__ == "__main__":
-    launch.main(launch.Experiment(FIELDS, plan, conclude), __file__, __doc__ or "")
+    launch.main(launch.Experiment(Config, plan, conclude, CLAIMS))

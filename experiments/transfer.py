@@ -5,38 +5,28 @@ different (which of two photographs an 8×8 patch is from), with 50 labels or 50
 which differ only in the layers that are copied and in their rates: from scratch; freeze both layers
 and train the head; copy and freeze the lower layer, with a new hidden layer and head on it; copy
 both and train the upper and the head; copy both and train all, each layer at 1/2.6 of the rate of
-the one above. A seed moves the pretraining, the labelled examples and the initialization.
+the one above. A seed moves the pretraining, the labelled examples and the initialization; it is at
+the rate that other seeds chose on validation. Frozen strategies choose the highest rates.
 
-Claims: at the rates that other seeds chose on validation, with few labels and a similar task,
-freezing and training the head is two points of test accuracy or more above scratch; with many,
-training all is a point or more above freezing; with few labels and a different task, a head on the
-lower layer is a point or more above one on top; with many, training all is two points or more above
-freezing.
-
-Command: python -m experiments.transfer --workdir=runs/transfer
-Minutes: 1 on 2 cores
-Last result: 2026-11-21, 2-core Xeon (shared, 67 s), jax 0.10.2, in points: few labels, similar task
-−9.8 [−11.7, −7.8], fails (scratch is best, 92.5 %); many, similar +3.3 [2.1, 4.5], holds; few,
-different 0.0 [−2.7, 2.7], inconclusive; many, different +5.3 [0.8, 9.8], inconclusive. Frozen
-strategies chose the highest rate; with a grid up to 0.01, where they did too, the four were −9.9,
-+4.9, +1.8 and +7.5 [5.8, 9.1]: the last then held, the other verdicts were the same.
+    python -m experiments.transfer --workdir=runs/transfer  # 1 minute on 2 cores
 """
 
-from pathlib import Path
-from typing import Any
+import dataclasses
 
-from jaxdl import launch, optimizers, train
-from jaxdl.launch import Field
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from sklearn.datasets import load_sample_images
 
-FIELDS = {
-    "steps": Field(300, "Training steps, of pretraining and of each target.", low=1),
-    "seeds": Field(8, "Seeds of each setting.", low=1),
-    "few": Field(50, "Labels of a target with little data.", low=1, high=500),
-    "batch_size": Field(50, "Examples in a step.", low=1, high=500),
-    "hidden": Field((64, 64), "Widths of the two hidden layers.", low=1, repeats=True),
-    "source_rate": Field(3e-3, "Rate of Adam in pretraining.", low=1e-12),
-    "learning_rates": Field((1e-3, 3e-3, 1e-2, 3e-2), "Rates of Adam on the target.", low=1e-12),
-}
+from jaxdl import keys, launch, optimizers, report, stats, sweep, tasks, train
+from jaxdl.data import batches, catalog, scaling
+from jaxdl.launch import setting
+from jaxdl.models import MLP
+from jaxdl.optimizers import adam
+from jaxdl.report import Claim, Picture, Section
+from jaxdl.types import Array, PyTree, Task, TrainState
+
 MANY, CLASSES = 500, 5
 DECAY = 1 / 2.6
 SCRATCH, TOP, LOWER = "from scratch", "freeze, new head", "head on lower layer"
@@ -50,67 +40,77 @@ STRATEGIES = {
 }
 """For the two hidden layers: whether it is copied, and its share of the rate. The head is new."""
 TARGETS = ("similar", "different")
-POINT, TWO_POINTS = 0.01, 0.02
 CELLS = {
-    ("similar", "little"): (TOP, SCRATCH, TWO_POINTS),
-    ("similar", "lots"): (ALL, TOP, POINT),
-    ("different", "little"): (LOWER, TOP, POINT),
-    ("different", "lots"): (ALL, TOP, TWO_POINTS),
+    ("similar", "little"): (TOP, SCRATCH, 0.02),
+    ("similar", "lots"): (ALL, TOP, 0.01),
+    ("different", "little"): (LOWER, TOP, 0.01),
+    ("different", "lots"): (ALL, TOP, 0.02),
 }
 """What should win, against what, and by how much."""
+CLAIMS = tuple(
+    Claim("V9", f"{amount} data, {likeness} task: {winner} beats {loser}",
+          "paired difference in test accuracy", above=by, unit="points")
+    for (likeness, amount), (winner, loser, by) in CELLS.items()
+)  # fmt: skip
 
 
-def plan(config: Any) -> launch.Plan:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(launch.Config):
+    """How much is learned from what, at which rates."""
+
+    steps: int = setting(300, "Training steps, of pretraining and of each target.", low=1)
+    seeds: int = setting(8, "Seeds of each setting.", low=1)
+    few: int = setting(50, "Labels of a target with little data.", low=1, high=500)
+    batch_size: int = setting(50, "Examples in a step.", low=1, high=500)
+    hidden: tuple[int, ...] = setting(
+        (64, 64), "Widths of the two hidden layers.", low=1, repeats=True
+    )
+    source_rate: float = setting(3e-3, "Rate of Adam in pretraining.", low=1e-12)
+    learning_rates: tuple[float, ...] = setting(
+        (1e-3, 3e-3, 1e-2, 3e-2), "Rates of Adam on the target.", low=1e-12
+    )
+
+
+def plan(config: Config) -> sweep.Plan:
     """One program: target, number of labels, strategy and rate are numbers inside it."""
-    from jaxdl import sweep
-
-    settings = sweep.grid(
+    points = sweep.grid(
         target=TARGETS,
         labels=(float(config.few), float(MANY)),
         strategy=list(STRATEGIES),
         learning_rate=config.learning_rates,
     )
-    trials = sweep.trials(["transfer"], settings, range(config.seeds))
-    categories = {"target": TARGETS, "strategy": list(STRATEGIES)}
-    return launch.Plan({"transfer": run(config)}, trials, datasets(), 1, categories)
+    return sweep.plan(
+        {"transfer": (run(config), points)},
+        datasets(),
+        seeds=config.seeds,
+        categories={"target": TARGETS, "strategy": list(STRATEGIES)},
+    )
 
 
-def datasets() -> dict[str, Any]:
+def datasets() -> sweep.Data:
     """The source, and both targets side by side: train [2, 500, ...], others [2, 1, B, ...]."""
-    import numpy as np
-
-    from jaxdl.data import batches, catalog, scaling, splits
-
-    data, _ = splits.for_run(catalog.load("digits"), scaling.fit_max)
-
-    def half(arrays: Any, upper: bool) -> dict[str, Any]:
-        rows = (arrays["y"] >= CLASSES) == upper
-        return {"x": arrays["x"][rows], "y": arrays["y"][rows] % CLASSES}
-
-    digits = {
-        name: half({key: array.reshape(-1, *array.shape[2:]) if name != "train" else array
-                    for key, array in data[name].items()}, True)
-        for name in data
-    }  # fmt: skip
+    digits = catalog.load("digits")
+    scale = scaling.fit_max(digits.train["x"])
     patches = photographs()
-    parts: dict[str, Any] = {"source": half(data["train"], False)}
-    for name in data:
-        n = min(MANY, len(digits[name]["y"]))
-        pair = [
-            {key: array[:n] for key, array in each.items()}
-            for each in (digits[name], patches[name])
-        ]
-        if name != "train":
+
+    def half(split: str, upper: bool) -> dict[str, np.ndarray]:
+        arrays = getattr(digits, split)
+        rows = (arrays["y"] >= CLASSES) == upper
+        return {"x": scaling.apply(scale, arrays["x"][rows]), "y": arrays["y"][rows] % CLASSES}
+
+    parts = {"source": half("train", False)}
+    for split, patch in patches.items():
+        digit = half(split, True)
+        n = min(MANY, len(digit["y"]))
+        pair = [{key: array[:n] for key, array in each.items()} for each in (digit, patch)]
+        if split != "train":
             pair = [batches.padded_batches(each, n) for each in pair]
-        parts[name] = {key: np.stack([each[key] for each in pair]) for key in pair[0]}
+        parts[split] = {key: np.stack([each[key] for each in pair]) for key in pair[0]}
     return parts
 
 
-def photographs() -> dict[str, dict[str, Any]]:
+def photographs() -> dict[str, dict[str, np.ndarray]]:
     """Patches of 16×16 pixels of scikit-learn's two photographs, averaged to grey 8×8 ones."""
-    import numpy as np
-    from sklearn.datasets import load_sample_images
-
     patches = []
     for image in load_sample_images().images:
         grey = image.mean(axis=2)[:416, :640].reshape(208, 2, 320, 2).mean(axis=(1, 3)) / 255
@@ -122,32 +122,25 @@ def photographs() -> dict[str, dict[str, Any]]:
     return {name: {"x": x[a:b], "y": y[a:b]} for name, (a, b) in ends.items()}
 
 
-def run(config: Any) -> Any:
+def run(config: Config) -> sweep.Run:
     """Pretraining, the copy of layers and the training on the target, as one trial."""
-    import jax
-    import jax.numpy as jnp
-    import optax
-
-    from jaxdl import keys, sweep, tasks
-    from jaxdl.data import batches
-    from jaxdl.models import MLP
-    from jaxdl.optimizers import adam
-
     task = tasks.classification(MLP(config.hidden, CLASSES))
     layers = ("Dense_0", "Dense_1")
     copies, rates = (jnp.array(part, float) for part in zip(*STRATEGIES.values(), strict=True))
 
-    def build(hparams: dict[str, Any]) -> Any:
+    def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
         factors = dict(zip(layers, rates[hparams["strategy"]], strict=True))
         return task, optax.chain(adam(hparams["learning_rate"]), optimizers.scale_by_path(factors))
 
     target = sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
 
-    def chosen(hparams: Any, data: Any) -> dict[str, Any]:
+    def chosen(hparams: PyTree, data: sweep.Data) -> dict[str, PyTree]:
         parts = {name: part for name, part in data.items() if name != "source"}
         return jax.tree.map(lambda array: array[hparams["target"]], parts)
 
-    def advance(hparams: Any, state: Any, data: Any) -> Any:
+    def advance(
+        hparams: PyTree, state: TrainState, data: sweep.Data
+    ) -> tuple[TrainState, dict[str, Array]]:
         source_key, draw_key = (keys.named(state.key, name) for name in ("source", "labelled"))
         options = {"steps": config.steps, "batch_size": config.batch_size}
         source = train.fit_scan(
@@ -171,73 +164,37 @@ def run(config: Any) -> Any:
     )
 
 
-def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
+def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Rates chosen on validation; strategies compared seed by seed within each cell."""
-    import pandas as pd
-
-    from jaxdl import report, stats
-
-    frame = results.to_pandas()
+    frame = results.frame()
     frame["data"] = frame["labels"].map({float(config.few): "little", float(MANY): "lots"})
-    by = ["target", "data", "strategy"]
-    best = stats.select(frame, by, "learning_rate")
-    chosen = stats.chosen_trials(frame, best, [*by, "learning_rate"])
-    seeds = chosen.assign(test_accuracy=chosen["test_accuracy"].astype(float))
-    seeds = seeds.pivot(index="seed", columns=by, values="test_accuracy")
-    claims = [
-        report.judge(
-            "V9",
-            f"{amount} data, {likeness} task: {winner} beats {loser}",
-            "paired difference in test accuracy",
-            "1",
-            threshold,
-            stats.paired_interval(seeds[likeness, amount, winner], seeds[likeness, amount, loser]),
-            "above",
-        )
-        for (likeness, amount), (winner, loser, threshold) in CELLS.items()
+    tuned = stats.tune(frame, ("target", "data", "strategy"), "learning_rate")
+    judged = [
+        claim.judge(tuned.gain("test_accuracy", (*cell, winner), (*cell, loser)))
+        for claim, (cell, (winner, loser, _)) in zip(CLAIMS, CELLS.items(), strict=True)
     ]
     examples = int(plan.data["test"]["mask"][0].sum())
-    cells = {
+    scores = {
         f"{amount}, {likeness}": {
-            name: stats.mean_interval(seeds[likeness, amount, name], "share", examples=examples)
+            name: tuned.interval("test_accuracy", (likeness, amount, name), examples)
             for name in STRATEGIES
         }
         for likeness, amount in CELLS
     }
-    means, low, high = (
-        pd.DataFrame(
-            {c: {name: 100 * i[part] for name, i in rows.items()} for c, rows in cells.items()}
-        )
-        for part in range(3)
-    )
-    figure = report.heat_map(
-        means.rename_axis(index="strategy", columns="target data, task"),
-        bounds=(low, high),
-        marked=means.eq(means.max()),
-        title="Transfer from the digits 0-4",
-        label="test accuracy (%)",
-        mark_label="best of the column",
-    )
-    heat = report.Picture(
-        "strategies",
-        report.to_png(figure),
-        "Heat map of test accuracy by strategy and target",
-        f"Mean over seeds and its 95 % interval, {report.CHOSEN}. "
+    strategies = report.interval_map(
+        scores, down="strategy", across="target data, task", best=True,
+        title="Transfer from the digits 0-4", label="test accuracy (%)",
+        caption=f"Mean over seeds and its 95 % interval, {report.CHOSEN}. "
         f"Little: {config.few} labels, lots: {MANY}.",
-    )
+    )  # fmt: skip
     names = [f"{amount} data, {likeness} task" for likeness, amount in CELLS]
-    bars = report.intervals(claims, names, title="The four claims")
-    caption = "; ".join(claim.claim for claim in claims) + "."
-    bars_picture = report.Picture(
-        "claims", report.to_png(bars), "Differences between strategies", caption
-    )
-    section = report.Section(
-        "Strategies, each at its own rates",
-        (heat, bars_picture),
-    )
-    headline = "; ".join(f"{claim.claim}: {claim.verdict}" for claim in claims)
-    return launch.Conclusion(claims, [section], headline)
+    bars = report.intervals(judged, names, title="The four claims")
+    caption = "; ".join(claim.text for claim in CLAIMS) + "."
+    claims = Picture("claims", bars, "Differences between strategies", caption)
+    table = report.tuned_table(tuned, "test_accuracy", against=SCRATCH)
+    section = Section("Strategies, each at its own rates", (strategies, claims, table))
+    return launch.Conclusion(judged, [section])
 
 
 if __name__ == "__main__":
-    launch.main(launch.Experiment(FIELDS, plan, conclude), __file__, __doc__ or "")
+    launch.main(launch.Experiment(Config, plan, conclude, CLAIMS))

@@ -1,6 +1,6 @@
 """From the ledger to a page: tables, plots, claims and one self-contained HTML file."""
 
-from jaxdl.report.blocks import along, tuned_curves, tuned_table
+from jaxdl.report.blocks import along, interval_map, tuned_curves, tuned_table
 from jaxdl.report.claims import (
     Claim,
     Judged,
@@ -54,6 +54,7 @@ __all__ = [
     "headline",
     "heat_map",
     "images",
+    "interval_map",
     "intervals",
     "judge",
     "number",

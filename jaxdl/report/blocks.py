@@ -1,6 +1,6 @@
 """Blocks of most reports: scores and curves of tuned conditions, a metric along a number."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -116,6 +116,46 @@ def along(
         y_scale=y_scale,
     )
     return [Picture(f"{y}_by_{x}", figure, f"{y_label} by {x_label}", BANDS)]
+
+
+def interval_map(
+    columns: Mapping[str, Mapping[str, stats.Interval]],
+    *,
+    title: str,
+    label: str,
+    caption: str = "",
+    down: str = "",
+    across: str = "",
+    best: bool = False,
+) -> Picture:
+    """A heat map of estimates with their intervals (`plots.heat_map`).
+
+    Args:
+        columns: `{column: {row: interval}}`; what a column lacks is grey.
+        title: of the figure.
+        label: of the colours; fractions are drawn times 100 where it ends with `(%)` or `(points)`.
+        caption: what the intervals are.
+        down, across: what the rows are, and the columns.
+        best: marks the highest estimate of each column.
+    """
+    factor = 100 if label.endswith(("(%)", "(points)")) else 1
+    values, low, high = (
+        factor
+        * pd.DataFrame({
+            column: {row: found[part] for row, found in rows.items()}
+            for column, rows in columns.items()
+        })
+        for part in range(3)
+    )  # fmt: skip
+    figure = plots.heat_map(
+        values.rename_axis(index=down or None, columns=across or None),
+        bounds=(low, high),
+        marked=values.eq(values.max()) if best else None,
+        title=title,
+        label=label,
+        mark_label="best of the column" if best else "",
+    )
+    return Picture("map", figure, f"Heat map: {title}", caption)
 
 
 def _of(tuned: stats.Tuned, choice: dict[Hashable, object]) -> pd.DataFrame:

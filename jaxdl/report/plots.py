@@ -166,21 +166,25 @@ def _clipped(
 def intervals(claims: "Sequence[Judged]", names: Sequence[str], *, title: str = "") -> "Figure":
     """Estimates with their intervals, one row a claim, a bar at each threshold.
 
-    The claims share quantity and unit, which name the axis; `names` label the rows.
+    The claims share quantity and unit, which name the axis; `names` label the rows. Fractions are
+    drawn times 100 where they are printed so.
     """
     figure = new_figure(1.2 + 0.38 * len(claims), title)
     axes = figure.subplots()
     for row, claim in enumerate(claims):
-        low, high = claim.interval
+        low, high, measured, threshold = (
+            (100 if claim.shown else 1) * value
+            for value in (*claim.interval, claim.measured, claim.threshold)
+        )
         axes.plot([low, high], [row, row], color=COLOURS[0], linewidth=2.2)
-        axes.plot(claim.measured, row, "o", color=COLOURS[0], markersize=6)
-        axes.plot(claim.threshold, row, "|", color=COLOURS[1], markersize=16, markeredgewidth=2.2)
+        axes.plot(measured, row, "o", color=COLOURS[0], markersize=6)
+        axes.plot(threshold, row, "|", color=COLOURS[1], markersize=16, markeredgewidth=2.2)
     axes.plot([], [], "o-", color=COLOURS[0], label=f"measured, {claims[0].method}")
     axes.plot([], [], "|", color=COLOURS[1], markersize=12, markeredgewidth=2.2, label="threshold")
     axes.set_yticks(range(len(names)), [short(name, 40) for name in names])
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.grid(False, axis="y")
-    axes.set_xlabel(measure(claims[0].quantity, claims[0].unit))
+    axes.set_xlabel(measure(claims[0].quantity, claims[0].shown or claims[0].unit))
     figure.legend(loc="outside lower left", ncols=2)
     return figure
 

@@ -15,7 +15,8 @@ STEPS = 39
 def plan_of(name):
     module = importlib.import_module(f"experiments.{name}")
     arguments = ["x", f"--config.steps={STEPS}", "--config.seeds=2"]
-    settings = config.parse(arguments, module.FIELDS, name).config
+    kind = module.Config if hasattr(module, "Config") else module.FIELDS
+    settings = config.parse(arguments, kind, name).config
     return module, settings, module.plan(settings)
 
 

@@ -1,0 +1,39 @@
+"""Blocks of most reports."""
+
+import numpy as np
+import pytest
+
+from jaxdl import report, stats
+
+
+def _texts(figure):
+    return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+def test_an_interval_map_writes_estimates_and_bounds_as_its_label_says():
+    found = stats.Interval(0.25, 0.2, 0.3, 5, "t")
+    other = found._replace(mean=0.5, low=0.4, high=0.6)
+    columns = {"few": {"a": found, "b": other}, "many": {"a": found}}
+    drawn = report.interval_map(columns, title="Gains", label="gain (points)", down="method")
+    assert _texts(drawn.figure) == ["25.0\n20.0…30.0", "25.0\n20.0…30.0", "50.0\n40.0…60.0", "–"]
+    assert drawn.figure.axes[0].get_ylabel() == "method"
+    assert drawn.png.startswith(b"\x89PNG")
+    plain = report.interval_map(columns, title="Gains", label="gain (1)")
+    assert "0.2\n0.2…0.3" in _texts(plain.figure)
+
+
+def test_an_interval_map_marks_the_best_of_each_column():
+    found = stats.Interval(0.25, 0.2, 0.3, 5, "t")
+    columns = {"few": {"a": found, "b": found._replace(mean=0.5)}}
+    drawn = report.interval_map(columns, title="Scores", label="score (%)", best=True)
+    assert len(drawn.figure.axes[0].patches) == 1
+    assert "best of the column" in drawn.figure.axes[0].get_legend().get_texts()[0].get_text()
+
+
+def test_claims_of_shares_are_drawn_in_the_unit_of_print():
+    claim = report.Claim("R1", "it helps", "gain", above=0.01, unit="points")
+    judged = claim.judge(stats.mean_interval(np.array([0.02, 0.03, 0.04])))
+    axes = report.intervals([judged], ["one"]).axes[0]
+    assert axes.get_xlabel() == "gain (points)"
+    assert float(axes.lines[1].get_xdata()[0]) == pytest.approx(3.0)
+    assert float(axes.lines[2].get_xdata()[0]) == pytest.approx(1.0)
