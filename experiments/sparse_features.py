@@ -188,13 +188,14 @@ def on_digits(config: Config, factory: Factory) -> sweep.Run:
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Rates by validation loss, differences of test loss, and slopes of the effective rate."""
     frame, rivals = results.frame(), [name for name in config.optimizers if name != "adagrad"]
+    frame["course"] = np.where(frame["end"].eq(1.0), "held constant", "falling")
     courses = {
         "constant rates": frame[frame["end"].eq(1.0)].reset_index(drop=True),
         "constant or falling rates": frame,
     }
     tuned = {
         course: stats.tune(
-            trials, ("features", "optimizer"), ("learning_rate", "end"), "validation_loss"
+            trials, ("features", "optimizer"), ("learning_rate", "course"), "validation_loss"
         )
         for course, trials in courses.items()
     }
@@ -212,11 +213,10 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         }
         claims += beats.judge_each(gaps)
     tables = [report.tuned_table(found, "test_loss", against="adagrad") for found in tuned.values()]
-    note = "End: the last rate as a share of the first, 1 constant, 0 falling to zero."
     return launch.Conclusion(
         claims,
         [
-            Section("Test loss", (*tables, note, *sensitivity(frame, free))),
+            Section("Test loss", (*tables, *sensitivity(frame, free))),
             Section("Adagrad's effective rate", (picture(rates),)),
         ],
     )
@@ -245,7 +245,7 @@ def magnitude(interval: stats.Interval) -> stats.Interval:
 
 def sensitivity(frame: pd.DataFrame, tuned: stats.Tuned) -> list[Picture]:
     """Validation loss by rate, each optimizer with the course of its rate that was chosen."""
-    columns = ["features", "optimizer", "end"]
+    columns = ["features", "optimizer", "course"]
     shown = frame[frame["features"].isin(FEATURES)].merge(tuned.selection[columns], on=columns)
     return report.along(
         shown, "learning_rate", "validation_loss", panel="features", line="optimizer",

@@ -40,7 +40,7 @@ def tuned_table(tuned: stats.Tuned, score: str, against: Hashable | None = None)
         mine = _of(tuned, choice)
         row: dict[str, Cell] = {column: str(choice[column]) for column in tuned.by}
         for column in tuned.over:
-            row[column] = distinct(mine[column]) + BORDER * bool(choice["on_border"])
+            row[column] = _values(mine[column]) + BORDER * (column in choice["borders"])
         row[name] = tuned.interval(score, key)
         if against is not None:
             base = (*condition[:-1], against) if len(condition) > 1 else against
@@ -116,6 +116,13 @@ def along(
         y_scale=y_scale,
     )
     return [Picture(f"{y}_by_{x}", figure, f"{y_label} by {x_label}", BANDS)]
+
+
+def _values(values: pd.Series) -> str:
+    """The different values of a hyperparameter at which seeds ran, numbers or names."""
+    if pd.api.types.is_numeric_dtype(values):
+        return distinct(values)
+    return ", ".join(dict.fromkeys(map(str, values)))
 
 
 def _of(tuned: stats.Tuned, choice: dict[Hashable, object]) -> pd.DataFrame:

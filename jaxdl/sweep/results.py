@@ -24,7 +24,7 @@ class Results(NamedTuple):
     def frame(self) -> pd.DataFrame:
         """The rows as a DataFrame; numbers that a trial lacks are nan, in columns of floats."""
         table = ledger.to_pandas(self.rows)
-        for name in table.select_dtypes(object):
+        for name in [name for name in table if table[name].dtype.kind == "O"]:
             values = table[name].dropna()
             if all(isinstance(value, int | float) for value in values):
                 table[name] = table[name].astype(float)
