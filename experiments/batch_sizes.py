@@ -4,138 +4,149 @@ One MLP on the digits, plain SGD, the same budget of examples for every batch si
 counted in examples, and in seconds: examples × seconds per example, measured on the device of the
 run, in as many rounds as there are seeds. The rate of a batch size, and the batch size that stands
 for mini-batches, are those with which the validation loss reaches the target soonest, for each seed
-by what other seeds say.
+by what other seeds say. A rival that never arrives has cost the whole budget, at least.
 
-Claims: a mini-batch reaches the target at less cost than single examples and than the full batch,
-in examples and in seconds; "less": the rival costs a quarter more at least.
-
-Command: python -m experiments.batch_sizes --workdir=runs/batch_sizes
-Minutes: 1.5 to 3 on 2 cores.
-Last result: 2026-11-21, 2-core Xeon (shared, 183 s), jax 0.10.2. Passes over 1,024 examples to 0.1
-nats, by batch size: 1.49 (1), 1.43 (8), 2.05 (32), 4.48 (128), 29.8 (all). In examples, log2 of
-how many times as much the rival needs (95 % intervals over 8 seeds): single examples 0.06 (-0.06 …
-0.18): fails; full batch 4.39 (4.21 … 4.56): holds. In seconds: single examples 1.09 (0.90 … 1.28),
-full batch 4.04 (3.91 … 4.17): both hold. Together: depends. A mini-batch is no better per example
-than one example at a time; it is cheaper because the machine does it faster (all before
-the quantity was restated).
+    python -m experiments.batch_sizes --workdir=runs/batch_sizes  # 1.5 to 3 minutes on 2 cores
 """
 
+import dataclasses
 import math
 import statistics
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from jaxdl import launch
-from jaxdl.launch import Field
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pandas as pd
 
-if TYPE_CHECKING:
-    from jaxdl.report import Judged
+from jaxdl import launch, report, stats, sweep, tasks
+from jaxdl.data import batches, catalog, scaling, splits
+from jaxdl.launch import setting
+from jaxdl.models import MLP
+from jaxdl.optimizers import sgd
+from jaxdl.report import Claim, Judged, Picture, Section, plots
+from jaxdl.types import Array, PyTree, Task, TrainState
 
-FIELDS = {
-    "steps": Field(
-        100, "Passes over the training set: so many steps of full-batch descent.", low=1
-    ),
-    "seeds": Field(8, "Seeds; one moves initialization and order of the data.", low=1),
-    "batch_sizes": Field((8, 32, 128), "Mini-batches to try; divisors of 1024.", low=2, high=512),
-    "learning_rates": Field(
-        (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0), "Learning rates to try.", low=1e-12
-    ),
-    "target": Field(0.1, "Loss to be reached, in nats.", low=1e-12),
-    "hidden": Field((64,), "Widths of the hidden layers.", low=1, repeats=True),
-}
 EXAMPLES, EVERY = 1024, 64
 """Training examples, and after how many of them, or of a larger batch, losses are measured."""
-CHEAPER = math.log2(1.25)
+IN_UNITS = {
+    unit: Claim(
+        "F14",
+        f"mini-batches reach the target in fewer {unit}",
+        f"log2 of how many times the {unit} of mini-batches the rival needs, each seed at the size "
+        "and rate that other seeds chose on validation",
+        above=math.log2(1.25),
+    )
+    for unit in ("examples", "seconds")
+}
+CHEAPEST = Claim(
+    "F14",
+    "a mini-batch is the cheapest way down, in examples and in seconds",
+    "the least of the four ratios, log2",
+    above=math.log2(1.25),
+)
+CLAIMS = (*IN_UNITS.values(), CHEAPEST)
+Prices = dict[str, list[float]]
+"""What a pass over the training set costs at each batch size, one number a seed."""
 
 
-def plan(config: Any) -> launch.Plan:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(launch.Config):
+    """Which batch sizes and rates are tried, and how far down they have to come."""
+
+    steps: int = setting(
+        100, "Passes over the training set: so many steps of full-batch descent.", low=1
+    )
+    seeds: int = setting(8, "Seeds; one moves initialization and order of the data.", low=1)
+    batch_sizes: tuple[int, ...] = setting(
+        (8, 32, 128), "Mini-batches to try; divisors of 1024.", low=2, high=512
+    )
+    learning_rates: tuple[float, ...] = setting(
+        (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0), "Learning rates to try.", low=1e-12
+    )
+    target: float = setting(0.1, "Loss to be reached, in nats.", low=1e-12)
+    hidden: tuple[int, ...] = setting((64,), "Widths of the hidden layers.", low=1, repeats=True)
+
+
+def plan(config: Config) -> sweep.Plan:
     """One program per batch size; each measures its losses on the way."""
-    import jax
-    import jax.numpy as jnp
-
-    from jaxdl import sweep
-    from jaxdl.data import batches, catalog, scaling, splits
-
     data, _ = splits.for_run(catalog.load("digits"), scaling.fit_whole)
     train = {name: array[:EXAMPLES] for name, array in data["train"].items()}
     whole = batches.padded_batches(train, EXAMPLES)
-    segments = launch.segments(config.steps, 10)
-
-    def run(batch_size: int) -> sweep.Run:
-        if EXAMPLES % batch_size:
-            raise launch.UserError(f"config.batch_sizes: {batch_size} does not divide {EXAMPLES}")
-        block = max(batch_size, EVERY)
-        inner = trainer(config, batch_size, block)
-
-        def measured(hparams: Any, state: Any, data: Any) -> Any:
-            state, _ = inner.advance(hparams, state, data)
-            found = inner.evaluate(hparams, state, data)
-            return state, {"loss": found["whole_loss"], "validation": found["validation_loss"]}
-
-        def advance(hparams: Any, state: Any, data: Any) -> Any:
-            blocks = config.steps // segments * EXAMPLES // block
-            state, curves = jax.lax.scan(
-                lambda state, _: measured(hparams, state, data), state, None, blocks
-            )
-            # The programs of a sweep share the length of their curves.
-            return state, {name: jnp.repeat(c, block // EVERY) for name, c in curves.items()}
-
-        return inner._replace(advance=advance)
-
-    programs = {str(size): run(size) for size in sizes(config)}
-    settings = sweep.grid(learning_rate=config.learning_rates)
-    trials = sweep.trials(list(programs), settings, range(config.seeds))
-    data = {"train": train, "whole": whole, "validation": data["validation"]}
-    labels = {name: {"batch_size": name} for name in programs}
-    return launch.Plan(programs, trials, data, segments, labels=labels)
+    segments = sweep.segments(config.steps, 10)
+    points = sweep.grid(learning_rate=config.learning_rates)
+    return sweep.plan(
+        {str(size): (measuring(config, size, segments), points) for size in sizes(config)},
+        {"train": train, "whole": whole, "validation": data["validation"]},
+        seeds=config.seeds,
+        column="batch_size",
+        segments=segments,
+    )
 
 
-def sizes(config: Any) -> list[int]:
+def sizes(config: Config) -> list[int]:
     """All batch sizes: one example, the mini-batches, the whole set."""
     return [1, *sorted(config.batch_sizes), EXAMPLES]
 
 
-def trainer(config: Any, batch_size: int, examples: int) -> Any:
+def trainer(config: Config, batch_size: int, examples: int) -> sweep.Run:
     """The run whose segment sees so many examples."""
-    from jaxdl import sweep, tasks
-    from jaxdl.models import MLP
-    from jaxdl.optimizers import sgd
 
-    def build(hparams: dict[str, Any]) -> Any:
+    def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
         return tasks.classification(MLP(config.hidden, 10)), sgd(hparams["learning_rate"])
 
     return sweep.make_run(build, steps=examples // batch_size, batch_size=batch_size)
 
 
-def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
-    """Cost to the target at each batch size's rate, in both units."""
-    from jaxdl import report, stats
+def measuring(config: Config, batch_size: int, segments: int) -> sweep.Run:
+    """The run whose curves are the losses on whole sets, after each block of examples."""
+    if EXAMPLES % batch_size:
+        raise launch.UserError(f"config.batch_sizes: {batch_size} does not divide {EXAMPLES}")
+    block = max(batch_size, EVERY)
+    inner = trainer(config, batch_size, block)
 
-    frame, curves = results.to_pandas(), results.curves()
-    block = frame["batch_size"].astype(int).clip(lower=EVERY)
+    def advance(
+        hparams: PyTree, state: TrainState, data: sweep.Data
+    ) -> tuple[TrainState, dict[str, Array]]:
+        def body(state: TrainState, _: None) -> tuple[TrainState, dict[str, Array]]:
+            state = inner.advance(hparams, state, data)[0]
+            found = inner.evaluate(hparams, state, data)
+            return state, {"loss": found["whole_loss"], "validation": found["validation_loss"]}
+
+        state, curves = jax.lax.scan(
+            body, state, None, config.steps // segments * EXAMPLES // block
+        )
+        # The programs of a sweep share the length of their curves.
+        return state, {name: jnp.repeat(c, block // EVERY) for name, c in curves.items()}
+
+    return inner._replace(advance=advance)
+
+
+def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
+    """Cost to the target at each batch size's rate, in both units."""
+    frame, curves = results.frame(), results.curves()
+    frame["block"] = frame["batch_size"].astype(int).clip(lower=EVERY)
     for name, curve in (("validation_passes", "validation"), ("passes", "loss")):
         reached = curves[curve] <= config.target
-        blocks = reached.argmax(axis=1) * EVERY // block + 1
-        frame[name] = (blocks * block / EXAMPLES).where(reached.any(axis=1))
-    by, seconds = ["batch_size"], seconds_per_pass(config, plan.data)
-    summary = report.summary(frame, by, metric="validation_passes", score="passes")
-    table = report.summary_table(summary, by, "learning_rate", "validation_passes", "passes")
-    report.show(table)
-    chosen = stats.chosen_trials(frame, summary, [*by, "learning_rate"])
-    claims = judged(config, frame, chosen, seconds)
+        blocks = reached.argmax(axis=1) * EVERY // frame["block"] + 1
+        frame[name] = (blocks * frame["block"] / EXAMPLES).where(reached.any(axis=1))
+    seconds = seconds_per_pass(config, plan.data)
+    columns = ("learning_rate", "validation_passes", "passes")
+    summary = report.summary(frame, ["batch_size"], *columns)
+    chosen = stats.chosen_trials(frame, summary, ["batch_size", "learning_rate"])
     sections = [
-        report.Section("Passes over the training set to the target", (table,)),
-        report.Section("Price of a pass", (prices(summary, seconds),)),
-        report.Section("Figures", pictures(config, frame, chosen, curves)),
+        Section(
+            "Passes over the training set to the target",
+            (report.summary_table(summary, ["batch_size"], *columns), prices(summary, seconds)),
+        ),
+        Section("Figures", tuple(pictures(config, results, frame, chosen))),
     ]
-    return launch.Conclusion(claims, sections, f"{claims[-1].claim}: {claims[-1].verdict}")
+    return launch.Conclusion(judged(config, frame, chosen, seconds), sections)
 
 
-def seconds_per_pass(config: Any, data: Any, passes: int = 8) -> dict[str, list[float]]:
+def seconds_per_pass(config: Config, data: sweep.Data, passes: int = 8) -> Prices:
     """Seconds of training on the whole set once, by batch size: one measurement a seed, in turn."""
-    import jax
-
     hparams = {"learning_rate": config.learning_rates[0]}
     data = jax.device_put({"train": data["train"]})
     calls = {}
@@ -143,7 +154,7 @@ def seconds_per_pass(config: Any, data: Any, passes: int = 8) -> dict[str, list[
         run = trainer(config, size, passes * EXAMPLES)
         state = run.init(hparams, jax.random.key(0), data)
         calls[str(size)] = jax.jit(run.advance).lower(hparams, state, data).compile(), state
-    found: dict[str, list[float]] = {name: [] for name in calls}
+    found: Prices = {name: [] for name in calls}
     for _ in range(config.seeds):
         for name, (advance, state) in calls.items():
             times = []
@@ -155,121 +166,85 @@ def seconds_per_pass(config: Any, data: Any, passes: int = 8) -> dict[str, list[
     return found
 
 
-def mini_batches(config: Any, frame: Any, price: Any) -> Any:
+def mini_batches(config: Config, frame: pd.DataFrame, price: Prices) -> pd.DataFrame:
     """The trial of each seed at the mini-batch size and rate that cost other seeds the least."""
-    from jaxdl import stats
-
-    over = ["size", "learning_rate"]
     minis = frame[frame["batch_size"].isin([str(size) for size in config.batch_sizes])]
-    minis = minis.assign(kind="mini-batches", size=minis["batch_size"].astype(int))
     means = {name: statistics.mean(values) for name, values in price.items()}
-    minis["validation_cost"] = minis["validation_passes"] * minis["batch_size"].map(means)
-    best = stats.select(minis, ["kind"], over, "validation_cost", "min")
-    return stats.chosen_trials(minis, best, ["kind", *over]).set_index("seed").sort_index()
+    minis = minis.assign(
+        kind="mini-batches",
+        size=minis["batch_size"].astype(int),
+        validation_cost=minis["validation_passes"] * minis["batch_size"].map(means),
+    )
+    tuned = stats.tune(minis, "kind", ("size", "learning_rate"), "validation_cost")
+    return tuned.trials.set_index("seed").sort_index()
 
 
-def judged(config: Any, frame: Any, chosen: Any, seconds: Any) -> "list[Judged]":
+def judged(
+    config: Config, frame: pd.DataFrame, chosen: pd.DataFrame, seconds: Prices
+) -> list[Judged]:
     """Mini-batches against their two rivals, in two units, and what the four say together."""
-    import numpy as np
-
-    from jaxdl import report, stats
-
     passes = chosen.pivot(index="seed", columns="batch_size", values="passes")
+    units = {"examples": {name: [1.0] * config.seeds for name in seconds}, "seconds": seconds}
     claims = []
-    for unit in ("examples", "seconds"):
-        price = seconds if unit == "seconds" else {name: [1.0] * config.seeds for name in seconds}
+    for unit, price in units.items():
         mini = mini_batches(config, frame, price)
         paid = [price[size][seed] for seed, size in mini["batch_size"].items()]
         ours, small = np.log2(mini["passes"] * paid), report.distinct(mini["size"])
         for rival, title in (("1", "single examples"), (str(EXAMPLES), "the full batch")):
-            # A rival that never arrives has cost the whole budget, at least.
             theirs = np.log2(passes[rival].fillna(config.steps) * price[rival])
-            claims.append(
-                report.judge(
-                    "F14",
-                    f"mini-batches reach the target in fewer {unit} than {title}",
-                    f"log2 of how many times the {unit} {title} need, of batches of {small}; "
-                    "each seed at the size and rate that other seeds chose on validation",
-                    "1",
-                    CHEAPER,
-                    stats.paired_interval(theirs, ours),
-                    "above",
-                )
-            )
+            found = stats.paired_interval(theirs, ours)
+            claims.append(IN_UNITS[unit].judge(found, f"batches of {small} against {title}"))
     verdicts = {claim.verdict for claim in claims}
-    together: Any = "depends" if {"holds", "fails"} <= verdicts else "inconclusive"
-    worst = min(claims, key=lambda claim: claim.measured)
-    return [
-        *claims,
-        worst._replace(
-            claim="a mini-batch is the cheapest way down, in examples and in seconds",
-            quantity="the least of the four ratios, log2",
-            verdict=verdicts.pop() if len(verdicts) == 1 else together,
-        ),
-    ]
+    worst = min(claims, key=lambda claim: claim.measured)._replace(
+        claim=CHEAPEST.text, quantity=CHEAPEST.quantity
+    )
+    if len(verdicts) > 1:
+        both = {"holds", "fails"} <= verdicts
+        worst = worst._replace(verdict="depends" if both else "inconclusive")
+    return [*claims, worst]
 
 
-def prices(summary: Any, seconds: Any) -> Any:
+def prices(summary: pd.DataFrame, seconds: Prices) -> report.Table:
     """Milliseconds of a pass and of the way to the target."""
-    from jaxdl import report
-
     rows = []
-    for row in summary.itertuples():
-        times = [1000 * value for value in seconds[row.batch_size]]
-        pace = statistics.median(times)
-        cells = (pace, min(times), max(times), pace * row.passes)
-        rows.append((row.batch_size, *map(report.number, cells)))
-    header = ("batch size", "pass (ms)", "lowest (ms)", "highest (ms)", "to the target (ms)")
-    return report.Table(header, tuple(rows), frozenset(range(1, 5)))
+    for size, passes in zip(summary["batch_size"], summary["passes"], strict=True):
+        times = 1000 * np.array(seconds[size])
+        pace = float(np.median(times))
+        rows.append({
+            "batch size": size,
+            "pass (ms)": pace,
+            "lowest (ms)": float(times.min()),
+            "highest (ms)": float(times.max()),
+            "to the target (ms)": pace * passes,
+        })  # fmt: skip
+    return report.table(rows, "What a pass takes, as measured after the training.")
 
 
-def pictures(config: Any, frame: Any, chosen: Any, curves: Any) -> Any:
+def pictures(
+    config: Config, results: sweep.Results, frame: pd.DataFrame, chosen: pd.DataFrame
+) -> list[Picture]:
     """The way down at the chosen rates, and the passes that every rate needs."""
-    import numpy as np
-    import pandas as pd
-
-    from jaxdl import report
-    from jaxdl.report.panels import small_multiples
-    from jaxdl.report.style import house_style
-
-    loss = dict(zip(curves["trial"].tolist(), curves["loss"], strict=True))
-    parts = []
-    for trial in chosen.itertuples():
-        block = max(int(trial.batch_size), EVERY) // EVERY
-        ends = np.arange(block, len(loss[trial.trial]) + 1, block)
-        ends = ends[np.unique(np.geomspace(1, len(ends), 40).astype(int)) - 1]
-        columns = {"batch_size": trial.batch_size, "seed": trial.seed, "panel": ""}
-        values = loss[trial.trial][ends - 1]
-        parts.append(pd.DataFrame({**columns, "passes": ends * EVERY / EXAMPLES, "loss": values}))
-    with house_style():
-        figure, panels = small_multiples(
-            pd.concat(parts), "passes", "loss", "panel", "batch_size",
-            title="Training loss by the examples processed, each batch size at its chosen rate",
-            x_label=f"passes over the {EXAMPLES:,} training examples (log scale)",
-            y_label="training loss (nats, log scale)",
-            x_scale="log", y_scale="log", marker_every=5, heights=(3.6,),
-        )  # fmt: skip
-        panels[""][0].axhline(config.target, color="#555555", linestyle=":")
+    curves = results.curve_frame("loss", chosen)
+    seen = curves["step"] * EVERY
+    losses = plots.lines(
+        curves.assign(passes=seen / EXAMPLES)[seen % curves["block"] == 0],
+        "passes", "loss", line="batch_size",
+        title="Training loss by the examples processed, each batch size at its chosen rate",
+        x_label=f"passes over the {EXAMPLES:,} training examples (log scale)",
+        y_label="training loss (nats, log scale)",
+        references={"target": lambda passes: config.target},
+    )  # fmt: skip
     names = {"passes": "training set", "validation_passes": "validation set"}
     trial = ["batch_size", "learning_rate", "seed", "status"]
-    long = frame[trial].join(frame[list(names)].fillna(config.steps))
-    rates = report.sensitivity(
-        long.rename(columns=names).melt(trial, list(names.values()), "loss of", "needed"),
-        y="needed", panel="batch_size", line="loss of", y_scale="log",
-        title="Passes until the loss is at the target, by batch size",
-        y_label="passes (log scale)",
+    needed = frame[trial].join(frame[list(names)].fillna(config.steps)).rename(columns=names)
+    rates = report.along(
+        needed.melt(trial, list(names.values()), "loss of", "needed"),
+        "learning_rate", "needed", panel="batch_size", line="loss of", y_scale="log",
+        title=f"Passes until the loss is at the target; {config.steps} where it never is",
+        x_label="learning rate (log scale)", y_label="passes (log scale)",
     )  # fmt: skip
-    return (
-        report.Picture(
-            "losses", report.to_png(figure), "Training loss against passes, a line a batch size.",
-            "Dotted: the target.",
-        ),
-        report.Picture(
-            "rates", report.to_png(rates), "Passes to the target against the learning rate.",
-            f"A seed that did not reach the target counts as {config.steps} passes.",
-        ),
-    )  # fmt: skip
+    return [Picture("losses", losses, "Training loss by passes, a line a batch size."), *rates]
 
 
 if __name__ == "__main__":
-    launch.main(launch.Experiment(FIELDS, plan, conclude), __file__, __doc__ or "")
+    launch.main(launch.Experiment(Config, plan, conclude, CLAIMS))

@@ -11,6 +11,8 @@ import jax.numpy as jnp
 
 from jaxdl.types import PyTree
 
+BATCH_STATS = "batch_stats"
+"""The collection of running statistics, as Flax's batch norm names it."""
 _NO_KERNEL = re.compile("bias|scale|embed", re.IGNORECASE)
 
 
@@ -67,3 +69,9 @@ def graft(params: PyTree, fresh: PyTree, pattern: str) -> PyTree:
         return fresh_leaf if new else old_leaf
 
     return jax.tree.map(choose, by_path(fresh, pattern), params, fresh)
+
+
+def statistics(model_state: PyTree) -> dict[str, Any]:
+    """The running statistics among the leaves of a model's state, by path."""
+    leaves = zip(paths(model_state), jax.tree.leaves(model_state), strict=True)
+    return {path: leaf for path, leaf in leaves if BATCH_STATS in path.split("/")}

@@ -12,6 +12,7 @@ import optax
 from jaxdl import keys, tasks
 from jaxdl.data import batches
 from jaxdl.params import paths
+from jaxdl.params import statistics as running_statistics
 from jaxdl.tasks import statistics
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task, TrainState
 
@@ -221,13 +222,13 @@ def batch_statistics(
     task = tasks.still(task, state.opt_state)
     with statistics.of_the_batch() as modules:
         _, (after, metrics) = task.loss(state.params, state.model_state, batch, key, train=True)
-    before, weight = statistics.of(state.model_state), metrics["loss"][1]
+    before, weight = running_statistics(state.model_state), metrics["loss"][1]
     if not before:
         raise ValueError("the model keeps no running statistics that could be estimated")
     if missed := {path for path in before if not _is_of(path, modules)}:
         raise ValueError(f"no field `momentum` says how {sorted(missed)} move with a batch")
     return {
-        path: weight * (statistics.of(after)[path] - old) for path, old in before.items()
+        path: weight * (running_statistics(after)[path] - old) for path, old in before.items()
     }, weight
 
 
@@ -244,7 +245,7 @@ def with_statistics(state: TrainState, moved: dict[str, Array], weight: Array) -
 
 def warn_of_statistics(state: TrainState) -> None:
     """Warns that parameters of evaluation meet running statistics of others."""
-    if statistics.of(state.model_state):
+    if running_statistics(state.model_state):
         warnings.warn(
             "evaluated with `eval_params` beside batch norm's running statistics of other "
             "parameters: train.reestimate, or make_run(reestimate=...), estimates them anew",

@@ -40,7 +40,7 @@ def tuned_table(tuned: stats.Tuned, score: str, against: Hashable | None = None)
         mine = _of(tuned, choice)
         row: dict[str, Cell] = {column: str(choice[column]) for column in tuned.by}
         for column in tuned.over:
-            row[column] = distinct(mine[column]) + BORDER * bool(choice["on_border"])
+            row[column] = _values(mine[column]) + BORDER * (column in choice["borders"])
         row[name] = tuned.interval(score, key)
         if against is not None:
             base = (*condition[:-1], against) if len(condition) > 1 else against
@@ -156,6 +156,13 @@ def interval_map(
         mark_label="best of the column" if best else "",
     )
     return Picture("map", figure, f"Heat map: {title}", caption)
+
+
+def _values(values: pd.Series) -> str:
+    """The different values of a hyperparameter at which seeds ran, numbers or names."""
+    if pd.api.types.is_numeric_dtype(values):
+        return distinct(values)
+    return ", ".join(dict.fromkeys(map(str, values)))
 
 
 def _of(tuned: stats.Tuned, choice: dict[Hashable, object]) -> pd.DataFrame:

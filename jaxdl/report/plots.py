@@ -6,7 +6,7 @@ imported by the first call.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -264,3 +264,69 @@ def _diverged_keys() -> list[Any]:
         Line2D([], [], label="strip: some seeds diverged", mfc="white", **grey),
         Line2D([], [], label="strip: all seeds diverged", **grey),
     ]
+
+
+@house_style()
+def lines(
+    frame: pd.DataFrame,
+    x: str,
+    y: str,
+    *,
+    line: str,
+    panel: str | None = None,
+    title: str = "",
+    x_label: str,
+    y_label: str,
+    x_scale: Scale = "log",
+    y_scale: Scale = "log",
+    points: int = 40,
+    references: Mapping[str, Callable[[np.ndarray], Any]] | None = None,
+) -> "Figure":
+    """Any number along any other: one panel a `panel`, one line a `line`, bands over seeds.
+
+    frame: one row a `panel`, `line`, seed and x; without a panel all lines share one.
+    points: of a line with more values of x about so many are drawn, evenly along its logarithm.
+    references: known functions of x, a number or one per x, dotted in each panel, by name.
+    """
+    from matplotlib.lines import Line2D
+
+    dotted: dict[str, Any] = {"linestyle": ":", "linewidth": 1.6}
+    shades = dict(zip(references or {}, ("#555555", "#a0a0a0", "#000000"), strict=False))
+    shown = frame.assign(panel="") if panel is None else frame
+    panel = panel or "panel"
+    figure, panels = small_multiples(
+        _thinned(shown, x, [panel, line], points),
+        x,
+        y,
+        panel,
+        line,
+        title=title,
+        x_label=x_label,
+        y_label=y_label,
+        x_scale=x_scale,
+        y_scale=y_scale,
+        marker_every=1 if frame[x].nunique() <= 10 else 0.2,
+        heights=(3.4 if shown[panel].nunique() == 1 else 2.1,),
+        keys=[Line2D([], [], label=n, color=shade, **dotted) for n, shade in shades.items()],
+    )
+    for name, (axes, *_) in panels.items():
+        along = np.sort(shown.loc[shown[panel].eq(name), x].unique())
+        for reference, shade in shades.items():
+            values = (references or {})[reference](along)
+            axes.plot(along, np.broadcast_to(values, along.shape), color=shade, **dotted)
+    return figure
+
+
+def _thinned(frame: pd.DataFrame, x: str, keys: Sequence[str], points: int) -> pd.DataFrame:
+    """Of each line the rows at about so many of its values of x, evenly by the log of their rank.
+
+    The first and the last are among them.
+    """
+    groups = frame.groupby([frame[key] for key in keys], sort=False, observed=True)
+    rank = groups[x].rank("dense")
+    last = rank.groupby([frame[key] for key in keys], observed=True).transform("max")
+    kept = pd.Series(False, frame.index)
+    for count in last.unique():
+        places = np.unique(np.geomspace(1, count, points).round())
+        kept |= last.eq(count) & (rank.isin(places) | (count <= points))
+    return frame[kept]

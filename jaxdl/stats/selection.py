@@ -33,8 +33,9 @@ def select(
 
     Returns one row a condition, in order of appearance: `by`, `over`, `metric` (the mean over
     seeds), `eligible`, `on_border` (the choice is the smallest or the largest number tried of a
-    column of `over` that has several: the best may lie outside), `share_diverged` (of all
-    trials of the condition), `chosen_on` and `choices` (what `chosen_trials` reads).
+    column of `over` that has several: the best may lie outside), `borders` (the columns of
+    which that is true), `share_diverged` (of all trials of the condition), `chosen_on` and
+    `choices` (what `chosen_trials` reads).
     ValueError for a test metric, for a column that is not there, and for two rows of one
     condition, rate and seed (a searched column was left out of `over`).
     """
@@ -98,6 +99,7 @@ def _choose(
     pool = rates[lacking == lacking.min()]
     row = pool.index[_first_best(pool["mean"].to_numpy())]
     eligible = bool(lacking.min() == 0)
+    borders = tuple(name for name in over if _at_end(rates[name], rates.at[row, name]))
     choices: dict[Any, dict[str, Any]] = {None: _point(rates, row, over)}
     if eligible:
         seeds, column = np.unique(trials["seed"], return_inverse=True)
@@ -113,7 +115,8 @@ def _choose(
         **{name: rates.at[row, name] for name in over},
         metric: sign * float(rates.at[row, "mean"]) if eligible else math.nan,
         "eligible": eligible,
-        "on_border": any(_at_end(rates[name], rates.at[row, name]) for name in over),
+        "on_border": bool(borders),
+        "borders": borders,
         "share_diverged": float(trials["status"].eq("diverged").mean()),
         "choices": choices,
     }

@@ -4,6 +4,7 @@ import jax
 
 from jaxdl.optimizers import Frozen
 from jaxdl.params import paths
+from jaxdl.params import statistics as running_statistics
 from jaxdl.tasks import statistics
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
@@ -26,7 +27,7 @@ def still(task: Task, opt_state: PyTree) -> Task:
         if not train or not held:
             return task.loss(params, model_state, batch, key, train=train)
         modules = {
-            statistics.module_of(path) for path in held if path in statistics.of(model_state)
+            statistics.module_of(path) for path in held if path in running_statistics(model_state)
         }
         with statistics.running(modules):
             value, (after, metrics) = task.loss(params, model_state, batch, key, train=True)

@@ -6,25 +6,15 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 import flax.linen as nn
-import jax
 
-from jaxdl.params import paths
+from jaxdl.params import BATCH_STATS
 from jaxdl.tasks.linen import IN_TRAINING
-from jaxdl.types import PyTree
-
-COLLECTION = "batch_stats"
-
-
-def of(model_state: PyTree) -> dict[str, Any]:
-    """The running statistics among the leaves of a model's state, by path."""
-    leaves = zip(paths(model_state), jax.tree.leaves(model_state), strict=True)
-    return {path: leaf for path, leaf in leaves if COLLECTION in path.split("/")}
 
 
 def module_of(path: str) -> str:
     """The path of the module that a leaf of model state belongs to: less collection and name."""
     parts = path.split("/")
-    collection = parts.index(COLLECTION) if COLLECTION in parts else 0
+    collection = parts.index(BATCH_STATS) if BATCH_STATS in parts else 0
     return "/".join(parts[:collection] + parts[collection + 1 : -1])
 
 

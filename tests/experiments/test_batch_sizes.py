@@ -1,12 +1,10 @@
-from types import SimpleNamespace
-
 import pandas as pd
 
 from experiments import batch_sizes
 
 
 def test_a_seed_takes_the_mini_batch_size_that_the_next_seed_finds_cheapest():
-    config = SimpleNamespace(batch_sizes=(8, 32))
+    config = batch_sizes.Config(batch_sizes=(8, 32))
     passes = {("8", 0): 1.0, ("8", 1): 3.0, ("8", 2): 3.0, ("32", 0): 2.0, ("32", 1): 2.0,
               ("32", 2): 2.0, ("1", 0): 0.1, ("1", 1): 0.1, ("1", 2): 0.1}  # fmt: skip
     frame = pd.DataFrame([

@@ -2,8 +2,8 @@
 
 import importlib
 
-from jaxdl.launch import config, runner
-from jaxdl.sweep.results import Results
+from jaxdl import sweep
+from jaxdl.launch import config
 
 flagship = importlib.import_module("experiments.optimizers_x_initializers")
 
@@ -12,7 +12,7 @@ def test_only_the_chosen_rates_run_again_and_only_on_fresh_seeds(tmp_path):
     arguments = ["x", "--config.optimizers=sgd,adam", "--config.initializers=he_normal,zeros"]
     arguments += ["--config.learning_rates=0.01,0.1,1.0", "--config.seeds=3"]
     arguments += ["--config.fresh_seeds=4"]
-    settings = config.parse(arguments, flagship.FIELDS, "x").config
+    settings = config.parse(arguments, flagship.Config, "x").config
     rows = [
         {
             "optimizer": optimizer,
@@ -27,8 +27,8 @@ def test_only_the_chosen_rates_run_again_and_only_on_fresh_seeds(tmp_path):
         for rate in (0.01, 0.1, 1.0)
         for seed in range(3)
     ]
-    plan = runner.Plan({}, [], {}, 1)
-    trials = flagship.confirm(settings, plan, Results(rows, tmp_path)).trials
+    plan = sweep.Plan({}, [], {}, 1)
+    trials = flagship.confirm(settings, plan, sweep.Results(rows, tmp_path)).trials
     assert len(trials) == 2 * 2 * 4
     assert {trial.seed for trial in trials} == {3, 4, 5, 6}
     chosen = {(trial.program, trial.hparams["learning_rate"]) for trial in trials}

@@ -225,3 +225,25 @@ def test_matplotlib_is_imported_late_and_pyplot_never():
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     ended = subprocess.run([sys.executable, "-c", ALONE], env=environment, capture_output=True)
     assert ended.returncode == 0, ended.stderr.decode()
+
+
+def test_lines_are_thinned_from_first_to_last_and_references_are_drawn_over_all_of_x():
+    frame = pd.DataFrame([
+        {"way": way, "seed": seed, "n": n, "cost": (1.0 + seed) / n}
+        for way, longest in (("long", 1000), ("short", 5))
+        for seed in range(2)
+        for n in range(1, longest + 1)
+    ])  # fmt: skip
+    figure = plots.lines(
+        frame, "n", "cost", line="way", title="Costs", x_label="number", y_label="cost", points=10,
+        references={"1/n": lambda n: 1 / n, "goal": lambda n: 0.01},
+    )  # fmt: skip
+    (axes,) = (axes for axes in figure.axes if axes.axison)
+    long, short, law, goal = (line.get_xydata() for line in axes.lines)
+    assert (long[0, 0], long[-1, 0]) == (1, 1000)
+    assert len(long) <= 10
+    np.testing.assert_allclose(long[:, 1], 1.5 / long[:, 0])  # the mean over seeds
+    assert short[:, 0].tolist() == [1, 2, 3, 4, 5]
+    np.testing.assert_allclose(law[:, 1], 1 / law[:, 0])
+    assert set(goal[:, 1]) == {0.01}
+    assert_legible(figure)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from jaxdl import stats
-from jaxdl.report import summaries, tables
+from jaxdl.report import blocks, summaries, tables
 
 T_4 = 2.7764451
 """Student's t at 97.5 % with 4 degrees of freedom."""
@@ -357,3 +357,19 @@ def test_a_table_without_rows_is_a_header():
     tables.show(table, stream)
     assert "name" in stream.getvalue()
     assert Cells(tables.to_html(table)).rows == [["name"]]
+
+
+def test_a_tuned_table_marks_the_hyperparameter_on_the_border_and_writes_names_as_they_are():
+    frame = pd.DataFrame([
+        {"model": "mlp", "rate": rate, "decay": decay, "course": course, "seed": seed,
+         "status": "ok", "validation_loss": abs(rate - 0.1) + decay + (course == "falling"),
+         "test_loss": 1.0 + seed}
+        for rate in (0.01, 0.1, 1.0)
+        for decay in (0.0, 0.5)
+        for course in ("falling", "constant")
+        for seed in range(3)
+    ])  # fmt: skip
+    tuned = stats.tune(frame, "model", ("rate", "decay", "course"), "validation_loss")
+    table = blocks.tuned_table(tuned, "test_loss")
+    cells = dict(zip(table.header, table.rows[0], strict=True))
+    assert (cells["rate"], cells["decay"], cells["course"]) == ("0.1", "0*", "constant")
