@@ -144,6 +144,51 @@ def training_curves(
     return figure
 
 
+@house_style()
+def lines(
+    frame: pd.DataFrame,
+    x: str,
+    y: str,
+    *,
+    panel: str,
+    line: str,
+    title: str,
+    x_label: str,
+    y_label: str,
+    x_scale: Scale = "linear",
+    y_scale: Scale = "linear",
+    marker_every: int | float = 0.2,
+    height: float = 2.1,
+    level: float | None = None,
+) -> "Figure":
+    """What is neither a curve of training nor searched, along a number: a gradient by lag, a time.
+
+    frame: one row a `panel`, `line`, `x` and seed or repeat. A line is the mean over them, its band
+    runs from the lowest to the highest; both are broken where one is not finite.
+    marker_every: one mark each so many points (int), or each such part of a panel's diagonal
+    height: inches of a panel
+    level: of y, where a dotted line is drawn in every panel, and which is in sight
+    """
+    figure, panels = small_multiples(
+        frame,
+        x,
+        y,
+        panel,
+        line,
+        title=title,
+        x_label=x_label,
+        y_label=y_label,
+        x_scale=x_scale,
+        y_scale=y_scale,
+        marker_every=marker_every,
+        heights=(height,),
+    )
+    if level is not None:
+        for axes, *_ in panels.values():
+            axes.axhline(level, color="#555555", linestyle=":")
+    return figure
+
+
 def _colour_range(values: np.ndarray) -> tuple[float, float]:
     """Smallest and largest value within Tukey's fences; 0 … 1 without values."""
     if not values.size:
