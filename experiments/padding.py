@@ -11,6 +11,7 @@ buckets, or the last number of buckets where 4 are not among them.
 
 import dataclasses
 import time
+from collections.abc import Sequence
 
 import jax
 import numpy as np
@@ -128,7 +129,7 @@ def measured(
         for name in repeats[0][1]
     }
 
-    def seconds(state: TrainState, batches: list[Batch]) -> float:
+    def seconds(state: TrainState, batches: Sequence[Batch]) -> float:
         began = time.perf_counter()
         *_, last = train.fit(task, tx, state, batches)
         jax.block_until_ready(last)
@@ -174,7 +175,7 @@ def times_picture(frame: pd.DataFrame) -> Picture:
         axes.set_yticks(np.arange(len(names)) + 0.2, names)
         axes.invert_yaxis()
         axes.set_xlabel(f"share of padding to the {ALL} (%)")
-        axes.legend()
+        figure.legend(loc="outside right upper")
     caption = "Bars: mean over repeats; whiskers: lowest to highest."
     return Picture("times", figure, "Time and positions by way", caption)
 

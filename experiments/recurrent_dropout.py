@@ -87,7 +87,7 @@ def plan(config: Config) -> sweep.Plan:
         return language_model(model), adam(config.learning_rate)
 
     run = sweep.make_run(build, steps=config.steps // segments, batch_size=config.batch_size)
-    points = [
+    points: list[sweep.Point] = [
         {"outputs": outputs * rate, "state": state * rate}
         for outputs, state in KINDS
         for rate in (config.rates if outputs or state else (0.0,))
