@@ -6,88 +6,92 @@ after training with Adam. Our cells of the LSTM's kind start with a forget bias 
 also shown with others, since f^k is what a gradient through its memory is multiplied by. A seed
 moves initialization and batches, and is shared by the cells.
 
-Claims: at the longest lag less than a hundredth of the gradient at lag 1 is left in an Elman
-network, more in an LSTM with forget bias 1; each new and trained (*depends* where these disagree).
+What training finds is a memory: in cells with gates the gradient is level over the lags afterwards,
+also where it vanished in the new network.
 
-Command: python -m experiments.gradient_lag --workdir=runs/gradient_lag
-Minutes: 0.6 on 2 cores.
-Last result: 2026-11-21, 2-core Xeon, jax 0.10.2, 33 s, 8 seeds; decades left at lag 50.
-Elman: -4.50 [-5.19, -3.80] new, -6.83 [-8.51, -5.15] trained, holds. LSTM: -3.82 [-4.39, -3.24]
-new, -0.25 [-0.36, -0.13] trained, depends: with our forget bias of 1 it vanishes in a new LSTM too,
-less with a bias of 3 (-0.55), more in a new GRU (-8.29). What training finds is a memory: the
-gradient is level over the lags afterwards in every cell with gates (-0.25 … -0.40; with a bias of 3
-in six seeds of eight).
+    python -m experiments.gradient_lag --workdir=runs/gradient_lag  # 1 minute on 2 cores
 """
 
-from pathlib import Path
-from typing import Any
+import dataclasses
 
-from jaxdl import launch
-from jaxdl.launch import Field
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pandas as pd
 
-FIELDS = {
-    "steps": Field(400, "Training steps of each trial.", low=1),
-    "seeds": Field(8, "Seeds of each setting.", low=2),
-    "cells": Field(("elman", "lstm", "peephole", "coupled", "gru", "minimal_gru"), "Cells."),
-    "lag": Field(50, "Longest lag that is measured; sequences are ten steps longer.", low=2),
-    "hidden": Field(32, "Units of each network.", low=1),
-    "learning_rate": Field(0.01, "Rate of Adam; gradients are clipped to norm 1.", low=1e-12),
-    "forget_biases": Field((0.0, 3.0), "Other forget biases of the LSTM than 1."),
-}
-DEFAULT_BIAS, VANISHED = 1.0, -2.0
+from jaxdl import launch, report, stats, sweep, tasks
+from jaxdl.data.sources import sequences
+from jaxdl.launch import setting
+from jaxdl.layers.cells import CELLS, Cell
+from jaxdl.layers.recurrent import RNN
+from jaxdl.models import Acceptor
+from jaxdl.optimizers import adam, clip_by_global_norm
+from jaxdl.report import Claim, Picture, Section
+from jaxdl.report.blocks import BANDS
+from jaxdl.types import Array, PyTree, TrainState
+
+LEFT = "log10 of the gradient at the longest lag / lag 1"
+CLAIMS = VANISHES, REMAINS = (
+    Claim("S4", "the gradient vanishes in an Elman network", LEFT, below=-2.0, unit="decades"),
+    Claim("S4", "the gradient does not vanish in an LSTM with forget bias 1",
+          LEFT, above=-2.0, unit="decades"),
+)  # fmt: skip
+DEFAULT_BIAS = 1.0
 TIMES = {"new": "at initialization", "trained": "after training"}
 MEASURED = 64
 
 
-def plan(config: Any) -> launch.Plan:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(launch.Config):
+    """Which cells are compared, over how many steps."""
+
+    steps: int = setting(400, "Training steps of each trial.", low=1)
+    seeds: int = setting(8, "Seeds of each setting.", low=2)
+    cells: tuple[str, ...] = setting(tuple(CELLS), "Cells.")
+    lag: int = setting(50, "Longest lag that is measured; sequences are ten steps longer.", low=2)
+    hidden: int = setting(32, "Units of each network.", low=1)
+    learning_rate: float = setting(
+        0.01, "Rate of Adam; gradients are clipped to norm 1.", low=1e-12
+    )
+    forget_biases: tuple[float, ...] = setting(
+        (0.0, 3.0), "Other forget biases of the LSTM than 1."
+    )
+
+
+def plan(config: Config) -> sweep.Plan:
     """One program per cell; seed and forget bias are numbers inside it."""
-    import numpy as np
-
-    from jaxdl import sweep
-    from jaxdl.data.sources import sequences
-    from jaxdl.layers.cells import CELLS
-
     made = sequences.adding(np.random.default_rng(0), 4096, config.lag + 10)
     data = {"train": {"x": made["x"], "y": made["y"][:, None]}}
-    cells = launch.choose_all("cells", config.cells, CELLS)
-    programs = {name: _run(config, cell) for name, cell in cells.items()}
-    seeds = range(config.seeds)
-    usual = sweep.grid(forget_bias=[DEFAULT_BIAS])
-    trials = sweep.trials(list(programs), usual, seeds)
     others = [bias for bias in config.forget_biases if bias != DEFAULT_BIAS]
-    if others and "lstm" in cells:
-        trials += sweep.trials(["lstm"], sweep.grid(forget_bias=others), seeds)
-    labels = {name: {"cell": name} for name in programs}
-    return launch.Plan(programs, trials, data, segments=1, labels=labels)
+    programs = {
+        name: (
+            adding(config, cell),
+            sweep.grid(forget_bias=[DEFAULT_BIAS, *(others if name == "lstm" else ())]),
+        )
+        for name, cell in launch.choose_all("cells", config.cells, CELLS).items()
+    }
+    return sweep.plan(programs, data, seeds=config.seeds, column="cell")
 
 
-def _run(config: Any, cell: Any) -> Any:
+def adding(config: Config, cell: Cell) -> sweep.Run:
     """Training, with the gradient by lag kept from the first weights for the end."""
-    import jax
-    import jax.numpy as jnp
-    import optax
-
-    from jaxdl import sweep, tasks
-    from jaxdl.layers.recurrent import RNN
-    from jaxdl.models import Acceptor
-    from jaxdl.optimizers import adam, clip_by_global_norm
-
     model = Acceptor(1, RNN(config.hidden, cell))
     task = tasks.regression(model)
     tx = optax.chain(clip_by_global_norm(1.0), adam(config.learning_rate))
     run = sweep.make_run(lambda hparams: (task, tx), steps=config.steps, batch_size=32)
 
-    def by_lag(params: Any, x: Any) -> Any:
+    def by_lag(params: PyTree, x: Array) -> Array:
         """log10 of the gradient at lags 1 … L; what underflows is the smallest normal number."""
 
-        def total(x: Any) -> Any:
+        def total(x: Array) -> Array:
             return jnp.sum(jnp.asarray(model.apply({"params": params}, x)))
 
         slopes = jax.grad(total)(x)
         size = jnp.abs(slopes).sum(axis=2).mean(axis=0)
         return jnp.log10(jnp.maximum(size, jnp.finfo(size.dtype).tiny))[::-1][1 : config.lag + 1]
 
-    def init(hparams: dict[str, Any], key: Any, data: Any) -> Any:
+    def init(hparams: PyTree, key: Array, data: sweep.Data) -> TrainState:
         state = run.init(hparams, key, data)
         if cell.forget is not None:
             body = state.params["body"]
@@ -98,11 +102,13 @@ def _run(config: Any, cell: Any) -> Any:
             model_state={"new": by_lag(state.params, data["train"]["x"][:MEASURED])}
         )
 
-    def advance(hparams: dict[str, Any], state: Any, data: Any) -> Any:
+    def advance(
+        hparams: PyTree, state: TrainState, data: sweep.Data
+    ) -> tuple[TrainState, dict[str, Array]]:
         after, curves = run.advance(hparams, state._replace(model_state={}), data)
         return after._replace(model_state=state.model_state), curves
 
-    def evaluate(hparams: dict[str, Any], state: Any, data: Any) -> dict[str, Any]:
+    def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
         trained = by_lag(state.params, data["train"]["x"][:MEASURED])
         found = {"new": state.model_state["new"], "trained": trained}
         return {f"{time}_{k + 1}": found[time][k] for time in TIMES for k in range(config.lag)}
@@ -110,89 +116,49 @@ def _run(config: Any, cell: Any) -> Any:
     return sweep.Run(init, advance, evaluate)
 
 
-def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
+def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """The ratio of the longest lag to lag 1, in decades, over seeds."""
-    from jaxdl import report, stats
+    frame = results.frame()
+    others = frame["forget_bias"].map(", forget bias {:g}".format)
+    frame["network"] = frame["cell"] + others.where(frame["forget_bias"] != DEFAULT_BIAS, "")
 
-    frame = results.to_pandas()
-    columns = [f"{time}_{k + 1}" for time in TIMES for k in range(config.lag)]
-    networks = [
-        cell if bias == DEFAULT_BIAS else f"{cell}, forget bias {bias:g}"
-        for cell, bias in zip(frame["cell"], frame["forget_bias"], strict=True)
-    ]
-    frame = frame.astype(dict.fromkeys(columns, float)).copy().assign(network=networks)
-
-    def left(line: str, time: str) -> Any:
-        mine = frame[frame["network"] == line]
-        return stats.mean_interval(mine[f"{time}_{config.lag}"] - mine[f"{time}_1"])
-
-    claims = []
-    sentences: Any = (
-        ("elman", "the gradient vanishes in an Elman network", "below"),
-        ("lstm", "the gradient does not vanish in an LSTM with forget bias 1", "above"),
-    )
-    for line, words, direction in sentences:
-        if line not in config.cells:
-            continue
-        quantity = f"log10 of the gradient at lag {config.lag} / lag 1"
-        claims += report.depends(
-            [
-                report.judge(
-                    "S4",
-                    f"{words}, {TIMES[time]}",
-                    quantity,
-                    "decades",
-                    VANISHED,
-                    left(line, time),
-                    direction,
-                )
-                for time in TIMES
-            ]
-        )
-    rows = [
-        (line, *(_decades(left(line, time)) for time in TIMES))
-        for line in frame["network"].unique()
-    ]
-    header = ("cell", *(f"left {words} (decades)" for words in TIMES.values()))
-    caption = f"log10 of the gradient at lag {config.lag} over that at lag 1; Student's t, 95 %."
-    table = report.Table(header, tuple(rows), frozenset({1, 2}), caption)
-    report.show(table)
-    picture = _picture(config, frame)
-    headline = "; ".join(f"{claim.claim}: {claim.verdict}" for claim in claims)
-    return launch.Conclusion(claims, [report.Section("By lag", (picture, table))], headline)
-
-
-def _decades(interval: Any) -> str:
-    from jaxdl import report
-
-    return f"{report.number(interval.mean, 3)} ({report.between(interval.low, interval.high)})"
-
-
-def _picture(config: Any, frame: Any) -> Any:
-    import pandas as pd
-
-    from jaxdl import report
-    from jaxdl.report import panels, style
-
-    long = pd.concat(
-        [
-            frame[["network", "seed"]].assign(
-                weights=words, lag=k, gradient=10 ** frame[f"{time}_{k}"]
+    def left(network: str) -> dict[str, stats.Interval]:
+        mine = frame[frame["network"] == network]
+        return {
+            f"lag {config.lag}, {words}": stats.mean_interval(
+                mine[f"{time}_{config.lag}"] - mine[f"{time}_1"]
             )
             for time, words in TIMES.items()
-            for k in range(1, config.lag + 1)
-        ]
+        }
+
+    judged = {"elman": VANISHES, "lstm": REMAINS}
+    claims = [
+        found
+        for cell, claim in judged.items()
+        if cell in config.cells
+        for found in claim.judge_each(left(cell))
+    ]
+    table = report.table(
+        [{"cell": network, **left(network)} for network in frame["network"].unique()],
+        "log10 of the gradient at this lag over that at lag 1 (decades), with its 95 % interval "
+        "over seeds.",
     )
-    with style.house_style():
-        figure, _ = panels.small_multiples(
-            long, "lag", "gradient", "weights", "network",
-            title="Gradient of the answer to the input k steps before the end, adding task",
-            x_label="lag k (steps)", y_label="mean |∂ŷ/∂x| (1)",
-            x_scale="linear", y_scale="log", marker_every=0.2, heights=(3.2,),
-        )  # fmt: skip
-    caption = "Lines: mean over the seeds; bands: from the lowest to the highest seed."
-    return report.Picture("gradient_by_lag", report.to_png(figure), "Gradient by lag", caption)
+    return launch.Conclusion(claims, [Section("By lag", (by_lag_picture(frame), table))])
+
+
+def by_lag_picture(frame: pd.DataFrame) -> Picture:
+    """The gradient of every network by lag, new and trained."""
+    keys = ["network", "seed", "lag"]
+    long = pd.wide_to_long(frame, list(TIMES), keys[:2], "lag", sep="_").reset_index()
+    long = long.rename(columns=TIMES).melt(keys, [*TIMES.values()], "weights", "decades")
+    figure = report.lines(
+        long.assign(gradient=10 ** long["decades"]),
+        "lag", "gradient", panel="weights", line="network", x_scale="linear",
+        title="Gradient of the answer to the input k steps before the end, adding task",
+        x_label="lag k (steps)", y_label="mean |∂ŷ/∂x| (1)",
+    )  # fmt: skip
+    return Picture("gradient_by_lag", figure, "Gradient by lag", BANDS)
 
 
 if __name__ == "__main__":
-    launch.main(launch.Experiment(FIELDS, plan, conclude), __file__, __doc__ or "")
+    launch.main(launch.Experiment(Config, plan, conclude, CLAIMS))

@@ -11,8 +11,10 @@ def test_parameters_are_counted_as_flax_has_them(depth, width):
     model = MLP((width,) * depth, 10)
     shapes = jax.eval_shape(lambda key: model.init(key, x, train=False), jax.random.key(0))
     counted = sum(leaf.size for leaf in jax.tree.leaves(shapes))
-    assert backprop_cost._parameters(depth, width) == counted
+    assert backprop_cost.parameter_count(depth, width) == counted
 
 
 def test_a_count_beyond_int32_is_exact():
-    assert backprop_cost._parameters(2, 2**16) == 65 * 2**16 + (2**16 + 1) * 2**16 + 10 * 2**16 + 10
+    width = 2**16
+    expected = 65 * width + (width + 1) * width + (width + 1) * 10
+    assert backprop_cost.parameter_count(2, width) == expected

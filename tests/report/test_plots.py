@@ -147,6 +147,21 @@ def test_training_curves_draw_means_and_bands(curves):
     assert main.get_yscale() == "log"
 
 
+def test_lines_are_means_and_references_are_in_sight(curves):
+    figure = plots.lines(
+        curves, "step", "loss", panel="optimizer", line="initializer", title="Loss",
+        x_label="step", y_label="loss (nats)", x_scale="linear", y_scale="linear",
+        references={"goal": lambda _: 99.0},
+    )  # fmt: skip
+    main = next(a for a in figure.axes if a.get_title(loc="left") == "sgd")
+    rows = curves[(curves["optimizer"] == "sgd") & (curves["initializer"] == "zeros")]
+    expected = rows.pivot(index="step", columns="seed", values="loss").mean(axis=1)
+    np.testing.assert_allclose(main.get_lines()[0].get_ydata(), expected)
+    assert main.get_lines()[-1].get_ydata()[0] == 99
+    assert main.get_ylim()[1] > 99
+    assert main.get_xscale() == main.get_yscale() == "linear"
+
+
 def test_windows_are_means_of_equally_many_steps():
     frame = pd.DataFrame({"k": "a", "x": [3, 1, 2, 4, 5], "y": [0.0, 2.0, 4.0, 6.0, math.inf]})
     ours = panels.windows(frame, "x", "y", ["k"], 3).sort_values("x")
