@@ -230,16 +230,9 @@ def rate_claims(config: Config, rates: pd.DataFrame) -> list[Judged]:
     for name, mine in rates.groupby("features", sort=False):
         curves = mine.pivot(index="seed", columns="step", values="effective").to_numpy(float)
         slope = (time * np.log(curves[:, late])).sum(axis=1) / (time**2).sum()
-        slopes[name] = magnitude(stats.mean_interval(slope - SLOPE))
+        slopes[name] = stats.magnitude(stats.mean_interval(slope - SLOPE))
         left[name] = stats.mean_interval(curves[:, -1] / curves[:, 0], "positive")
     return AS_ROOT.judge_each(slopes) + TO_LITTLE.judge_each(left)
-
-
-def magnitude(interval: stats.Interval) -> stats.Interval:
-    """The interval of the distance from zero: it lies below a tolerance if both bounds do."""
-    low, high = sorted((abs(interval.low), abs(interval.high)))
-    crosses = interval.low < 0 < interval.high
-    return interval._replace(mean=abs(interval.mean), low=0.0 if crosses else low, high=high)
 
 
 def sensitivity(frame: pd.DataFrame, tuned: stats.Tuned) -> list[Picture]:
