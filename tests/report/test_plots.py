@@ -225,3 +225,14 @@ def test_matplotlib_is_imported_late_and_pyplot_never():
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     ended = subprocess.run([sys.executable, "-c", ALONE], env=environment, capture_output=True)
     assert ended.returncode == 0, ended.stderr.decode()
+
+
+def test_dots_are_seeds_and_the_bar_is_their_mean():
+    scores = {"share (1)": {"a": [0.2, 0.6], "b": 0.5}, "mean 1/rank (1)": {"a": [0, 1], "b": [1]}}
+    figure = plots.dots(scores, title="Two methods by two measures", reference=0.5)
+    first, second = figure.axes
+    drawn = [list(line.get_xdata()) for line in first.lines]
+    assert drawn == [[0.2, 0.6], [0.4], [0.5], [0.5], [0.5, 0.5]]
+    assert [label.get_text() for label in first.get_yticklabels()] == ["a", "b"]
+    assert second.get_xlabel() == "mean 1/rank (1)"
+    assert_legible(figure)
