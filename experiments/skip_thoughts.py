@@ -166,20 +166,13 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         "tf-idf": [counted],
         "chance": [guessed],
     }
-    ours, count = shares["skip-thought"], int(plan.data["test"]["mask"].sum())
-    table = report.table(
-        [
-            {
-                "method": name,
-                "share of sentences (%)": stats.mean_interval(v, "share", examples=count),
-            }
-            for name, v in shares.items()
-        ],
-        "Means over seeds with their 95 % intervals.",
+    ours = shares["skip-thought"]
+    picture, table = report.shares(
+        {"share of held-out sentences": shares},
+        title="How often the nearest sentence is of the same docstring",
+        caption="Means over seeds with their 95 % intervals.",
+        examples={"share of held-out sentences": int(plan.data["test"]["mask"].sum())},
     )
-    title = "How often the nearest sentence is of the same docstring"
-    drawn = report.dots({"share of held-out sentences (1)": shares}, title=title)
-    picture = report.Picture("kin", drawn, "Share of kin by method", "A dot is a seed.")
     row = frame.sort_values("status", key=lambda status: status != "ok", kind="stable").iloc[0]
     save(results.workdir, config, plan.replay(row).params, known, parts["test"], row["trial"])
     claims = [
@@ -189,7 +182,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     ]
     nearest = Section("Sentences and the nearest ones", (examples(results.workdir),))
     return launch.Conclusion(
-        claims, [Section("Whose nearest sentence is kin", (picture, table)), nearest]
+        claims, [Section("Whose nearest sentence is kin", (table, picture)), nearest]
     )
 
 

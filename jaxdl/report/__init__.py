@@ -1,6 +1,6 @@
 """From the ledger to a page: tables, plots, claims and one self-contained HTML file."""
 
-from jaxdl.report.blocks import along, tuned_curves, tuned_table
+from jaxdl.report.blocks import along, shares, tuned_curves, tuned_table
 from jaxdl.report.claims import (
     Claim,
     Judged,
@@ -61,6 +61,7 @@ __all__ = [
     "percent",
     "render",
     "sensitivity",
+    "shares",
     "show",
     "summary",
     "summary_table",
