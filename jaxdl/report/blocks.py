@@ -143,7 +143,7 @@ def shares(
         for measure, of in scores.items()
     }
     figure = plots.dots(drawn, title=title, reference=None if chance is None else 100 * chance)
-    key = "A dot is a seed, the bar their mean" + "; dotted: chance." * (chance is not None)
+    key = f"A dot is a seed, the bar the mean{'' if chance is None else '; dotted: chance'}."
     rows = [
         {row: name}
         | {
@@ -154,7 +154,7 @@ def shares(
         }
         for name in next(iter(scores.values()))
     ]
-    return Picture("shares", figure, title, key.rstrip(".") + "."), table(rows, caption)
+    return Picture("shares", figure, title, key), table(rows, caption)
 
 
 def _of(tuned: stats.Tuned, choice: dict[Hashable, object]) -> pd.DataFrame:
