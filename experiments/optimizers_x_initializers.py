@@ -142,7 +142,6 @@ def conclude(
     chosen = report.chosen_trials(fresh, summary)
     curves = confirmed.curve_frame("loss", chosen)
     headline, sections = report.comparison(frame, curves, fresh=fresh, examples=examples)
-    report.show(report.summary_table(summary))  # the headline is no list of claims
     write_scalars(plan, curves)
     save_best(config, plan, summary, frame)
     return launch.Conclusion(claims(config, plan, chosen), sections, headline)

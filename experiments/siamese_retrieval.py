@@ -10,47 +10,60 @@ its phonemes ("cat" as "kaet"). A seed moves the initialization and the batches;
 by the mean reciprocal rank on validation words. The test words are the same for all seeds: the
 intervals hold no chance of theirs.
 
-Claims: with the triplet loss, and with the contrastive loss, the right sound is the nearest in 20
-points or more of new words above tf-idf.
-
-Command: python -m experiments.siamese_retrieval --workdir=runs/siamese_retrieval
-Minutes: 1 on 2 cores.
-Last result: 2026-11-21, 2-core Xeon, jax 0.10.2, 56 s. The right sound is the nearest: triplet loss
-94.1 %, contrastive loss 97.5 %, tf-idf 63.6 %, untrained 0.3 %. Above tf-idf by 30.5 points
-[29.3, 31.6] and 33.9 [31.6, 36.2]: both hold. Validation chose the higher of the two rates for both
-losses.
+    python -m experiments.siamese_retrieval --workdir=runs/siamese_retrieval  # 1 minute on 2 cores
 """
 
-from pathlib import Path
-from typing import Any
+import dataclasses
 
-from jaxdl import launch
-from jaxdl.launch import Field
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from sklearn.feature_extraction.text import TfidfVectorizer
 
-FIELDS = {
-    "steps": Field(600, "Training steps of each trial.", low=1),
-    "seeds": Field(3, "Seeds of each setting.", low=1),
-    "words": Field(20_000, "Words to train on.", low=100),
-    "batch_size": Field(64, "Triplets in a step.", low=1, high=100),
-    "width": Field(48, "Units of the encoder, each way.", low=1),
-    "learning_rates": Field((3e-3, 1e-2), "Peak rates of Adam to try.", low=1e-12),
-}
+from jaxdl import launch, report, similarity, stats, sweep
+from jaxdl.data import batches
+from jaxdl.data.sources import pronunciations
+from jaxdl.launch import setting
+from jaxdl.layers.cells import GRU
+from jaxdl.layers.recurrent import RNN, Bidirectional
+from jaxdl.metrics import retrieval
+from jaxdl.models import SentenceEncoder, Siamese, last_state
+from jaxdl.optimizers import adam, schedules
+from jaxdl.report import Claim, Section
+from jaxdl.tasks import siamese
+from jaxdl.types import Array, Batch, PyTree, Task, TrainState
+
+CLAIMS = (FOUND,) = (
+    Claim("S11", "a trained encoder finds the sound of a word better than tf-idf",
+          "share of new words whose sound is nearest, minus that of tf-idf", above=0.2,
+          unit="points"),
+)  # fmt: skip
 NEW, LONGEST, NEARBY = 500, 12, 5
 LOSSES = ("triplet", "contrastive")
 MEASURES = {"recall_1": "nearest", "recall_10": "among the 10 nearest", "mrr": "mean 1/rank"}
-TWENTY_POINTS = 0.2
+Pairs = list[tuple[str, tuple[str, ...]]]
 
 
-def words(config: Any) -> dict[str, list[Any]]:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(launch.Config):
+    """How many words, and the encoder's size and rates."""
+
+    steps: int = setting(600, "Training steps of each trial.", low=1)
+    seeds: int = setting(3, "Seeds of each setting.", low=1)
+    words: int = setting(20_000, "Words to train on.", low=100)
+    batch_size: int = setting(64, "Triplets in a step.", low=1, high=100)
+    width: int = setting(48, "Units of the encoder, each way.", low=1)
+    learning_rates: tuple[float, ...] = setting(
+        (3e-3, 1e-2), "Peak rates of Adam to try.", low=1e-12
+    )
+
+
+def words(config: Config) -> dict[str, Pairs]:
     """Words of both forms within 12 symbols; those to search have no homophones among them."""
-    import numpy as np
-
-    from jaxdl.data.sources import pronunciations
-
-    parts = pronunciations.load()._asdict()
     rng = np.random.default_rng(0)
     found = {}
-    for name, pairs in parts.items():
+    for name, pairs in pronunciations.load()._asdict().items():
         short = [
             (pair.word, pronunciations.without_stress(pair.phonemes))
             for pair in pairs
@@ -63,32 +76,26 @@ def words(config: Any) -> dict[str, list[Any]]:
     return found
 
 
-def load(parts: dict[str, list[Any]]) -> tuple[dict[str, Any], int]:
+def load(parts: dict[str, Pairs]) -> tuple[sweep.Data, int]:
     """Triplets `[N, 3, T]` to train on, spelling and sound `[1, N, 2, T]` else; how many ids."""
-    import numpy as np
-
-    from jaxdl.data import batches
-
     # Of all splits: which letters and phonemes there are is no secret of the test words.
     pairs = [pair for part in parts.values() for pair in part]
     symbols = sorted({symbol for pair in pairs for form in pair for symbol in form})
     ids = {symbol: place + 1 for place, symbol in enumerate(symbols)}
-    forms: dict[str, Any] = {}
+    forms = {}
     for name, part in parts.items():
         forms[name] = np.zeros((len(part), 2, LONGEST), np.int32)
         for row, pair in enumerate(sorted(part) if name == "train" else part):
             for form, text in enumerate(pair):
                 forms[name][row, form, : len(text)] = [ids[symbol] for symbol in text]
-    data: dict[str, Any] = {"train": _triplets(forms.pop("train"))}
+    data = {"train": triplets(forms.pop("train"))}
     for name, x in forms.items():
         data[name] = batches.padded_batches({"x": x}, len(x))
     return data, len(ids) + 1
 
 
-def _triplets(forms: Any) -> dict[str, Any]:
+def triplets(forms: np.ndarray) -> dict[str, np.ndarray]:
     """Each word is an anchor in both forms; forms `[N, 2, T]` in alphabetical order."""
-    import numpy as np
-
     rng = np.random.default_rng(0)
     anchor, form = np.repeat(np.arange(len(forms)), 2), np.tile([0, 1], len(forms))
     near = rng.integers(1, NEARBY + 1, len(anchor)) * rng.choice([-1, 1], len(anchor))
@@ -100,40 +107,37 @@ def _triplets(forms: Any) -> dict[str, Any]:
     return {"x": np.stack(x, axis=1), "y": np.stack([anchor, anchor, other], 1).astype(np.int32)}
 
 
-def plan(config: Any) -> launch.Plan:
+def plan(config: Config) -> sweep.Plan:
     """One program a loss; a rate of 0 leaves the encoder as it began."""
-    from jaxdl import sweep
-    from jaxdl.optimizers import adam, schedules
-
     data, size = load(words(config))
-    programs = {}
-    for name in LOSSES:
-        task = siamese_task(name, size, config.width)
 
-        def build(hparams: dict[str, Any], task: Any = task) -> Any:
+    def program(loss: str) -> sweep.Run:
+        task = siamese_task(loss, size, config.width)
+
+        def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
             rate = schedules.scaled(hparams["learning_rate"], schedules.cosine(config.steps))
             return task, adam(rate)
 
+        def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
+            found: dict[str, Array] = {}
+            for split in ("validation", "test"):
+                vectors = task.predict(state.params, state.model_state, {"x": data[split]["x"][0]})
+                measures = retrieval.measures(retrieval.ranks(vectors[:, 0] @ vectors[:, 1].T))
+                found |= {f"{split}_{name}": value for name, value in measures.items()}
+            return found
+
         run = sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
-        programs[name] = run._replace(evaluate=_search(task))
-    settings = sweep.grid(learning_rate=config.learning_rates)
-    trials = sweep.trials(LOSSES, settings, range(config.seeds))
-    trials += sweep.trials(LOSSES[:1], sweep.grid(learning_rate=[0.0]), range(config.seeds))
-    return launch.Plan(programs, trials, data, segments=1, keep_states=True)
+        return run._replace(evaluate=evaluate)
+
+    rates = {"triplet": (*config.learning_rates, 0.0), "contrastive": config.learning_rates}
+    programs = {loss: (program(loss), sweep.grid(learning_rate=rates[loss])) for loss in LOSSES}
+    return sweep.plan(programs, data, seeds=config.seeds, keep_states=True)
 
 
-def siamese_task(loss: str, size: int, width: int) -> Any:
+def siamese_task(loss: str, size: int, width: int) -> Task:
     """The task of a loss on triplets."""
-    import jax.numpy as jnp
 
-    from jaxdl import similarity
-    from jaxdl.layers.cells import GRU
-    from jaxdl.layers.recurrent import RNN, Bidirectional
-    from jaxdl.models import SentenceEncoder, Siamese, last_state
-    from jaxdl.tasks import siamese
-    from jaxdl.types import Task
-
-    def on_the_sphere(carry: Any, outputs: Any, mask: Any) -> Any:
+    def on_the_sphere(carry: PyTree, outputs: Array, mask: Array) -> Array:
         return similarity.unit(last_state(carry, outputs, mask))
 
     body = Bidirectional(RNN(width, GRU), RNN(width, GRU, reverse=True))
@@ -142,36 +146,20 @@ def siamese_task(loss: str, size: int, width: int) -> Any:
         return siamese.triplet(model)
     task = siamese.contrastive(model)
 
-    def pairs(batch: Any) -> Any:
+    def pairs(batch: Batch) -> Batch:
         """Anchor and positive, anchor and negative."""
         return {name: jnp.concatenate([v[:, :2], v[:, ::2]]) for name, v in batch.items()}
 
-    def objective(params: Any, state: Any, batch: Any, key: Any, *, train: bool) -> Any:
-        return task.loss(params, state, pairs(batch), key, train=train)
-
-    return Task(lambda key, batch: task.init(key, pairs(batch)), objective, task.predict)
-
-
-def _search(task: Any) -> Any:
-    """Measures of the ranks of the right sounds of all words of a split."""
-    from jaxdl.metrics import retrieval
-
-    def evaluate(hparams: Any, state: Any, data: Any) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for split in ("validation", "test"):
-            vectors = task.predict(state.params, state.model_state, {"x": data[split]["x"][0]})
-            ranks = retrieval.ranks(vectors[:, 0] @ vectors[:, 1].T)
-            measures = retrieval.measures(ranks)
-            found |= {f"{split}_{name}": value for name, value in measures.items()}
-        return found
-
-    return evaluate
+    return task._replace(
+        init=lambda key, batch: task.init(key, pairs(batch)),
+        loss=lambda params, state, batch, key, *, train: task.loss(
+            params, state, pairs(batch), key, train=train
+        ),
+    )
 
 
-def tf_idf(parts: dict[str, list[Any]]) -> Any:
-    """Cosines `[N, N]` of test words and sounds."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
+def tf_idf(parts: dict[str, Pairs]) -> dict[str, float]:
+    """The measures by the cosines `[N, N]` of test words and sounds."""
     written = {
         name: ([word for word, _ in pairs], ["".join(sound).lower() for _, sound in pairs])
         for name, pairs in parts.items()
@@ -179,106 +167,67 @@ def tf_idf(parts: dict[str, list[Any]]) -> Any:
     vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 3), sublinear_tf=True)
     vectorizer.fit(written["train"][0] + written["train"][1])
     queries, candidates = (vectorizer.transform(texts) for texts in written["test"])
-    return (queries @ candidates.T).toarray()
+    measured = retrieval.measures(retrieval.ranks((queries @ candidates.T).toarray()))
+    return {name: float(value) for name, value in measured.items()}
 
 
-def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
+def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Each loss at the rates that others chose; examples of the first seed."""
-    from jaxdl import report, stats
-    from jaxdl.metrics import retrieval
-
-    parts = words(config)
-    frame = results.to_pandas()
-    untrained = frame[frame["learning_rate"] == 0]
+    parts, frame = words(config), results.frame()
+    counted = tf_idf(parts)
     trained = frame[frame["learning_rate"] > 0]
-    best = stats.select(trained, ["program"], "learning_rate", "validation_mrr", "max")
-    chosen = stats.chosen_trials(trained, best, ["program", "learning_rate"])
-    groups = {name: chosen[chosen["program"] == name] for name in LOSSES}
-    groups["untrained"] = untrained
-    ranks = retrieval.ranks(tf_idf(parts))
-    counted = {name: float(value) for name, value in retrieval.measures(ranks).items()}
+    tuned = stats.tune(trained, "program", "learning_rate", "validation_mrr")
+    trials = {name: group.trials for name, group in tuned.groups("program").items()}
+    rates = [f"{name} {report.distinct(part['learning_rate'])}" for name, part in trials.items()]
+    trials["untrained"] = frame[frame["learning_rate"] == 0]
+    picture, table = report.shares(
+        {
+            label: {name: part[f"test_{measure}"] for name, part in trials.items()}
+            | {"tf-idf": counted[measure]}
+            for measure, label in MEASURES.items()
+        },
+        title="Finding the sound of a spelling among 500",
+        caption=f"Mean over seeds and its 95 % interval, {report.CHOSEN}: {'; '.join(rates)}.",
+        examples={label: NEW for measure, label in MEASURES.items() if measure != "mrr"},
+    )
     claims = [
-        report.judge(
-            "S11",
-            f"an encoder trained with the {name} loss finds the sound of a word better than tf-idf",
-            "share of new words whose sound is nearest, minus that of tf-idf",
-            "1",
-            TWENTY_POINTS,
-            stats.mean_interval(groups[name]["test_recall_1"].astype(float) - counted["recall_1"]),
-            "above",
+        FOUND.judge(
+            stats.mean_interval(trials[loss]["test_recall_1"] - counted["recall_1"]),
+            f"{loss} loss",
         )
-        for name in LOSSES
+        for loss in LOSSES
     ]
-    shown = trained.merge(best[["program", "learning_rate"]]).sort_values("seed")
-    shown = shown[shown["program"] == "triplet"]
-    rates = {name: report.distinct(groups[name]["learning_rate"]) for name in LOSSES}
-    figure, table = _comparison(groups, counted, rates)
-    report.show(table)
-    examples = _examples(config, plan, shown.iloc[0], parts)
-    picture = report.Picture("retrieval", report.to_png(figure), "Retrieval by method")
+    shown = trained.merge(tuned.selection[["program", "learning_rate"]]).sort_values("seed")
+    first = shown[shown["program"] == "triplet"].iloc[0]
+    nearest = examples(config, plan, plan.replay(first).params, parts)
     sections = [
-        report.Section("Among 500 sounds of new words", (picture, table)),
-        report.Section("The sounds that are nearest", (examples,)),
+        Section("Among 500 sounds of new words", (table, picture)),
+        Section("The sounds that are nearest", (nearest,)),
     ]
-    headline = "; ".join(f"{claim.claim}: {claim.verdict}" for claim in claims)
-    return launch.Conclusion(claims, sections, headline)
+    return launch.Conclusion(claims, sections)
 
 
-def _comparison(groups: Any, counted: dict[str, float], rates: dict[str, str]) -> Any:
-    """A panel a measure, a row a method; and the numbers."""
-    from jaxdl import report, stats
-    from jaxdl.report.style import COLOURS, house_style, new_figure
-
-    names = [*groups, "tf-idf"]
-    rows = [[name, rates.get(name, "–")] for name in names]
-    with house_style():
-        figure = new_figure(2.4, "Finding the sound of a spelling among 500")
-        panels = figure.subplots(1, len(MEASURES), sharey=True, sharex=True)
-        for panel, (measure, label) in zip(panels, MEASURES.items(), strict=True):
-            for place, name in enumerate(names):
-                if name in groups:
-                    values = groups[name][f"test_{measure}"].astype(float)
-                    draws = None if measure == "mrr" else NEW
-                    over = stats.mean_interval(values, "share", examples=draws)
-                    mean, low, high = over.mean, over.low, over.high
-                else:
-                    mean = low = high = counted[measure]
-                panel.plot([low, high], [place, place], color=COLOURS[place], linewidth=2)
-                panel.plot(mean, place, marker="os^d"[place], color=COLOURS[place], markersize=7)
-                bounds = f" ({report.between(low, high)})" if name in groups else ""
-                rows[place].append(report.number(mean) + bounds)
-            unit = "mean 1/rank" if measure == "mrr" else "share of words"
-            panel.set(title=label, xlabel=f"{unit} (1)", xlim=(-0.02, 1.02))
-            panel.set_yticks(range(len(names)), names)
-        panels[0].invert_yaxis()
-    header = ("method", "rate", *MEASURES.values())
-    caption = f"Mean over seeds and its 95 % interval, {report.CHOSEN}; tf-idf has no seed."
-    numbers = frozenset(range(1, 5))
-    return figure, report.Table(header, tuple(map(tuple, rows)), numbers, caption)
-
-
-def _examples(config: Any, plan: launch.Plan, row: Any, parts: dict[str, list[Any]]) -> Any:
-    import jax
-    import numpy as np
-
-    from jaxdl import report
-
-    _, size = load(parts)
-    task = siamese_task("triplet", size, config.width)
-    state = plan.replay(row)
-    vectors = jax.jit(task.predict)(state.params, {}, {"x": plan.data["test"]["x"][0]})
-    scores = np.asarray(vectors[:, 0] @ vectors[:, 1].T)
-    order = np.argsort(-scores, axis=1)
+def examples(
+    config: Config, plan: sweep.Plan, params: PyTree, parts: dict[str, Pairs]
+) -> report.Table:
+    """Some test words with their sound's rank, and the sounds nearest to them."""
+    task = siamese_task("triplet", load(parts)[1], config.width)
+    vectors = jax.jit(task.predict)(params, {}, {"x": plan.data["test"]["x"][0]})
+    order = np.argsort(-np.asarray(vectors[:, 0] @ vectors[:, 1].T), axis=1)
     sounds = [" ".join(sound) for _, sound in parts["test"]]
-    rows = []
-    for place, (word, _) in enumerate(parts["test"][:12]):
-        rank = int(np.flatnonzero(order[place] == place)[0]) + 1
-        nearest = "; ".join(sounds[found] for found in order[place, :3])
-        rows.append((word, sounds[place], str(rank), nearest))
-    header = ("spelling", "its sound", "rank", "nearest sounds, the nearest first")
-    caption = "The first 12 test words, by the triplet loss, first seed."
-    return report.Table(header, tuple(rows), frozenset({2}), caption)
+    return report.table(
+        (
+            {
+                "spelling": word,
+                "its sound": sounds[place],
+                "rank": int(np.flatnonzero(order[place] == place)[0]) + 1,
+                "nearest sounds, the nearest first": "; ".join(sounds[i] for i in order[place, :3]),
+            }
+            for place, (word, _) in enumerate(parts["test"][:12])
+        ),
+        "The first 12 test words, by the triplet loss, first seed.",
+    )
 
 
 if __name__ == "__main__":
-    launch.main(launch.Experiment(FIELDS, plan, conclude), __file__, __doc__ or "")
+    launch.main(launch.Experiment(Config, plan, conclude, CLAIMS))

@@ -2,50 +2,66 @@
 
 A GRU reads a sentence of the docstrings of the installed packages; from its last state two more
 tell the sentences before and after it. Then sentences of held-out docstrings: how often is the one
-with the nearest vector (cosine) of the same docstring? Beside it an untrained network, the
-mean of the word vectors that it has learned, and tf-idf. A seed moves the initialization and the
-batches, not the sentences of the test; the baselines see the same words, all others as one unknown.
+with the nearest vector (cosine) of the same docstring? Beside it an untrained network, the mean of
+the word vectors that each has, and tf-idf. A seed moves the initialization and the batches, not the
+sentences of the test; the baselines see the same words, all others as one unknown. Words in common
+tell kin: the mean of random word vectors is far above chance already.
 
-Claims: the nearest sentence is of the same docstring 5 points more often than by chance; 2 points
-more often than by an untrained network; more often than by tf-idf.
-
-Command: python -m experiments.skip_thoughts --workdir=runs/skip_thoughts
-Then: python -m experiments.skip_thoughts --workdir=runs/skip_thoughts --similar="Sort an array."
-Minutes: 1.5 on 2 cores
-Last result: 2026-11-21, 2-core Xeon (shared, 162 s), jax 0.10.2. The nearest sentence is of the
-same docstring for 7.8 % of sentences: 7.4 points [6.5, 8.3] above chance and 3.9 [3.3, 4.4] above
-an untrained network, both hold; 13.5 points [12.6, 14.4] below tf-idf (21.3 %), fails. The mean of
-random word vectors has 7.1 %: words in common tell kin, and so little training adds little to them.
+    python -m experiments.skip_thoughts --workdir=runs/skip_thoughts  # 1.5 minutes on 2 cores
+    python -m experiments.skip_thoughts --workdir=runs/skip_thoughts --similar="Sort an array."
 """
 
+import dataclasses
 from pathlib import Path
-from typing import Any
 
-from jaxdl import launch
-from jaxdl.launch import Field
+import jax.numpy as jnp
+import numpy as np
+import optax
+from sklearn.feature_extraction.text import TfidfTransformer
 
-FIELDS = {
-    "steps": Field(700, "Training steps of each trial.", low=1),
-    "seeds": Field(4, "Seeds.", low=1),
-    "documents": Field(6000, "Docstrings to use, at most.", low=100),
-    "batch_size": Field(64, "Sentences in a step.", low=1, high=64),
-    "vocabulary": Field(1200, "Words; all others are one unknown word.", low=10),
-    "length": Field(15, "Words of a sentence that are read and told.", low=1),
-    "width": Field(96, "Units of the encoder and the decoders.", low=1),
-    "learning_rate": Field(5e-3, "Peak rate of Adam.", low=1e-12),
-    "clip": Field(1.0, "Largest norm of a step's gradient.", low=1e-6),
-}
+from jaxdl import keys, launch, report, similarity, stats, sweep
+from jaxdl.data import batches
+from jaxdl.data.sources import documents, sentences
+from jaxdl.data.text import tokenizers, vocabulary
+from jaxdl.data.text.vocabulary import PAD, Vocabulary
+from jaxdl.launch import setting
+from jaxdl.layers import embedding
+from jaxdl.models import SkipThought
+from jaxdl.optimizers import adam, schedules
+from jaxdl.report import Claim, Section
+from jaxdl.tasks import skip_thought
+from jaxdl.types import Array, PyTree, Task, TrainState
+
+CLAIMS = BY_CHANCE, UNTRAINED, TF_IDF = (
+    Claim("S12", "the nearest sentence is of the same docstring more often than by chance",
+          "share of test sentences, minus that by chance", above=0.05, unit="points"),
+    Claim("S12", "the nearest sentence is of the same docstring more often than by an untrained "
+          "network", "share of test sentences, minus that by an untrained network", above=0.02,
+          unit="points"),
+    Claim("S12", "the nearest sentence is of the same docstring more often than by tf-idf",
+          "share of test sentences, minus that by tf-idf", above=0.0, unit="points"),
+)  # fmt: skip
 SHORTEST, SHOWN, NEAREST = 5, 6, 3
-ABOVE_CHANCE, ABOVE_UNTRAINED = 0.05, 0.02
+Parts = dict[str, list[list[str]]]
 
 
-def texts(config: Any) -> dict[str, list[list[str]]]:
-    """Train, validation and test: docstrings of two sentences or more, no sentence twice."""
-    import numpy as np
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(launch.Config):
+    """How much is read, and by how large a network."""
 
-    from jaxdl.data.sources import documents, sentences
-    from jaxdl.data.text import tokenizers
+    steps: int = setting(700, "Training steps of each trial.", low=1)
+    seeds: int = setting(4, "Seeds.", low=1)
+    documents: int = setting(6000, "Docstrings to use, at most.", low=100)
+    batch_size: int = setting(64, "Sentences in a step.", low=1, high=64)
+    vocabulary: int = setting(1200, "Words; all others are one unknown word.", low=10)
+    length: int = setting(15, "Words of a sentence that are read and told.", low=1)
+    width: int = setting(96, "Units of the encoder and the decoders.", low=1)
+    learning_rate: float = setting(5e-3, "Peak rate of Adam.", low=1e-12)
+    clip: float = setting(1.0, "Largest norm of a step's gradient.", low=1e-6)
 
+
+def texts(config: Config) -> Parts:
+    """Train, validation and test: docstrings of two sentences or more, none that another has."""
     found: list[list[str]] = []
     seen: set[str] = set()
     for text in documents.docstrings():
@@ -62,19 +78,15 @@ def texts(config: Any) -> dict[str, list[list[str]]]:
     return {name: [joined[text] for text in part] for name, part in parts._asdict().items()}
 
 
-def load(parts: dict[str, list[list[str]]], config: Any) -> tuple[dict[str, Any], Any]:
+def load(parts: Parts, config: Config) -> tuple[sweep.Data, Vocabulary]:
     """The sentences with their neighbours as a run takes them, and the vocabulary."""
-    from jaxdl.data import batches
-    from jaxdl.data.sources import sentences
-    from jaxdl.data.text import tokenizers, vocabulary
-
     tokens = {
         name: [[tokenizers.words(sentence) for sentence in document] for document in part]
         for name, part in parts.items()
     }
     spoken = (word for document in tokens["train"] for words in document for word in words)
     known = vocabulary.build(spoken, config.vocabulary)
-    data: dict[str, Any] = {}
+    data = {}
     for name, part in tokens.items():
         ids = [[vocabulary.encode(known, words) for words in document] for document in part]
         arrays = sentences.neighbours(ids, config.length)
@@ -82,55 +94,35 @@ def load(parts: dict[str, list[list[str]]], config: Any) -> tuple[dict[str, Any]
     return data, known
 
 
-def network(vocabulary: int, width: int) -> Any:
+def network(vocabulary: int, width: int) -> SkipThought:
     """The model, from plain numbers."""
-    from jaxdl.models import SkipThought
-
     return SkipThought(vocabulary, width, width)
 
 
-def plan(config: Any) -> launch.Plan:
+def plan(config: Config) -> sweep.Plan:
     """One program; its evaluation draws another network, which is measured untrained."""
-    import optax
-
-    from jaxdl import keys, sweep
-    from jaxdl.optimizers import adam, schedules
-    from jaxdl.tasks import skip_thought
-
     data, known = load(texts(config), config)
     task = skip_thought(network(len(known), config.width))
 
-    def build(hparams: dict[str, Any]) -> Any:
+    def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
         rate = schedules.scaled(hparams["learning_rate"], schedules.cosine(config.steps))
         return task, optax.chain(optax.clip_by_global_norm(config.clip), adam(rate))
 
     run = sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
 
-    def evaluate(hparams: Any, state: Any, data: Any) -> dict[str, Any]:
+    def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
         first = {name: array[:1] for name, array in data["train"].items()}
         fresh = task.init(keys.named(state.key, "untrained"), first)[0]
-        untrained = {f"{name}_untrained": v for name, v in _kin(task, fresh, data).items()}
-        return run.evaluate(hparams, state, data) | _kin(task, state.params, data) | untrained
+        untrained = {f"{name}_untrained": v for name, v in kin(task, fresh, data).items()}
+        return run.evaluate(hparams, state, data) | kin(task, state.params, data) | untrained
 
-    settings = sweep.grid(learning_rate=[config.learning_rate])
-    trials = sweep.trials(["skip-thought"], settings, range(config.seeds))
-    return launch.Plan(
-        {"skip-thought": run._replace(evaluate=evaluate)},
-        trials,
-        data,
-        segments=1,
-        keep_states=True,
-    )
+    points = sweep.grid(learning_rate=[config.learning_rate])
+    programs = {"skip-thought": (run._replace(evaluate=evaluate), points)}
+    return sweep.plan(programs, data, seeds=config.seeds, keep_states=True)
 
 
-def _kin(task: Any, params: Any, data: Any) -> dict[str, Any]:
+def kin(task: Task, params: PyTree, data: sweep.Data) -> dict[str, Array]:
     """Shares of test sentences whose nearest one is of their document, by vectors and by words."""
-    import jax.numpy as jnp
-
-    from jaxdl import similarity
-    from jaxdl.data.text.vocabulary import PAD
-    from jaxdl.layers import embedding
-
     flat = {name: array.reshape(-1, *array.shape[2:]) for name, array in data["test"].items()}
     of_words = params["encoder"]["embedding"]["embedding"][flat["x"]]
     vectors = {
@@ -147,13 +139,8 @@ def _kin(task: Any, params: Any, data: Any) -> dict[str, Any]:
     return found
 
 
-def baselines(data: Any, size: int) -> tuple[float, float]:
+def baselines(data: sweep.Data, size: int) -> tuple[float, float]:
     """The share by the cosine of tf-idf vectors of the same ids, and by guessing."""
-    import numpy as np
-    from sklearn.feature_extraction.text import TfidfTransformer
-
-    from jaxdl.data.text import vocabulary
-
     real = data["test"]["mask"].ravel() > 0
     x = data["test"]["x"].reshape(len(real), -1)[real]
     document = data["test"]["document"].ravel()[real]
@@ -166,137 +153,83 @@ def baselines(data: Any, size: int) -> tuple[float, float]:
     return float(counted), (sizes * (sizes - 1)).sum() / (len(document) * (len(document) - 1))
 
 
-def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
+def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Shares of test sentences whose nearest one is of the same docstring."""
-    from jaxdl import report, stats
-
     parts = texts(config)
     _, known = load(parts, config)
-    frame = results.to_pandas()
-    ours, untrained, of_words, of_words_untrained = (
-        frame[f"test_{name}"].astype(float).to_numpy()
-        for name in ("kin", "kin_untrained", "kin_of_words", "kin_of_words_untrained")
-    )
     counted, guessed = baselines(plan.data, len(known))
-    measured = {
-        "than by chance": (ABOVE_CHANCE, stats.mean_interval(ours - guessed)),
-        "than by an untrained network": (ABOVE_UNTRAINED, stats.paired_interval(ours, untrained)),
-        "than by tf-idf": (0.0, stats.mean_interval(ours - counted)),
-    }
-    claims = [
-        report.judge("S12", f"the nearest sentence is of the same docstring more often {words}",
-                     f"share of test sentences, minus that {words.removeprefix('than ')}", "1",
-                     threshold, interval, "above")
-        for words, (threshold, interval) in measured.items()
-    ]  # fmt: skip
+    frame = results.frame()
     shares = {
-        "skip-thought": ours,
-        "its word vectors, mean": of_words,
-        "skip-thought, untrained": untrained,
-        "word vectors, untrained": of_words_untrained,
+        "skip-thought": frame["test_kin"],
+        "its word vectors, mean": frame["test_kin_of_words"],
+        "skip-thought, untrained": frame["test_kin_untrained"],
+        "word vectors, untrained": frame["test_kin_of_words_untrained"],
         "tf-idf": [counted],
         "chance": [guessed],
     }
+    ours = shares["skip-thought"]
+    picture, table = report.shares(
+        {"share of held-out sentences": shares},
+        title="How often the nearest sentence is of the same docstring",
+        caption="Means over seeds with their 95 % intervals.",
+        examples={"share of held-out sentences": int(plan.data["test"]["mask"].sum())},
+    )
     row = frame.sort_values("status", key=lambda status: status != "ok", kind="stable").iloc[0]
-    save(workdir, config, plan.replay(row).params, known, parts["test"], row)
-    sections = [
-        report.Section(
-            "Whose nearest sentence is kin",
-            _comparison(shares, int(plan.data["test"]["mask"].sum())),
-        ),
-        report.Section("Sentences and the nearest ones", (_examples(workdir),)),
+    save(results.workdir, config, plan.replay(row).params, known, parts["test"], row["trial"])
+    claims = [
+        BY_CHANCE.judge(stats.mean_interval(ours - guessed)),
+        UNTRAINED.judge(stats.paired_interval(ours, shares["skip-thought, untrained"])),
+        TF_IDF.judge(stats.mean_interval(ours - counted)),
     ]
-    headline = "; ".join(f"{claim.claim}: {claim.verdict}" for claim in claims)
-    return launch.Conclusion(claims, sections, headline)
-
-
-def _comparison(shares: dict[str, Any], sentences: int) -> tuple[Any, ...]:
-    """A row a method, and the numbers."""
-    from jaxdl import report, stats
-    from jaxdl.report.style import COLOURS, house_style, new_figure
-
-    rows = []
-    with house_style():
-        figure = new_figure(2.8, "How often the nearest sentence is of the same docstring")
-        axes = figure.subplots()
-        for place, (name, values) in enumerate(shares.items()):
-            over = stats.mean_interval(values, "share", examples=sentences)
-            axes.plot([over.low, over.high], [place, place], color=COLOURS[0], linewidth=2)
-            axes.plot(over.mean, place, marker="o", color=COLOURS[0], markersize=6)
-            bounds = report.between(over.low, over.high) if len(values) > 1 else "–"
-            rows.append((name, report.number(over.mean), bounds))
-        axes.set_yticks(range(len(shares)), list(shares))
-        axes.invert_yaxis()
-        axes.set(xlabel="share of held-out sentences (1)", xlim=(0, None))
-    picture = report.Picture("kin", report.to_png(figure), "Share of kin by method")
-    caption = "Means over seeds with their 95 % intervals."
-    header = ("method", "share of sentences", "95 % interval")
-    table = report.Table(header, tuple(rows), frozenset({1, 2}), caption)
-    report.show(table)
-    return picture, table
-
-
-def save(workdir: Path, config: Any, params: Any, known: Any, test: Any, row: Any) -> None:
-    """Keeps a trained network, with the test sentences that `similar` searches."""
-    launch.save_best(
-        workdir,
-        params,
-        {},
-        None,
-        task="skip_thought",
-        model="skip_thoughts",
-        options={"vocabulary": len(known), "width": config.width},
-        input_shape=[config.length],
-        words=list(known.words),
-        sentences=[sentence for document in test for sentence in document],
-        trial=row["trial"],
+    nearest = Section("Sentences and the nearest ones", (examples(results.workdir),))
+    return launch.Conclusion(
+        claims, [Section("Whose nearest sentence is kin", (table, picture)), nearest]
     )
 
 
-def vectors(workdir: Path, further: list[str]) -> tuple[list[str], Any]:
+def save(
+    workdir: Path, config: Config, params: PyTree, known: Vocabulary, test: list[list[str]],
+    trial: str,
+) -> None:  # fmt: skip
+    """Keeps a trained network, with the test sentences that `similar` searches."""
+    launch.save_best(
+        workdir, params, {}, None, task="skip_thought", model="skip_thoughts",
+        options={"vocabulary": len(known), "width": config.width}, input_shape=[config.length],
+        words=list(known.words), sentences=[s for document in test for s in document], trial=trial,
+    )  # fmt: skip
+
+
+def vectors(workdir: Path, further: list[str]) -> tuple[list[str], np.ndarray]:
     """Sentences of a run's test documents, behind further ones, and the unit vectors of all."""
-    import jax
-    import numpy as np
-
-    from jaxdl import similarity
-    from jaxdl.data.sources import sentences
-    from jaxdl.data.text import tokenizers, vocabulary
-    from jaxdl.tasks import skip_thought
-
-    def build(description: Any) -> Any:
-        return skip_thought(network(**description["options"]))
-
-    loaded = launch.load(workdir, build)
-    known = vocabulary.Vocabulary(tuple(loaded.description["words"]))
+    loaded = launch.load(workdir, lambda saved: skip_thought(network(**saved["options"])))
+    known = Vocabulary(tuple(loaded.description["words"]))
     found = further + loaded.description["sentences"]
     ids = [vocabulary.encode(known, tokenizers.words(sentence)) for sentence in found]
     x = sentences.neighbours([ids], loaded.description["input_shape"][0])["x"]
-    unit = jax.jit(lambda params, x: similarity.unit(loaded.task.predict(params, {}, {"x": x})))
-    return found, np.asarray(unit(loaded.params, x))
+    return found, np.asarray(similarity.unit(loaded.predict(x)))
 
 
-def _examples(workdir: Path) -> Any:
-    import numpy as np
-
-    from jaxdl import report
-
+def examples(workdir: Path) -> report.Table:
+    """A few test sentences with their nearest."""
     found, unit = vectors(workdir, [])
     cosines = unit @ unit.T
     np.fill_diagonal(cosines, -1)
-    rows = [
-        (found[query], report.number(cosines[query, place]), found[place])
-        for query in np.linspace(0, len(found) - 1, SHOWN).astype(int)
-        for place in np.argsort(-cosines[query])[:NEAREST]
-    ]
-    header = ("sentence", "cosine", "near sentence")
-    caption = "Held-out sentences at even distances, each with its nearest others; first seed."
-    return report.Table(header, tuple(rows), frozenset({1}), caption)
+    return report.table(
+        [
+            {
+                "sentence": found[query],
+                "cosine": cosines[query, place],
+                "near sentence": found[place],
+            }
+            for query in np.linspace(0, len(found) - 1, SHOWN).astype(int)
+            for place in np.argsort(-cosines[query])[:NEAREST]
+        ],
+        "Held-out sentences at even distances, each with its nearest others; first seed.",
+    )
 
 
 def similar(workdir: Path, sentence: str) -> str:
     """The held-out sentences nearest to a sentence of the user's."""
-    from jaxdl.data.text import tokenizers
-
     if not tokenizers.words(sentence):
         raise ValueError("there is no word in it")
     found, unit = vectors(workdir, [sentence])
@@ -308,4 +241,4 @@ def similar(workdir: Path, sentence: str) -> str:
 USES = {"similar": launch.Use("A sentence, to see the nearest held-out ones.", similar)}
 
 if __name__ == "__main__":
-    launch.main(launch.Experiment(FIELDS, plan, conclude, uses=USES), __file__, __doc__ or "")
+    launch.main(launch.Experiment(Config, plan, conclude, CLAIMS, uses=USES))

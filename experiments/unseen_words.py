@@ -9,51 +9,63 @@ untrained (spelling alone), and the mean of all word vectors. A seed moves first
 order; half of the forms choose the rate, the other half, the same for all seeds, are reported: the
 intervals hold no chance of these 160 words.
 
-Claims: the base form is among the 10 nearest for a share of the unseen words that is 0.2 or more
-above that of the mean vector, and 0.2 above chance; their other neighbours share documents with
-them more often than by spelling alone, by 5 points or more.
-
-Command: python -m experiments.unseen_words --workdir=runs/unseen_words
-Then: python -m experiments.unseen_words --workdir=runs/unseen_words --nearest=multiplications
-Minutes: 0.6 on 2 cores.
-Last result: 2026-11-21, 2-core Xeon (shared, 36 s), jax 0.10.2: the base form of 94 % [93, 94], of
-none by the mean vector, chance 0.4 %; both hold, but spelling alone finds 95 %. What training adds:
-35 % of the other neighbours share documents, 11 points [9, 13] above spelling alone: holds. The
-highest rate was chosen.
+    python -m experiments.unseen_words --workdir=runs/unseen_words  # 0.6 minutes on 2 cores
+    python -m experiments.unseen_words --workdir=runs/unseen_words --nearest=multiplications
 """
 
+import dataclasses
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import cast
 
-from jaxdl import launch
-from jaxdl.launch import Field
-from jaxdl.word_vectors import word2vec
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
 
-FIELDS = {
-    "steps": Field(2200, "Steps of an epoch, each with 128 words as centres.", low=1),
-    "epochs": Field(3, "Times that the words are gone through.", low=1),
-    "seeds": Field(4, "Seeds of each rate.", low=1),
-    "documents": Field(5000, "Docstrings to train on; as many others judge.", low=50),
-    "dimensions": Field(48, "Numbers in a vector.", low=1),
-    "buckets": Field(30_000, "Rows that n-grams are hashed to.", low=1),
-    "learning_rates": Field((0.025, 0.05), "Rates at the start to try.", low=1e-12),
-}
+from jaxdl import launch, report, similarity, stats, sweep
+from jaxdl.data.sources import documents, inflections
+from jaxdl.keys import named
+from jaxdl.launch import setting
+from jaxdl.report import Claim, Section
+from jaxdl.types import Array, Batch, PyTree, TrainState
+from jaxdl.word_vectors import cooccurrence, fasttext, indexing, windows, word2vec
+from jaxdl.word_vectors.ngrams import UNSEEN, FastText, ngram_ids
+from jaxdl.word_vectors.training import word_vectors
+
 FREQUENT, NEIGHBOURS, OFTEN, BEGINNING = 2500, 10, 4.0, 4
 SHORTEST, LONGEST, LETTERS = 3, 5, 16
-MOST, OCCURRENCES = 400, 10
-MARGIN, POINTS = 0.2, 0.05
+MOST, OCCURRENCES, MARGIN = 400, 10, 0.2
+BASE = "share of unseen words with their base form among the 10 nearest"
+CLAIMS = ABOVE_MEAN, ABOVE_CHANCE, ABOVE_SPELLING = (
+    Claim("E7", "unseen words are nearer to their base form than the mean vector is",
+          f"{BASE}, difference", above=MARGIN, unit="points"),
+    Claim("E7", "unseen words are near to their base form more often than by chance",
+          BASE, above=NEIGHBOURS / FREQUENT + MARGIN, unit="%"),
+    Claim("E7", "training gives unseen words neighbours of their topic, beyond their spelling",
+          "share of other neighbours in the same documents, difference", above=0.05, unit="points"),
+)  # fmt: skip
 METHODS = {"trained": "fastText", "spelling": "spelling alone", "mean": "mean vector"}
-MEASURES = {"base": "base form among the 10 nearest", "documents": "others in the same documents"}
 SPLITS = ("validation", "test")
 
 
-def text(config: Any) -> tuple[Any, dict[str, str], list[str]]:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(launch.Config):
+    """How much is read, and into how many numbers."""
+
+    steps: int = setting(2200, "Steps of an epoch, each with 128 words as centres.", low=1)
+    epochs: int = setting(3, "Times that the words are gone through.", low=1)
+    seeds: int = setting(4, "Seeds of each rate.", low=1)
+    documents: int = setting(5000, "Docstrings to train on; as many others judge.", low=50)
+    dimensions: int = setting(48, "Numbers in a vector.", low=1)
+    buckets: int = setting(30_000, "Rows that n-grams are hashed to.", low=1)
+    learning_rates: tuple[float, ...] = setting(
+        (0.025, 0.05), "Rates at the start to try.", low=1e-12
+    )
+
+
+def text(config: Config) -> tuple[indexing.Indexed, dict[str, str], list[str]]:
     """Paragraphs without the unseen forms, each one's base and the form, documents that judge."""
-    import numpy as np
-
-    from jaxdl.data.sources import documents, inflections
-    from jaxdl.word_vectors import indexing
-
     rng = np.random.default_rng(0)
     found = documents.docstrings()
     texts = [found[place] for place in rng.permutation(len(found))[: 2 * config.documents]]
@@ -67,19 +79,14 @@ def text(config: Any) -> tuple[Any, dict[str, str], list[str]]:
     return indexing.index(train, without=frozenset(pairs.values()) | long), pairs, held_out
 
 
-def load(config: Any) -> tuple[dict[str, Any], Any]:
+def load(config: Config) -> tuple[sweep.Data, indexing.Indexed]:
     """The data as a run takes it: the words, and what is known of the unseen forms."""
-    import numpy as np
-
-    from jaxdl import word_vectors
-    from jaxdl.word_vectors import cooccurrence, indexing, windows
-
     read, pairs, held_out = text(config)
     frequent, unseen = read.words[:FREQUENT], list(pairs.values())
     others = [[w for part in indexing.paragraphs(t) for w in part] for t in held_out]
     known = indexing.encode(others, [*frequent, *unseen])
     lifts = cooccurrence.lifts(known, len(frequent) + len(unseen))[len(frequent) :]
-    ids, mask = word_vectors.ngrams.ngram_ids(unseen, config.buckets, SHORTEST, LONGEST)
+    ids, mask = ngram_ids(unseen, config.buckets, SHORTEST, LONGEST)
     beginnings = np.array([word[:BEGINNING] for word in frequent])
     forms = {
         "ngrams": ids,
@@ -98,32 +105,17 @@ def load(config: Any) -> tuple[dict[str, Any], Any]:
     return data, read
 
 
-def plan(config: Any) -> launch.Plan:
+def plan(config: Config) -> sweep.Plan:
     """One program; the rate is a number inside it."""
-    from jaxdl import sweep
-
     data, read = load(config)
-    settings = sweep.grid(learning_rate=config.learning_rates)
-    trials = sweep.trials(["fastText"], settings, range(config.seeds))
-    return launch.Plan({"fastText": _run(config, read)}, trials, data, segments=config.epochs)
-
-
-def _run(config: Any, read: Any) -> Any:
-    import jax.numpy as jnp
-
-    from jaxdl.keys import named
-    from jaxdl.word_vectors import fasttext, windows
-    from jaxdl.word_vectors.ngrams import ngram_ids
-    from jaxdl.word_vectors.training import word_vectors
-
     words, size = len(read.words), len(read.words) + config.buckets
     spelled = ngram_ids(read.words, config.buckets, SHORTEST, LONGEST)
     frequent = [array[:FREQUENT] for array in spelled]
     objective = word2vec.negative_sampling(windows.noise_probabilities(read.counts))
     method = fasttext.skip_gram(objective, *spelled, config.buckets)
 
-    def evaluate(state: Any, data: Any) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+    def evaluate(state: TrainState, data: sweep.Data) -> dict[str, Array]:
+        found: dict[str, Array] = {}
         for split in SPLITS:
             forms = data[split]
             rows, queries = vectors(state.params, words, frequent, forms)
@@ -134,36 +126,29 @@ def _run(config: Any, read: Any) -> Any:
             found |= measures(f"{split}_spelling", *vectors(fresh, words, frequent, forms), forms)
         return found
 
-    return word_vectors(
-        method, word2vec.Plan(), evaluate, size=size, dimensions=config.dimensions, steps=config.steps,
-        epochs=config.epochs,
+    run = word_vectors(
+        method, word2vec.Plan(), evaluate, size=size, dimensions=config.dimensions,
+        steps=config.steps, epochs=config.epochs,
     )  # fmt: skip
+    programs = {"fastText": (run, sweep.grid(learning_rate=config.learning_rates))}
+    return sweep.plan(programs, data, seeds=config.seeds, segments=config.epochs)
 
 
-def vectors(params: Any, words: int, frequent: Any, forms: Any) -> tuple[Any, Any]:
+def vectors(
+    params: PyTree, words: int, frequent: Sequence[np.ndarray], forms: Batch
+) -> tuple[Array, Array]:
     """Vectors of the frequent words, and of forms that are none."""
-    import jax.numpy as jnp
-
-    from jaxdl.word_vectors import fasttext
-    from jaxdl.word_vectors.ngrams import UNSEEN, FastText
-
     table = jnp.asarray(params["input"])
     variables = fasttext.variables({"input": table}, words)
     model = FastText(words, len(table) - words, table.shape[1])
+    apply = cast(Callable[..., Array], model.apply)
     unseen = jnp.full(len(forms["ngrams"]), UNSEEN)
-    return (
-        model.apply(variables, jnp.arange(len(frequent[0])), *map(jnp.asarray, frequent)),
-        model.apply(variables, unseen, forms["ngrams"], forms["mask"]),
-    )
+    known = apply(variables, jnp.arange(len(frequent[0])), *map(jnp.asarray, frequent))
+    return known, apply(variables, unseen, forms["ngrams"], forms["mask"])
 
 
-def measures(name: str, rows: Any, queries: Any, forms: Any) -> dict[str, Any]:
+def measures(name: str, rows: Array, queries: Array, forms: Batch) -> dict[str, Array]:
     """Share of the bases among the nearest, and of the other nearest that share documents."""
-    import jax
-    import jax.numpy as jnp
-
-    from jaxdl import similarity
-
     _, near = similarity.nearest(rows, queries, NEIGHBOURS)
     cosines = similarity.unit(queries) @ similarity.unit(rows).T
     _, others = jax.lax.top_k(jnp.where(forms["akin"], -jnp.inf, cosines), NEIGHBOURS)
@@ -174,94 +159,59 @@ def measures(name: str, rows: Any, queries: Any, forms: Any) -> dict[str, Any]:
     }
 
 
-def conclude(config: Any, plan: launch.Plan, results: Any, workdir: Path) -> launch.Conclusion:
+def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Both measures of the test forms at the rates that other forms and seeds chose."""
-    from jaxdl import report, stats
-
-    frame = results.to_pandas().assign(model="fastText")
-    over, measure = "learning_rate", "validation_trained_base"
-    best = stats.select(frame, ["model"], over, measure, "max")
-    chosen = stats.chosen_trials(frame, best, ["model", over]).sort_values("seed")
-
-    def of(method: str, measure: str) -> Any:
-        return chosen[f"test_{method}_{measure}"].astype(float)
-
-    chance = NEIGHBOURS / plan.data["test"]["akin"].shape[1]
-    words = len(plan.data["test"]["base"])
-    base = "share of unseen words with their base form among the 10 nearest"
-    documents = "share of other neighbours in the same documents, difference"
+    frame, test = results.frame(), plan.data["test"]
+    tuned = stats.tune(frame, "program", "learning_rate", "validation_trained_base", "max")
+    trials = tuned.trials.sort_values("seed")
+    base, others = (
+        {name: trials[f"test_{method}_{measure}"] for method, name in METHODS.items()}
+        for measure in ("base", "documents")
+    )
+    words, chance = len(test["base"]), NEIGHBOURS / test["akin"].shape[1]
+    found = stats.mean_interval(base["fastText"], "share", examples=words)
     claims = [
-        report.judge(
-            "E7", "unseen words are nearer to their base form than the mean vector is",
-            f"{base}, difference", "1", MARGIN,
-            stats.paired_interval(of("trained", "base"), of("mean", "base")), "above",
-        ),
-        report.judge(
-            "E7", "unseen words are near to their base form more often than by chance",
-            base, "1", chance + MARGIN,
-            stats.mean_interval(of("trained", "base"), "share", examples=words),
-            "above",
-        ),
-        report.judge(
-            "E7", "training gives unseen words neighbours of their topic, beyond their spelling",
-            documents, "1", POINTS,
-            stats.paired_interval(of("trained", "documents"), of("spelling", "documents")),
-            "above",
-        ),
-    ]  # fmt: skip
-    table = _table(of, plan, chance, report.distinct(chosen[over]))
-    report.show(table)
-    sections = [report.Section("Unseen words", (_picture(of), table))]
-    shown = frame.merge(best[["model", over]]).sort_values("seed")
+        ABOVE_MEAN.judge(stats.paired_interval(base["fastText"], base["mean vector"])),
+        dataclasses.replace(ABOVE_CHANCE, above=chance + MARGIN).judge(found),
+        ABOVE_SPELLING.judge(stats.paired_interval(others["fastText"], others["spelling alone"])),
+    ]
+    picture, table = report.shares(
+        {
+            "base form among the 10 nearest": base | {"any word": chance},
+            "others in the same documents": others | {"any word": test["together"].mean()},
+        },
+        title="Words never seen in training",
+        caption=f"{words} unseen words; means over seeds with 95 % intervals, {report.CHOSEN}: "
+        f"{report.distinct(trials['learning_rate'])}.",
+        row="vector",
+        examples={"base form among the 10 nearest": words},
+    )
+    sections = [Section("Unseen words", (table, picture))]
+    shown = frame.merge(tuned.selection[["program", "learning_rate"]]).sort_values("seed")
     for _, row in shown[shown["status"] == "ok"].head(1).iterrows():
-        nearest = _save(config, plan, row, workdir)
-        report.show(nearest)
-        sections.append(report.Section("Their nearest words", (nearest,)))
-    headline = "; ".join(f"{claim.claim}: {claim.verdict}" for claim in claims)
-    return launch.Conclusion(claims, sections, headline)
+        neighbours = save(config, plan, row, results.workdir)
+        sections.append(Section("Their nearest words", (neighbours,)))
+    return launch.Conclusion(claims, sections)
 
 
-def _table(of: Any, plan: launch.Plan, chance: float, rates: str) -> Any:
-    from jaxdl import report, stats
-
-    rows, words = [], len(plan.data["test"]["base"])
-    for method, name in METHODS.items():
-        shares = [
-            stats.mean_interval(of(method, measure), "share", examples=examples)
-            for measure, examples in (("base", words), ("documents", None))
-        ]
-        cells = [(report.number(s.mean), report.between(s.low, s.high)) for s in shares]
-        rows.append((name, *cells[0], *cells[1]))
-    test = plan.data["test"]
-    any_word = test["together"].mean()
-    rows.append(("any word", report.number(chance), "", report.number(any_word), ""))
-    base, documents = MEASURES.values()
-    header = ("vector", base, "95 % interval", documents, "95 % interval")
-    caption = f"{words} unseen words; means over seeds, {report.CHOSEN}: {rates}."
-    return report.Table(header, tuple(rows), frozenset({1, 3}), caption)
-
-
-def _save(config: Any, plan: launch.Plan, row: Any, workdir: Path) -> Any:
+def save(config: Config, plan: sweep.Plan, row: pd.Series, workdir: Path) -> report.Table:
     """Keeps the vectors of one seed; the nearest words of some unseen forms."""
-    from jaxdl import report
-
-    (read, pairs, _), state = text(config), plan.replay(row)
+    (read, pairs, _), params = text(config), plan.replay(row).params
     launch.save_best(
-        workdir, {"input": state.params["input"]}, {}, None, task="word2vec", model="unseen_words",
+        workdir, {"input": params["input"]}, {}, None, task="word2vec", model="unseen_words",
         options={}, input_shape=None, words=read.words,
     )  # fmt: skip
-    rows = [
-        (form, ", ".join(nearest_words(state.params, read.words, form)))
+    return report.table(
+        {
+            "unseen word": form,
+            "nearest frequent words": ", ".join(nearest_words(params, read.words, form)),
+        }
         for form in list(pairs.values())[1:20:2]
-    ]
-    return report.Table(("unseen word", "nearest frequent words"), tuple(rows))
+    )
 
 
-def nearest_words(params: Any, words: list[str], word: str) -> list[str]:
+def nearest_words(params: PyTree, words: list[str], word: str) -> list[str]:
     """The frequent words nearest to a word by its n-grams alone, the nearest first."""
-    from jaxdl import similarity
-    from jaxdl.word_vectors.ngrams import ngram_ids
-
     buckets = len(params["input"]) - len(words)
     frequent = ngram_ids(words[:FREQUENT], buckets, SHORTEST, LONGEST)
     ids, mask = ngram_ids([word], buckets, SHORTEST, LONGEST)
@@ -272,8 +222,6 @@ def nearest_words(params: Any, words: list[str], word: str) -> list[str]:
 
 def nearest(workdir: Path, word: str) -> str:
     """The frequent words nearest to any word of the user's, by its spelling."""
-    import numpy as np
-
     if not word.strip():
         raise ValueError("an empty word has no n-grams")
     task = word2vec.word2vec(word2vec.skip_gram(word2vec.negative_sampling(np.ones(1))), 1, 1)
@@ -281,27 +229,7 @@ def nearest(workdir: Path, word: str) -> str:
     return ", ".join(nearest_words(loaded.params, loaded.description["words"], word.lower()))
 
 
-def _picture(of: Any) -> Any:
-    from jaxdl import report
-    from jaxdl.report import style
-
-    with style.house_style():
-        figure = style.new_figure(2.6, "Words never seen in training")
-        looks = style.line_styles(list(METHODS.values()))
-        for place, (measure, title) in enumerate(MEASURES.items()):
-            axes = figure.add_subplot(1, 2, place + 1)
-            for row, (method, name) in enumerate(METHODS.items()):
-                shares = of(method, measure)
-                axes.plot(shares, [row] * len(shares), **looks[name] | {"linestyle": "none"})
-            axes.set_yticks(range(len(METHODS)), METHODS.values() if not place else [])
-            axes.set_ylim(len(METHODS) - 0.5, -0.5)
-            axes.set_xlim(0, 1)
-            axes.set_title(title, loc="left")
-            axes.set_xlabel("share (1)")
-    return report.Picture("unseen", report.to_png(figure), "Unseen words", "A point is a seed.")
-
-
 USES = {"nearest": launch.Use("Any word, to print the nearest of, by its spelling.", nearest)}
 
 if __name__ == "__main__":
-    launch.main(launch.Experiment(FIELDS, plan, conclude, uses=USES), __file__, __doc__ or "")
+    launch.main(launch.Experiment(Config, plan, conclude, CLAIMS, uses=USES))

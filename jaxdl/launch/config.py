@@ -78,11 +78,20 @@ class Config:
         """Names and values, tuples as tuples."""
         return {name: getattr(self, name) for name in self.fields()}
 
+    def config_dict(self) -> ConfigDict:
+        """A locked ConfigDict of the same, to be changed and given by `get_config()` of a file."""
+        values = ConfigDict(self.to_dict())
+        values.lock()
+        return values
+
+
+ConfigT = TypeVar("ConfigT", bound=Config)
+
 
 class Command(NamedTuple):
     """A parsed command line."""
 
-    config: Any
+    config: Config
     workdir: Path
     dry_run: bool
     check_overfit: bool
@@ -92,7 +101,7 @@ class Command(NamedTuple):
 
 def parse(
     argv: Sequence[str],
-    kind: type[Config] | Mapping[str, Field],
+    kind: type[ConfigT],
     name: str,
     uses: Mapping[str, str] = NO_USES,
 ) -> Command:
@@ -103,7 +112,7 @@ def parse(
     Raises UserError for an unknown flag or key (with the nearest right one), a value of the wrong
     type or out of bounds, and a configuration file that is not to be read.
     """
-    fields = kind.fields() if isinstance(kind, type) else kind
+    fields = kind.fields()
     values = _define(fields, name, uses)
     try:
         rest = values(list(argv))[1:]
@@ -120,7 +129,7 @@ def parse(
     }
     if not values.workdir.strip():
         raise UserError("--workdir is empty; it needs the name of a folder")
-    config: Any = kind(**chosen) if isinstance(kind, type) else ConfigDict(chosen)
+    config = kind(**chosen)
     switches = (values.dry_run, values.check_overfit, values.allow_config_change)
     asked = [(use, str(values[use].value)) for use in uses if values[use].present]
     if len(asked) > 1:
@@ -141,10 +150,9 @@ def _in_one_line(error: flags.Error, fields: Mapping[str, Field]) -> str:
     return text
 
 
-def usage(
-    doc: str, fields: Mapping[str, Field], name: str, uses: Mapping[str, str] = NO_USES
-) -> str:
+def usage(doc: str, kind: type[Config], name: str, uses: Mapping[str, str] = NO_USES) -> str:
     """The text of `--help`."""
+    fields = kind.fields()
     flag_values = _define(fields, name, uses)
     lines = [doc.strip(), "", f"Usage: python -m experiments.{name} [FLAGS]", ""]
     for flag in ("workdir", *uses, *SWITCHES, "config", *_keys(fields)):

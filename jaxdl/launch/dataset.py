@@ -16,6 +16,3 @@ class DatasetConfig(Config):
         choices=tuple(catalog.DATASETS),
     )
     data_dir: str = setting("", "Folder of prepared datasets; empty: the user's cache.")
-
-
-DATASET = {name: DatasetConfig.fields()[name] for name in ("dataset", "data_dir")}

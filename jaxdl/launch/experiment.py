@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxdl.launch.config import Config, Field
+from jaxdl.launch.config import Config
 from jaxdl.report.claims import Claim, Judged
 from jaxdl.report.page import Section
 from jaxdl.sweep.plans import Plan
@@ -43,14 +43,9 @@ class Experiment(NamedTuple):
         same workdir; its results are a fourth argument of `conclude`.
     """
 
-    config: type[Config] | Mapping[str, Field]
+    config: type[Config]
     plan: Callable[[Any], Plan]
     conclude: Callable[..., Conclusion]
     claims: Sequence[Claim] = ()
     uses: Mapping[str, Use] = {}
     confirm: Callable[..., Plan] | None = None
-
-    @property
-    def fields(self) -> Mapping[str, Field]:
-        """The flags of the configuration."""
-        return self.config.fields() if isinstance(self.config, type) else self.config

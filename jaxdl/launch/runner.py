@@ -32,7 +32,7 @@ DONE, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 75
 OWN = CONFIG, ENVIRONMENT, VERDICT = "config.json", "environment.json", "verdict.json"
 
 
-def main(experiment: Experiment, module_file: str = "", doc: str = "") -> None:
+def main(experiment: Experiment) -> None:
     """Runs an experiment from `sys.argv` and exits: 0 done, 1 failed, 2 a mistake of the user's,
     75 interrupted and to be resumed by the same command."""
     module = sys.modules[experiment.plan.__module__]
@@ -43,7 +43,7 @@ def main(experiment: Experiment, module_file: str = "", doc: str = "") -> None:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `--help | head` is no error
         print(
             configs.usage(
-                _described(module.__doc__ or "", experiment), experiment.fields, name, helps
+                _described(module.__doc__ or "", experiment), experiment.config, name, helps
             )
         )
         sys.exit(DONE)
@@ -189,14 +189,10 @@ def _conclude(
     from jaxdl import report
 
     workdir, (results, *confirmed) = command.workdir, found
-    if isinstance(experiment.config, type):
-        conclusion = experiment.conclude(command.config, plan, results, *confirmed)
-    else:
-        conclusion = experiment.conclude(command.config, plan, results, workdir, *confirmed)
-    if not conclusion.headline:
-        for table in _first_tables(conclusion.sections):
-            report.show(table)
-        conclusion = conclusion._replace(headline=report.headline(conclusion.claims))
+    conclusion = experiment.conclude(command.config, plan, results, *confirmed)
+    for table in _first_tables(conclusion.sections):
+        report.show(table)
+    headline = conclusion.headline or report.headline(conclusion.claims)
     shutil.rmtree(workdir / "states", ignore_errors=True)
     facts = json.loads((workdir / ENVIRONMENT).read_text())
     name = facts["experiment"]
@@ -209,11 +205,11 @@ def _conclude(
         report.Section("How to repeat it", (report.Code(again),)),
     )
     title = name.replace("_", " ")
-    report.write(report.Report(title, conclusion.headline, sections), workdir)
+    report.write(report.Report(title, headline, sections), workdir)
     seconds = facts["seconds_before"] + time.perf_counter() - began
     seeds = len({row["seed"] for row in found[-1].rows})  # those that the claims rest on
     report.write_verdict(workdir / VERDICT, seeds, seconds, conclusion.claims)
-    print(f"{conclusion.headline}\n{workdir / 'report.html'} ({seconds:.0f} s)")
+    print(f"{headline}\n{workdir / 'report.html'} ({seconds:.0f} s)")
     return DONE
 
 

@@ -1,6 +1,6 @@
 """From the ledger to a page: tables, plots, claims and one self-contained HTML file."""
 
-from jaxdl.report.blocks import along, interval_map, tuned_curves, tuned_table
+from jaxdl.report.blocks import along, interval_map, shares, tuned_curves, tuned_table
 from jaxdl.report.claims import (
     Claim,
     Judged,
@@ -14,7 +14,7 @@ from jaxdl.report.claims import (
 from jaxdl.report.compare import Columns, comparison
 from jaxdl.report.page import Code, Picture, Report, Section, render, write
 from jaxdl.report.pictures import images
-from jaxdl.report.plots import heat_map, intervals, lines, sensitivity, training_curves
+from jaxdl.report.plots import dots, heat_map, intervals, lines, sensitivity, training_curves
 from jaxdl.report.style import to_png
 from jaxdl.report.summaries import CHOSEN, chosen_trials, grid, summary, summary_table
 from jaxdl.report.tables import (
@@ -48,6 +48,7 @@ __all__ = [
     "comparison",
     "depends",
     "distinct",
+    "dots",
     "estimate",
     "from_mapping",
     "grid",
@@ -62,6 +63,7 @@ __all__ = [
     "percent",
     "render",
     "sensitivity",
+    "shares",
     "show",
     "summary",
     "summary_table",

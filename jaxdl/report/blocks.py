@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from jaxdl import stats
 from jaxdl.report import plots
@@ -163,6 +164,44 @@ def _values(values: pd.Series) -> str:
     if pd.api.types.is_numeric_dtype(values):
         return distinct(values)
     return ", ".join(dict.fromkeys(map(str, values)))
+
+
+def shares(
+    scores: Mapping[str, Mapping[str, ArrayLike]],
+    *,
+    title: str,
+    caption: str,
+    row: str = "method",
+    examples: Mapping[str, int] | None = None,
+    chance: float | None = None,
+) -> tuple[Picture, Table]:
+    """Shares 0 … 1 of a few methods by a few measures, as dots (`plots.dots`) and in a table.
+
+    Args:
+        scores: `{measure: {method: shares of its seeds}}`, the same methods in each; a method
+            without seeds, such as a baseline that is counted, has one share and no interval.
+        title: of the picture. caption: of the table, whose intervals are over seeds.
+        row: what a method is called in the table.
+        examples: of which each share is one, by measure (`stats.mean_interval`).
+        chance: drawn as a dotted line.
+    """
+    drawn = {
+        f"{measure} (%)": {name: 100 * np.asarray(values) for name, values in of.items()}
+        for measure, of in scores.items()
+    }
+    figure = plots.dots(drawn, title=title, reference=None if chance is None else 100 * chance)
+    key = f"A dot is a seed, the bar the mean{'' if chance is None else '; dotted: chance'}."
+    rows = [
+        {row: name}
+        | {
+            f"{measure} (%)": stats.mean_interval(
+                np.atleast_1d(of[name]), "share", examples=(examples or {}).get(measure)
+            )
+            for measure, of in scores.items()
+        }
+        for name in next(iter(scores.values()))
+    ]
+    return Picture("shares", figure, title, key), table(rows, caption)
 
 
 def _of(tuned: stats.Tuned, choice: dict[Hashable, object]) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from jaxdl.report.panels import Scale, names, small_multiples, windows
 from jaxdl.report.style import COLOURS, WIDTH, house_style, line_styles, new_figure, short
@@ -330,3 +331,32 @@ def _thinned(frame: pd.DataFrame, x: str, keys: Sequence[str], points: int) -> p
         places = np.unique(np.geomspace(1, count, points).round())
         kept |= last.eq(count) & (rank.isin(places) | (count <= points))
     return frame[kept]
+
+
+def dots(
+    panels: Mapping[str, Mapping[str, ArrayLike]],
+    *,
+    title: str = "",
+    reference: float | None = None,
+) -> "Figure":
+    """Scores of a few methods: a panel a measure, a row a method, a dot a seed, a bar at the mean.
+
+    panels: `{measure: {method: scores of its seeds}}`, methods in the same order in each; the
+        measure, with its unit, names the axis. A method without a seed has one score.
+    reference: where a dotted line is drawn, such as chance.
+    """
+    rows = list(next(iter(panels.values())))
+    figure = new_figure(1.3 + 0.28 * len(rows), title)
+    for place, (measured, scores) in enumerate(panels.items()):
+        axes = figure.add_subplot(1, len(panels), place + 1)
+        for row, (name, look) in enumerate(line_styles(rows).items()):
+            values = np.atleast_1d(np.asarray(scores[name], np.float64))
+            mark = look | {"linestyle": "none"}
+            axes.plot(values, [row] * len(values), **mark, alpha=0.75)
+            axes.plot(values.mean(), row, "|", color=look["color"], ms=15, mew=1.8)
+        if reference is not None:
+            axes.axvline(reference, color="#555555", linestyle=":")
+        axes.set_yticks(range(len(rows)), [short(name, 40) for name in rows] if not place else [])
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.set_xlabel(measured)
+    return figure

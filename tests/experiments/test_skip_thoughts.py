@@ -1,7 +1,5 @@
 """The sentences that a trained network finds near to one of the user's."""
 
-from types import SimpleNamespace
-
 import jax
 import jax.numpy as jnp
 import pytest
@@ -20,8 +18,8 @@ def workdir(tmp_path_factory):
     ids = jnp.ones((1, 5), jnp.int32)
     model = skip_thoughts.network(len(known), 4)
     params = jax.jit(lambda key: model.init(key, ids, ids, ids))(jax.random.key(0))["params"]
-    config = SimpleNamespace(width=4, length=5)
-    skip_thoughts.save(folder, config, params, known, TEST, {"trial": "a"})
+    config = skip_thoughts.Config(width=4, length=5)
+    skip_thoughts.save(folder, config, params, known, TEST, "a")
     return folder
 
 

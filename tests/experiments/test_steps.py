@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxdl import launch
+from jaxdl import sweep
 from jaxdl.launch import config
 
 STEPS = 39
@@ -15,8 +15,7 @@ STEPS = 39
 def plan_of(name):
     module = importlib.import_module(f"experiments.{name}")
     arguments = ["x", f"--config.steps={STEPS}", "--config.seeds=2"]
-    kind = module.Config if hasattr(module, "Config") else module.FIELDS
-    settings = config.parse(arguments, kind, name).config
+    settings = config.parse(arguments, module.Config, name).config
     return module, settings, module.plan(settings)
 
 
@@ -38,4 +37,4 @@ def test_games_train_every_step(name):
 
 @pytest.mark.parametrize(("steps", "most", "count"), [(39, 20, 13), (40, 20, 20), (7, 5, 1)])
 def test_segments_are_of_one_length_and_leave_nothing_out(steps, most, count):
-    assert launch.segments(steps, most) == count
+    assert sweep.segments(steps, most) == count

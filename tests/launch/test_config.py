@@ -1,27 +1,29 @@
+import dataclasses
 import json
 
 import pytest
 
-from jaxdl.launch.config import Field, UserError, choose, parse, usage
+from jaxdl.launch.config import Config, UserError, choose, parse, setting, usage
 
-FIELDS = {
-    "steps": Field(100, "Steps.", low=1),
-    "rate": Field(0.1, "Rate.", low=0.0, high=1.0),
-    "nesterov": Field(False, "Look ahead."),
-    "name": Field("digits", "Data."),
-    "optimizers": Field(("sgd", "adam"), "Optimizers."),
-    "rates": Field((0.1, 1.0), "Rates.", low=0.0),
-    "mode": Field("a", "Mode.", choices=("a", "b")),
-}
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Some(Config):
+    steps: int = setting(100, "Steps.", low=1)
+    rate: float = setting(0.1, "Rate.", low=0.0, high=1.0)
+    nesterov: bool = setting(False, "Look ahead.")
+    name: str = setting("digits", "Data.")
+    optimizers: tuple[str, ...] = setting(("sgd", "adam"), "Optimizers.")
+    rates: tuple[float, ...] = setting((0.1, 1.0), "Rates.", low=0.0)
+    mode: str = setting("a", "Mode.", choices=("a", "b"))
 
 
 def read(*arguments):
-    return parse(["program", *arguments], FIELDS, "xor")
+    return parse(["program", *arguments], Some, "xor")
 
 
 def test_defaults():
     command = read()
-    assert command.config.to_dict() == {name: field.default for name, field in FIELDS.items()}
+    assert command.config == Some()
     assert (str(command.workdir), command.dry_run) == ("runs/xor", False)
 
 
@@ -103,9 +105,9 @@ def test_a_saved_configuration_is_data_and_is_checked(tmp_path, content, message
 
 
 def test_usage_names_every_key_with_its_default():
-    text = usage("What it shows.", FIELDS, "xor")
+    text = usage("What it shows.", Some, "xor")
     assert text.startswith("What it shows.")
-    for name in FIELDS:
+    for name in Some.fields():
         assert f"--config.{name}" in text
     assert "--config.rates=0.1,1.0" in text
     assert "python -m experiments.xor" in text
@@ -121,10 +123,53 @@ USES = {"generate": "Text to go on from.", "pronounce": "A word."}
 
 
 def test_what_is_done_with_a_finished_run_is_a_flag_with_a_text():
-    command = parse(["x", "--generate=def "], {}, "name", USES)
+    command = parse(["x", "--generate=def "], Config, "name", USES)
     assert command.use == ("generate", "def ")
-    assert parse(["x"], {}, "name", USES).use is None
-    assert parse(["x", "--generate="], {}, "name", USES).use == ("generate", "")
-    assert "--generate=\n      Text to go on from." in usage("Doc.", {}, "name", USES)
+    assert parse(["x"], Config, "name", USES).use is None
+    assert parse(["x", "--generate="], Config, "name", USES).use == ("generate", "")
+    assert "--generate=\n      Text to go on from." in usage("Doc.", Config, "name", USES)
     with pytest.raises(UserError, match="--generate and --pronounce: one at a time"):
-        parse(["x", "--generate=a", "--pronounce=b"], {}, "name", USES)
+        parse(["x", "--generate=a", "--pronounce=b"], Config, "name", USES)
+
+
+@pytest.mark.parametrize(
+    ("body", "steps"),
+    [
+        ("from ml_collections import ConfigDict\n"
+         "def get_config():\n    return ConfigDict({'steps': 7, 'rates': (0.5,)})\n", 7),
+        ("def get_config():\n    return {'steps': 7, 'rates': [0.5]}\n", 7),
+    ],
+    ids=["ConfigDict", "dict"],
+)  # fmt: skip
+def test_a_python_file_gives_the_configuration_and_flags_stand_above_it(tmp_path, body, steps):
+    path = tmp_path / "mine.py"
+    path.write_text(body)
+    found = parse(["program", f"--config={path}", "--config.rate=0.7"], Some, "xor").config
+    assert (found.steps, found.rates, found.rate) == (steps, (0.5,), 0.7)
+    assert found.mode == "a"
+
+
+def test_a_config_dict_is_the_configuration_and_knows_its_keys():
+    values = Some().config_dict()
+    values.steps = 7
+    assert Some(**values.to_dict()) == Some(steps=7)
+    with pytest.raises(AttributeError, match="stepz"):
+        values.stepz = 8
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("x = 1\n", "has no function get_config"),
+        ("def get_config():\n    return 3\n", "gives no ConfigDict"),
+        ("def get_config(:\n", "is no Python"),
+        ("def get_config():\n    return {'stepz': 3}\n", "unknown key 'stepz'"),
+        ("def get_config():\n    return {'steps': 'many'}\n", "'many' is not a whole number"),
+    ],
+)
+def test_a_wrong_python_file_is_told_in_one_line(tmp_path, body, message):
+    path = tmp_path / "mine.py"
+    path.write_text(body)
+    with pytest.raises(UserError, match=message) as caught:
+        parse(["program", f"--config={path}"], Some, "xor")
+    assert "\n" not in str(caught.value)

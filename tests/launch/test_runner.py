@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxdl import checkpoint
+from jaxdl import checkpoint, launch, sweep
 from jaxdl.launch import UserError, config, runner
 
 ROOT = Path(__file__).parents[2]
@@ -270,9 +270,11 @@ def test_a_program_that_fails_is_exit_code_1(tmp_path, capsys):
         raise RuntimeError("no such optimizer")
 
     programs = {"adam": tiny.program(broken), "momentum": tiny.PROGRAMS["momentum"]}
-    plan = runner.Plan(programs, tiny.TRIALS, tiny.DATA, tiny.SEGMENTS, {"initializer": tiny.NAMES})
-    experiment = runner.Experiment({}, lambda config: plan, lambda *_: pytest.fail("concluded"))
-    command = config.parse(["x", f"--workdir={tmp_path / 'run'}"], {}, "broken")
+    plan = sweep.Plan(programs, tiny.TRIALS, tiny.DATA, tiny.SEGMENTS, {"initializer": tiny.NAMES})
+    experiment = launch.Experiment(
+        launch.Config, lambda config: plan, lambda *_: pytest.fail("concluded")
+    )
+    command = config.parse(["x", f"--workdir={tmp_path / 'run'}"], launch.Config, "broken")
     assert runner.launch(experiment, "broken", command) == 1
     assert "adam (RuntimeError: no such optimizer)" in capsys.readouterr().err
     assert not (tmp_path / "run/verdict.json").exists()
@@ -282,8 +284,8 @@ def test_a_plan_that_is_refused_is_the_users_mistake(tmp_path):
     def plan(config):
         raise ValueError("axis 'rate'\nis empty")
 
-    experiment = runner.Experiment({}, plan, lambda *_: pytest.fail("concluded"))
-    command = config.parse(["x", f"--workdir={tmp_path / 'run'}"], {}, "broken")
+    experiment = launch.Experiment(launch.Config, plan, lambda *_: pytest.fail("concluded"))
+    command = config.parse(["x", f"--workdir={tmp_path / 'run'}"], launch.Config, "broken")
     with pytest.raises(UserError, match="axis 'rate' is empty"):
         runner.launch(experiment, "broken", command)
 

@@ -13,7 +13,8 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.patches import Polygon
 from matplotlib.transforms import Bbox
 
-from jaxdl.report import panels, plots, style, summaries
+from jaxdl import stats
+from jaxdl.report import blocks, panels, plots, style, summaries
 
 VALUES = pd.DataFrame(
     [[97.0, 10.0, math.nan], [96.0, 95.0, 94.0]],
@@ -262,3 +263,25 @@ def test_lines_are_thinned_from_first_to_last_and_references_are_drawn_over_all_
     np.testing.assert_allclose(law[:, 1], 1 / law[:, 0])
     assert set(goal[:, 1]) == {0.01}
     assert_legible(figure)
+
+
+def test_dots_are_seeds_and_the_bar_is_their_mean():
+    scores = {"share (1)": {"a": [0.2, 0.6], "b": 0.5}, "mean 1/rank (1)": {"a": [0, 1], "b": [1]}}
+    figure = plots.dots(scores, title="Two methods by two measures", reference=0.5)
+    first, second = figure.axes
+    drawn = [list(line.get_xdata()) for line in first.lines]
+    assert drawn == [[0.2, 0.6], [0.4], [0.5], [0.5], [0.5, 0.5]]
+    assert [label.get_text() for label in first.get_yticklabels()] == ["a", "b"]
+    assert second.get_xlabel() == "mean 1/rank (1)"
+    assert_legible(figure)
+
+
+def test_shares_are_drawn_and_tabled_in_per_cent():
+    scores = {"found": {"trained": [0.4, 0.5, 0.6], "counted": 0.25}}
+    picture, table = blocks.shares(scores, title="Found", caption="c", examples={"found": 10})
+    assert [list(line.get_xdata()) for line in picture.figure.axes[0].lines] == [
+        pytest.approx([40, 50, 60]), pytest.approx([50]), [25], [25],
+    ]  # fmt: skip
+    assert table.header == ("method", "found (%)")
+    low, high = (100 * bound for bound in stats.mean_interval([0.4, 0.5, 0.6], "share")[1:3])
+    assert table.rows == (("trained", f"50.0 ({low:.1f} … {high:.1f})"), ("counted", "25.0"))
