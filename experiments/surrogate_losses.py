@@ -5,7 +5,7 @@ Rate 0, among the rates, shows the accuracy before training. Second, examples wh
 numbers of random sign: the logarithm of a softmax (which subtracts the largest logit, or not),
 against the fused softmax cross-entropy. An example counts as finite if value and gradient are.
 
-    python -m experiments.surrogate_losses --workdir=runs/surrogate_losses  # 0.2 min. on 2 cores
+    python -m experiments.surrogate_losses --workdir=runs/surrogate  # 0.2 minutes on 2 cores
 """
 
 import dataclasses

@@ -94,12 +94,13 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
 
 
 def slope(frame: pd.DataFrame, axis: str) -> list[float]:
-    """One a repeat, with the other axis at its largest number."""
+    """One per repeat of several sizes, with the other axis at its largest number."""
     other = "length" if axis == "layers" else "layers"
     largest = frame[frame[other] == frame[other].max()]
     return [
         float(np.polyfit(np.log(group[axis]), np.log(group["ms"]), 1)[0])
         for _, group in largest.groupby("seed")
+        if group[axis].nunique() > 1
     ]
 
 

@@ -11,3 +11,5 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 import jax
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+# Most of the time goes into compiling small programs that run once.
+jax.config.update("jax_disable_most_optimizations", True)

@@ -26,7 +26,7 @@ def module_of(name):
 def test_the_head_of_the_file_says_what_a_reader_needs(name):
     head = module_of(name).__doc__
     assert re.search(rf"^    python -m experiments\.{name} ", head, re.MULTILINE)
-    assert re.search(r"# [0-9.]+ minutes? on 2 cores", head)
+    assert re.search(r"# [0-9.]+( to [0-9.]+)? minutes? on 2 cores", head)
 
 
 @every
@@ -65,9 +65,14 @@ def test_a_ledger_with_diverged_and_missing_trials_is_concluded(name, tmp_path):
     settings = short.SHORT | {"seeds": "3"} | short.FEWER.get(name, {})
     arguments = [f"--config.{key}={value}" for key, value in settings.items()]
     chosen = config.parse(["x", *arguments], module.Config, name).config
+    (tmp_path / "fresh").mkdir()
     plan = synthetic.Unrun(*module.plan(chosen)._replace(workdir=tmp_path))
     found = synthetic.results(plan, tmp_path)
-    conclusion = module.conclude(chosen, plan, found)
+    confirmed = []
+    if hasattr(module, "confirm"):
+        second = module.confirm(chosen, plan, found)
+        confirmed.append(synthetic.results(second, tmp_path / "fresh", missing=0))
+    conclusion = module.conclude(chosen, plan, found, *confirmed)
     assert isinstance(conclusion, Conclusion)
     declared = {claim.row for claim in module.CLAIMS}
     assert {claim.row for claim in conclusion.claims} <= declared

@@ -31,8 +31,8 @@ def test_small_data_trains_every_step():
 
 @pytest.mark.parametrize("name", ["gan_digits", "gan_ring"])
 def test_games_train_every_step(name):
-    module, settings, plan = plan_of(name)
-    assert plan.segments * module._segment(settings) == STEPS
+    _, settings, plan = plan_of(name)
+    assert plan.segments * settings.segment == STEPS
 
 
 @pytest.mark.parametrize(("steps", "most", "count"), [(39, 20, 13), (40, 20, 20), (7, 5, 1)])

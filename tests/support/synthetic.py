@@ -1,6 +1,7 @@
 """A ledger as a sweep could have written it, for everything that reads one."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxdl import sweep
@@ -9,15 +10,16 @@ from jaxdl.sweep.results import collect
 
 
 class Unrun(sweep.Plan):
-    """A plan whose trials are replayed as they begin, untrained."""
+    """A plan whose replays have states of the right shapes, with numbers that mean nothing."""
 
     __slots__ = ()
 
     def replay(self, row):
         trial = next(trial for trial in self.trials if sweep.trial_id(trial) == row["trial"])
         columns = chunk.columns([trial], self.categories)
-        hparams = {name: values[0] for name, values in columns.items()}
-        return self.programs[trial.program].init(hparams, jax.random.key(trial.seed), self.data)
+        shapes = programs.state_shapes(self.programs[trial.program], columns, self.data)
+        rng = np.random.default_rng(trial.seed)
+        return jax.tree.map(lambda leaf: _some(rng, leaf), shapes)
 
 
 def shapes(plan, name):
@@ -31,33 +33,47 @@ def shapes(plan, name):
     return curves, jax.eval_shape(run.evaluate, one, state, plan.data)
 
 
-def results(plan, workdir, *, diverged=1, missing=1):
-    """Rows and curves of all trials: the first `diverged` have no numbers, the last are not there.
+def results(plan, workdir, missing=1):
+    """Rows and curves of all trials but the last `missing`; the first has diverged.
 
-    Metrics lie between 0 and 1 and curves are positive; they differ from trial to trial.
+    Metrics and curves lie between 0 and 1, and differ from trial to trial.
     """
     rng = np.random.default_rng(0)
     known = {name: shapes(plan, name) for name in plan.programs}
     rows, ids = [], []
     length = {}
-    for curves, _ in known.values():
-        for name, shape in curves.items():
-            length[name] = max(length.get(name, 0), plan.segments * shape.shape[0])
+    for curves, metrics in known.values():
+        for name, count in _lengths(plan, curves, metrics).items():
+            length[name] = max(length.get(name, 0), count)
     arrays = {
         name: np.full((len(plan.trials), n), np.nan, np.float32) for name, n in length.items()
     }
     for number, trial in enumerate(plan.trials[: len(plan.trials) - missing]):
         curves, metrics = known[trial.program]
-        lost = number < diverged
+        lost = number == 0
         measured = {name: None if lost else float(rng.beta(4, 2)) for name in metrics}
         outcome = {"status": "diverged" if lost else "ok", "steps": 4, **measured}
         labels = plan.labels.get(trial.program, {})
         rows.append(store.row(trial, labels, outcome, {"lanes": 2, "fingerprint": "synthetic"}))
         ids.append(rows[-1]["trial"])
-        for name, shape in curves.items():
-            count = plan.segments * shape.shape[0]
-            arrays[name][number, :count] = np.nan if lost else rng.lognormal(0, 0.5, count)
+        for name, count in _lengths(plan, curves, metrics).items():
+            if not lost:
+                arrays[name][number, :count] = rng.beta(4, 2, count)
     ledger.append(workdir / store.LEDGER, rows)
     kept = {name: values[: len(ids)] for name, values in arrays.items()}
     np.savez(workdir / store.CURVES, trial=np.array(ids, str), **kept)
     return collect(workdir, plan.trials)
+
+
+def _lengths(plan, curves, metrics):
+    """Of the curves by step, and of the evaluations by segment."""
+    by_step = {name: plan.segments * shape.shape[0] for name, shape in curves.items()}
+    return by_step | dict.fromkeys(metrics, plan.segments)
+
+
+def _some(rng, leaf):
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return jax.random.key(0)
+    if jnp.issubdtype(leaf.dtype, jnp.floating):
+        return jnp.asarray(np.abs(rng.normal(0.1, 0.05, leaf.shape)), leaf.dtype)
+    return jnp.zeros(leaf.shape, leaf.dtype)
