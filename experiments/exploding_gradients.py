@@ -34,11 +34,11 @@ from jaxdl.types import Array, Batch, PyTree, Task, TrainState
 DELAY, SEQUENCES, LOOKED_AT = 2, 2048, 4
 GROWTH = "log10 of the largest singular value of ∂h_T/∂h_0"
 CLAIMS = SHRINKS, GROWS, SAVED = (
-    Claim("S4", "below 1/γ the gradient shrinks tenfold over T steps",
+    Claim("I3", "below 1/γ the gradient shrinks tenfold over T steps",
           GROWTH, below=-1.0, unit="decades"),
-    Claim("S4", "above 1/γ the gradient grows tenfold over T steps",
+    Claim("I3", "above 1/γ the gradient grows tenfold over T steps",
           GROWTH, above=1.0, unit="decades"),
-    Claim("S4", "clipping to norm 1 reduces the share of failed runs, all σ and rates alike",
+    Claim("O6", "clipping to norm 1 reduces the share of failed runs, all σ and rates alike",
           "share failed without clipping, less that with it", above=0.1, unit="points"),
 )  # fmt: skip
 
