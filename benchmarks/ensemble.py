@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-from typing import Any
 
 import jax
 import numpy as np
@@ -13,7 +12,7 @@ from jaxdl import ensembles, tasks, train
 from jaxdl.data import batches
 from jaxdl.models import MLP
 from jaxdl.optimizers import adam
-from jaxdl.types import Batch
+from jaxdl.types import Array, Batch, TrainState
 
 RATE = 1e-3
 
@@ -29,7 +28,7 @@ def measure(quick: bool) -> list[Row]:
     fit = functools.partial(train.fit_scan, task, tx, steps=steps, batch_size=batch_size)
 
     @jax.jit
-    def one_program(keys: Any, arrays: Batch) -> Any:
+    def one_program(keys: Array, arrays: Batch) -> TrainState:
         return ensembles.over_members(lambda key: fit(key, arrays), keys)
 
     jax.block_until_ready(one_program(keys, arrays))

@@ -6,7 +6,7 @@ inside the step or behind it; and a beam against greedy decoding.
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,7 @@ from jaxdl import decoding
 from jaxdl.data.text.vocabulary import START
 from jaxdl.layers.recurrent import RNN
 from jaxdl.models import LanguageModel
+from jaxdl.types import Array, PyTree
 
 VOCABULARY, FEATURES, TEMPERATURE, WIDTH = 100, 32, 0.7, 8
 UNITS, LARGE = 192, 512
@@ -26,14 +27,17 @@ AT_LEAST, BEAM = 3.0, 1 / 3
 NEVER = -1
 """An end that no token is: all texts have full length, and every beam goes on."""
 
+Decode = Callable[[decoding.Step, PyTree, Array, Array], Array]
+"""`(step, carry, start, key) -> tokens [B, LENGTH]`."""
+
 
 class Network(NamedTuple):
     """A model, its variables, and the state and token that a text begins with."""
 
     model: LanguageModel
-    variables: Any
-    carry: Any
-    start: jax.Array
+    variables: PyTree
+    carry: PyTree
+    start: Array
 
 
 def network(units: int, texts: int = 1) -> Network:
@@ -45,17 +49,16 @@ def network(units: int, texts: int = 1) -> Network:
     return Network(model, variables, carry, start)
 
 
-def one_token(net: Network, variables: Any) -> decoding.Step:
+def one_token(net: Network, variables: PyTree) -> decoding.Step:
     """The model as `jaxdl.decoding` takes it."""
-    step: Any = functools.partial(net.model.apply, variables, method="step")
-    return step
+    return cast(decoding.Step, functools.partial(net.model.apply, variables, method="step"))
 
 
-def whole(net: Network, decode: Callable[..., Any]) -> Callable[[], float]:
+def whole(net: Network, decode: Decode) -> Callable[[], float]:
     """Measures seconds of a text by `decode(step, carry, start, key)`, compiled as one."""
 
     @jax.jit
-    def generate(variables: Any, carry: Any, start: Any, key: Any) -> Any:
+    def generate(variables: PyTree, carry: PyTree, start: Array, key: Array) -> Array:
         return decode(one_token(net, variables), carry, start, key)
 
     return _timed(lambda key: generate(net.variables, net.carry, net.start, key))
@@ -65,12 +68,14 @@ def draw_inside(net: Network) -> Callable[[], float]:
     """Measures seconds of a text by a loop in Python; the step draws, tokens stay on the device."""
 
     @jax.jit
-    def step(variables: Any, carry: Any, token: Any, key: Any) -> Any:
+    def step(
+        variables: PyTree, carry: PyTree, token: Array, key: Array
+    ) -> tuple[PyTree, Array, Array]:
         key, now = jax.random.split(key)
         carry, logits = one_token(net, variables)(carry, token)
         return carry, jax.random.categorical(now, logits / TEMPERATURE), key
 
-    def generate(key: Any) -> list[Any]:
+    def generate(key: Array) -> list[Array]:
         carry, token, tokens = net.carry, net.start, []
         for _ in range(LENGTH):
             carry, token, key = step(net.variables, carry, token, key)
@@ -85,15 +90,15 @@ def draw_behind(net: Network) -> Callable[[], float]:
     from the logits of the step; tokens stay on the device."""
 
     @jax.jit
-    def step(variables: Any, carry: Any, token: Any) -> Any:
+    def step(variables: PyTree, carry: PyTree, token: Array) -> tuple[PyTree, Array]:
         return one_token(net, variables)(carry, token)
 
     @jax.jit
-    def pick(key: Any, logits: Any) -> Any:
+    def pick(key: Array, logits: Array) -> tuple[Array, Array]:
         key, now = jax.random.split(key)
         return key, jax.random.categorical(now, logits / TEMPERATURE)
 
-    def generate(key: Any) -> list[Any]:
+    def generate(key: Array) -> list[Array]:
         carry, token, tokens = net.carry, net.start, []
         for _ in range(LENGTH):
             carry, logits = step(net.variables, carry, token)
@@ -104,7 +109,7 @@ def draw_behind(net: Network) -> Callable[[], float]:
     return _timed(generate)
 
 
-def _timed(generate: Callable[[Any], Any]) -> Callable[[], float]:
+def _timed(generate: Callable[[Array], Array | list[Array]]) -> Callable[[], float]:
     keys = iter(jax.random.split(jax.random.key(0), 1000))
 
     def run() -> None:
@@ -118,7 +123,7 @@ def sampled(units: int, target: float | None) -> list[Row]:
     """A row for each way of the loop."""
     net = network(units)
 
-    def sample(step: Any, carry: Any, start: Any, key: Any) -> Any:
+    def sample(step: decoding.Step, carry: PyTree, start: Array, key: Array) -> Array:
         return decoding.sample(step, carry, start, LENGTH, key, temperature=TEMPERATURE)
 
     ways = {"draws": draw_inside(net), "gives logits to draw from": draw_behind(net)}
@@ -141,10 +146,10 @@ def sampled(units: int, target: float | None) -> list[Row]:
 def beamed(units: int) -> list[Row]:
     """The time of a text by beam search against greedy decoding of one text, and of as many."""
 
-    def greedy(step: Any, carry: Any, start: Any, key: Any) -> Any:
+    def greedy(step: decoding.Step, carry: PyTree, start: Array, key: Array) -> Array:
         return decoding.greedy(step, carry, start, LENGTH, NEVER)
 
-    def beam(step: Any, carry: Any, start: Any, key: Any) -> Any:
+    def beam(step: decoding.Step, carry: PyTree, start: Array, key: Array) -> Array:
         return decoding.beam(step, carry, start, LENGTH, width=WIDTH, end=NEVER)[0]
 
     one, several = network(units), network(units, WIDTH)

@@ -6,7 +6,6 @@ with one-hot targets.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,19 +13,20 @@ import jax.numpy as jnp
 from benchmarks import harness
 from benchmarks.harness import Row
 from jaxdl import losses
+from jaxdl.types import Array
 
 REPEATS = 15
 SHAPES = {(64, 10): 20_000, (128, 1000): 400}
 """Batch size and classes, and the iterations of one measurement."""
 
 
-def by_index(logits: Any, labels: Any) -> Any:
+def by_index(logits: Array, labels: Array) -> Array:
     """−log softmax(z)_t, the probability picked by its index."""
     probabilities = jax.nn.softmax(logits)
     return -jnp.log(jnp.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0])
 
 
-def by_one_hot(logits: Any, labels: Any) -> Any:
+def by_one_hot(logits: Array, labels: Array) -> Array:
     """−Σ y·log softmax(z) with one-hot targets y."""
     targets = jax.nn.one_hot(labels, logits.shape[-1])
     return -jnp.sum(targets * jnp.log(jax.nn.softmax(logits)), axis=1)
@@ -36,24 +36,24 @@ NAIVE = {"by index": by_index, "by one-hot targets": by_one_hot}
 
 
 def descent(
-    loss: Callable[[Any, Any], Any], shape: tuple[int, int], iterations: int
+    loss: Callable[[Array, Array], Array], shape: tuple[int, int], iterations: int
 ) -> Callable[[], float]:
     """Measures microseconds of one iteration: the loss's value, its gradient, a step of descent."""
     logits = jax.random.normal(jax.random.key(0), shape)
     labels = jax.random.randint(jax.random.key(1), shape[:1], 0, shape[1])
 
-    def mean(logits: Any, labels: Any) -> Any:
+    def mean(logits: Array, labels: Array) -> Array:
         return loss(logits, labels).mean()
 
     @jax.jit
-    def run(logits: Any, labels: Any) -> Any:
-        def body(logits: Any, _: None) -> Any:
+    def run(logits: Array, labels: Array) -> tuple[Array, Array]:
+        def body(logits: Array, _: None) -> tuple[Array, Array]:
             value, gradient = jax.value_and_grad(mean)(logits, labels)
             return logits - 0.1 * gradient, value
 
         return jax.lax.scan(body, logits, None, iterations)
 
-    def call() -> Any:
+    def call() -> tuple[Array, Array]:
         return jax.block_until_ready(run(logits, labels))
 
     call()

@@ -7,10 +7,16 @@ before.
 
 import tempfile
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from benchmarks import digits, harness
 from benchmarks.harness import Row
+
+if TYPE_CHECKING:
+    import optax
+
+    from jaxdl.types import PyTree, Task
 
 ROUNDS, EACH, SEGMENTS = 4, 20, 3
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw")
@@ -22,8 +28,8 @@ def asked(number: int, steps: int) -> dict[str, Any]:
     from jaxdl import initializers, optimizers, sweep, tasks
     from jaxdl.models import MLP
 
-    def build(factory: Any) -> Any:
-        def built(hparams: Any) -> Any:
+    def build(factory: "Callable[..., optax.GradientTransformation]") -> sweep.Run:
+        def built(hparams: "PyTree") -> "tuple[Task, optax.GradientTransformation]":
             kernel_init = initializers.switch(hparams["initializer"], INITIALIZERS)
             task = tasks.classification(MLP(digits.HIDDEN, digits.CLASSES, kernel_init=kernel_init))
             return task, factory(hparams["learning_rate"])

@@ -2,7 +2,7 @@
 best number of threads and memory layout.
 """
 
-from typing import Any
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -113,7 +113,7 @@ def _operations(task: Task, batch: Batch) -> float:
     tx = adam(RATE)
     state = jax.eval_shape(lambda key: train.init(task, tx, key, batch), jax.random.key(0))
     step = jax.jit(lambda state, batch: train.step(task, tx, state, batch)[0])
-    cost: Any = step.lower(state, batch).compile().cost_analysis()
+    cost = cast("dict[str, float]", step.lower(state, batch).compile().cost_analysis())
     return float(cost["flops"])
 
 

@@ -9,17 +9,21 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
 from benchmarks import harness
 from benchmarks.harness import Row, Timing
 from jaxdl import _cpu, sweep, train
 from jaxdl.optimizers import adam
-from jaxdl.types import Batch, Task
+from jaxdl.types import Batch, Task, TrainState
+
+if TYPE_CHECKING:
+    from benchmarks.peers import torch_steps
 
 REPEATS, STEPS = 5, 8
 RATE = 1e-3
@@ -43,7 +47,7 @@ def alone(task: Task, batch: Batch) -> Callable[[], float]:
     return lambda: harness.seconds(run) / STEPS
 
 
-def scanned(task: Task, batch: Batch, dtype: Any = jnp.float32) -> Callable[[], float]:
+def scanned(task: Task, batch: Batch, dtype: DTypeLike = jnp.float32) -> Callable[[], float]:
     """Measures seconds of a step inside `lax.scan`."""
     tx = adam(RATE)
     batch = jax.device_put(batch)
@@ -52,7 +56,7 @@ def scanned(task: Task, batch: Batch, dtype: Any = jnp.float32) -> Callable[[], 
         batch = {**batch, "x": batch["x"].astype(dtype)}
 
     @jax.jit
-    def steps(state: Any, batch: Batch) -> Any:
+    def steps(state: TrainState, batch: Batch) -> TrainState:
         state = state._replace(params=jax.tree.map(lambda p: p.astype(dtype), state.params))
         state = state._replace(opt_state=tx.init(state.params))
         body = lambda state, _: (train.step(task, tx, state, batch)[0], None)  # noqa: E731
@@ -87,7 +91,9 @@ def swept(task: Task, batch: Batch) -> Callable[[], float]:
 WAYS = {"alone": alone, "in lax.scan": scanned, SWEPT: swept}
 
 
-def torch_cases(model: str, arguments: Sequence[Any], shape: Sequence[int]) -> list[Any]:
+def torch_cases(
+    model: str, arguments: Sequence[Any], shape: Sequence[int]
+) -> "list[torch_steps.Case]":
     """The `Case`s of `peers.torch_steps` at each number of threads and, of images, memory layout.
 
     None if PyTorch is not installed.
@@ -106,7 +112,10 @@ def torch_cases(model: str, arguments: Sequence[Any], shape: Sequence[int]) -> l
 
 
 def against_torch(
-    name: str, ours: dict[str, Callable[[], float]], cases: Sequence[Any], target: float
+    name: str,
+    ours: dict[str, Callable[[], float]],
+    cases: "Sequence[torch_steps.Case]",
+    target: float,
 ) -> tuple[list[Row], dict[str, Timing]]:
     """Rows for each way of ours against PyTorch's fastest case, and the timings by way.
 
@@ -144,7 +153,7 @@ def against_torch(
 
 
 @contextlib.contextmanager
-def in_own_process(case: Any) -> Iterator[Callable[[], float]]:
+def in_own_process(case: "torch_steps.Case") -> Iterator[Callable[[], float]]:
     """Measures seconds of PyTorch's step in a process that holds nothing else."""
     from benchmarks.peers import torch_steps
 

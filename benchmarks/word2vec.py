@@ -6,7 +6,8 @@ the corpus, before subsampling. Ours is compiled before, and its sampling is ins
 
 import functools
 from collections import Counter
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,11 @@ from benchmarks.peers import gensim_word2vec as peer
 from jaxdl import similarity
 from jaxdl.data.sources import documents
 from jaxdl.data.text import tokenizers
+from jaxdl.types import Array
 from jaxdl.word_vectors import huffman, windows, word2vec
+
+if TYPE_CHECKING:
+    from gensim.models import Word2Vec
 
 DIMENSIONS, MIN_COUNT, FREQUENT, EPOCHS = 100, 5, 1000, 5
 PLAN = word2vec.Plan(window=5)
@@ -89,7 +94,7 @@ class Ours:
         jax.block_until_ready(self.params)
 
 
-def expected_loss(tables: Any, text: Text) -> float:
+def expected_loss(tables: Mapping[str, Array | np.ndarray], text: Text) -> float:
     """Mean over held-out pairs of −log σ(c·o) − 5·E[log σ(−c·n)], exact in the noise, in nats.
 
     Pairs are drawn as in training, by one key for all who are compared.
@@ -105,7 +110,7 @@ def expected_loss(tables: Any, text: Text) -> float:
     blocks = windows.blocks(jax.random.key(3), laid, starts, 32, window)
 
     @jax.jit
-    def mean(input: Any, output: Any) -> Any:
+    def mean(input: Array, output: Array) -> Array:
         hidden = input[blocks.centres]
         logits = jnp.einsum("mtd,msd->mts", hidden, output[blocks.words])
         against = jax.nn.softplus(hidden @ output.T) @ noise
@@ -115,7 +120,7 @@ def expected_loss(tables: Any, text: Text) -> float:
     return float(mean(jnp.asarray(tables["input"]), jnp.asarray(tables["output"])))
 
 
-def overlap(ours: Any, theirs: Any) -> float:
+def overlap(ours: Array | np.ndarray, theirs: Array | np.ndarray) -> float:
     """Share of the 10 nearest of each frequent word that both find among the frequent words."""
     frequent = [jnp.asarray(table[:FREQUENT]) for table in (ours, theirs)]
     own = jnp.arange(len(frequent[0]))[:, None]
@@ -159,7 +164,9 @@ def compare(name: str, found: Text, epochs: int, repeats: int) -> list[Row]:
     return rows
 
 
-def quality(name: str, found: Text, params: Any, model: Any, against: str) -> list[Row]:
+def quality(
+    name: str, found: Text, params: Mapping[str, Array], model: "Word2Vec", against: str
+) -> list[Row]:
     """The loss on held-out pairs."""
     tables = peer.trained(model, found.words)._asdict()
     losses = expected_loss(params, found), expected_loss(tables, found)

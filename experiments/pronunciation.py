@@ -15,7 +15,6 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -212,7 +211,7 @@ def save(
     options: PyTree,
     letters: Vocabulary,
     phonemes: Vocabulary,
-    **facts: Any,
+    **facts: str | int,
 ) -> None:
     """Keeps a model that `pronounce` can read."""
     launch.save_best(

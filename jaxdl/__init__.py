@@ -4,7 +4,7 @@ The rooms are imported when they are first used, so that `import jaxdl` takes no
 """
 
 import importlib
-from typing import Any
+from types import ModuleType
 
 __all__ = [
     "backprop",
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> ModuleType:
     if name in __all__:
         return importlib.import_module(f"jaxdl.{name}")
     raise AttributeError(f"module 'jaxdl' has no attribute {name!r}")

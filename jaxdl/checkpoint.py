@@ -22,15 +22,19 @@ import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxdl import quiet
 from jaxdl._files import sync
 from jaxdl.types import PyTree
+
+if TYPE_CHECKING:
+    import orbax.checkpoint as ocp
 
 ARRAYS, CONTENTS, SEAL = "arrays", "contents.json", "seal.json"
 # A step that is saved again stays readable under the suffix until the new one has its name.
@@ -160,7 +164,7 @@ def _signature(leaf: Any) -> str:
     return f"{array.dtype}[{', '.join(map(str, array.shape))}]"
 
 
-def is_key(leaf: Any) -> bool:
+def is_key(leaf: object) -> bool:
     """Whether a leaf is a typed PRNG key."""
     return hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
@@ -174,7 +178,7 @@ def _to_numpy(leaves: dict[str, Any]) -> list[np.ndarray]:
     return arrays
 
 
-def _orbax() -> Any:
+def _orbax() -> "ocp.Checkpointer":
     # Importing Orbax takes most of a second, which a program that saves nothing need not wait.
     import orbax.checkpoint as ocp
 
@@ -303,7 +307,7 @@ def _read(path: Path, like: PyTree) -> Restored:
     return Restored(contents["step"], tree, contents["meta"])
 
 
-def _like(leaf: Any, array: np.ndarray | None, impl: str | None) -> Any:
+def _like(leaf: Any, array: np.ndarray | None, impl: str | None) -> ArrayLike:
     """`array` (None if it has no elements) as what `leaf` is; typed keys if `impl` is given."""
     if array is None:
         data = jax.eval_shape(jax.random.key_data, leaf) if impl else leaf

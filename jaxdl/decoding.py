@@ -20,6 +20,10 @@ from jaxdl.types import Array, PyTree
 NO_TOKEN = -1
 
 Step = Callable[[PyTree, Array], tuple[PyTree, Array]]
+_State = tuple[PyTree, Array, Array, Array]
+"""Carry, tokens `[B]`, which have ended, which are lost."""
+_Beams = tuple[PyTree, Array, Array, Array, Array, Array]
+"""Carry, tokens `[B·W]`, log p, lengths and which have ended `[B, W]`, which are lost `[B]`."""
 
 
 def greedy(step: Step, carry: PyTree, start: Array, length: int, end: int | None = None) -> Array:
@@ -123,7 +127,7 @@ def beam(
     lengths = jnp.zeros((batch, width), jnp.int32)
     rows = jnp.arange(batch)[:, None]
 
-    def advance(state: Any, _: None) -> tuple[Any, tuple[Array, Array]]:
+    def advance(state: _Beams, _: None) -> tuple[_Beams, tuple[Array, Array]]:
         carry, tokens, log_p, lengths, ended, bad = state
         carry, logits = step(carry, tokens)
         size = logits.shape[-1]
@@ -182,7 +186,7 @@ def _check_nucleus(p: ArrayLike | None) -> None:
         raise ValueError(f"top_p {p} is not above 0 and at most 1")
 
 
-def _known(value: Any) -> bool:
+def _known(value: object) -> bool:
     return not isinstance(value, jax.core.Tracer)
 
 
@@ -199,7 +203,7 @@ def _generate(
     choose: Callable[[Array, Any], Array],
     key: Array | None = None,
 ) -> Array:
-    def advance(state: Any, key: Array | None) -> tuple[Any, Array]:
+    def advance(state: _State, key: Array | None) -> tuple[_State, Array]:
         carry, token, ended, lost = state
         carry, logits = step(carry, token)
         chosen = choose(logits, key).astype(token.dtype)

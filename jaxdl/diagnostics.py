@@ -13,6 +13,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
+from flax.linen.module import InterceptorContext
 
 from jaxdl import train
 from jaxdl.numerics import moderate, norm, root, wide
@@ -64,7 +65,12 @@ def gradient_flow(
     """
     order: list[str] = []
 
-    def record(call: Any, arguments: Any, options: Any, context: Any) -> Any:
+    def record(
+        call: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        options: dict[str, Any],
+        context: InterceptorContext,
+    ) -> Any:
         outputs = call(*arguments, **options)
         path = context.module.path
         if context.method_name == "__call__" and path and isinstance(outputs, jax.Array):
@@ -99,7 +105,7 @@ def flow_frame(flow: Mapping[str, Mapping[str, Array]]) -> "pandas.DataFrame":
     return pandas.DataFrame.from_dict(rows, orient="index").rename_axis("module")
 
 
-def _at(tree: Any, path: str) -> Any:
+def _at(tree: PyTree, path: str) -> PyTree:
     for name in path.split("/"):
         tree = tree.get(name, {}) if isinstance(tree, Mapping) else {}
     return tree
@@ -126,7 +132,7 @@ def _outputs(
     }
 
 
-def _gradients(tree: Any) -> dict[str, Array]:
+def _gradients(tree: Mapping[str, PyTree]) -> dict[str, Array]:
     leaves = [jnp.ravel(leaf) for leaf in tree.values() if not isinstance(leaf, Mapping)]
     (values,) = wide(jnp.concatenate(leaves) if leaves else jnp.full(1, jnp.nan))
     return {
@@ -158,7 +164,7 @@ def largest_singular_value(matrix: Array, iterations: int) -> Array:
 def gradient_norm_by_step(
     step: Callable[[PyTree, Any], PyTree],
     state: PyTree,
-    inputs: Any,
+    inputs: PyTree,
     loss: Callable[[PyTree], Array],
 ) -> Array:
     """‖∂loss(s_T)/∂s_t‖ for t = 0 … T, `[T + 1]`, where s_t = step(s_{t−1}, input_t).
@@ -170,7 +176,7 @@ def gradient_norm_by_step(
     steps = len(jax.tree.leaves(inputs)[0])
 
     def final(nudges: PyTree) -> Array:
-        def nudged(state: PyTree, at: Any) -> tuple[PyTree, None]:
+        def nudged(state: PyTree, at: tuple[PyTree, PyTree]) -> tuple[PyTree, None]:
             nudge, one = at
             return step(jax.tree.map(jnp.add, state, nudge), one), None
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from jaxdl.types import PyTree
 
@@ -33,7 +34,7 @@ def kernels(params: PyTree) -> PyTree:
     `params` is of one model: an axis of lanes would make vectors look like matrices.
     """
 
-    def is_kernel(keys: tuple, leaf: Any) -> bool:
+    def is_kernel(keys: tuple, leaf: ArrayLike) -> bool:
         name = _path(keys[-1:])
         return name == "kernel" or (jnp.ndim(leaf) >= 2 and not _NO_KERNEL.search(name))
 

@@ -68,13 +68,15 @@ def accumulated_step(
     xs = (batches, drawn, shares)
 
     def value_fn(params: PyTree) -> Array:
-        def body(model_state: PyTree, x: Any) -> tuple[PyTree, Array]:
+        def body(model_state: PyTree, x: tuple[Batch, Array, Array]) -> tuple[PyTree, Array]:
             value, (after, _) = jax.checkpoint(part)(params, model_state, *x)
             return jax.lax.stop_gradient(after), value
 
         return jax.lax.scan(body, state.model_state, xs)[1].sum()
 
-    def body(carry: Any, x: Any) -> tuple[Any, Any]:
+    def body(
+        carry: tuple[PyTree, PyTree], x: tuple[Batch, Array, Array]
+    ) -> tuple[tuple[PyTree, PyTree], tuple[Array, Metrics]]:
         model_state, total = carry
         (value, (model_state, metrics)), grad = jax.value_and_grad(part, has_aux=True)(
             state.params, model_state, *x
@@ -176,7 +178,7 @@ def evaluate(
         warn_of_statistics(state)
         state = state._replace(params=eval_params(state.opt_state, state.params))
     key = keys.named(state.key, "evaluation ")
-    total: Any = None
+    total: Metrics | None = None
     for number, batch in enumerate(batches):
         metrics = _compiled_measure(task)(state, batch, jax.random.fold_in(key, number))
         total = metrics if total is None else jax.tree.map(jnp.add, total, metrics)
@@ -202,7 +204,7 @@ def reestimate(
     if eval_params is not None:
         state = state._replace(params=eval_params(state.opt_state, state.params))
     key = keys.named(state.key, "statistics")
-    total: Any = None
+    total: tuple[dict[str, Array], Array] | None = None
     for number, batch in enumerate(batches):
         moved = _compiled_statistics(task)(state, batch, jax.random.fold_in(key, number))
         total = moved if total is None else jax.tree.map(jnp.add, total, moved)

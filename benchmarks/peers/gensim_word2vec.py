@@ -1,9 +1,12 @@
 """word2vec by gensim, whose inner loops are compiled: the same sentences, words and settings."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from gensim.models import Word2Vec
 
 WORKERS = 2
 
@@ -15,7 +18,7 @@ class Trained(NamedTuple):
     output: np.ndarray
 
 
-def model(counts: dict[str, int], sentences: int, epochs: int, **settings: Any) -> Any:
+def model(counts: dict[str, int], sentences: int, epochs: int, **settings: int) -> "Word2Vec":
     """An untrained model of words that occur `counts` times. Raises ImportError without gensim."""
     from gensim.models import Word2Vec
 
@@ -24,12 +27,12 @@ def model(counts: dict[str, int], sentences: int, epochs: int, **settings: Any) 
     return found
 
 
-def train(model: Any, sentences: Sequence[list[str]]) -> None:
+def train(model: "Word2Vec", sentences: Sequence[list[str]]) -> None:
     """All epochs of the model."""
     model.train(sentences, total_examples=len(sentences), epochs=model.epochs)
 
 
-def trained(model: Any, words: Sequence[str]) -> Trained:
+def trained(model: "Word2Vec", words: Sequence[str]) -> Trained:
     """The tables of a model that was trained with negative sampling."""
     places = [model.wv.key_to_index[word] for word in words]
     return Trained(model.wv.vectors[places], model.syn1neg[places])

@@ -6,8 +6,7 @@ order of the data (reshuffled every epoch).
 """
 
 import itertools
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -18,8 +17,12 @@ from jax.sharding import PartitionSpec as P
 
 from benchmarks import digits
 
+Params = list[tuple[jax.Array, jax.Array]]
+Carry = tuple[Params, optax.OptState]
+Splits = Mapping[str, Mapping[str, jax.Array]]
 
-def init(key: Any) -> list[tuple[Any, Any]]:
+
+def init(key: jax.Array) -> Params:
     widths = (64, *digits.HIDDEN, digits.CLASSES)
     keys = jax.random.split(key, len(widths) - 1)
     normal = jax.nn.initializers.he_normal()
@@ -27,14 +30,14 @@ def init(key: Any) -> list[tuple[Any, Any]]:
     return [(normal(k, shape), jnp.zeros(shape[1])) for k, shape in zip(keys, shapes, strict=True)]
 
 
-def logits(params: list[tuple[Any, Any]], x: Any) -> Any:
+def logits(params: Params, x: jax.Array) -> jax.Array:
     for kernel, bias in params[:-1]:
         x = jax.nn.relu(x @ kernel + bias)
     kernel, bias = params[-1]
     return x @ kernel + bias
 
 
-def train_one(rate: Any, seed: Any, splits: Any) -> Any:
+def train_one(rate: jax.Array, seed: jax.Array, splits: Splits) -> jax.Array:
     """Test accuracy of one trial."""
     x, y = splits["train"]["x"], splits["train"]["y"]
     init_key, order_key = jax.random.split(jax.random.key(seed))
@@ -47,11 +50,11 @@ def train_one(rate: Any, seed: Any, splits: Any) -> Any:
     )
     rows = orders[:, : per_epoch * digits.BATCH].reshape(-1, digits.BATCH)[: digits.STEPS]
 
-    def loss(params: Any, rows: Any) -> Any:
+    def loss(params: Params, rows: jax.Array) -> jax.Array:
         predicted = logits(params, x[rows])
         return optax.softmax_cross_entropy_with_integer_labels(predicted, y[rows]).mean()
 
-    def step(carry: Any, rows: Any) -> tuple[Any, None]:
+    def step(carry: Carry, rows: jax.Array) -> tuple[Carry, None]:
         params, state = carry
         updates, state = tx.update(jax.grad(loss)(params, rows), state)
         return (optax.apply_updates(params, updates), state), None
@@ -60,12 +63,12 @@ def train_one(rate: Any, seed: Any, splits: Any) -> Any:
     return (logits(params, splits["test"]["x"]).argmax(-1) == splits["test"]["y"]).mean()
 
 
-def sweep(trials: Sequence[int], splits: Any) -> np.ndarray:
+def sweep(trials: Sequence[int], splits: Mapping[str, Mapping[str, np.ndarray]]) -> np.ndarray:
     """Test accuracies of all trials, compiled and run."""
     devices = jax.devices()
     mesh = jax.make_mesh((len(devices),), ("trial",), axis_types=(AxisType.Auto,))
 
-    def lanes(rates: Any, seeds: Any, splits: Any) -> Any:
+    def lanes(rates: jax.Array, seeds: jax.Array, splits: Splits) -> jax.Array:
         if devices[0].platform == "cpu":
             return jax.lax.map(lambda lane: train_one(lane[0], lane[1], splits), (rates, seeds))
         return jax.vmap(train_one, in_axes=(0, 0, None))(rates, seeds, splits)

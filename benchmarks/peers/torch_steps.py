@@ -40,7 +40,7 @@ class Block(nn.Module):
         self.norms = nn.ModuleList([nn.BatchNorm2d(after), nn.BatchNorm2d(after)])
         self.stride, self.more = stride, after - before
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = functional.relu(self.norms[0](self.first(x)))
         y = self.norms[1](self.second(y))
         if self.stride > 1:
@@ -70,7 +70,7 @@ class Recurrent(nn.Module):
         self.layer = kinds[kind](vocabulary, features, batch_first=True)
         self.logits = nn.Linear(features, vocabulary)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.logits(self.layer(self.embedding(x))[0]).movedim(-1, 1)
 
 
@@ -104,7 +104,9 @@ def stepper(case: Case) -> Callable[[], float]:
     return measured(model, x, y, case.threads, case.steps)
 
 
-def measured(model: nn.Module, x: Any, y: Any, threads: int, count: int) -> Callable[[], float]:
+def measured(
+    model: nn.Module, x: torch.Tensor, y: torch.Tensor, threads: int, count: int
+) -> Callable[[], float]:
     """Measures seconds of one step of Adam on a batch, the mean of `count`."""
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
 

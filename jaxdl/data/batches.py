@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxdl import quiet
-from jaxdl.types import Array, Batch
+from jaxdl.types import Array, Batch, PyTree
 
 if TYPE_CHECKING:
     import grain
+    from grain.sources import RandomAccessDataSource as RandomAccess
 
 
 def shuffled_indices(
@@ -105,7 +107,10 @@ def padded_batches(arrays: Batch, batch_size: int) -> dict[str, Any]:
 
 
 def epochs(
-    data: Any, batch_size: int, seed: int, num_epochs: int | None = None
+    data: "Mapping[str, ArrayLike] | grain.MapDataset | RandomAccess",
+    batch_size: int,
+    seed: int,
+    num_epochs: int | None = None,
 ) -> "grain.DatasetIterator[dict[str, np.ndarray]]":
     """Shuffled batches on the host, without end if `num_epochs` is None.
 
@@ -136,7 +141,7 @@ def epochs(
     return iter(batches.to_iter_dataset(grain.ReadOptions(num_threads=1, prefetch_buffer_size=2)))
 
 
-def _rows(data: Any) -> "grain.MapDataset":
+def _rows(data: "grain.MapDataset | RandomAccess") -> "grain.MapDataset":
     import grain
 
     from jaxdl.data.passes import same_rows
@@ -148,7 +153,7 @@ def _rows(data: Any) -> "grain.MapDataset":
     return same_rows(data if isinstance(data, grain.MapDataset) else grain.MapDataset.source(data))
 
 
-def _stacked(rows: Sequence[Any]) -> Any:
+def _stacked(rows: Sequence[PyTree]) -> PyTree:
     if any(row is None for row in rows):
         raise ValueError("a row of the data is None: choose the rows before")
     return jax.tree.map(lambda *leaves: np.stack(leaves), *rows)

@@ -7,7 +7,6 @@ then chooses others: `shuffle(seed)[:80]` holds other 80 rows in the second pass
 import copy
 import logging
 from collections.abc import Sequence
-from typing import Any
 
 from jaxdl import quiet
 
@@ -55,7 +54,7 @@ class _Places(grain.MapDataset[tuple[int, int]]):
     def __len__(self) -> int:
         return self._length
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: int) -> tuple[int, int]:
         return self._number, index
 
 

@@ -14,6 +14,7 @@ from jaxdl.data.errors import DataError
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.utils.shard_utils import FileInstruction
 
 _DAMAGE = (RuntimeError, ValueError, KeyError, OSError)
 """What TFDS, array_record and Pillow raise on damaged files."""
@@ -92,7 +93,7 @@ def image_decoders(builder: "tfds.core.DatasetBuilder") -> dict[str, Any] | None
     from PIL import Image
 
     @tfds.decode.make_decoder()
-    def decode(encoded: bytes, feature: Any) -> np.ndarray:
+    def decode(encoded: bytes, feature: "tfds.features.FeatureConnector") -> np.ndarray:
         with Image.open(io.BytesIO(encoded), formats=("PNG", "JPEG")) as image:
             return np.asarray(image).reshape(feature.shape)
 
@@ -117,13 +118,13 @@ def _shards(builder: "tfds.core.DatasetBuilder", split: str, remedy: str) -> lis
         raise DataError(f"{builder.data_path} is damaged ({_one_line(error)}); {remedy}") from error
 
 
-def _read_shard(shard: Any) -> list[bytes]:
+def _read_shard(shard: "FileInstruction") -> list[bytes]:
     with _open_shard(shard) as reader:
         return reader.read(shard.skip, shard.skip + shard.take)
 
 
 @contextlib.contextmanager
-def _open_shard(shard: Any) -> Iterator[Any]:
+def _open_shard(shard: "FileInstruction") -> Iterator[Any]:
     from array_record.python.array_record_module import ArrayRecordReader
 
     reader = ArrayRecordReader(str(shard.filename))
@@ -134,7 +135,7 @@ def _open_shard(shard: Any) -> Iterator[Any]:
     reader.close()
 
 
-def _damaged(shard: Any, error: Exception, remedy: str) -> DataError:
+def _damaged(shard: "FileInstruction", error: Exception, remedy: str) -> DataError:
     if not Path(shard.filename).exists():
         return DataError(f"{shard.filename} is missing; {remedy}")
     return DataError(f"{shard.filename} is damaged ({_one_line(error)}); {remedy}")

@@ -36,8 +36,8 @@ def multi_hot_counts(ids: Array, size: int, mask: Array | None = None) -> Array:
 class Scaling(NamedTuple):
     """`(x − mean) / scale`; float64 arrays whose axes are the last ones of one example, or none."""
 
-    mean: Any
-    scale: Any
+    mean: Array | np.ndarray
+    scale: Array | np.ndarray
 
 
 def apply(scaling: Scaling, x: Any) -> Any:

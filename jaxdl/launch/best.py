@@ -10,6 +10,9 @@ from jaxdl._files import write_atomic
 from jaxdl.launch.config import UserError
 
 if TYPE_CHECKING:
+    from jax.typing import ArrayLike
+
+    from jaxdl.data.scaling import Scaling
     from jaxdl.types import PyTree, Task
 
 PARAMS, MODEL = "params.safetensors", "model.json"
@@ -26,9 +29,9 @@ class Loaded:
     task: "Task" = dataclasses.field(repr=False)
     params: "PyTree" = dataclasses.field(repr=False)
     model_state: "PyTree" = dataclasses.field(repr=False)
-    scaling: Any = dataclasses.field(repr=False)
+    scaling: "Scaling | None" = dataclasses.field(repr=False)
 
-    def predict(self, x: Any) -> Any:
+    def predict(self, x: "ArrayLike") -> "PyTree":
         """Outputs of the task for raw inputs; ValueError if they have another shape."""
         import numpy as np
 
@@ -46,7 +49,7 @@ def save_best(
     workdir: Path,
     params: "PyTree",
     model_state: "PyTree",
-    scaling: Any,
+    scaling: "Scaling | None",
     *,
     task: str,
     model: str,

@@ -5,7 +5,7 @@ import difflib
 import json
 import math
 import runpy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -321,11 +321,11 @@ def _limits(field: Field) -> str:
     return _bounds(field)
 
 
-def _text(value: Any) -> str:
+def _text(value: Iterable[object]) -> str:
     return ",".join(str(entry) for entry in value)
 
 
-def choose(key: str, name: str, known: Mapping[str, Any]) -> Any:
+def choose(key: str, name: str, known: Mapping[str, T]) -> T:
     """`known[name]`, or a UserError that lists what there is."""
     if name not in known:
         near = difflib.get_close_matches(name, known, 1)

@@ -3,11 +3,16 @@
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from jaxdl.launch.config import UserError
 from jaxdl.sweep.plans import Plan
 from jaxdl.sweep.space import Trial
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from jaxdl.types import Array, PyTree
 
 EXAMPLES = 8
 TRIALS = 16
@@ -69,12 +74,12 @@ def _check(plan: Plan) -> None:
         raise UserError("--check_overfit: this experiment has no training examples row by row")
 
 
-def _few(arrays: Any) -> Any:
+def _few(arrays: "PyTree") -> "PyTree":
     """The same arrays with EXAMPLES rows (or all, if fewer), repeated: no shape changes."""
     import jax
     import numpy as np
 
-    def repeat(array: Any) -> Any:
+    def repeat(array: "Array | np.ndarray") -> "Array | np.ndarray":
         count = min(EXAMPLES, len(array))
         chosen = np.linspace(0, len(array) - 1, count).astype(int)
         return array[chosen[np.arange(len(array)) % count]]

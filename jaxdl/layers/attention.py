@@ -24,7 +24,7 @@ import jax.numpy as jnp
 
 from jaxdl.layers.rows import by_rows
 from jaxdl.numerics import narrowed, wide
-from jaxdl.types import Array
+from jaxdl.types import Array, PyTree
 
 Init = Callable[..., Array]
 
@@ -32,11 +32,11 @@ Init = Callable[..., Array]
 class Score(nn.Module):
     """What all scores have in common."""
 
-    def prepare(self, keys: Array) -> Any:
+    def prepare(self, keys: Array) -> PyTree:
         """What keys `[B, N, K]` contribute; every array of it has B first."""
         raise NotImplementedError
 
-    def score(self, query: Array, prepared: Any) -> Array:
+    def score(self, query: Array, prepared: PyTree) -> Array:
         """Scores `[B, N]` of a query `[B, Q]`."""
         raise NotImplementedError
 
@@ -162,7 +162,7 @@ class Memory(NamedTuple):
     prepared: of the score's `prepare`. values: `[B, N, D]`, which are the keys too. mask `[B, N]`.
     """
 
-    prepared: Any
+    prepared: PyTree
     values: Array
     mask: Array
 

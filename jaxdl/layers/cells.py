@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from jaxdl.types import Array
 
@@ -153,7 +154,7 @@ def _minimal_gru_back(
 def first_bias(cell: Cell) -> Callable[..., Array]:
     """Initializer of the biases `[G·H]`: zeros, ones for the gate that forgets."""
 
-    def init(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    def init(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
         bias = jnp.zeros((cell.gates, shape[0] // cell.gates), dtype)
         return (bias if cell.forget is None else bias.at[cell.forget].set(1)).ravel()
 

@@ -9,12 +9,12 @@ no word: what stands there, NaN too, reaches neither the value nor a gradient.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
 from jaxdl.initializers import Initializer
 from jaxdl.types import Array
@@ -65,7 +65,7 @@ def pretrained(table: np.ndarray) -> Initializer:
     A compiled `init` holds a copy of the table as a constant.
     """
 
-    def init(key: Array, shape: Sequence[int], dtype: Any = jnp.float32) -> Array:
+    def init(key: Array, shape: Sequence[int], dtype: DTypeLike = jnp.float32) -> Array:
         if np.shape(table) != tuple(shape):
             raise ValueError(f"the pretrained table is {np.shape(table)}, not {tuple(shape)}")
         return jnp.asarray(table, dtype)

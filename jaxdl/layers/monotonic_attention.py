@@ -14,11 +14,11 @@ least; what is read has the dtype of the values.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from jaxdl.layers.attention import Memory, weighted_sum
 from jaxdl.layers.dropout import is_zero
@@ -68,7 +68,7 @@ class Monotonic(nn.Module):
     """
 
     energy: Energy
-    noise: Any = 1.0
+    noise: ArrayLike = 1.0
 
     def remember(self, values: Array, mask: Array) -> Memory:
         return Memory(self.energy.prepare(values), values, mask)

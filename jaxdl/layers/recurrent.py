@@ -12,6 +12,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from jaxdl.initializers import side_by_side
 from jaxdl.layers.cells import LSTM, Carry, Cell, Weights, first_bias
@@ -36,7 +37,7 @@ class RNN(nn.Module):
     features: int
     cell: Cell = LSTM
     reverse: bool = False
-    recurrent_dropout: Any = 0.0
+    recurrent_dropout: ArrayLike = 0.0
     kernel_init: Callable[..., Array] = nn.initializers.lecun_normal()
     recurrent_init: Callable[..., Array] = nn.initializers.orthogonal()
 

@@ -1,12 +1,10 @@
 """A recurrent language model. Mikolov et al. 2010; of characters: Sutskever et al. 2011."""
 
-from typing import Any
-
 import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxdl.layers.rows import by_rows
-from jaxdl.types import Array
+from jaxdl.types import Array, PyTree
 
 
 class LanguageModel(nn.Module):
@@ -24,13 +22,15 @@ class LanguageModel(nn.Module):
     dropout: nn.Module | None = None
 
     @nn.compact
-    def __call__(self, x: Array, carry: Any = None, *, train: bool = False) -> tuple[Any, Array]:
+    def __call__(
+        self, x: Array, carry: PyTree = None, *, train: bool = False
+    ) -> tuple[PyTree, Array]:
         embedded = nn.Embed(self.vocabulary, self.features, name="embedding")(x)
         carry, y = self.body(self._drop(embedded, train), carry, train=train)
         logits = nn.Dense(self.vocabulary, name="logits")
         return carry, by_rows(logits, self._drop(y, train))
 
-    def step(self, carry: Any, tokens: Array) -> tuple[Any, Array]:
+    def step(self, carry: PyTree, tokens: Array) -> tuple[PyTree, Array]:
         """One token of each sequence, for `jaxdl.decoding`: tokens `[B]` to logits `[B, V]`."""
         carry, logits = self(tokens[:, None], carry)
         return carry, jnp.squeeze(logits, 1)

@@ -11,13 +11,13 @@ import jax.numpy as jnp
 
 from jaxdl.initializers import Initializer
 from jaxdl.layers.embedding import Embedding
-from jaxdl.types import Array
+from jaxdl.types import Array, PyTree
 
 Summary = Callable[[Any, Array, Array], Array]
 """`(carry, outputs [B, T, H], mask [B, T]) -> [B, H]`."""
 
 
-def last_state(carry: Any, outputs: Array, mask: Array) -> Array:
+def last_state(carry: PyTree, outputs: Array, mask: Array) -> Array:
     """h after the last real step; of a `Bidirectional` both, that of the way back at step 1.
 
     Of a `Stack` it is to be given the carry of the last layer, `carry[-1]`.
@@ -26,7 +26,7 @@ def last_state(carry: Any, outputs: Array, mask: Array) -> Array:
     return jnp.concatenate([way[0] for way in ways], axis=-1)
 
 
-def mean_state(carry: Any, outputs: Array, mask: Array) -> Array:
+def mean_state(carry: PyTree, outputs: Array, mask: Array) -> Array:
     """Mean of h over the real steps; zeros where there is none."""
     return outputs.sum(axis=1) / jnp.maximum(mask.sum(axis=1, keepdims=True), 1)
 

@@ -5,13 +5,11 @@ step counts where the `mask [B, T]` is not 0 (default: where an id is not `paddi
 what the others hold reaches neither the answers nor a gradient.
 """
 
-from typing import Any
-
 import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxdl.layers.rows import by_rows
-from jaxdl.types import Array
+from jaxdl.types import Array, PyTree
 
 
 class Acceptor(nn.Module):
@@ -55,8 +53,8 @@ class Transducer(nn.Module):
 
     @nn.compact
     def __call__(
-        self, x: Array, carry: Any = None, mask: Array | None = None, *, train: bool = False
-    ) -> tuple[Any, Array]:
+        self, x: Array, carry: PyTree = None, mask: Array | None = None, *, train: bool = False
+    ) -> tuple[PyTree, Array]:
         mask, vectors = _read(x, mask, self.embedding, self.padding)
         carry, y = self.body(vectors, carry, mask, train=train)
         return carry, by_rows(nn.Dense(self.outputs, name="answer"), y)

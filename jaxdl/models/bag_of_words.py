@@ -5,7 +5,6 @@ https://doi.org/10.1006/jagm.1997.0873 (a family of hash functions).
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -53,7 +52,7 @@ def hashes(tokens: Sequence[str], length: int) -> np.ndarray:
     return found
 
 
-def buckets(numbers: ArrayLike, salt: Any, bits: Any) -> Array:
+def buckets(numbers: ArrayLike, salt: ArrayLike, bits: ArrayLike) -> Array:
     """Multiply-shift: ((salt · x) mod 2³²) ≫ (32 − bits), in 0 … 2^bits − 1; `NO_WORD` stays.
 
     numbers: `hashes`; salt: odd, a hash function each; bits: 1 … 31. Both may be traced.

@@ -14,7 +14,7 @@ Scalar = float | Array
 """A hyperparameter: a number, or a scalar array that may be traced."""
 
 
-def accumulator_dtype(leaf: ArrayLike) -> Any:
+def accumulator_dtype(leaf: ArrayLike) -> np.dtype:
     """The dtype in which a leaf is averaged: its own, but at least float32.
 
     In bfloat16 a decay of 0.999 rounds to 1, and an average of it never forgets.
@@ -44,7 +44,7 @@ def cast_like(tree: PyTree, like: PyTree) -> PyTree:
 def map_present(f: Callable[..., Any], updates: PyTree, *trees: PyTree) -> PyTree:
     """`f` over the leaves of the updates and their counterparts; an update of None stays None."""
 
-    def leaf(update: Any, *others: Any) -> Any:
+    def leaf(update: Array | None, *others: PyTree) -> PyTree:
         return None if update is None else f(update, *others)
 
     return jax.tree.map(leaf, updates, *trees, is_leaf=lambda node: node is None)
@@ -53,7 +53,7 @@ def map_present(f: Callable[..., Any], updates: PyTree, *trees: PyTree) -> PyTre
 def map_state(f: Callable[..., Any], updates: PyTree, state: PyTree, *trees: PyTree) -> PyTree:
     """`f` over the leaves of the updates and of the state, which stays where there is no update."""
 
-    def leaf(update: Any, old: Any, *others: Any) -> Any:
+    def leaf(update: Array | None, old: PyTree, *others: PyTree) -> PyTree:
         return old if update is None else f(update, old, *others)
 
     return jax.tree.map(leaf, updates, state, *trees, is_leaf=lambda node: node is None)

@@ -159,7 +159,7 @@ def _draw_lines(
         rows = table[table[line] == name]
         if not np.isfinite(rows["mean"]).any():
             continue
-        every: Any = marker_every
+        every: float | tuple[float, float] = marker_every
         if isinstance(marker_every, float):
             every = (marker_every * position / len(styles), marker_every)
         axes.fill_between(

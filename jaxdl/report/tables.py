@@ -111,7 +111,7 @@ def _cell(column: str, cell: Cell) -> str:
 def from_mapping(mapping: Mapping[str, Any], caption: str = "") -> Table:
     """Names and values of a configuration or an environment; nested ones get dotted names."""
 
-    def walk(prefix: str, value: Any) -> list[tuple[str, str]]:
+    def walk(prefix: str, value: object) -> list[tuple[str, str]]:
         if isinstance(value, Mapping) and value:
             return [row for key in value for row in walk(f"{prefix}.{key}", value[key])]
         if isinstance(value, list | tuple):

@@ -49,7 +49,7 @@ def replay(
     return jax.tree.map(lambda leaf: leaf[0], state)
 
 
-def _same(said: Any, measured: Any) -> bool:
+def _same(said: float | None, measured: float | np.number) -> bool:
     number = np.nan if said is None else said
     return bool(np.isclose(number, float(measured), rtol=0, atol=0, equal_nan=True))
 

@@ -3,7 +3,6 @@
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +10,7 @@ import numpy as np
 
 from jaxdl.sweep.chunk import DIVERGED, Record
 from jaxdl.sweep.run import Data, Run
+from jaxdl.types import Array
 
 # UnexpectedTracerError is a leak, not a use of a number.
 TRACED = (
@@ -57,7 +57,7 @@ def _needs_a_number(run: Run, name: str, hparams: Mapping[str, np.ndarray], data
     """Whether the run cannot be traced in this hyperparameter alone."""
     fixed = {each: column[0] for each, column in hparams.items() if each != name}
 
-    def whole(value: Any, seed: Any, data: Data) -> Any:
+    def whole(value: Array, seed: Array, data: Data) -> dict[str, Array]:
         every = {**fixed, name: value}
         state = run.init(every, jax.random.key(seed), data)
         state, _ = run.advance(every, state, data)

@@ -17,6 +17,7 @@ import numpy as np
 
 from jaxdl._files import write_atomic
 from jaxdl.checkpoint import is_key
+from jaxdl.types import PyTree
 
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "numpy")
 SETTINGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_default_prng_impl")
@@ -66,7 +67,7 @@ def device_name(device: jax.Device) -> str:
     return names[0] if names else platform.processor() or "unknown"
 
 
-def digest(tree: Any) -> str:
+def digest(tree: PyTree) -> str:
     """sha256 of a pytree of arrays: paths, shapes, dtypes and bytes."""
     hasher = hashlib.sha256()
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
@@ -97,12 +98,12 @@ def recall(workdir: Path) -> dict[str, Facts]:
     return json.loads(path.read_text()) if path.exists() else {}
 
 
-def described(function: Any) -> str:
+def described(function: object) -> str:
     """What a function is, as far as its code, defaults and what it closes over tell."""
     return hashlib.sha256(ADDRESS.sub("", _parts(function)).encode()).hexdigest()[:16]
 
 
-def _parts(function: Any) -> str:
+def _parts(function: object) -> str:
     if isinstance(function, functools.partial):
         return f"{_parts(function.func)} {function.args!r} {sorted(function.keywords.items())!r}"
     if isinstance(function, types.CodeType):
@@ -128,7 +129,7 @@ def differences(before: Facts | None, now: Facts, of: frozenset[str] | None = No
     ]
 
 
-def _difference(name: str, before: Any, now: Any) -> str:
+def _difference(name: str, before: object, now: object) -> str:
     if name in IN_WORDS:
         return IN_WORDS[name]
     if isinstance(before, Mapping) and isinstance(now, Mapping):

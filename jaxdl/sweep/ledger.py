@@ -104,7 +104,7 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
-def _trial(row: Any) -> str:
+def _trial(row: object) -> str:
     if not isinstance(row, dict) or not isinstance(row.get("trial"), str):
         raise ValueError("there is no trial id in it")
     return row["trial"]

@@ -8,6 +8,7 @@ import jax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxdl import _cpu
+from jaxdl.types import PyTree
 
 
 class Placement(NamedTuple):
@@ -62,7 +63,7 @@ def place(devices: Sequence[jax.Device] | None = None) -> Placement:
 def one_after_another(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function(*lane, data)` over the leading axis of every `lane` argument, by `lax.map`."""
 
-    def mapped(*arguments: Any) -> Any:
+    def mapped(*arguments: PyTree) -> PyTree:
         *lanes, data = arguments
         return jax.lax.map(lambda lane: function(*lane, data), tuple(lanes))
 
@@ -72,7 +73,7 @@ def one_after_another(function: Callable[..., Any]) -> Callable[..., Any]:
 def side_by_side(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function(*lane, data)` over the leading axis of every `lane` argument, by `vmap`."""
 
-    def mapped(*arguments: Any) -> Any:
+    def mapped(*arguments: PyTree) -> PyTree:
         *lanes, data = arguments
         return jax.vmap(lambda *lane: function(*lane, data))(*lanes)
 

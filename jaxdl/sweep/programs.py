@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -166,7 +166,7 @@ def _one(hparams: Mapping[str, Any]) -> dict[str, jax.ShapeDtypeStruct]:
     return {name: jax.ShapeDtypeStruct((), column.dtype) for name, column in hparams.items()}
 
 
-def _signature(one: Mapping[str, jax.ShapeDtypeStruct], data: Data) -> Any:
+def _signature(one: Mapping[str, jax.ShapeDtypeStruct], data: Data) -> Hashable:
     leaves, structure = jax.tree.flatten(data)
     shapes = tuple((leaf.shape, str(leaf.dtype)) for leaf in leaves)
     dtypes = tuple(sorted((name, str(column.dtype)) for name, column in one.items()))
@@ -208,7 +208,7 @@ def _seeded(run: Run) -> Callable[..., PyTree]:
     return lambda hparams, seed, data: run.init(hparams, jax.random.key(seed), data)
 
 
-def _jitted(function: Callable[..., Any]) -> Any:
+def _jitted(function: Callable[..., Any]) -> jax.stages.Wrapped:
     # A function of its own, since jit would take one that compares equal for the same.
     return jax.jit(lambda hparams, state, data: function(hparams, state, data))
 
@@ -248,10 +248,12 @@ def _compile(
 ) -> Program:
     split, everywhere = placement.split, placement.everywhere
 
-    def many(shape: Any) -> jax.ShapeDtypeStruct:
+    def many(shape: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct((lanes, *shape.shape), shape.dtype, sharding=split)
 
-    def lower(function: Callable[..., Any], *arguments: Any, donate: tuple[int, ...] = ()) -> Any:
+    def lower(
+        function: Callable[..., Any], *arguments: PyTree, donate: tuple[int, ...] = ()
+    ) -> Any:
         specs = (PartitionSpec("trial"),) * len(arguments) + (PartitionSpec(),)
         spread = jax.shard_map(
             placement.over_lanes(function),
@@ -292,7 +294,7 @@ def _run_once(placement: Placement) -> dict[str, int]:
     return {}
 
 
-def _strip(info: Any) -> jax.ShapeDtypeStruct:
+def _strip(info: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(info.shape, info.dtype)
 
 

@@ -18,7 +18,7 @@ class Results(NamedTuple):
     rows: list[dict[str, Any]]
     workdir: Path
 
-    def to_pandas(self) -> Any:
+    def to_pandas(self) -> pd.DataFrame:
         """The rows as a DataFrame."""
         return ledger.to_pandas(self.rows)
 

@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any
 
 DEFAULTS = (signal.SIG_DFL, signal.default_int_handler)
@@ -20,7 +21,7 @@ def caught(*, only_defaults: bool = False) -> Iterator[Callable[[], bool]]:
     received: list[int] = []
     before: dict[int, Any] = {}
 
-    def handle(number: int, frame: Any) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
         received.append(number)
         for each in before:
             signal.signal(each, signal.SIG_DFL)

@@ -20,6 +20,7 @@ from jaxdl.sweep.chunk import Record
 from jaxdl.sweep.fingerprint import fingerprint, remember
 from jaxdl.sweep.programs import Program
 from jaxdl.sweep.space import Trial, trial_id
+from jaxdl.types import PyTree
 
 LEDGER = "trials.jsonl"
 CURVES = "curves.npz"
@@ -36,7 +37,7 @@ def save(
     workdir: Path,
     trials: Sequence[Trial],
     segment: int,
-    state: Any,
+    state: PyTree,
     record: Record,
     facts: Mapping[str, Any],
 ) -> None:
@@ -171,7 +172,7 @@ def drop_states(workdir: Path) -> None:
 
 
 def keep_states(
-    workdir: Path, trials: Sequence[Trial], state: Any, facts: Mapping[str, Any]
+    workdir: Path, trials: Sequence[Trial], state: PyTree, facts: Mapping[str, Any]
 ) -> None:
     """Writes the last states of a chunk's trials, which `kept_state` reads."""
     meta = {"trials": [trial_id(trial) for trial in trials], "fingerprint": fingerprint(facts)}
@@ -179,7 +180,7 @@ def keep_states(
     checkpoint.save(workdir / STATES / trial_id(trials[0]), 0, state, meta)
 
 
-def kept_state(workdir: Path, row: Mapping[str, Any], one: Any) -> Any:
+def kept_state(workdir: Path, row: Mapping[str, Any], one: PyTree) -> PyTree:
     """The last state of a row's trial, from the run that made the row; None if it was not kept.
 
     one: shapes and dtypes of the state of one trial.
@@ -193,7 +194,7 @@ def kept_state(workdir: Path, row: Mapping[str, Any], one: Any) -> Any:
     return None
 
 
-def _stacked(one: Any, count: int) -> Any:
+def _stacked(one: PyTree, count: int) -> PyTree:
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((count, *leaf.shape), leaf.dtype), one)
 
 

@@ -1,7 +1,6 @@
 """Words for a picture, each given those before it: cross-entropy with teacher forcing."""
 
 from collections.abc import Callable
-from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -53,7 +52,7 @@ def captioning(
             reported |= looks(attention, batch, examples)
         return ratio(nats, words), (model_state, reported)
 
-    def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Any:
+    def predict(params: PyTree, model_state: PyTree, batch: Batch) -> tuple[Array, Array]:
         before = _shifted(batch["y"])[0]
         return linen.apply(model, params, model_state, batch["x"], before, train=False)[0]
 

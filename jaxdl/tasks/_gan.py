@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import flax.linen as nn
 import jax
@@ -155,7 +155,7 @@ def gan(
         after = {GENERATOR: generator_state, DISCRIMINATOR: state}
         return mean(minimized, weights), (after, reported)
 
-    def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Any:
+    def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Array:
         own = params[GENERATOR], model_state[GENERATOR]
         return linen.apply(generator, *own, batch["z"], batch.get("y"), train=False)[0]
 

@@ -3,8 +3,6 @@
 Truncated back-propagation through time: Williams & Peng 1990, https://doi.org/10.1162/neco.1990.2.4.490
 """
 
-from typing import Any
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -62,7 +60,7 @@ def language_model(model: nn.Module, *, padding: int | None = None, carried: boo
         reported = {"loss": nats, "accuracy": metrics.accuracy(logits, y, real)}
         return ratio(*nats), (own, reported)
 
-    def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Any:
+    def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Array:
         own = {name: value for name, value in model_state.items() if name != CARRY}
         return linen.apply(model, params, own, batch["x"], None, train=False)[0][1]
 

@@ -1,7 +1,7 @@
 """Several tasks on one input: the weighted sum of their losses. Caruana 1997."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -59,7 +59,7 @@ def multitask(model: nn.Module, objectives: Mapping[str, Objective]) -> Task:
         reported["loss"] = (total * examples.sum(), examples.sum())
         return total, (model_state, reported)
 
-    def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Any:
+    def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Mapping[str, Array]:
         return linen.apply(model, params, model_state, batch["x"], train=False)[0]
 
     def combine(means: Mapping[str, Array]) -> Array:

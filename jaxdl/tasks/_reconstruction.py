@@ -4,7 +4,6 @@ Sparse codes: A. Ng, Sparse autoencoder, CS294A lecture notes, 2011.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import flax.linen as nn
 import jax
@@ -44,7 +43,7 @@ def reconstruction(
         x, weights = examples(batch)
         noise_key, key = jax.random.split(key)
 
-        def through(module: Any, x: Array) -> tuple[Array, Array]:
+        def through(module: nn.Module, x: Array) -> tuple[Array, Array]:
             code = module.encode(x, train=train)
             return code, module.decode(code, train=train)
 
@@ -57,7 +56,7 @@ def reconstruction(
         reported = {"loss": metrics.mean(values, weights)}
         return mean(values, weights) + penalty, (model_state, reported)
 
-    def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Any:
+    def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Array:
         return linen.apply(model, params, model_state, batch["x"], train=False)[0]
 
     return Task(init, objective, predict)

@@ -51,7 +51,7 @@ def sequence_to_sequence(
             reported |= looks(attention, batch, examples)
         return ratio(*nats), (model_state, reported)
 
-    def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Any:
+    def predict(params: PyTree, model_state: PyTree, batch: Batch) -> tuple[Array, PyTree]:
         given = _given(batch, padding)
         return linen.apply(model, params, model_state, *given, train=False)[0]
 

@@ -3,8 +3,6 @@
 Kiros et al. 2015, https://arxiv.org/abs/1506.06726
 """
 
-from typing import Any
-
 import flax.linen as nn
 
 from jaxdl import losses, metrics
@@ -52,5 +50,5 @@ def skip_thought(model: nn.Module, padding: int = 0) -> Task:
     return Task(init, objective, predict)
 
 
-def _encode(model: Any, ids: Array) -> Array:
+def _encode(model: nn.Module, ids: Array) -> Array:
     return model.encode(ids)

@@ -1,7 +1,6 @@
 """A model, a per-example loss and metrics, made a Task."""
 
 from collections.abc import Callable
-from typing import Any
 
 import flax.linen as nn
 
@@ -47,7 +46,7 @@ def supervised(
             reported |= metrics(outputs, y, example_weights)
         return mean if penalty is None else mean + penalty(params), (model_state, reported)
 
-    def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Any:
+    def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Array:
         return linen.apply(model, params, model_state, batch["x"], train=False)[0]
 
     return Task(init, objective, predict)

@@ -1,7 +1,5 @@
 """A tag for each word of a sentence, by cross-entropy, with the F1 of spans."""
 
-from typing import Any
-
 import flax.linen as nn
 
 from jaxdl import losses, metrics
@@ -42,7 +40,7 @@ def tagging(model: nn.Module) -> Task:
         }
         return ratio(*nats), (model_state, reported)
 
-    def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Any:
+    def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Array:
         inputs = batch["words"], batch["characters"]
         return linen.apply(model, params, model_state, *inputs, train=False)[0]
 

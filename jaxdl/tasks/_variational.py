@@ -5,7 +5,6 @@ Its weighted form: Higgins et al. 2017, β-VAE.
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import flax.linen as nn
 import jax
@@ -46,7 +45,7 @@ def variational(
         x, weights = examples(batch)
         noise_key, key = jax.random.split(key)
 
-        def through(module: Any, x: Array) -> tuple[Array, Array, Array]:
+        def through(module: nn.Module, x: Array) -> tuple[Array, Array, Array]:
             mu, log_variance = module.encode(x, train=train)
             z = reparameterize(noise_key, mu, log_variance)
             return module.decode(z, train=train), mu, log_variance
@@ -63,7 +62,7 @@ def variational(
         }
         return mean(values + beta * kl, weights), (model_state, reported)
 
-    def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Any:
+    def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Array:
         return linen.apply(model, params, model_state, batch["x"], train=False)[0]
 
     return Task(init, objective, predict)

@@ -4,14 +4,18 @@ import dataclasses
 import inspect
 import re
 import traceback
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from jaxdl.types import Array, PyTree
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 IN_TRAINING = {
     "train": True,
@@ -27,7 +31,7 @@ _SOUNDS_LIKE = re.compile(
 )
 
 
-def init(model: nn.Module, key: Array, *inputs: Any) -> tuple[PyTree, PyTree]:
+def init(model: nn.Module, key: Array, *inputs: ArrayLike | None) -> tuple[PyTree, PyTree]:
     """(params, model_state) of a model on inputs of these shapes."""
     model = _with_field(model, train=False)
     arrays = [value if value is None else jnp.asarray(value) for value in inputs]
@@ -40,9 +44,9 @@ def apply(
     model: nn.Module,
     params: PyTree,
     model_state: PyTree,
-    *inputs: Any,
+    *inputs: PyTree,
     train: bool,
-    key: Any = None,
+    key: Array | None = None,
     method: Callable[..., Any] | None = None,
 ) -> tuple[Any, PyTree]:
     """(outputs, model_state): in training with dropout drawn from the key and a state that moves.
@@ -58,7 +62,7 @@ def apply(
     flags = {"method": method} if method is not None else _flags(model, inputs, train)
     if not train:
         return _traced(model.apply, variables, *inputs, **flags), model_state
-    options = {"rngs": {"dropout": key}, "mutable": list(model_state)}
+    options: dict[str, Any] = {"rngs": {"dropout": key}, "mutable": list(model_state)}
     return _traced(model.apply, variables, *inputs, **flags, **options)
 
 
@@ -74,7 +78,7 @@ def _with_field(model: nn.Module, train: bool) -> nn.Module:
     return model.clone(**told) if told else model
 
 
-def _flags(model: nn.Module, inputs: Any, train: bool) -> dict[str, Any]:
+def _flags(model: nn.Module, inputs: Sequence[PyTree], train: bool) -> dict[str, Any]:
     name = type(model).__name__
     signature = inspect.signature(type(model).__call__)
     known = [flag for flag in IN_TRAINING if flag in signature.parameters]
@@ -124,7 +128,7 @@ def _check_untold(model: nn.Sequential) -> None:
                 )
 
 
-def _traced(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+def _traced(function: Callable[P, R], *arguments: P.args, **options: P.kwargs) -> R:
     try:
         return function(*arguments, **options)
     except jax.errors.TracerBoolConversionError as error:

@@ -2,10 +2,11 @@
 
 import contextlib
 import inspect
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import flax.linen as nn
+from flax.linen.module import InterceptorContext
 
 from jaxdl.params import BATCH_STATS
 from jaxdl.tasks.linen import IN_TRAINING
@@ -26,7 +27,12 @@ def running(modules: Collection[str]) -> Iterator[None]:
     """
     told = set()
 
-    def tell(call: Any, arguments: Any, options: Any, context: Any) -> Any:
+    def tell(
+        call: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        options: dict[str, Any],
+        context: InterceptorContext,
+    ) -> Any:
         module, path = context.module, "/".join(context.module.path)
         if context.method_name != "__call__" or path not in modules:
             return call(*arguments, **options)
@@ -55,7 +61,12 @@ def of_the_batch() -> Iterator[set[str]]:
     """
     found = set()
 
-    def forget(call: Any, arguments: Any, options: Any, context: Any) -> Any:
+    def forget(
+        call: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        options: dict[str, Any],
+        context: InterceptorContext,
+    ) -> Any:
         if not hasattr(context.module, "momentum"):
             return call(*arguments, **options)
         found.add("/".join(context.module.path))

@@ -6,7 +6,7 @@ speech recognition, for any tokens.
 
 import functools
 from collections.abc import Mapping
-from typing import Any
+from typing import cast
 
 import flax.linen as nn
 import jax
@@ -47,7 +47,7 @@ def greedy(model: nn.Module, variables: PyTree, x: Array, length: int) -> Array:
     """
     x = jnp.asarray(x)
     carry = model.apply(variables, x, (x != PAD).astype(jnp.float32), method="begin")
-    step: Any = functools.partial(model.apply, variables, method="step")
+    step = cast(decoding.Step, functools.partial(model.apply, variables, method="step"))
     return decoding.greedy(step, carry, jnp.full(len(x), START, jnp.int32), length, END)
 
 

@@ -8,11 +8,12 @@ in the rows that were read and leave the others alone, as the authors' program d
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxdl.tasks._examples import ratio, weights, zeroed
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
@@ -176,7 +177,7 @@ def vectors(key: Array, method: Method, vocabulary: int, dimensions: int) -> dic
 
 
 def step(
-    method: Method, params: PyTree, blocks: Blocks, key: Array, learning_rate: Any
+    method: Method, params: PyTree, blocks: Blocks, key: Array, learning_rate: ArrayLike
 ) -> dict[str, Array]:
     """θ − η·∇(summed loss): gradient descent that touches only the rows that are read. Pure.
 
@@ -244,7 +245,7 @@ def _rows(params: PyTree, ids: tuple[Array, PyTree]) -> tuple[Array, PyTree]:
     return params["input"][inputs], jax.tree.map(lambda which: table[which], outputs)
 
 
-def _descend(table: Array, ids: PyTree, gradients: PyTree, learning_rate: Any) -> Array:
+def _descend(table: Array, ids: PyTree, gradients: PyTree, learning_rate: ArrayLike) -> Array:
     # Two scatters one after another would cost two copies of the table at every step of a scan.
     rows = jnp.concatenate([which.reshape(-1) for which in jax.tree.leaves(ids)])
     size = table.shape[1]

@@ -4,7 +4,6 @@ scikit-learn ships its 1,797 test images; this TFDS builder needs neither networ
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -42,7 +41,7 @@ class Digits(tfds.core.GeneratorBasedBuilder):
             disable_shuffling=True,  # the splits are in random order already
         )
 
-    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator]:
+    def _split_generators(self, dl_manager: "tfds.download.DownloadManager") -> dict[str, Iterator]:
         from sklearn.datasets import load_digits
 
         digits = load_digits()
