@@ -1,5 +1,6 @@
 """Launches as a user makes them: real processes, real signals, real files."""
 
+import importlib
 import json
 import re
 import resource
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +41,23 @@ def run(*arguments, experiment="xor"):
     process = start(*arguments, experiment=experiment)
     out, err = process.communicate()
     return process.returncode, out, err
+
+
+@pytest.fixture
+def within(monkeypatch, capsys):
+    """`run`, in this process."""
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+
+    def run(*arguments, experiment="xor"):
+        monkeypatch.setattr(sys, "argv", [experiment, *arguments])
+        module = importlib.import_module(f"experiments.{experiment}")
+        with pytest.raises(SystemExit) as ended:
+            launch.main(
+                launch.Experiment(module.Config, module.plan, module.conclude, module.CLAIMS)
+            )
+        return ended.value.code, *capsys.readouterr()
+
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -147,20 +166,20 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("experiment", "arguments", "message"), MISTAKES)
-def test_a_mistake_is_one_line_and_writes_nothing(tmp_path, experiment, arguments, message):
+def test_a_mistake_is_one_line_and_writes_nothing(tmp_path, within, experiment, arguments, message):
     workdir = tmp_path / "run"
-    code, out, err = run(f"--workdir={workdir}", *arguments, experiment=experiment)
+    code, out, err = within(f"--workdir={workdir}", *arguments, experiment=experiment)
     assert (code, out, err.count("\n")) == (2, "", 1), err
     assert message in err
     assert not workdir.exists()
 
 
 @pytest.mark.parametrize("kind", ["file", "below a file", "impossible"])
-def test_a_workdir_that_cannot_be_used_is_one_line(tmp_path, kind):
+def test_a_workdir_that_cannot_be_used_is_one_line(tmp_path, within, kind):
     taken = tmp_path / "taken"
     taken.write_text("")
     workdir = {"file": taken, "below a file": taken / "a", "impossible": Path("/proc/jaxdl")}[kind]
-    code, _, err = run(f"--workdir={workdir}", *SMALL)
+    code, _, err = within(f"--workdir={workdir}", *SMALL)
     assert code == 2
     assert err.count("\n") == 1, err
     assert "--workdir" in err
