@@ -18,39 +18,50 @@ SECTION = re.compile(r"(Args|Attributes):$", re.MULTILINE)
 
 
 class Fields(griffe.Extension):
-    """Rewrites every function and class that is read."""
+    """Rewrites every function and class of a package once all of it is read."""
 
-    def on_object(self, *, obj: griffe.Object, **kwargs: Any) -> None:
-        if obj.is_class:
-            fields = _fields(obj)
-            if {str(base).rpartition(".")[-1] for base in obj.bases} & {"NamedTuple", "Module"}:
-                init = griffe.Function("__init__", parameters=_signature(fields))
-                obj.members.setdefault("__init__", init).parent = obj
-            _rewrite(obj, "Attributes", {field.name for field in fields})
-        elif obj.is_function:
-            _rewrite(obj, "Args", {parameter.name for parameter in obj.parameters})
+    def on_package(self, *, pkg: griffe.Module, **kwargs: Any) -> None:
+        _visit(pkg)
 
 
-def _fields(cls: Any) -> list[Any]:
+def _visit(obj: Any) -> None:
+    for member in list(obj.members.values()):
+        if member.is_alias:
+            continue
+        if member.is_class:
+            lineage = [*reversed(member.mro()), member]
+            fields = {name: field for cls in lineage for name, field in _fields(cls)}
+            bases = {str(base).rpartition(".")[-1] for cls in lineage for base in cls.bases}
+            if bases & {"NamedTuple", "Module"}:
+                member.set_member("__init__", _constructor(fields))
+            _rewrite(member, "Attributes", set(fields))
+        elif member.is_function:
+            _rewrite(member, "Args", {parameter.name for parameter in member.parameters})
+        if member.is_class or member.is_module:
+            _visit(member)
+
+
+def _fields(cls: Any) -> list[tuple[str, Any]]:
     """The attributes of a class that are declared with a type, properties not among them."""
     return [
-        member
-        for member in cls.members.values()
+        (name, member)
+        for name, member in cls.members.items()
         if member.is_attribute and member.annotation and "property" not in member.labels
     ]
 
 
-def _signature(fields: list[Any]) -> griffe.Parameters:
-    kind = griffe.ParameterKind.positional_or_keyword
-    return griffe.Parameters(
-        griffe.Parameter("self", kind=kind),
-        *(
-            griffe.Parameter(
-                field.name, annotation=field.annotation, kind=kind, default=field.value
-            )
-            for field in fields
-        ),
-    )
+def _constructor(fields: dict[str, Any]) -> griffe.Function:
+    parameters = [griffe.Parameter("self", kind=griffe.ParameterKind.positional_or_keyword)]
+    for name, field in fields.items():
+        # What has no default behind what has one can only be given by name.
+        by_name = field.value is None and parameters[-1].default is not None
+        by_name |= parameters[-1].kind is griffe.ParameterKind.keyword_only
+        kinds = griffe.ParameterKind
+        kind = kinds.keyword_only if by_name else kinds.positional_or_keyword
+        parameters.append(
+            griffe.Parameter(name, annotation=field.annotation, kind=kind, default=field.value)
+        )
+    return griffe.Function("__init__", parameters=griffe.Parameters(*parameters))
 
 
 def _rewrite(obj: Any, title: str, names: set[str]) -> None:
