@@ -1,4 +1,5 @@
 # make demo: the flagship sweep. make test: every check. make bench: the tables of benchmarks/RESULTS.md.
+# make docs: the pages of reference and guides, build/docs/index.html.
 # PYTHON chooses the interpreter of the virtual environment (3.11 or newer).
 PYTHON ?= python3
 VENV ?= .venv
@@ -20,7 +21,7 @@ endif
 endif
 endif
 
-.PHONY: demo test test-experiments lint bench parity goldens verdicts clean
+.PHONY: demo test test-experiments lint bench parity goldens verdicts docs clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/installed
@@ -62,6 +63,10 @@ verdicts: $(VENV)/installed
 	done
 	$(BIN)/python docs/fill_verdicts.py
 
+# The variable silences a notice of the theme's.
+docs: $(VENV)/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -f docs/mkdocs.yml
+
 clean:
 	rm -rf $(VENV) runs build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
@@ -86,4 +91,9 @@ $(VENV)/installed-test: $(VENV)/installed
 $(VENV)/installed-parity: $(VENV)/installed-test
 	@echo "installing the peers to compare with into $(VENV) (PyTorch is large)"
 	@$(PIP) install --quiet --constraint constraints.txt --editable '.[test,text,parity]'
+	@touch $@
+
+$(VENV)/installed-docs: $(VENV)/installed
+	@echo "installing what builds the site into $(VENV)"
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[docs]'
 	@touch $@

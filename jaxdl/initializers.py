@@ -143,6 +143,7 @@ def sparse(connections: int) -> Scaled:
 
 
 zeros = constant(0.0)
+"""Every weight is 0."""
 normal_fan_in = Scaled(_normal, _over_fan_in(1.0))
 """N(0, 1 / fan_in)."""
 lecun_normal = Scaled(_truncated_normal, _over_fan_in(1 / _TRUNCATED_STDDEV**2))

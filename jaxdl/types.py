@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 import jax
 
 Array = jax.Array
+"""An array of JAX, traced or not."""
 PyTree = Any
+"""Nested dicts, lists and tuples of arrays, as `jax.tree` takes them."""
 Batch = Mapping[str, Any]
 """Arrays by name, all with the same leading axis B. The optional `mask: [B]` weighs the examples:
 0 is padding, 1 an ordinary example, any other non-negative number a sample weight."""

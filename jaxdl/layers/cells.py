@@ -162,11 +162,17 @@ def first_bias(cell: Cell) -> Callable[..., Array]:
 
 
 ELMAN = Cell(1, 1, (), _elman, _elman_back)
+"""The simple recurrent cell, of one gate and no memory beside its state (Elman 1990)."""
 LSTM = Cell(4, 2, (), _lstm, _lstm_back, forget=1)
+"""Long short-term memory with a forget gate (Hochreiter 1997, Gers et al. 2000)."""
 PEEPHOLE = Cell(4, 2, (("peepholes", 3),), **_derived(_peephole), forget=1)
+"""LSTM whose gates see its memory too (Gers et al. 2002)."""
 COUPLED = Cell(3, 2, (), **_derived(_coupled), forget=0)
+"""LSTM that writes as much as it forgets, i = 1 − f (Greff et al. 2017)."""
 GRU = Cell(3, 1, (("inner_bias", 1),), _gru, _gru_back)
+"""Gated recurrent unit, reset after the product with U (Cho et al. 2014)."""
 MINIMAL_GRU = Cell(2, 1, (), _minimal_gru, _minimal_gru_back)
+"""GRU of one gate, which both resets and updates (Zhou et al. 2016)."""
 
 CELLS = {
     "elman": ELMAN,
@@ -176,3 +182,4 @@ CELLS = {
     "gru": GRU,
     "minimal_gru": MINIMAL_GRU,
 }
+"""The cells by name."""

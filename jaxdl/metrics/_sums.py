@@ -6,6 +6,7 @@ from jaxdl.numerics import wide
 from jaxdl.types import Array
 
 Pair = tuple[Array, Array]
+"""`(sum, weight)`: added over batches, divided once at the end."""
 
 
 def mean(values: Array, weight: Array) -> Pair:

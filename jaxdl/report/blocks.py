@@ -136,7 +136,8 @@ def interval_map(
         title: of the figure.
         label: of the colours; fractions are drawn times 100 where it ends with `(%)` or `(points)`.
         caption: what the intervals are.
-        down, across: what the rows are, and the columns.
+        down: what the rows are.
+        across: what the columns are.
         best: marks the highest estimate of each column.
     """
     factor = 100 if label.endswith(("(%)", "(points)")) else 1

@@ -10,7 +10,9 @@ from scipy import special
 from jaxdl.stats.intervals import Interval, _equal, _paired
 
 Direction = Literal["above", "below"]
+"""On which side of its threshold a claim says that a quantity is."""
 Verdict = Literal["holds", "fails", "inconclusive"]
+"""What `verdict` returns."""
 
 
 def verdict(interval: Interval, threshold: float, direction: Direction) -> Verdict:

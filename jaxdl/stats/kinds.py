@@ -3,7 +3,9 @@
 from typing import Literal, NamedTuple
 
 Mode = Literal["max", "min"]
+"""Which values of a metric are better, the high or the low."""
 Scale = Literal["real", "positive", "share"]
+"""Where the values of a metric lie: anywhere, above 0, or in 0 … 1."""
 
 
 class Kind(NamedTuple):
@@ -20,6 +22,7 @@ class Kind(NamedTuple):
 
 
 SHARE = Kind("max", "%", "share")
+"""The kind of an accuracy: a fraction, better when it is high, printed in %."""
 KINDS = {
     "accuracy": SHARE,
     "agreement": SHARE,

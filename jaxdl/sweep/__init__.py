@@ -1,4 +1,11 @@
-"""Sweeps: a space of trials, each a pure function, run as compiled programs, kept in a ledger."""
+"""Sweeps: a space of trials, each a pure function, run as compiled programs, kept in a ledger.
+
+A *program* is what is compiled once: whatever changes shapes or code makes another. A *trial* is
+one program with one point of hyperparameters and one seed. A program has a number of *lanes*, in
+each of which a trial is in flight; these trials are a *chunk*, and a program with more trials runs
+chunk after chunk. A *segment* is a piece of training after which a chunk returns to the host, to
+be evaluated, pruned or saved. A *row* is what the ledger holds of a trial that has ended.
+"""
 
 from jaxdl.sweep._replay import kept_state, predict_seconds, replay
 from jaxdl.sweep.conditions import ForeignRows

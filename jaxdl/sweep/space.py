@@ -19,6 +19,7 @@ import numpy as np
 
 Value: TypeAlias = float | int | str
 Point: TypeAlias = dict[str, Value]
+"""Hyperparameters by name."""
 FLOAT32 = np.finfo(np.float32)
 
 

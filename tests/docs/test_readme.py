@@ -1,31 +1,23 @@
 """The README's code runs as it stands."""
 
 import json
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
+
+from support import pages
 
 from jaxdl import launch
 from jaxdl.data.scaling import fit_max
 
-README = Path(__file__).parents[2] / "README.md"
-BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+README = pages.ROOT / "README.md"
+BLOCKS = pages.blocks(README)
 
 
 def test_the_code_of_the_readme_runs_and_learns(tmp_path):
     (tmp_path / "runs").mkdir()
     save_a_model(tmp_path / "runs/demo")
     assert len(BLOCKS) == 4
-    code = "".join([*BLOCKS, "print(logits.shape)\n"])
-    environment = os.environ | {"PYTHONPATH": str(README.parent)}
-    environment.pop("JAX_NUM_CPU_DEVICES", None)  # the code itself asks for all cores
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    evaluated, swept = done.stdout.split("\n", 1)
+    printed = pages.run("".join([*BLOCKS, "print(logits.shape)\n"]), tmp_path)
+    evaluated, swept = printed.split("\n", 1)
     assert float(re.search(r"'accuracy': ([0-9.]+)", evaluated)[1]) > 0.9
     assert "learning_rate" in swept
     assert swept.endswith("(1, 2)\n")
@@ -64,7 +56,6 @@ def save_a_model(workdir):
 
 
 def test_every_link_of_the_readme_leads_somewhere():
-    root = Path(__file__).parents[2]
     links = [link for link in re.findall(r"\]\(([^)]+)\)", README.read_text()) if "://" not in link]
-    missing = [link for link in links if not (root / link).exists()]
+    missing = [link for link in links if not (pages.ROOT / link).exists()]
     assert missing == []
