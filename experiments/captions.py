@@ -11,13 +11,16 @@ bound to look there: at the largest rate there are seeds that get most captions 
 """
 
 import dataclasses
+import functools
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pandas as pd
 
-from jaxdl import launch, report, stats, sweep
+from jaxdl import decoding, launch, report, stats, sweep
 from jaxdl.data import batches
 from jaxdl.data.sources import scenes
 from jaxdl.launch import setting
@@ -131,8 +134,13 @@ def attention(config: Config, plan: sweep.Plan, row: pd.Series) -> Picture:
 
     @jax.jit
     def describe(params: PyTree, x: Array) -> PyTree:
-        variables, steps = {"params": params}, scenes.LONGEST
-        return captioner(config).apply(variables, x, scenes.START, steps, method="greedy")
+        model, variables = captioner(config), {"params": params}
+        step: Any = functools.partial(model.apply, variables, method="step")
+        start = jnp.full(len(x), scenes.START)
+        carry = model.apply(variables, x, method="begin")
+        words = decoding.greedy(step, carry, start, scenes.LONGEST)
+        given = jnp.concatenate([start[:, None], words[:, :-1]], axis=1)
+        return words, model.apply(variables, x, given, train=False)[1]
 
     words, attended = describe(plan.replay(row).params, x)
     weights = np.asarray(attended).reshape(len(x), scenes.LONGEST, 6, 6)

@@ -159,19 +159,20 @@ def weighted_sum(weights: Array, values: Array) -> Array:
 class Memory(NamedTuple):
     """What is attended to; every array has B first.
 
-    prepared: of the score's `prepare`. values: `[B, N, D]`, which are the keys too. mask `[B, N]`.
+    prepared: of the score's `prepare`. values: `[B, N, D]`, which are the keys too. mask `[B, N]`;
+    None: all are real.
     """
 
     prepared: PyTree
     values: Array
-    mask: Array
+    mask: Array | None
 
 
 class Soft(nn.Module):
     """The mean of the values, by the weights of a score; what a decoder calls an attention.
 
     An attention is a module with
-        `remember(values [B, N, D], mask [B, N]) -> memory`, once for each batch,
+        `remember(values [B, N, D], mask [B, N] or None) -> memory`, once for each batch,
         `begin(memory) -> state`, what it hands from one step to the next (here: nothing),
         `(state, query [B, Q], memory, *, train) -> (state, context [B, D], weights [B, N])`;
     every array in memory and state has B first, so that a beam search can choose among them.
@@ -179,7 +180,7 @@ class Soft(nn.Module):
 
     score: Score
 
-    def remember(self, values: Array, mask: Array) -> Memory:
+    def remember(self, values: Array, mask: Array | None) -> Memory:
         return Memory(self.score.prepare(values), values, mask)
 
     def begin(self, memory: Memory) -> tuple[()]:

@@ -70,7 +70,7 @@ class Monotonic(nn.Module):
     energy: Energy
     noise: ArrayLike = 1.0
 
-    def remember(self, values: Array, mask: Array) -> Memory:
+    def remember(self, values: Array, mask: Array | None) -> Memory:
         return Memory(self.energy.prepare(values), values, mask)
 
     def begin(self, memory: Memory) -> Array:

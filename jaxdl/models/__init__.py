@@ -2,7 +2,7 @@
 
 from jaxdl.models import bag_of_words, deblur, ngram
 from jaxdl.models._autoencoder import ConvAutoencoder, DenseAutoencoder
-from jaxdl.models._captioner import Captioner, Look, Regions
+from jaxdl.models._captioner import Captioner, Regions
 from jaxdl.models._cnn import CNN
 from jaxdl.models._dcgan import DCDiscriminator, DCGenerator
 from jaxdl.models._gan import Discriminator, Generator
@@ -11,7 +11,15 @@ from jaxdl.models._mlp import MLP
 from jaxdl.models._multitask import Head, SharedTrunk
 from jaxdl.models._resnet import Block, ResNet, identity_shortcut, no_shortcut
 from jaxdl.models._sentence import SentenceEncoder, last_state, mean_state
-from jaxdl.models._seq2seq import Attentive, Decoder, Encoder, FixedContext, InputFeeding, Seq2Seq
+from jaxdl.models._seq2seq import (
+    AttendFirst,
+    Attentive,
+    Decoder,
+    Encoder,
+    FixedContext,
+    InputFeeding,
+    Seq2Seq,
+)
 from jaxdl.models._sequence import Acceptor, OneHot, Transducer
 from jaxdl.models._siamese import Siamese
 from jaxdl.models._skip_thought import SkipThought
@@ -31,6 +39,7 @@ __all__ = [
     "MODELS",
     "VAE",
     "Acceptor",
+    "AttendFirst",
     "Attentive",
     "Bag",
     "BagOfWords",
@@ -51,7 +60,6 @@ __all__ = [
     "Hierarchical",
     "InputFeeding",
     "LanguageModel",
-    "Look",
     "NGrams",
     "OneHot",
     "Regions",

@@ -5,7 +5,9 @@ With the encoder's outputs h_n, its last states c of both directions, and the de
     Attentive       s_t = RNN(y_{t−1}, s_{t−1}),   z_t from s_t and all h_n,
                     o_t = tanh(W [s_t; z_t])
     InputFeeding    Attentive, but s_t = RNN([y_{t−1}; o_{t−1}], s_{t−1})
-The last two are Luong et al. 2015, https://arxiv.org/abs/1508.04025. In all, s_0 = tanh(V c + b),
+    AttendFirst     z_t from s_{t−1} and all h_n,   s_t = RNN([y_{t−1}; z_t], s_{t−1}),   o_t = s_t
+Attentive and InputFeeding are Luong et al. 2015, https://arxiv.org/abs/1508.04025; AttendFirst has
+the states of Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473. In all, s_0 = tanh(V c + b),
 and the logits of y_t are linear in o_t.
 """
 
@@ -41,7 +43,7 @@ class Encoder(nn.Module):
     recurrent_init: Init = nn.initializers.orthogonal()
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, *, train: bool = False) -> tuple[Array, Array]:
+    def __call__(self, x: Array, mask: Array | None, *, train: bool = False) -> tuple[Array, Array]:
         embedded = nn.Embed(self.vocabulary, self.features, name="embedding")(x)
         if self.dropout is not None:
             embedded = self.dropout(embedded, train=train)
@@ -82,7 +84,7 @@ class Decoder(nn.Module):
             recurrent_init=self.recurrent_init,
         )
 
-    def begin(self, summary: Array, values: Array, mask: Array) -> PyTree:
+    def begin(self, summary: Array, values: Array, mask: Array | None) -> PyTree:
         """The carry before the first step, of the encoder's c, h and mask; B is first in it."""
         raise NotImplementedError
 
@@ -103,7 +105,7 @@ class Decoder(nn.Module):
 class FixedContext(Decoder):
     """The same context at every step; its weights are None."""
 
-    def begin(self, summary: Array, values: Array, mask: Array) -> PyTree:
+    def begin(self, summary: Array, values: Array, mask: Array | None) -> PyTree:
         return summary, self.states(summary)
 
     def __call__(self, carry: PyTree, y: Array, *, train: bool = False) -> tuple[PyTree, Any, Any]:
@@ -118,7 +120,7 @@ class Attentive(Decoder, kw_only=True):
 
     attention: nn.Module
 
-    def begin(self, summary: Array, values: Array, mask: Array) -> PyTree:
+    def begin(self, summary: Array, values: Array, mask: Array | None) -> PyTree:
         memory = self.attention.remember(values, mask)
         return memory, self.states(summary), self.attention.begin(memory)
 
@@ -137,7 +139,7 @@ class Attentive(Decoder, kw_only=True):
 class InputFeeding(Attentive):
     """`Attentive` that is told at each step what the last one gave, what it looked at included."""
 
-    def begin(self, summary: Array, values: Array, mask: Array) -> PyTree:
+    def begin(self, summary: Array, values: Array, mask: Array | None) -> PyTree:
         memory, states, place = super().begin(summary, values, mask)
         return memory, states, place, jnp.zeros((len(summary), self.width), summary.dtype)
 
@@ -156,12 +158,29 @@ class InputFeeding(Attentive):
         return (memory, *running), outputs, weights
 
 
+class AttendFirst(Attentive):
+    """Attends before each step, as the state before asks; the context goes into the state."""
+
+    def __call__(self, carry: PyTree, y: Array, *, train: bool = False) -> tuple[PyTree, Any, Any]:
+        memory, *running = carry
+
+        def advance(decoder: "AttendFirst", running: PyTree, y: Array) -> tuple[PyTree, Any]:
+            states, place = running
+            place, context, weights = decoder.attention(place, states[0], memory, train=train)
+            inputs = jnp.concatenate([y, context], axis=-1)[:, None]
+            states, _ = decoder.rnn(inputs, states, train=train)
+            return (states, place), (states[0], weights)
+
+        running, (outputs, weights) = _over_time(self, advance, tuple(running), y)
+        return (memory, *running), outputs, weights
+
+
 class Seq2Seq(nn.Module):
     """Logits of each token of y from x and the tokens before it.
 
     `(x [B, N], x_mask [B, N], y [B, T]) -> (logits [B, T, V], weights [B, T, N])`, y being what is
     given (teacher forcing): from the start token on, without the last one. Weights are what the
-    decoder's attention gives, None for `FixedContext`.
+    decoder's attention gives, None for `FixedContext`. An x_mask of None: all of x is real.
     encoder: as `Encoder`. decoder: one of the above, or what has their `begin` and `__call__`.
     vocabulary: V. features: D of the embedding of y. dropout: a module called with `train`, on what
     goes into the decoder and comes out of it.
@@ -179,12 +198,12 @@ class Seq2Seq(nn.Module):
         self.logits = nn.Dense(self.vocabulary, kernel_init=self.kernel_init)
 
     def __call__(
-        self, x: Array, x_mask: Array, y: Array, *, train: bool = False
+        self, x: Array, x_mask: Array | None, y: Array, *, train: bool = False
     ) -> tuple[Array, Any]:
         _, logits, weights = self._decode(self.begin(x, x_mask, train=train), y, train)
         return logits, weights
 
-    def begin(self, x: Array, x_mask: Array, *, train: bool = False) -> PyTree:
+    def begin(self, x: Array, x_mask: Array | None, *, train: bool = False) -> PyTree:
         """The carry before the first token, for `step`; all its arrays have B first."""
         summary, values = self.encoder(x, x_mask, train=train)
         return self.decoder.begin(summary, values, x_mask)

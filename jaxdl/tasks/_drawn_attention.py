@@ -25,7 +25,8 @@ def drawn_attention(
     """As `sequence_to_sequence`, trained by REINFORCE; what is reported in training is the loss.
 
     model: gives `layers.hard_attention.Drawn` for attention. A draw may change the loss of its own
-        step only, as with `models.seq2seq.Attentive`; with `InputFeeding` the gradient is biased.
+        step only, as with `models.seq2seq.Attentive`; with `InputFeeding` and `AttendFirst` the
+        gradient is biased.
     looks: called with the unit vectors `[B, T, N]`.
     """
 

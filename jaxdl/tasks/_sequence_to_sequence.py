@@ -29,15 +29,30 @@ def sequence_to_sequence(
     `predict` gives the logits and the attention under teacher forcing.
     """
 
+    def given(batch: Batch) -> tuple[Array, Array, Array]:
+        x = jnp.asarray(batch["x"])
+        return x, (x != padding).astype(jnp.float32), jnp.asarray(batch["y"])[:, :-1]
+
+    return teacher_forced(model, given, padding, looks)
+
+
+def teacher_forced(
+    model: nn.Module,
+    given: Callable[[Batch], tuple[Array, ...]],
+    padding: int,
+    looks: Callable[[Any, Batch, Array], Metrics] | None,
+) -> Task:
+    """`sequence_to_sequence` for any x: `given(batch)` is what the model is called with."""
+
     def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
-        return linen.init(model, key, *_given(batch, padding))
+        return linen.init(model, key, *given(batch))
 
     def objective(
         params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
     ) -> tuple[Array, tuple[PyTree, Metrics]]:
         examples, y = weights(batch), batch["y"][:, 1:]
         (logits, attention), model_state = linen.apply(
-            model, params, model_state, *_given(batch, padding), key=key, train=train
+            model, params, model_state, *given(batch), key=key, train=train
         )
         real = (y != padding) * examples[:, None]
         nats = metrics.mean(losses.softmax_cross_entropy(logits, y), real)
@@ -52,13 +67,6 @@ def sequence_to_sequence(
         return ratio(*nats), (model_state, reported)
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> tuple[Array, PyTree]:
-        given = _given(batch, padding)
-        return linen.apply(model, params, model_state, *given, train=False)[0]
+        return linen.apply(model, params, model_state, *given(batch), train=False)[0]
 
     return Task(init, objective, predict)
-
-
-def _given(batch: Batch, padding: int) -> tuple[Array, Array, Array]:
-    """x, where it is real, and the tokens of y that the model is told."""
-    x = jnp.asarray(batch["x"])
-    return x, (x != padding).astype(jnp.float32), jnp.asarray(batch["y"])[:, :-1]

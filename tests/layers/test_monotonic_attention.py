@@ -173,6 +173,15 @@ def test_after_training_the_head_walks(run, params):
     np.testing.assert_allclose(contexts, np.einsum("bts,bsd->btd", truth, VALUES), atol=1e-6)
 
 
+def test_without_a_mask_all_is_real(run, params):
+    for train in (True, False):
+        found, ones = (
+            run(params, mask, 0.0, jax.random.key(1), train=train)
+            for mask in (None, jnp.ones((B, S)))
+        )
+        jax.tree.map(np.testing.assert_array_equal, found, ones)
+
+
 def test_noise_is_drawn_in_training_at_every_step(run, params):
     one, other = (run(params, MASK, 1.0, jax.random.key(k), train=True)[0] for k in (1, 2))
     quiet = run(params, MASK, 0.0, jax.random.key(1), train=True)[0]

@@ -1,8 +1,11 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxdl import decoding
 from jaxdl.models import Captioner
 
 KEY = jax.random.key(0)
@@ -31,27 +34,27 @@ def dense(params, x):
 
 
 def step_by_hand(params, state, word, regions):
-    """The formula in the head of the module, in numpy; GRU: Cho et al. 2014, flax's biases."""
-    look = params["look"]
-    energy = np.tanh(dense(params["seen"], regions) + dense(look["asked"], state)[:, None])
-    energy = dense(look["score"], energy)[..., 0]
+    """The formula in the head of the module, in numpy; GRU: Cho et al. 2014, cuDNN's biases."""
+    score, rnn = params["decoder"]["attention"]["score"], params["decoder"]["rnn"]
+    asked = dense(score["of_query"], state)[:, None]
+    energy = dense(score["out"], np.tanh(dense(score["of_keys"], regions) + asked))[..., 0]
     attention = np.exp(energy) / np.exp(energy).sum(axis=1, keepdims=True)
     context = (attention[..., None] * regions).sum(axis=1)
-    inputs = np.concatenate([look["embedding"]["embedding"][word], context], axis=1)
-    cell = look["cell"]
-    r, z = (
-        sigmoid(dense(cell[f"i{gate}"], inputs) + dense(cell[f"h{gate}"], state)) for gate in "rz"
-    )
-    n = np.tanh(dense(cell["in"], inputs) + r * dense(cell["hn"], state))
+    inputs = np.concatenate([params["embedding"]["embedding"][word], context], axis=1)
+    of_inputs = np.split(dense(rnn, inputs), 3, axis=1)
+    of_state = np.split(state @ rnn["recurrent_kernel"], 3, axis=1)
+    r, z = (sigmoid(of_inputs[gate] + of_state[gate]) for gate in (0, 1))
+    n = np.tanh(of_inputs[2] + r * (of_state[2] + rnn["inner_bias"]))
     state = (1 - z) * n + z * state
-    return state, dense(look["Dense_0"], state), attention
+    return state, dense(params["logits"], state), attention
 
 
 def test_equals_the_formula_word_by_word(variables, describe):
     logits, attention = describe(variables, X, TOKENS)
-    bound = MODEL.bind(variables)
-    regions, _, state = (np.asarray(part, np.float64) for part in bound._begin(X, False))
-    params = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), variables["params"])
+    memory, *_ = MODEL.apply(variables, X, method="begin")
+    regions = np.asarray(memory.values, np.float64)
+    params = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), variables["params"])["network"]
+    state = np.tanh(dense(params["decoder"]["first"], regions.mean(axis=1)))
     for t in range(TOKENS.shape[1]):
         state, expected, weights = step_by_hand(params, state, TOKENS[:, t], regions)
         np.testing.assert_allclose(logits[:, t], expected, rtol=1e-4, atol=1e-5)
@@ -75,16 +78,19 @@ def test_a_word_depends_on_the_words_before_it_alone(variables):
     gradients = jax.jit(jax.jacrev(lambda v: jnp.stack([logits_at(v, t) for t in range(4)])))(
         variables
     )
-    embedding = gradients["params"]["look"]["embedding"]["embedding"]
+    embedding = gradients["params"]["network"]["embedding"]["embedding"]
     reached = jnp.abs(embedding).max(axis=-1)[:, tokens[0]] > 0
     assert (reached == jnp.tril(jnp.ones((4, 4), bool))).all()
 
 
 def test_greedy_words_are_the_likeliest_given_themselves(variables, describe):
-    words, attention = jax.jit(
-        lambda variables, x: MODEL.apply(variables, x, 1, 4, method="greedy")
-    )(variables, X)
+    @jax.jit
+    def decoded(variables, x):
+        step = functools.partial(MODEL.apply, variables, method="step")
+        carry = MODEL.apply(variables, x, method="begin")
+        return decoding.greedy(step, carry, jnp.full(3, 1), 4)
+
+    words = decoded(variables, X)
     given = jnp.concatenate([jnp.full((3, 1), 1), words[:, :-1]], axis=1)
-    logits, again = describe(variables, X, given)
+    logits, _ = describe(variables, X, given)
     assert (logits.argmax(axis=-1) == words).all()
-    np.testing.assert_allclose(attention, again, rtol=1e-5, atol=1e-6)

@@ -1,8 +1,11 @@
+import functools
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl import train
+from jaxdl import decoding, train
 from jaxdl.models import Captioner
 from jaxdl.optimizers import adam
 from jaxdl.tasks import captioning
@@ -56,7 +59,10 @@ def test_exact_captions_are_those_that_greedy_decoding_gives(state):
     @jax.jit
     def step(state):
         state, _ = train.step(TASK, adam(0.03), state, BATCH)
-        words, _ = MODEL.apply({"params": state.params}, X, 1, 3, method="greedy")
+        variables = {"params": state.params}
+        carry = MODEL.apply(variables, X, method="begin")
+        follow = functools.partial(MODEL.apply, variables, method="step")
+        words = decoding.greedy(follow, carry, jnp.full(3, 1), 3)
         return state, train.mean(train.measure(TASK, state, BATCH))["exact"], words
 
     shares = []
