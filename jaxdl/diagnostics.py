@@ -13,6 +13,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
+import pandas
 from flax.linen.module import InterceptorContext
 
 from jaxdl import train
@@ -99,8 +100,6 @@ def gradient_flow(
 
 def flow_frame(flow: Mapping[str, Mapping[str, Array]]) -> "pandas.DataFrame":
     """`gradient_flow` as a frame: one row a module, under the name `module` of the index."""
-    import pandas
-
     rows = {path: {name: float(value) for name, value in row.items()} for path, row in flow.items()}
     return pandas.DataFrame.from_dict(rows, orient="index").rename_axis("module")
 

@@ -4,17 +4,17 @@ import os
 from pathlib import Path
 
 os.environ["JAX_NUM_CPU_DEVICES"] = "2"
-os.environ["NPROC"] = "3"  # a worker more than devices: see cores.tune
+os.environ["NPROC"] = "3"  # a worker more than devices: see jaxdl._cpu.tune
 os.environ["JAX_PLATFORMS"] = "cpu"
 # Two devices that factorize at once would fight over the threads of one another.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
-# What is compiled once is read again by the other worker, by programs that tests start, and by the
-# next run: most of the time of the tests goes into compiling small programs that run once.
+# Most of the time goes into compiling small programs that run once. What is compiled is read again
+# by the other worker, by the programs that tests start, and by the next run.
 os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(__file__).parents[1] / ".pytest_cache/xla")
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.05"
+os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 
 import jax
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
-jax.config.update("jax_disable_most_optimizations", True)

@@ -37,7 +37,7 @@ from jaxdl import sweep
 sweep.use_all_cores()
 import jax, jax.numpy as jnp, numpy as np
 from jax.sharding import PartitionSpec as P
-from jaxdl.layers.convolution import convolve
+from jaxdl.ops.convolution import convolve
 from jaxdl.sweep.placement import place
 
 mesh = place().mesh
@@ -87,7 +87,7 @@ def test_versions_that_may_not_know_the_flag_are_spared(monkeypatch, version):
 def test_the_flag_is_one_that_this_jaxlib_knows():
     """XLA ends a process at once for an unknown flag, or a value that it cannot read."""
     program = (
-        "import os; os.environ.pop('XLA_FLAGS', None); from jaxdl import cores; cores.share();"
+        "import os; os.environ.pop('XLA_FLAGS', None); from jaxdl import _cpu; _cpu.share();"
         "assert 'YNN' in os.environ['XLA_FLAGS'].upper(); import jax;"
         "print(jax.jit(lambda x: x + 1)(1))"
     )

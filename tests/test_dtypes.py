@@ -196,6 +196,7 @@ RETRIEVAL = {
 NUMERICS = {
     "norm": (numerics.norm, (FIRST,), lambda v: np.linalg.norm(v, axis=-1)),
 }
+TAKE_IDS = {"edit_distance"}
 TABLES = {
     losses: LOSSES | RANKING,
     metrics: METRICS,
@@ -213,9 +214,9 @@ def test_every_public_function_is_here(module):
         for name, value in vars(module).items()
         if inspect.isroutine(value)
         and not name.startswith("_")
-        and value.__module__ == module.__name__
+        and value.__module__.partition("._")[0] == module.__name__
     }
-    assert public == set(TABLES[module])
+    assert public - TAKE_IDS == set(TABLES[module])
 
 
 def typed(arguments, dtype):

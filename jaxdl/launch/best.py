@@ -4,16 +4,22 @@ import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
+from jax.typing import ArrayLike
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
 
 from jaxdl._files import write_atomic
+from jaxdl.data import scaling
+from jaxdl.data.scaling import Scaling
 from jaxdl.launch.config import UserError
-
-if TYPE_CHECKING:
-    from jax.typing import ArrayLike
-
-    from jaxdl.data.scaling import Scaling
-    from jaxdl.types import PyTree, Task
+from jaxdl.layers.activations import ACTIVATIONS
+from jaxdl.models import MODELS
+from jaxdl.tasks import TASKS
+from jaxdl.types import PyTree, Task
 
 PARAMS, MODEL = "params.safetensors", "model.json"
 
@@ -33,10 +39,6 @@ class Loaded:
 
     def predict(self, x: "ArrayLike") -> "PyTree":
         """Outputs of the task for raw inputs; ValueError if they have another shape."""
-        import numpy as np
-
-        from jaxdl.data import scaling
-
         wanted, shape = self.description["input_shape"], np.shape(x)
         if wanted is not None and (shape[1:] != tuple(wanted) or not shape):
             expected = ", ".join(map(str, ("B", *wanted)))
@@ -65,10 +67,6 @@ def save_best(
     input_shape: of one raw example, without the batch; None: any.
     facts: anything else worth knowing, such as the trial and its metrics.
     """
-    import numpy as np
-    from flax.traverse_util import flatten_dict
-    from safetensors.numpy import save
-
     folder = workdir / "best"
     folder.mkdir(exist_ok=True)
     tree = {"params": params, "model_state": model_state}
@@ -94,12 +92,6 @@ def load(workdir: str | Path, build: "Callable[[Mapping[str, Any]], Task] | None
     build: `description -> Task`, for a model that is not in `jaxdl.models.MODELS`.
     Raises UserError if there is none, or the description names what jaxdl does not have.
     """
-    from flax.traverse_util import unflatten_dict
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    from jaxdl.data import scaling
-
     folder = Path(workdir) / "best"
     try:
         description = json.loads((folder / MODEL).read_text())
@@ -118,10 +110,6 @@ def load(workdir: str | Path, build: "Callable[[Mapping[str, Any]], Task] | None
 
 
 def _build(description: Mapping[str, Any]) -> "Task":
-    from jaxdl.layers.activations import ACTIVATIONS
-    from jaxdl.models import MODELS
-    from jaxdl.tasks import TASKS
-
     options = dict(description["options"])
     if "activation" in options:
         options["activation"] = _look_up(ACTIVATIONS, options["activation"], "activation")

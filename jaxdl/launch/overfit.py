@@ -3,16 +3,15 @@
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import jax
+import numpy as np
+
+from jaxdl import report, sweep
 from jaxdl.launch.config import UserError
 from jaxdl.sweep.plans import Plan
 from jaxdl.sweep.space import Trial
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from jaxdl.types import Array, PyTree
+from jaxdl.types import Array, PyTree
 
 EXAMPLES = 8
 TRIALS = 16
@@ -27,11 +26,7 @@ def check_overfit(plan: Plan) -> bool:
     too slow, or regularized. A loss that does not begin above 0 has no such scale, and no verdict.
     Prints a table; True if none failed. Raises UserError if the data have no such examples.
     """
-    import numpy as np
-
     _check(plan)
-
-    from jaxdl import report, sweep
 
     data = {**plan.data, "train": _few(plan.data["train"])}
     trials = [trial for name in plan.programs for trial in _some(plan.trials, name)]
@@ -67,8 +62,6 @@ def check_overfit(plan: Plan) -> bool:
 
 def _check(plan: Plan) -> None:
     """Raises UserError unless `train` is arrays of one length, a row for each example."""
-    import jax
-
     lengths = {len(leaf) for leaf in jax.tree.leaves(plan.data.get("train", {}))}
     if len(lengths) != 1 or min(lengths) < EXAMPLES // 2:
         raise UserError("--check_overfit: this experiment has no training examples row by row")
@@ -76,8 +69,6 @@ def _check(plan: Plan) -> None:
 
 def _few(arrays: "PyTree") -> "PyTree":
     """The same arrays with EXAMPLES rows (or all, if fewer), repeated: no shape changes."""
-    import jax
-    import numpy as np
 
     def repeat(array: "Array | np.ndarray") -> "Array | np.ndarray":
         count = min(EXAMPLES, len(array))

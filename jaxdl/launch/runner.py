@@ -16,6 +16,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
+
+from jaxdl import checkpoint, report, sweep
 from jaxdl._files import write_atomic
 from jaxdl.launch import config as configs
 from jaxdl.launch.config import Command, UserError
@@ -23,6 +26,8 @@ from jaxdl.launch.experiment import Experiment
 from jaxdl.launch.overfit import check_overfit
 from jaxdl.report.page import Section
 from jaxdl.report.tables import Table
+from jaxdl.sweep import signals
+from jaxdl.sweep.fingerprint import device_name
 from jaxdl.sweep.plans import Plan
 from jaxdl.sweep.results import Results
 
@@ -90,9 +95,6 @@ def launch(experiment: Experiment, name: str, command: Command) -> int:
         _print_plan(plan, workdir)
         return DONE
 
-    from jaxdl import checkpoint, sweep
-    from jaxdl.sweep import signals
-
     if command.check_overfit:
         try:
             return DONE if check_overfit(plan) else FAILED
@@ -137,8 +139,6 @@ def _run(
     stop: Callable[[], bool],
 ) -> int:
     """Runs what is left of a plan; what it took is kept, should it be interrupted."""
-    from jaxdl import sweep
-
     workdir = command.workdir
     before = {file: file.read_bytes() for file in map(workdir.joinpath, OWN) if file.exists()}
     (workdir / VERDICT).unlink(missing_ok=True)
@@ -186,8 +186,6 @@ def _write(path: Path, values: Mapping[str, Any]) -> None:
 def _conclude(
     experiment: Experiment, command: Command, plan: Plan, found: Sequence[Results], began: float
 ) -> int:
-    from jaxdl import report
-
     workdir, (results, *confirmed) = command.workdir, found
     conclusion = experiment.conclude(command.config, plan, results, *confirmed)
     for table in _first_tables(conclusion.sections):
@@ -266,10 +264,6 @@ def _seconds_before(workdir: Path) -> float:
 
 def _environment() -> dict[str, Any]:
     """Versions, device and commit."""
-    import jax
-
-    from jaxdl.sweep.fingerprint import device_name
-
     names = ("jax", "jaxlib", "flax", "optax", "numpy", "orbax-checkpoint", "grain")
     devices = jax.local_devices()
     kind = "CPU core, " if devices[0].platform == "cpu" else ""
@@ -296,8 +290,6 @@ def _commit() -> str | None:
 
 def _print_plan(plan: Plan, workdir: Path) -> None:
     """What a launch would run; what the workdir holds already is not run again."""
-    from jaxdl import sweep
-
     left = sweep.pending(workdir, plan.trials)
     for name in plan.programs:
         count = sum(trial.program == name for trial in plan.trials)

@@ -36,7 +36,7 @@ def freeze(tx: optax.GradientTransformation, pattern: str) -> optax.GradientTran
     them. A module of which all parameters are frozen stays the function that it is after training:
     `train.step` leaves its model state as it was, and batch norm in it uses its running statistics
     (dropout in it still draws). Raises ValueError in `init` if no path matches, and in a step where
-    a frozen module cannot be told to use them.
+    a frozen module cannot be told to use them; no gradient may be None (`optax.partition`).
     """
 
     def labels(params: PyTree) -> PyTree:

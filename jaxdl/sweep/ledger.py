@@ -10,14 +10,12 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
+import pandas
 
 from jaxdl._files import write_atomic
-
-if TYPE_CHECKING:
-    import pandas
 
 Row = dict[str, Any]
 
@@ -95,8 +93,6 @@ def drop(path: str | os.PathLike[str], unwanted: Callable[[Row], bool]) -> None:
 
 def to_pandas(rows: Iterable[Row]) -> "pandas.DataFrame":
     """One line per row; nested dicts become columns such as `hparams.learning_rate`."""
-    import pandas
-
     return pandas.json_normalize(list(rows))
 
 

@@ -3,9 +3,9 @@
 import pytest
 from support import tiny_sweep as tiny
 
-from jaxdl.launch import Plan, UserError
+from jaxdl.launch import UserError
 from jaxdl.launch.overfit import check_overfit
-from jaxdl.sweep import Run
+from jaxdl.sweep import Plan, Run
 
 
 def plan(program, data):

@@ -31,7 +31,8 @@ def test_closed_form(values, decay):
     count = len(values)
     weights = (1 - decay) * decay ** np.arange(count)[::-1]
     expected = np.dot(weights, values)
-    tolerance = 1e-11 * np.dot(weights, np.abs(values)) + 1e-300
+    # A decay near 0 is 1 − (1 − decay), of which the rounding is that of 1.
+    tolerance = 1e-11 * np.dot(weights, np.abs(values)) + 1e-15 * np.max(np.abs(values)) + 1e-300
     with jax.enable_x64(True):
         average, corrected = running(values, decay)
         total = weight_sum(decay, count)
