@@ -33,7 +33,7 @@ endif
 test: lint
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
-# Every experiment really, for a few steps, through the launcher.
+# Every experiment really, for a few steps, through the launcher; the code of README and the guides.
 test-experiments: $(VENV)/installed-test
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/launched
 

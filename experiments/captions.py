@@ -5,7 +5,7 @@ Drawn scenes of one or two objects, with captions such as "red square above blue
 right from the first word to the end, and, under teacher forcing, the attention on the 4 positions
 of the cell with the object that a word (a colour or a shape) names; chance is 4 of 36. A seed moves
 the initialization and the batches; the rate is chosen by the loss on validation. Attention is not
-bound to look there: at the largest rate there are seeds that get most captions right without.
+bound to look there, and seeds have got most captions right without.
 
     python -m experiments.captions --workdir=runs/captions  # 2 minutes on 2 cores
 """
