@@ -72,8 +72,8 @@ def texts(config: Config) -> Parts:
         ]
         seen.update(kept)
         found += [kept] if len(kept) > 1 else []
-    order = np.random.default_rng(0).permutation(len(found))[: config.documents]
-    joined = {"\n".join(found[place]): found[place] for place in order}
+    sampled = documents.sample(found, config.documents, np.random.default_rng(0))
+    joined = {"\n".join(sentences): sentences for sentences in sampled}
     parts = documents.split(list(joined))
     return {name: [joined[text] for text in part] for name, part in parts._asdict().items()}
 

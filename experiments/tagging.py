@@ -67,9 +67,8 @@ class Config(launch.Config):
 
 def load(config: Config) -> tuple[sweep.Data, Vocabulary, Vocabulary]:
     """The data as a run takes it, and the vocabularies of words and characters."""
-    found = documents.docstrings()
-    order = np.random.default_rng(0).permutation(len(found))[: config.documents]
-    parts = markup.split(documents.split([found[place] for place in order]))
+    found = documents.sample(documents.docstrings(), config.documents, np.random.default_rng(0))
+    parts = markup.split(documents.split(found))
     kept = {
         name: [sentence for sentence in part if len(sentence.words) <= LONGEST]
         for name, part in parts._asdict().items()

@@ -66,9 +66,7 @@ class Config(launch.Config):
 
 def load(config: Config) -> tuple[sweep.Data, Vocabulary]:
     """The data as a run takes it, at most so many sentences of a section, and the vocabulary."""
-    found = documents.docstrings()
-    order = np.random.default_rng(0).permutation(len(found))[: config.documents]
-    found = [found[place] for place in order]
+    found = documents.sample(documents.docstrings(), config.documents, np.random.default_rng(0))
     cuts = [0, int(0.7 * len(found)), int(0.85 * len(found)), len(found)]
     parts = sections.split(found[a:b] for a, b in itertools.pairwise(cuts))
     data = {}

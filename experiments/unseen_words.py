@@ -67,8 +67,7 @@ class Config(launch.Config):
 def text(config: Config) -> tuple[indexing.Indexed, dict[str, str], list[str]]:
     """Paragraphs without the unseen forms, each one's base and the form, documents that judge."""
     rng = np.random.default_rng(0)
-    found = documents.docstrings()
-    texts = [found[place] for place in rng.permutation(len(found))[: 2 * config.documents]]
+    texts = documents.sample(documents.docstrings(), 2 * config.documents, rng)
     train, held_out = texts[: config.documents], texts[config.documents :]
     whole = indexing.index(train)
     often = [w for w, n in zip(whole.words, whole.counts, strict=True) if n >= OCCURRENCES]

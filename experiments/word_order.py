@@ -68,8 +68,7 @@ def combinations() -> dict[str, Combination]:
 def load(config: Config) -> tuple[sweep.Data, list[str]]:
     """Windows and twins, side by side; y is 1 for the genuine one. Splits have other documents."""
     rng = np.random.default_rng(0)
-    found = documents.docstrings()
-    texts = [found[place] for place in rng.permutation(len(found))[: config.documents]]
+    texts = documents.sample(documents.docstrings(), config.documents, rng)
     parts = documents.split(texts)._asdict()
     words = indexing.index(parts["train"]).words[: config.words]
     known = set(words)

@@ -61,9 +61,8 @@ def ending(word: str) -> str:
 
 def load(config: Config) -> tuple[sweep.Data, indexing.Indexed]:
     """The data as a run takes it, and the words that are trained."""
-    found = documents.docstrings()
-    places = np.random.default_rng(0).permutation(len(found))[: 2 * config.documents]
-    texts = [found[place] for place in places]
+    rng = np.random.default_rng(0)
+    texts = documents.sample(documents.docstrings(), 2 * config.documents, rng)
     train, held_out = texts[: config.documents], texts[config.documents :]
     read = indexing.index(train)
     frequent = read.words[:FREQUENT]

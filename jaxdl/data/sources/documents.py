@@ -12,12 +12,15 @@ import warnings
 from collections.abc import Iterator, Sequence
 from importlib import metadata, util
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+import numpy as np
 
 from jaxdl._files import cache_folder
 from jaxdl.data.errors import DataError
 from jaxdl.data.text.files import read_text, write_text
 
+T = TypeVar("T")
 PACKAGES = {
     "jax": "jax",
     "flax": "flax",
@@ -101,6 +104,11 @@ def paragraphs(text: str) -> list[str]:
     """The pieces of a text between blank lines, for `split` to divide a single long document."""
     blocks = "\n".join(line.rstrip() for line in text.splitlines()).split("\n\n")
     return [block.strip("\n") for block in blocks if block.strip()]
+
+
+def sample(found: Sequence[T], count: int, rng: np.random.Generator) -> list[T]:
+    """So many of the documents, or all where there are fewer, in an order drawn by `rng`."""
+    return [found[place] for place in rng.permutation(len(found))[:count]]
 
 
 def split(documents: Sequence[str]) -> Documents:

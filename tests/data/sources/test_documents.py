@@ -1,6 +1,7 @@
 import json
 import sys
 
+import numpy as np
 import pytest
 
 from jaxdl.data.errors import DataError
@@ -173,3 +174,12 @@ def test_equal_documents_go_the_same_way():
 def test_few_documents():
     assert [len(part) for part in documents.split(["a", "b", "c"])] == [1, 1, 1]
     assert "2 distinct documents" in refusal(documents.split, ["a", "b", "a"])
+
+
+def test_a_sample_is_of_distinct_documents_in_an_order_of_its_own():
+    texts = [f"document {number}" for number in range(50)]
+    found = documents.sample(texts, 20, np.random.default_rng(3))
+    assert found == [texts[place] for place in np.random.default_rng(3).permutation(50)[:20]]
+    assert len(set(found)) == 20
+    assert found != sorted(found)
+    assert sorted(documents.sample(texts, 99, np.random.default_rng(3))) == sorted(texts)
