@@ -72,7 +72,7 @@ def graft(params: PyTree, fresh: PyTree, pattern: str) -> PyTree:
     return jax.tree.map(choose, by_path(fresh, pattern), params, fresh)
 
 
-def statistics(model_state: PyTree) -> dict[str, Any]:
+def running_statistics(model_state: PyTree) -> dict[str, Any]:
     """The running statistics among the leaves of a model's state, by path."""
     leaves = zip(paths(model_state), jax.tree.leaves(model_state), strict=True)
     return {path: leaf for path, leaf in leaves if BATCH_STATS in path.split("/")}

@@ -11,8 +11,7 @@ import optax
 
 from jaxdl import keys, tasks
 from jaxdl.data import batches
-from jaxdl.params import paths
-from jaxdl.params import statistics as running_statistics
+from jaxdl.params import paths, running_statistics
 from jaxdl.tasks import statistics
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task, TrainState
 

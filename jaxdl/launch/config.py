@@ -85,9 +85,6 @@ class Config:
         return values
 
 
-ConfigT = TypeVar("ConfigT", bound=Config)
-
-
 class Command(NamedTuple):
     """A parsed command line."""
 
@@ -101,7 +98,7 @@ class Command(NamedTuple):
 
 def parse(
     argv: Sequence[str],
-    kind: type[ConfigT],
+    kind: type[Config],
     name: str,
     uses: Mapping[str, str] = NO_USES,
 ) -> Command:

@@ -12,7 +12,7 @@ from jaxdl.report import plots
 from jaxdl.report.page import Picture
 from jaxdl.report.plots import Scale
 from jaxdl.report.summaries import BORDER, CHOSEN
-from jaxdl.report.tables import Cell, Table, distinct, label, measure, table
+from jaxdl.report.tables import Cell, Table, distinct, in_hundredths, label, measure, table
 
 if TYPE_CHECKING:
     from jaxdl.sweep.results import Results
@@ -38,7 +38,7 @@ def tuned_table(tuned: stats.Tuned, score: str, against: Hashable | None = None)
     for choice in tuned.selection.to_dict("records"):
         condition = tuple(choice[column] for column in tuned.by)
         key = condition if len(condition) > 1 else condition[0]
-        mine = _of(tuned, choice)
+        mine = tuned.of(key)
         row: dict[str, Cell] = {column: str(choice[column]) for column in tuned.by}
         for column in tuned.over:
             row[column] = _values(mine[column]) + BORDER * (column in choice["borders"])
@@ -99,11 +99,11 @@ def along(
 ) -> list[Picture]:
     """A metric along a hyperparameter (`plots.sensitivity`); nothing where every trial diverged.
 
-    A share is drawn in per cent where `y_label` ends with `(%)`.
+    A share is drawn times 100 where `y_label` ends with `(%)` or `(points)`.
     """
     if not frame["status"].eq("ok").any():
         return []
-    if y_label.endswith("(%)"):
+    if in_hundredths(y_label):
         frame = frame.assign(**{y: 100 * frame[y].astype(float)})
     figure = plots.sensitivity(
         frame,
@@ -140,7 +140,7 @@ def interval_map(
         across: what the columns are.
         best: marks the highest estimate of each column.
     """
-    factor = 100 if label.endswith(("(%)", "(points)")) else 1
+    factor = 100 if in_hundredths(label) else 1
     values, low, high = (
         factor
         * pd.DataFrame({
@@ -203,13 +203,6 @@ def shares(
         for name in next(iter(scores.values()))
     ]
     return Picture("shares", figure, title, key), table(rows, caption)
-
-
-def _of(tuned: stats.Tuned, choice: dict[Hashable, object]) -> pd.DataFrame:
-    mine = np.ones(len(tuned.trials), bool)
-    for column in tuned.by:
-        mine &= tuned.trials[column].eq(choice[column]).to_numpy()
-    return tuned.trials[mine]
 
 
 def _ratio(gain: stats.Interval) -> stats.Interval:

@@ -9,7 +9,6 @@ import pandas as pd
 from jaxdl import stats
 from jaxdl.report import plots, summaries, tables
 from jaxdl.report.page import Picture, Section
-from jaxdl.report.style import to_png
 from jaxdl.report.tables import label, measure
 
 ERROR_RATE = 0.05
@@ -272,7 +271,7 @@ def _heat_map(found: Found) -> Picture:
         f"beyond it; a grey cell has no {over} at which all seeds ended"
         f"{'' if found.fresh is None else ', or a fresh seed that did not end'}."
     )
-    return Picture("heat_map", to_png(figure), f"Heat map of {score}", caption)
+    return Picture("heat_map", figure, f"Heat map of {score}", caption)
 
 
 def _sensitivity(found: Found) -> Picture:
@@ -294,7 +293,7 @@ def _sensitivity(found: Found) -> Picture:
         "Lines: mean over the seeds; bands: from the lowest to the highest seed. A line is broken "
         "where a seed diverged; the strip below shows where some (open) or all (filled) seeds did."
     )
-    return Picture("sensitivity", to_png(figure), f"{metric} against {over}", caption)
+    return Picture("sensitivity", figure, f"{metric} against {over}", caption)
 
 
 def _curves(found: Found, curves: pd.DataFrame) -> Picture:
@@ -314,4 +313,4 @@ def _curves(found: Found, curves: pd.DataFrame) -> Picture:
         "each point is the mean over a window of steps. A line is broken where the loss of a seed "
         "is not finite, and goes on outside the axes where it leaves them."
     )
-    return Picture("training_curves", to_png(figure), "Training loss against steps", caption)
+    return Picture("training_curves", figure, "Training loss against steps", caption)

@@ -333,6 +333,7 @@ def _thinned(frame: pd.DataFrame, x: str, keys: Sequence[str], points: int) -> p
     return frame[kept]
 
 
+@house_style()
 def dots(
     panels: Mapping[str, Mapping[str, ArrayLike]],
     *,

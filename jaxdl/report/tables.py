@@ -53,6 +53,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def in_hundredths(name: str) -> bool:
+    """Whether the name of a column or an axis says that a share is written times 100."""
+    return name.endswith(("(%)", "(points)"))
+
+
 def measure(quantity: str, unit: str) -> str:
     """A quantity with its unit, if it has one."""
     return quantity if unit == "1" else f"{quantity} ({unit})"
@@ -100,7 +105,7 @@ def _numeric(cell: Cell) -> bool:
 
 
 def _cell(column: str, cell: Cell) -> str:
-    write = percent if column.endswith(("(%)", "(points)")) else number
+    write = percent if in_hundredths(column) else number
     if isinstance(cell, str):
         return cell
     if isinstance(cell, stats.Interval):

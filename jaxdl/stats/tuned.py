@@ -38,6 +38,10 @@ class Tuned(NamedTuple):
             for value in dict.fromkeys(self.selection[column])
         }
 
+    def of(self, condition: Hashable) -> pd.DataFrame:
+        """The trials of a condition: a value of `by`, or a tuple of them where `by` has several."""
+        return _of(self.trials, self.by, condition)
+
     def scores(self, score: str, *, log: bool = False) -> pd.DataFrame:
         """`score`, or its natural logarithm, with one row per seed and one column per condition."""
         values = self.trials.assign(**{score: self.trials[score].astype(float)})
@@ -93,9 +97,13 @@ def example(frame: pd.DataFrame, tuned: Tuned, condition: Hashable) -> dict[str,
     Returns:
         Its row, or None where no seed ended there.
     """
-    names = condition if len(tuned.by) > 1 and isinstance(condition, tuple) else (condition,)
-    mine = jointly_chosen(frame[frame["status"] == "ok"], tuned)
-    for column, value in zip(tuned.by, names, strict=True):
-        mine = mine[mine[column] == value]
+    mine = _of(jointly_chosen(frame[frame["status"] == "ok"], tuned), tuned.by, condition)
     rows = mine.head(1).to_dict("records")
     return {str(name): value for name, value in rows[0].items()} if rows else None
+
+
+def _of(frame: pd.DataFrame, by: Sequence[str], condition: Hashable) -> pd.DataFrame:
+    values = condition if len(by) > 1 and isinstance(condition, tuple) else (condition,)
+    for column, value in zip(by, values, strict=True):
+        frame = frame[frame[column] == value]
+    return frame

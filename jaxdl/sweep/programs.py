@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from jaxdl.params import statistics
+from jaxdl.params import running_statistics
 from jaxdl.sweep.fingerprint import numerics
 from jaxdl.sweep.placement import Placement, one_after_another
 from jaxdl.sweep.run import Data, Run
@@ -230,7 +230,7 @@ def _unless_dead(run: Run) -> Callable[..., tuple[PyTree, dict[str, Array], Arra
         )
         # Updates are added, so a parameter that is not finite stays so: the end tells of all steps.
         # Not all of the model state: masks and bests so far may rightly be infinite.
-        moments = statistics(state.model_state)
+        moments = running_statistics(state.model_state)
         leaves = [
             leaf
             for leaf in jax.tree.leaves((state.params, moments))

@@ -3,8 +3,7 @@
 import jax
 
 from jaxdl.optimizers import Frozen
-from jaxdl.params import paths
-from jaxdl.params import statistics as running_statistics
+from jaxdl.params import paths, running_statistics
 from jaxdl.tasks import statistics
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
