@@ -1,6 +1,14 @@
 """From the ledger to a page: tables, plots, claims and one self-contained HTML file."""
 
-from jaxdl.report.blocks import along, interval_map, shares, tuned_curves, tuned_table
+from jaxdl.report.blocks import (
+    along,
+    course,
+    interval_map,
+    searched,
+    shares,
+    tuned_curves,
+    tuned_table,
+)
 from jaxdl.report.claims import (
     Claim,
     Judged,
@@ -46,6 +54,7 @@ __all__ = [
     "chosen_trials",
     "claims_table",
     "comparison",
+    "course",
     "depends",
     "distinct",
     "dots",
@@ -62,6 +71,7 @@ __all__ = [
     "number",
     "percent",
     "render",
+    "searched",
     "sensitivity",
     "shares",
     "show",
