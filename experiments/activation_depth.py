@@ -50,12 +50,9 @@ class Config(launch.Config):
     """How deep the networks are, and at which rates they train."""
 
     steps: int = setting(500, "Training steps of each trial.", low=1)
-    seeds: int = setting(5, "Seeds of each setting.", low=1)
     depths: tuple[int, ...] = setting((2, 8, 16), "Numbers of hidden layers.", low=1)
     width: int = setting(48, "Units of each hidden layer.", low=1)
-    learning_rates: tuple[float, ...] = setting(
-        (3e-4, 1e-3, 3e-3, 1e-2, 3e-2), "Rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 
 
 def plan(config: Config) -> sweep.Plan:

@@ -44,9 +44,8 @@ PLAIN, PGD_STEPS, SHOWN = 0.0, 20, 8
 class Config(launch.Config):
     """The network, and the attacks in training."""
 
-    steps: int = setting(1000, "Training steps of each trial.", low=1)
     seeds: int = setting(10, "Seeds of each setting.", low=1)
-    hidden: tuple[int, ...] = setting((128,), "Widths of the hidden layers.", low=1, repeats=True)
+    hidden: tuple[int, ...] = launch.widths(128)
     batch_size: int = setting(50, "Examples in a step.", low=1, high=1077)
     learning_rate: float = setting(1e-3, "Learning rate of Adam.", low=1e-12)
     attack_steps: int = setting(5, "Steps of the attack in training.", low=1)

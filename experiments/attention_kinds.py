@@ -57,9 +57,7 @@ class Config(launch.Config):
     seeds: int = setting(4, "Seeds of each setting.", low=1)
     batch_size: int = setting(32, "Sequences in a step.", low=1)
     width: int = setting(32, "Units of the decoder, and of the encoder in both directions.", low=2)
-    learning_rates: tuple[float, ...] = setting(
-        (5e-3, 1.5e-2), "Peak rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(5e-3, 1.5e-2)
     noises: tuple[float, ...] = setting(
         (1.0, 3.0), "Noise of the monotonic head in training to try.", low=0
     )

@@ -56,18 +56,13 @@ class Config(launch.Config):
     """The size of the models, and the noise."""
 
     steps: int = setting(3000, "Training steps of each trial.", low=1)
-    seeds: int = setting(5, "Seeds of each setting.", low=1)
     batch_size: int = setting(64, "Examples in a step.", low=1, high=1077)
     code: int = setting(8, "Numbers in a code.", low=1, high=64)
-    hidden: tuple[int, ...] = setting(
-        (128,), "Widths of the dense encoder, reversed in the decoder.", low=1, repeats=True
+    hidden: tuple[int, ...] = launch.widths(
+        128, help="Widths of the dense encoder, reversed in the decoder."
     )
-    channels: tuple[int, ...] = setting(
-        (16, 32), "Channels of the convolutional encoder.", low=1, repeats=True
-    )
-    learning_rates: tuple[float, ...] = setting(
-        (1e-3, 3e-3, 1e-2), "Peak rates of Adam to try.", low=1e-12
-    )
+    channels: tuple[int, ...] = launch.widths(16, 32, help="Channels of the convolutional encoder.")
+    learning_rates: tuple[float, ...] = launch.rates(1e-3, 3e-3, 1e-2)
     noise: float = setting(0.3, "Standard deviation of the noise to remove; ink is 1.", low=1e-6)
 
 

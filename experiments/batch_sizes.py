@@ -62,11 +62,9 @@ class Config(launch.Config):
     batch_sizes: tuple[int, ...] = setting(
         (8, 32, 128), "Mini-batches to try; divisors of 1024.", low=2, high=512
     )
-    learning_rates: tuple[float, ...] = setting(
-        (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0), "Learning rates to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
     target: float = setting(0.1, "Loss to be reached, in nats.", low=1e-12)
-    hidden: tuple[int, ...] = setting((64,), "Widths of the hidden layers.", low=1, repeats=True)
+    hidden: tuple[int, ...] = launch.widths(64)
 
 
 def plan(config: Config) -> sweep.Plan:

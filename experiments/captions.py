@@ -45,17 +45,12 @@ CLAIMS = RIGHT, ON_NAMED, AHEAD = (
 class Config(launch.Config):
     """The scenes, and the size of the captioner."""
 
-    steps: int = setting(1000, "Training steps of each trial.", low=1)
     seeds: int = setting(4, "Seeds of each setting.", low=1)
     scenes: int = setting(2000, "Scenes to train on.", low=64)
     batch_size: int = setting(32, "Scenes in a step.", low=1, high=64)
-    features: tuple[int, ...] = setting(
-        (16, 32), "Channels of the convolutions.", low=1, repeats=True
-    )
+    features: tuple[int, ...] = launch.widths(16, 32, help="Channels of the convolutions.")
     width: int = setting(64, "Units of the decoder.", low=1)
-    learning_rates: tuple[float, ...] = setting(
-        (1e-3, 3e-3, 1e-2), "Rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(1e-3, 3e-3, 1e-2)
 
 
 def plan(config: Config) -> sweep.Plan:

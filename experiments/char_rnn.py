@@ -62,11 +62,9 @@ class Config(launch.Config):
     batch_size: int = setting(32, "Streams read side by side.", low=1)
     length: int = setting(64, "Characters in a chunk.", low=1)
     seeds: int = setting(3, "Seeds of each rate.", low=1)
-    learning_rates: tuple[float, ...] = setting(
-        (5e-3, 1e-2, 2e-2), "Peak rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(5e-3, 1e-2, 2e-2)
     features: int = setting(32, "Numbers that a character is embedded in.", low=1)
-    hidden: tuple[int, ...] = setting((192,), "Units of each layer.", low=1, repeats=True)
+    hidden: tuple[int, ...] = launch.widths(192, help="Units of each layer.")
     dropout: float = setting(
         0.0, "Dropout rate of what goes into and comes out of the layers.", low=0.0, high=0.99
     )

@@ -48,15 +48,9 @@ class Config(launch.Config):
     steps: int = setting(400, "Training steps of each trial.", low=1)
     seeds: int = setting(8, "Seeds of each setting.", low=2)
     batch_size: int = setting(64, "Examples in a step.", low=1, high=1077)
-    learning_rates: tuple[float, ...] = setting(
-        (3e-3, 1e-2, 3e-2), "Peak rates of Adam to try.", low=1e-12
-    )
-    channels: tuple[int, ...] = setting(
-        (16, 32), "Channels of each block of the CNNs.", low=1, repeats=True
-    )
-    hidden: tuple[int, ...] = setting(
-        (128,), "Widths of the hidden layers of the MLP.", low=1, repeats=True
-    )
+    learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2, 3e-2)
+    channels: tuple[int, ...] = launch.widths(16, 32, help="Channels of each block of the CNNs.")
+    hidden: tuple[int, ...] = launch.widths(128, help="Widths of the hidden layers of the MLP.")
 
 
 def networks(config: Config) -> dict[str, nn.Module]:

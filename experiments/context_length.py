@@ -58,9 +58,7 @@ class Config(launch.Config):
     batch_size: int = setting(32, "Lines in a step.", low=1)
     contexts: tuple[int, ...] = setting((16, 64), "Widths of the context, ascending.", low=2)
     width: int = setting(64, "Units of the decoder.", low=1)
-    learning_rates: tuple[float, ...] = setting(
-        (3e-3, 1e-2), "Peak rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2)
 
 
 def plan(config: Config) -> sweep.Plan:

@@ -55,9 +55,7 @@ class Config(launch.Config):
     trained: int = setting(10, "Longest n in training.", low=2)
     tested: int = setting(60, "Longest n that is tested.", low=6)
     hidden: int = setting(8, "Units of each network.", low=1)
-    learning_rates: tuple[float, ...] = setting(
-        (0.01, 0.03, 0.1), "Peak rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(0.01, 0.03, 0.1)
 
 
 def words(highest: int) -> dict[str, np.ndarray]:

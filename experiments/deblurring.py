@@ -42,13 +42,10 @@ class Config(launch.Config):
     """The blur, and the network."""
 
     steps: int = setting(700, "Training steps of each trial.", low=1)
-    seeds: int = setting(5, "Seeds of each rate.", low=1)
     patches: int = setting(512, "Patches to train on, each in four orientations.", low=16)
     batch_size: int = setting(8, "Patches in a step.", low=1, high=64)
     features: int = setting(32, "Channels of the hidden layers.", low=1)
-    learning_rates: tuple[float, ...] = setting(
-        (1e-3, 3e-3), "Peak rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(1e-3, 3e-3)
     radius: float = setting(2.5, "Radius of the disc in pixels.", low=1.0, high=7.0)
     noise: float = setting(0.01, "Standard deviation of the noise; white is 1.", low=0.0)
 

@@ -40,17 +40,12 @@ class Config(launch.DatasetConfig):
 
     steps: int = setting(800, "Training steps of each trial.", low=1)
     batch_size: int = setting(64, "Examples in a step.", low=1)
-    seeds: int = setting(5, "Seeds of each rate; they move initialization and data order.", low=1)
-    learning_rates: tuple[float, ...] = setting(
-        (1e-3, 3e-3, 1e-2), "Peak rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(1e-3, 3e-3, 1e-2)
     dropout: float = setting(0.4, "Dropout rate in front of each dense layer.", low=0.0, high=0.99)
-    channels: tuple[int, ...] = setting(
-        (32, 64), "Channels of each block: a convolution, then max pooling.", low=1, repeats=True
+    channels: tuple[int, ...] = launch.widths(
+        32, 64, help="Channels of each block: a convolution, then max pooling."
     )
-    hidden: tuple[int, ...] = setting(
-        (128,), "Widths of the dense layers before the last.", low=1, repeats=True
-    )
+    hidden: tuple[int, ...] = launch.widths(128, help="Widths of the dense layers before the last.")
     evaluations: int = setting(
         5, "Evaluations on the way, at most; a divisor of steps is used.", low=1
     )

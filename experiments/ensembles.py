@@ -60,8 +60,8 @@ class Config(launch.Config):
     tables: tuple[str, ...] = setting(("breast_cancer", "wine"), "Tables.", choices=tuple(CLASSES))
     members: int = setting(11, "Members of an ensemble.", low=2)
     examples: int = setting(60, "Training examples, drawn by the seed.", low=10, high=90)
-    hidden: tuple[int, ...] = setting((16,), "Widths of the hidden layers.", low=1, repeats=True)
-    learning_rates: tuple[float, ...] = setting((0.003, 0.01, 0.03), "Rates of Adam.", low=1e-12)
+    hidden: tuple[int, ...] = launch.widths(16)
+    learning_rates: tuple[float, ...] = launch.rates(0.003, 0.01, 0.03)
 
 
 def plan(config: Config) -> sweep.Plan:

@@ -52,7 +52,7 @@ class Config(launch.Config):
     scales: tuple[float, ...] = setting(
         (0.5, 0.8, 1.0, 1.25, 1.5, 2.0), "Largest singular values σ.", low=1e-6
     )
-    learning_rates: tuple[float, ...] = setting((0.1, 0.3, 1.0), "Rates of SGD.", low=1e-12)
+    learning_rates: tuple[float, ...] = launch.rates(0.1, 0.3, 1.0)
     clips: tuple[float, ...] = setting(
         (0.0, 1.0), "Largest norms of a gradient; 0: no clipping.", low=0.0
     )

@@ -48,11 +48,11 @@ class Config(launch.Config):
     steps: int = setting(1500, "Training steps of each trial, of both players.", low=1)
     seeds: int = setting(6, "Seeds of each setting.", low=2)
     batch_size: int = setting(64, "Digits, and generated ones, in a step.", low=2, high=1077)
-    features: tuple[int, ...] = setting(
-        (32, 16), "Channels of the generator; the discriminator's backwards.", low=1, repeats=True
+    features: tuple[int, ...] = launch.widths(
+        32, 16, help="Channels of the generator; the discriminator's backwards."
     )
-    learning_rates: tuple[float, ...] = setting(
-        (3e-4, 1e-3, 3e-3), "Rates of Adam to try, for both players.", low=0
+    learning_rates: tuple[float, ...] = launch.rates(
+        3e-4, 1e-3, 3e-3, help="Rates of both players."
     )
 
     @property

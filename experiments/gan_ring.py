@@ -49,11 +49,11 @@ class Config(launch.Config):
     steps: int = setting(3000, "Training steps of each trial, of both players.", low=1)
     seeds: int = setting(24, "Seeds of each setting.", low=2)
     batch_size: int = setting(128, "Examples, and generated ones, in a step.", low=1, high=8192)
-    hidden: tuple[int, ...] = setting(
-        (64, 64), "Widths of the hidden layers of both players.", low=1, repeats=True
+    hidden: tuple[int, ...] = launch.widths(
+        64, 64, help="Widths of the hidden layers of both players."
     )
-    learning_rates: tuple[float, ...] = setting(
-        (3e-3, 1e-2, 3e-2), "Rates of Adam to try, for both players.", low=0
+    learning_rates: tuple[float, ...] = launch.rates(
+        3e-3, 1e-2, 3e-2, help="Rates of both players."
     )
     penalty: float = setting(1.0, "λ of the gradient penalty.", low=0)
 

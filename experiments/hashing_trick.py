@@ -42,15 +42,12 @@ class Config(launch.Config):
     """How many documents, and tables of which sizes."""
 
     steps: int = setting(600, "Training steps of each trial.", low=1)
-    seeds: int = setting(5, "Seeds of each setting.", low=1)
     bits: tuple[int, ...] = setting(
         (6, 8, 10, 12, 14, 16), "Tables of 2^bits buckets.", low=1, high=20
     )
     documents: int = setting(350, "Documents of each package to train on, at most.", low=10)
     batch_size: int = setting(64, "Documents in a step.", low=1)
-    learning_rates: tuple[float, ...] = setting(
-        (3e-3, 1e-2, 3e-2), "Rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2, 3e-2)
 
 
 def load(config: Config) -> tuple[sweep.Data, list[str], list[str]]:

@@ -58,7 +58,7 @@ class Config(launch.Config):
     datasets: tuple[str, ...] = setting(
         DATASETS, "Data sets, one compiled program each.", choices=DATASETS
     )
-    hidden: tuple[int, ...] = setting((32,), "Widths of the hidden layers.", low=1, repeats=True)
+    hidden: tuple[int, ...] = launch.widths(32)
     target: float = setting(0.1, "Loss to be reached, as a share of that of guessing.", low=1e-12)
 
 

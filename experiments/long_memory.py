@@ -48,7 +48,6 @@ CLAIMS = ADDS, STUCK, COPIES, COPIES_MORE = (
 class Config(launch.Config):
     """Which cells are compared, over how many steps of which task."""
 
-    steps: int = setting(1000, "Training steps of each trial.", low=1)
     seeds: int = setting(3, "Seeds of each setting.", low=1)
     adding_lengths: tuple[int, ...] = setting((50, 200), "Steps T of the adding task.", low=20)
     copy_lengths: tuple[int, ...] = setting(
@@ -56,9 +55,7 @@ class Config(launch.Config):
     )
     cells: tuple[str, ...] = setting(tuple(CELLS), "Cells.")
     hidden: int = setting(32, "Units of each network.", low=1)
-    learning_rates: tuple[float, ...] = setting(
-        (3e-3, 1e-2, 3e-2), "Peak rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2, 3e-2)
 
 
 def plan(config: Config) -> sweep.Plan:

@@ -50,10 +50,8 @@ class Config(launch.Config):
     batch_size: int = setting(
         50, "Labelled images in a step, and images with the second label.", low=1
     )
-    hidden: tuple[int, ...] = setting(
-        (64, 64), "Widths of the trunk's layers.", low=1, repeats=True
-    )
-    learning_rates: tuple[float, ...] = setting((1e-3, 3e-3, 1e-2), "Rates of Adam.", low=1e-12)
+    hidden: tuple[int, ...] = launch.widths(64, 64, help="Widths of the trunk's layers.")
+    learning_rates: tuple[float, ...] = launch.rates(1e-3, 3e-3, 1e-2)
     weights: tuple[float, ...] = setting(
         (0.3, 1.0, 3.0, 10.0), "Weights of the second loss.", low=1e-12
     )

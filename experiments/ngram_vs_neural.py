@@ -48,9 +48,7 @@ class Config(launch.Config):
     steps: int = setting(1200, "Training steps of each trial.", low=1)
     seeds: int = setting(3, "Seeds of each setting.", low=1)
     batch_size: int = setting(256, "Words predicted in a step.", low=1)
-    learning_rates: tuple[float, ...] = setting(
-        (1e-2, 2e-2, 4e-2), "Peak rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(1e-2, 2e-2, 4e-2)
     orders: tuple[int, ...] = setting(
         (2, 3, 4, 5), "n of the n-grams; the network sees n − 1 words.", low=2, high=5
     )

@@ -45,9 +45,9 @@ class Config(launch.Config):
     batch_sizes: tuple[int, ...] = setting(
         (1, 2, 16, 256), "Batch sizes; each divides the largest.", low=1, high=1077
     )
-    hidden: tuple[int, ...] = setting((64,), "Widths of the hidden layers.", low=1, repeats=True)
-    learning_rates: tuple[float, ...] = setting(
-        (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0), "Rates to try.", low=1e-12
+    hidden: tuple[int, ...] = launch.widths(64)
+    learning_rates: tuple[float, ...] = launch.rates(
+        0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0
     )
 
 
