@@ -117,15 +117,13 @@ def picture(frame: pd.DataFrame) -> Picture:
     frame["hidden layers"] = frame["depth"].astype(str)
     keys = ["hidden layers", "seed", "parameters"]
     table = frame.melt(keys, ["time", "operations"], "measure", "ratio")
-    figure = report.lines(
+    return report.profile(
         table.sort_values(["hidden layers", "parameters"], kind="stable"),
-        "parameters", "ratio", panel="measure", line="hidden layers",
-        title="Price of a loss with its gradient, in forward passes",
+        "parameters", "ratio", panel="measure", line="hidden layers", x_scale="log",
+        title="Price of a loss with its gradient, in forward passes; a seed is a repeat",
         x_label="parameters (log scale)", y_label="ratio to one forward pass (1)",
-        y_scale="linear", references={"5 forward passes": lambda _: IN_TIME.threshold},
+        references={"5 forward passes": lambda _: IN_TIME.threshold},
     )  # fmt: skip
-    caption = "Lines: mean over the repeats; bands: lowest to highest."
-    return Picture("ratios", figure, "Ratio by parameters", caption)
 
 
 if __name__ == "__main__":

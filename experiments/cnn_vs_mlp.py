@@ -14,7 +14,6 @@ import dataclasses
 import flax.linen as nn
 import jax
 import numpy as np
-import optax
 
 from jaxdl import launch, report, stats, sweep, tasks
 from jaxdl.data import batches, catalog, scaling, splits
@@ -22,9 +21,10 @@ from jaxdl.initializers import he_normal
 from jaxdl.launch import setting
 from jaxdl.models import CNN, MLP
 from jaxdl.ops.pooling import global_avg_pool
-from jaxdl.optimizers import adam, schedules
+from jaxdl.optimizers import adam
+from jaxdl.optimizers.schedules import cosine, scaled
 from jaxdl.report import Claim, Picture, Section
-from jaxdl.types import Batch, PyTree, Task
+from jaxdl.types import Batch
 
 CLAIMS = MIDDLE, SHIFTED, AVERAGING, INVARIANT = (
     Claim("V3", "a convolutional network beats an MLP of more parameters on digits in the middle",
@@ -72,11 +72,12 @@ def plan(config: Config) -> sweep.Plan:
     points = sweep.grid(learning_rate=config.learning_rates)
 
     def program(model: nn.Module) -> sweep.Run:
-        def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
-            rate = schedules.scaled(hparams["learning_rate"], schedules.cosine(config.steps))
-            return tasks.classification(model), adam(rate)
-
-        return sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
+        task = tasks.classification(model)
+        return sweep.make_run(
+            lambda hparams: (task, adam(scaled(hparams["learning_rate"], cosine(config.steps)))),
+            steps=config.steps,
+            batch_size=config.batch_size,
+        )
 
     programs = {name: (program(model), points) for name, model in networks(config).items()}
     return sweep.plan(programs, data, seeds=config.seeds, column="network")
@@ -109,12 +110,9 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     ]
     image = plan.data["train"]["x"][:1]
     sizes = [f"{name} {size(model, image):,}" for name, model in networks(config).items()]
-    section = Section("Accuracy by shift", (
-        curve(tuned),
-        *(report.tuned_table(tuned, f"{split}_accuracy", against=DENSE) for split in SPLITS),
-        f"Numbers of parameters: {', '.join(sizes)}.",
-        examples(plan.data),
-    ))  # fmt: skip
+    words = f"Numbers of parameters: {', '.join(sizes)}."
+    tables = [report.tuned_table(tuned, f"{split}_accuracy", against=DENSE) for split in SPLITS]
+    section = Section("Accuracy by shift", [curve(tuned), *tables, words, examples(plan.data)])
     return launch.Conclusion(claims, [section])
 
 
@@ -128,13 +126,11 @@ def curve(tuned: stats.Tuned) -> Picture:
     """Test accuracy over the shift."""
     scores = tuned.trials.rename(columns={f"{split}_accuracy": n for split, n in SPLITS.items()})
     by_shift = scores.melt(["network", "seed"], list(SPLITS.values()), "shift", "accuracy")
-    figure = report.training_curves(
-        by_shift.assign(accuracy=100 * by_shift["accuracy"], data="digits").astype({"shift": int}),
-        x="shift", y="accuracy", panel="data", line="network", y_scale="linear",
-        title="Networks that saw the middle only, on shifted images",
+    title = "Networks that saw the middle only, on shifted images"
+    return report.profile(
+        by_shift.astype({"shift": int}), "shift", "accuracy", line="network", title=title,
         x_label="shift (pixels)", y_label="test accuracy (%)",
     )  # fmt: skip
-    return Picture("shift", figure, "Test accuracy over the shift")
 
 
 def examples(data: sweep.Data) -> Picture:

@@ -182,19 +182,16 @@ def curves(tuned: stats.Tuned) -> Picture:
     """Accuracy against the length of the line."""
     names = {f"test_accuracy_{length}": length for length in LENGTHS}
     long = tuned.trials.melt(["kind", "context", "seed"], list(names), "length", "accuracy")
-    figure = report.training_curves(
-        long.assign(length=long["length"].map(names), accuracy=100 * long["accuracy"]),
-        x="length",
-        y="accuracy",
+    return report.profile(
+        long.assign(length=long["length"].map(names)),
+        "length",
+        "accuracy",
         panel="kind",
         line="context",
         title="Characters said again, by the length of the line",
         x_label="length of the line (characters)",
         y_label="accuracy on test (%)",
-        y_scale="linear",
     )
-    caption = "Left the last states at every step, right attention, by width of the context."
-    return Picture("length", figure, "Accuracy by length", caption)
 
 
 def said_again(config: Config, plan: sweep.Plan, row: PyTree) -> Table:

@@ -213,20 +213,17 @@ def curves(bits: dict[int, pd.DataFrame]) -> Picture:
     long = pd.concat(bits, names=["n"]).melt(
         var_name="model", value_name="bits", ignore_index=False
     )
-    figure = report.training_curves(
-        long.reset_index().assign(text="held-out documents"),
-        x="n",
-        y="bits",
-        panel="text",
+    picture = report.profile(
+        long.reset_index(),
+        "n",
+        "bits",
         line="model",
         title="Prediction of the next word from n − 1 words",
         x_label="n",
         y_label="test cross-entropy (bits a word)",
-        y_scale="linear",
     )
-    figure.axes[0].set_xticks(list(bits))
-    caption = "Lines: mean over seeds; bands: lowest to highest. Lower is better."
-    return Picture("bits", figure, "Bits a word by n", caption)
+    picture.figure.axes[0].set_xticks(list(bits))
+    return picture
 
 
 if __name__ == "__main__":
