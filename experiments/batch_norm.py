@@ -117,7 +117,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         frame.assign(scale="He × " + frame["scale"].map("{:g}".format)),
         "learning_rate", "test_accuracy", panel="scale", line="norm",
         title="Test accuracy against the rate, by scale of the initialization",
-        x_label="learning rate (log scale)", y_label="test accuracy (%)",
+        y_label="test accuracy (%)",
     )  # fmt: skip
     claims = [
         LARGER_RATE.judge(stats.paired_interval(at_he[WITH], at_he[WITHOUT])),

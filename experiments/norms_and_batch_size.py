@@ -116,19 +116,12 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     pictures = report.along(
         frame, "learning_rate", "test_accuracy", panel="norm", line="batch_size",
         title="Test accuracy against the rate after equally many examples, by norm",
-        x_label="learning rate (log scale)", y_label="test accuracy (%)",
+        y_label="test accuracy (%)",
     )  # fmt: skip
-    return launch.Conclusion(
-        [
-            judged
-            for claim, norm in zip(CLAIMS, NORMS, strict=True)
-            for judged in claim.judge_each(lost(norm))
-        ],
-        [
-            Section("By norm and batch size", (report.summary_table(summary, by),)),
-            Section("By learning rate", tuple(pictures)),
-        ],
-    )
+    pairs = zip(CLAIMS, NORMS, strict=True)
+    claims = [judged for claim, norm in pairs for judged in claim.judge_each(lost(norm))]
+    table = Section("By norm and batch size", [report.summary_table(summary, by)])
+    return launch.Conclusion(claims, [table, Section("By learning rate", pictures)])
 
 
 if __name__ == "__main__":

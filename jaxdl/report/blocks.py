@@ -142,7 +142,7 @@ def along(
     panel: str,
     line: str,
     title: str,
-    x_label: str,
+    x_label: str = "learning rate (log scale)",
     y_label: str,
     y_scale: Scale = "linear",
 ) -> list[Picture]:
