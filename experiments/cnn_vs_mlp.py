@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 from jaxdl import launch, report, stats, sweep, tasks
-from jaxdl.data import batches, catalog, scaling, splits
+from jaxdl.data import catalog, scaling, splits
 from jaxdl.initializers import he_normal
 from jaxdl.launch import setting
 from jaxdl.models import CNN, MLP
@@ -68,7 +68,7 @@ def plan(config: Config) -> sweep.Plan:
     data, _ = splits.for_run(catalog.load("digits"), scaling.fit_max)
     data = {name: {**split, "x": on_canvas(split["x"])} for name, split in data.items()}
     moved = {name: shifted(data["test"], shift) for name, shift in SPLITS.items() if shift}
-    data |= {name: batches.padded_batches(arrays, 512) for name, arrays in moved.items()}
+    data |= splits.in_batches(moved, 512)
     points = sweep.grid(learning_rate=config.learning_rates)
 
     def program(model: nn.Module) -> sweep.Run:

@@ -130,8 +130,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         bound = claim.threshold
         rows.append({"model": name, "largest difference, or share": found, "bound": bound})
     caption = "Of the perceptron the share of seeds that end without an error; 95 % intervals."
-    section = Section("Distance to scikit-learn", (report.table(rows, caption),))
-    return launch.Conclusion(judged, [section])
+    return launch.Conclusion(judged, [Section("Distance", [report.table(rows, caption)])])
 
 
 if __name__ == "__main__":
