@@ -17,6 +17,7 @@ from jaxdl.tasks._gan import (
 )
 from jaxdl.tasks._language_model import language_model
 from jaxdl.tasks._multitask import Objective, multitask
+from jaxdl.tasks._on import on
 from jaxdl.tasks._reconstruction import absolute_code, code_divergence, reconstruction
 from jaxdl.tasks._regression import regression
 from jaxdl.tasks._sequence_to_sequence import sequence_to_sequence
@@ -54,6 +55,7 @@ __all__ = [
     "language_model",
     "multitask",
     "noise",
+    "on",
     "pgd",
     "reconstruction",
     "regression",
