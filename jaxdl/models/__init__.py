@@ -2,10 +2,12 @@
 
 from jaxdl.models import bag_of_words, deblur, ngram
 from jaxdl.models._autoencoder import ConvAutoencoder, DenseAutoencoder
+from jaxdl.models._bert import BERT, BERTClassifier, BERTPretraining, BERTTagger
 from jaxdl.models._captioner import Captioner, Regions
 from jaxdl.models._cnn import CNN
 from jaxdl.models._dcgan import DCDiscriminator, DCGenerator
 from jaxdl.models._gan import Discriminator, Generator
+from jaxdl.models._gpt import GPT, GPTCarry
 from jaxdl.models._language import LanguageModel
 from jaxdl.models._mlp import MLP
 from jaxdl.models._multitask import Head, SharedTrunk
@@ -34,13 +36,18 @@ MODELS = {"cnn": CNN, "mlp": MLP, "resnet": ResNet}
 """What `launch.load` finds by name."""
 
 __all__ = [
+    "BERT",
     "CNN",
+    "GPT",
     "MLP",
     "MODELS",
     "VAE",
     "Acceptor",
     "AttendFirst",
     "Attentive",
+    "BERTClassifier",
+    "BERTPretraining",
+    "BERTTagger",
     "Bag",
     "BagOfWords",
     "Block",
@@ -55,6 +62,7 @@ __all__ = [
     "Discriminator",
     "Encoder",
     "FixedContext",
+    "GPTCarry",
     "Generator",
     "Head",
     "Hierarchical",
