@@ -158,7 +158,10 @@ def distillation(
     """
     require_shape(teacher, logits.shape)
     logits, teacher = wide(logits, jax.lax.stop_gradient(teacher))
-    ours, theirs = jax.nn.log_softmax(logits / temperature), jax.nn.log_softmax(teacher / temperature)
+    ours, theirs = (
+        jax.nn.log_softmax(logits / temperature),
+        jax.nn.log_softmax(teacher / temperature),
+    )
     # A class that the teacher excludes, with −∞, adds nothing: 0·log 0 is 0.
     excluded = jnp.isneginf(theirs)
     apart = jnp.where(excluded, 0, theirs) - jnp.where(excluded, 0, ours)

@@ -1,6 +1,6 @@
 """Architectures as Flax Linen modules, one a file; usable without the rest of jaxdl."""
 
-from jaxdl.models import bag_of_words, deblur, ngram
+from jaxdl.models import bag_of_words, deblur, ngram, pretrained
 from jaxdl.models._autoencoder import ConvAutoencoder, DenseAutoencoder
 from jaxdl.models._bert import BERT, BERTClassifier, BERTPretraining, BERTTagger
 from jaxdl.models._captioner import Captioner, Regions
@@ -89,4 +89,5 @@ __all__ = [
     "mean_state",
     "ngram",
     "no_shortcut",
+    "pretrained",
 ]

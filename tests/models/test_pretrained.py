@@ -143,7 +143,9 @@ def test_weights_that_do_not_fit(folder):
 def test_a_file_of_another_architecture(folder, folders):
     path = folder("bert")
     (path / "config.json").write_bytes((folders / "gpt2/config.json").read_bytes())
-    with pytest.raises(DataError, match=r"not the gpt2 of config.json: missing: .* and 25 more; une"):
+    with pytest.raises(
+        DataError, match=r"not the gpt2 of config.json: missing: .* and 25 more; une"
+    ):
         pretrained.load(path)
 
 
@@ -257,9 +259,9 @@ def test_a_body_is_frozen_tuned_or_tuned_by_layer(golden, folders):
     def steps():
         fresh, state = task.init(jax.random.key(0), batch)
         params = pretrained.with_body(fresh, body.params)
-        gradient = jax.grad(
-            lambda p: task.loss(p, state, batch, jax.random.key(1), train=True)[0]
-        )(params)
+        gradient = jax.grad(lambda p: task.loss(p, state, batch, jax.random.key(1), train=True)[0])(
+            params
+        )
         changes = {
             name: tx.update(gradient, tx.init(params), params)[0] for name, tx in rates.items()
         }
@@ -287,7 +289,9 @@ def test_a_body_is_frozen_tuned_or_tuned_by_layer(golden, folders):
 
 def test_a_body_that_lacks_what_the_network_needs():
     params = {"body": {"a": jnp.zeros(2)}}
-    with pytest.raises(DataError, match=r"body/a of shape \(2,\) is needed, there is one of \(3,\)"):
+    with pytest.raises(
+        DataError, match=r"body/a of shape \(2,\) is needed, there is one of \(3,\)"
+    ):
         pretrained.with_body(params, {"a": jnp.zeros(3)})
     with pytest.raises(DataError, match=r"body/a of shape \(2,\) is needed, there is none"):
         pretrained.with_body(params, {"b": jnp.zeros(2)})

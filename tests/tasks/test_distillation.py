@@ -39,9 +39,9 @@ def test_the_loss_is_torchs(temperature, expected):
 def test_the_gradient_hardly_hangs_on_a_high_temperature():
     @jax.jit
     def gradient(temperature):
-        return jax.grad(
-            lambda z: losses.distillation(z, TEACHER, LABELS, temperature, 1.0).sum()
-        )(LOGITS)
+        return jax.grad(lambda z: losses.distillation(z, TEACHER, LABELS, temperature, 1.0).sum())(
+            LOGITS
+        )
 
     def centred(z):
         return z - z.mean(axis=1, keepdims=True)

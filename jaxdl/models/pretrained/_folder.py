@@ -66,7 +66,9 @@ def load(folder: str | Path | zipfile.Path, dtype: DTypeLike | None = None) -> P
     try:
         model, params = _fill(body, _names.cleaned(arrays))
     except DataError as error:
-        raise DataError(f"{path / WEIGHTS}: not the {config['model_type']} of {CONFIG}: {error}") from None
+        raise DataError(
+            f"{path / WEIGHTS}: not the {config['model_type']} of {CONFIG}: {error}"
+        ) from None
     return Pretrained(model, params, _tokenizer(path / TOKENIZER, body.vocabulary))
 
 
