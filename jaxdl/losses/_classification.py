@@ -158,16 +158,13 @@ def distillation(
     """
     require_shape(teacher, logits.shape)
     logits, teacher = wide(logits, jax.lax.stop_gradient(teacher))
-    ours, theirs = (
-        jax.nn.log_softmax(logits / temperature),
-        jax.nn.log_softmax(teacher / temperature),
-    )
+    ours, theirs = (jax.nn.log_softmax(z / temperature) for z in (logits, teacher))
     # A class that the teacher excludes, with −∞, adds nothing: 0·log 0 is 0.
     excluded = jnp.isneginf(theirs)
     apart = jnp.where(excluded, 0, theirs) - jnp.where(excluded, 0, ours)
     divergence = (jnp.exp(theirs) * apart).sum(axis=-1)
     hard = softmax_cross_entropy(logits, labels)
-    return alpha * temperature**2 * divergence + (1 - alpha) * hard
+    return jnp.asarray(alpha * temperature**2 * divergence + (1 - alpha) * hard)
 
 
 def smooth_labels(labels: Array, num_classes: int, amount: ArrayLike) -> Array:

@@ -79,7 +79,9 @@ def distillation(
         values = losses.distillation(logits, batch[LOGITS], batch["y"], temperature, alpha)
         for own, other in matched.items():
             wanted = jax.lax.stop_gradient(batch[HIDDEN][other])
-            projected = _projection(wanted).apply({"params": params[PROJECTIONS][own]}, hidden[own])
+            projected: PyTree = _projection(wanted).apply(
+                {"params": params[PROJECTIONS][own]}, hidden[own]
+            )
             apart = losses.squared_error(projected, wanted)
             values += distance_weight * apart.reshape(len(weights), -1).mean(axis=1)
         reported = {

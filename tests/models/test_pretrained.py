@@ -1,4 +1,4 @@
-"""Folders as `transformers` writes them, read, run, and written again; and folders that are wrong."""
+"""Folders as `transformers` writes them, read, run and written again; folders that are wrong."""
 
 import json
 from pathlib import Path
@@ -68,9 +68,8 @@ def test_outputs_are_those_of_transformers(golden, folders, name, kind, outputs,
     assert loaded.tokenizer is None
     inputs = (golden["ids"],) if kind is GPT else map(golden.get, ("ids", "mask", "segments"))
     found = jax.jit(loaded.model.apply)({"params": loaded.params}, *inputs)
-    found = {GPT: lambda: {"logits": found[1]}, BERT: lambda: {"states": found}}.get(
-        kind, lambda: found
-    )()
+    if kind is not BERTPretraining:
+        found = {outputs[0]: found[1] if kind is GPT else found}
     assert set(found) == set(outputs)
     # The states of padding are nobody's.
     real = np.ones_like(golden["mask"]) if kind is GPT else golden["mask"]
@@ -111,7 +110,7 @@ def test_heads_of_another_kind_of_file(folder, golden):
     np.testing.assert_array_equal(params["transform_norm"]["scale"], tokens)
     arrays = {name: array.astype(np.float16) for name, array in arrays.items()}
     save_file(arrays, path / "model.safetensors")
-    assert {leaf.dtype for leaf in jax.tree.leaves(pretrained.load(path).params)} == {jnp.float32}
+    assert {str(leaf.dtype) for leaf in jax.tree.leaves(pretrained.load(path).params)} == {"float32"}
     arrays["cls.predictions.decoder.weight"] = 2 * arrays["cls.predictions.decoder.weight"]
     save_file(arrays, path / "model.safetensors")
     with pytest.raises(DataError, match=r"decoder.weight differs from bert.embeddings.word_"):
@@ -236,7 +235,7 @@ def test_vectors_of_texts_do_not_hang_on_their_neighbours(folders, tokenizer):
     found = pretrained.encode(loaded, texts, batch_size=2)
     alone = pretrained.encode(loaded, ["w9"], batch_size=2)
     np.testing.assert_allclose(found[1:2], alone, atol=1e-6)
-    states = loaded.model.apply({"params": loaded.params}, jnp.array([[2, 9, 3]]))
+    states = jax.jit(loaded.model.apply)({"params": loaded.params}, jnp.array([[2, 9, 3]]))
     np.testing.assert_allclose(found[1], states[0].mean(axis=0), atol=1e-6)
     with pytest.raises(DataError, match="by a BERT with its tokenizer"):
         pretrained.encode(loaded._replace(tokenizer=None), texts)

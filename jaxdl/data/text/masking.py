@@ -50,7 +50,8 @@ def symbols(ids: Mapping[str, int], names: Sequence[str] = BERT) -> Symbols:
     for name in names:
         if name not in ids:
             raise DataError(f"the vocabulary of {len(ids)} tokens has no {name}; add it as a token")
-    found = Symbols(*(ids[name] for name in names), size=max(ids.values()) + 1)
+    pad, unknown, start, end, mask = (ids[name] for name in names)
+    found = Symbols(pad, unknown, start, end, mask, size=max(ids.values()) + 1)
     if not len(found.words):
         raise DataError(f"the vocabulary has no tokens beside {', '.join(names)}")
     return found
@@ -61,7 +62,7 @@ def masked(
     key: Array,
     symbols: Symbols,
     share: ArrayLike = 0.15,
-    fates: ArrayLike = (0.8, 0.1, 0.1),
+    fates: ArrayLike | Sequence[float] = (0.8, 0.1, 0.1),
 ) -> Batch:
     """The batch with some words of x `[B, T]` to be guessed, drawn independently.
 

@@ -70,16 +70,15 @@ def config_of(body: BERT | GPT) -> dict[str, Any]:
             f"a {type(body).__name__} in this format has learned positions, and its norms where "
             "the paper has them"
         )
-    hidden = body.hidden or 4 * body.width
     if isinstance(body, BERT):
         fields = {theirs: getattr(body, ours) for ours, theirs in BERT_FIELDS.items()}
         return {
-            "model_type": "bert", **fields, "intermediate_size": hidden, "hidden_act": name,
-            **_BERT_FIXED, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
+            "model_type": "bert", **fields, "intermediate_size": body.hidden or 4 * body.width,
+            "hidden_act": name, **_BERT_FIXED, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
         }  # fmt: skip
     fields = {theirs: getattr(body, ours) for ours, theirs in GPT2_FIELDS.items()}
     return {
-        "model_type": "gpt2", **fields, "n_inner": hidden, "activation_function": name,
+        "model_type": "gpt2", **fields, "activation_function": name,
         **_GPT2_FIXED, "embd_pdrop": 0.0, "attn_pdrop": 0.0, "resid_pdrop": 0.0,
     }  # fmt: skip
 

@@ -106,8 +106,9 @@ def _layout(model: Model, pooler: bool) -> tuple[_names.Names, str]:
 
 def _fill(body: BERT | GPT, arrays: dict[str, np.ndarray]) -> tuple[Model, PyTree]:
     """The model whose parameters these arrays are, with them."""
+    model: Model = body
     if isinstance(body, GPT):
-        stem, model = "transformer.", body
+        stem = "transformer."
         tied = {"lm_head.weight": "transformer.wte.weight"}
     else:
         pair = any(name.startswith("cls.seq_relationship.") for name in arrays)
