@@ -110,7 +110,9 @@ def test_heads_of_another_kind_of_file(folder, golden):
     np.testing.assert_array_equal(params["transform_norm"]["scale"], tokens)
     arrays = {name: array.astype(np.float16) for name, array in arrays.items()}
     save_file(arrays, path / "model.safetensors")
-    assert {str(leaf.dtype) for leaf in jax.tree.leaves(pretrained.load(path).params)} == {"float32"}
+    assert {str(leaf.dtype) for leaf in jax.tree.leaves(pretrained.load(path).params)} == {
+        "float32"
+    }
     arrays["cls.predictions.decoder.weight"] = 2 * arrays["cls.predictions.decoder.weight"]
     save_file(arrays, path / "model.safetensors")
     with pytest.raises(DataError, match=r"decoder.weight differs from bert.embeddings.word_"):

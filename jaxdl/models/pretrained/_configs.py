@@ -74,7 +74,8 @@ def config_of(body: BERT | GPT) -> dict[str, Any]:
         fields = {theirs: getattr(body, ours) for ours, theirs in BERT_FIELDS.items()}
         return {
             "model_type": "bert", **fields, "intermediate_size": body.hidden or 4 * body.width,
-            "hidden_act": name, **_BERT_FIXED, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
+            "hidden_act": name, **_BERT_FIXED,
+            "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
         }  # fmt: skip
     fields = {theirs: getattr(body, ours) for ours, theirs in GPT2_FIELDS.items()}
     return {
