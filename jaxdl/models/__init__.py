@@ -27,6 +27,7 @@ from jaxdl.models._siamese import Siamese
 from jaxdl.models._skip_thought import SkipThought
 from jaxdl.models._tagger import CharacterFeatures, Tagger
 from jaxdl.models._text_cnn import Bag, Dilated, Hierarchical, NGrams, TextClassifier
+from jaxdl.models._transformer import Transformer, TransformerCarry
 from jaxdl.models._vae import VAE
 from jaxdl.models._window import WindowNetwork
 from jaxdl.models.bag_of_words import BagOfWords
@@ -81,6 +82,8 @@ __all__ = [
     "Tagger",
     "TextClassifier",
     "Transducer",
+    "Transformer",
+    "TransformerCarry",
     "WindowNetwork",
     "bag_of_words",
     "deblur",

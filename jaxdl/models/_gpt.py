@@ -60,9 +60,7 @@ class GPT(OfAttention):
         logits = self.likely(x, self.words.embedding)
         if carry is None or caches is None:
             return None, logits
-        fits = at < caches[0][0].shape[1]
-        logits = jnp.where(fits[..., None], logits, jnp.nan)
-        return GPTCarry(caches, carry.count + length), logits
+        return GPTCarry(caches, carry.count + length), self.fitting(logits, at, caches)
 
     def begin(
         self, prompts: Array, mask: Array | None = None, places: int | None = None

@@ -1,7 +1,7 @@
 """What the models of attention share: sizes, the embedding of tokens, and stacks."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -92,6 +92,10 @@ class OfAttention(nn.Module):
         wider = jnp.promote_types(x.dtype, jnp.float32)
         logits = jnp.matmul(rows, jnp.asarray(table, x.dtype).T, preferred_element_type=wider)
         return logits.reshape(*x.shape[:-1], len(table))
+
+    def fitting(self, logits: Array, at: Array, caches: Sequence[Remembered]) -> Array:
+        """Logits `[B, T, V]`, NaN where the places `at` are past the end of a cache."""
+        return jnp.where((at < caches[0][0].shape[1])[..., None], logits, jnp.nan)
 
     def empty(self, batch: int, depth: int, places: int) -> tuple[Remembered, ...]:
         """The cache of a stack before its first token."""

@@ -10,19 +10,23 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl.numerics import wide
+from jaxdl.ops.blockwise_attention import blockwise_attention
 from jaxdl.types import Array
+
+LONG = 512
+"""Queries, and keys, from which on the weights are not kept: they would fill the memory."""
 
 
 def masked_softmax(scores: Array, mask: Array | None = None) -> Array:
     """exp(s_n) / Σ exp(s_m) over the real ones of the last axis, `[..., N]`.
 
-    In float32 at least. mask, of the rank of the scores: 0 gives exactly 0, whatever the score;
+    In float32 at least. mask `[..., N]`: 0 gives exactly 0, whatever the score;
     only zeros give zeros, not NaN, and so do real scores that are all −∞.
     """
     (scores,) = wide(scores)
     real = scores > -jnp.inf
     if mask is not None:
-        real &= mask != 0
+        real &= jnp.broadcast_to(mask != 0, scores.shape)
     # Left out before the exponential as well: the gradient of a masked infinity would be NaN.
     weights = jax.nn.softmax(jnp.where(real, scores, jnp.finfo(scores.dtype).min), axis=-1)
     return jnp.where(real, weights, 0)
@@ -48,9 +52,19 @@ def dot_product_attention(
     bias: added to the scores, broadcast to `[B, H, T, S]`; −∞ is a mask.
     causal: query t sees the keys 0..t.
     segments: `[B, T]` of the queries and `[B, S]` of the keys: only equal ones see each other.
-    slopes: `[H]`, m in the bias −m·|t − s| (ALiBi, Press et al. 2022).
+    slopes: `[H]`, m in the bias −m·|t − s| (ALiBi, Press et al. 2022); no gradient goes through.
     drop: done to the weights `[B, H, T, S]`.
+    From T·S = `LONG`² on, unless there is a bias, a drop or a mask of queries, weights exist for
+    one block at a time (`blockwise_attention`). On a GPU narrow floats without mask, segments and
+    slopes go to cuDNN.
     """
+    whole = drop is not None or bias is not None or (mask is not None and mask.ndim != 2)
+    if not whole and mask is None and segments is None and slopes is None and _by_cudnn(q, k):
+        return jax.nn.dot_product_attention(q, k, v, is_causal=causal, implementation="cudnn")
+    if not whole and q.shape[1] * k.shape[1] >= LONG**2:
+        return blockwise_attention(
+            q, k, v, mask=mask, causal=causal, segments=segments, slopes=slopes
+        )
     weights = attention_weights(
         q, k, mask=mask, bias=bias, causal=causal, segments=segments, slopes=slopes
     )
@@ -69,11 +83,14 @@ def attention_weights(
 ) -> Array:
     """The weights of `dot_product_attention`, `[B, H, T, S]`, float32 at least."""
     wider = jnp.promote_types(q.dtype, jnp.float32)
-    q = q * jnp.asarray(1 / math.sqrt(q.shape[-1]), q.dtype)
+    q = _scaled(q)
     scores = jnp.einsum("bthd,bshd->bhts", q, k, preferred_element_type=wider)
     rows, columns = jnp.arange(q.shape[1])[:, None], jnp.arange(k.shape[1])[None]
     if slopes is not None:
-        scores += -slopes[None, :, None, None] * jnp.abs(rows - columns)[None, None]
+        scores += (
+            -jax.lax.stop_gradient(slopes)[None, :, None, None]
+            * jnp.abs(rows - columns)[None, None]
+        )
     if bias is not None:
         scores += jnp.broadcast_to(bias, scores.shape)
     real = None
@@ -94,3 +111,15 @@ def _both(one: Array | None, other: Array) -> Array:
 def _read(weights: Array, v: Array) -> Array:
     wider = jnp.promote_types(v.dtype, jnp.float32)
     return jnp.einsum("bhts,bshd->bthd", weights.astype(v.dtype), v, preferred_element_type=wider)
+
+
+def _scaled(q: Array) -> Array:
+    return q * jnp.asarray(1 / math.sqrt(q.shape[-1]), q.dtype)
+
+
+def _by_cudnn(q: Array, k: Array) -> bool:
+    """Whether cuDNN has a kernel for these, on this backend."""
+    narrow = q.dtype in (jnp.bfloat16, jnp.float16)
+    fits = q.shape[-1] % 8 == 0 and q.shape[-1] <= 128
+    even = q.shape[1] % 2 == 0 and k.shape[1] % 2 == 0
+    return jax.default_backend() == "gpu" and narrow and fits and even
