@@ -108,7 +108,7 @@ def test_heads_of_another_kind_of_file(folder, golden):
     params = pretrained.load(path).params
     tokens = golden["pretraining/weights/cls.predictions.transform.LayerNorm.weight"]
     np.testing.assert_array_equal(params["transform_norm"]["scale"], tokens)
-    arrays = {name: array.astype(np.float16) for name, array in arrays.items()}
+    arrays = {name: array.astype(jnp.bfloat16) for name, array in arrays.items()}
     save_file(arrays, path / "model.safetensors")
     assert {str(leaf.dtype) for leaf in jax.tree.leaves(pretrained.load(path).params)} == {
         "float32"

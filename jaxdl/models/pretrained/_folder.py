@@ -11,8 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 from jax.typing import DTypeLike
-from safetensors import SafetensorError
-from safetensors.numpy import load as parse
+from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save as serialize
 
 from jaxdl._files import write_atomic
@@ -27,6 +26,9 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
+DTYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": jnp.bfloat16,
+          "I64": np.int64, "U8": np.uint8, "BOOL": np.bool_}  # fmt: skip
+"""What is read; the integers are buffers that are then left out."""
 Model = BERT | BERTPretraining | GPT
 
 
@@ -170,9 +172,18 @@ def _arrays(folder: Path | zipfile.Path) -> dict[str, np.ndarray]:
             hint = "; weights in several files are not read: save them as one"
         raise DataError(f"{folder}: no {WEIGHTS}{hint}")
     try:
-        return parse(path.read_bytes())
+        views = deserialize(path.read_bytes())
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path}: damaged ({error})") from None
+    found = {}
+    for name, view in views:  # the library's NumPy side does not read bfloat16
+        if view["dtype"] not in DTYPES:
+            raise DataError(
+                f"{path}: {name} has dtype {view['dtype']}, none of {', '.join(DTYPES)}"
+            )
+        array = np.frombuffer(view["data"], DTYPES[view["dtype"]])
+        found[name] = array.reshape(view["shape"])
+    return found
 
 
 def _tokenizer(path: Path | zipfile.Path, vocabulary: int) -> "Tokenizer | None":
