@@ -78,12 +78,8 @@ def distillation(
         logits, hidden, model_state = forward(params, model_state, x, key, train)
         values = losses.distillation(logits, batch[LOGITS], batch["y"], temperature, alpha)
         for own, other in matched.items():
-            wanted = jax.lax.stop_gradient(batch[HIDDEN][other])
-            projected: PyTree = _projection(wanted).apply(
-                {"params": params[PROJECTIONS][own]}, hidden[own]
-            )
-            apart = losses.squared_error(projected, wanted)
-            values += distance_weight * apart.reshape(len(weights), -1).mean(axis=1)
+            apart = _distance(params[PROJECTIONS][own], hidden[own], batch[HIDDEN][other])
+            values += distance_weight * apart
         reported = {
             "loss": metrics.mean(values, weights),
             "accuracy": metrics.accuracy(logits, batch["y"], weights),
@@ -141,6 +137,13 @@ def _apart(model_state: PyTree) -> tuple[PyTree, PyTree]:
 
 def _projection(wanted: Array) -> nn.Dense:
     return nn.Dense(wanted.shape[-1])
+
+
+def _distance(projection: PyTree, ours: Array, theirs: Array) -> Array:
+    """The mean squared difference of each example, `[B]`."""
+    wanted = jax.lax.stop_gradient(theirs)
+    projected: PyTree = _projection(wanted).apply({"params": projection}, ours)
+    return losses.squared_error(projected, wanted).reshape(len(wanted), -1).mean(axis=1)
 
 
 def _at(paths: Collection[str]) -> Callable[[nn.Module, str], bool] | None:
