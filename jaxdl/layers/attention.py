@@ -19,11 +19,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 
 from jaxdl.layers.rows import by_rows
 from jaxdl.numerics import narrowed, wide
+from jaxdl.ops.attention import masked_softmax
 from jaxdl.types import Array, PyTree
 
 Init = Callable[..., Array]
@@ -130,25 +130,6 @@ def attend(scores: Array, values: Array, mask: Array | None = None) -> tuple[Arr
     """
     weights = masked_softmax(scores, mask)
     return weighted_sum(weights, values), weights
-
-
-def masked_softmax(scores: Array, mask: Array | None = None) -> Array:
-    """exp(s_n) / Σ exp(s_m) over the real ones of the last axis, `[..., N]`.
-
-    In float32 at least. mask `[..., N]`: 0 gives exactly 0, whatever the score; only zeros give
-    zeros, not NaN, and so do real scores that are all −∞.
-    """
-    (scores,) = wide(scores)
-    if mask is None:
-        return jax.nn.softmax(scores, axis=-1)
-    real = jnp.broadcast_to(mask != 0, scores.shape)
-    # Left out before the exponential as well: the gradient of a masked infinity would be NaN.
-    scores = jnp.where(real, scores, jnp.finfo(scores.dtype).min)
-    top = jax.lax.stop_gradient(scores.max(axis=-1, keepdims=True))
-    top = jnp.maximum(top, jnp.finfo(scores.dtype).min)
-    powers = jnp.where(real, jnp.exp(scores - top), 0)
-    total = powers.sum(axis=-1, keepdims=True)
-    return powers / jnp.where(total > 0, total, 1)
 
 
 def weighted_sum(weights: Array, values: Array) -> Array:

@@ -31,10 +31,12 @@ class Embedding(nn.Module):
     features: int
     embedding_init: Initializer = nn.initializers.normal(1.0)
 
-    @nn.compact
-    def __call__(self, ids: Array) -> Array:
+    def setup(self) -> None:
         shape = (self.vocabulary, self.features)
-        return lookup(self.param("embedding", self.embedding_init, shape), ids)
+        self.embedding = self.param("embedding", self.embedding_init, shape)
+
+    def __call__(self, ids: Array) -> Array:
+        return lookup(self.embedding, ids)
 
 
 class FrozenEmbedding(nn.Module):

@@ -12,6 +12,7 @@ with a mask of zeros keeps the NaN.
 
 from jaxdl.losses._classification import (
     binary_cross_entropy,
+    distillation,
     hinge,
     multiclass_hinge,
     negative_sampling,
@@ -29,6 +30,7 @@ __all__ = [
     "absolute_error",
     "binary_cross_entropy",
     "contrastive",
+    "distillation",
     "elastic_net",
     "hinge",
     "huber",

@@ -147,6 +147,26 @@ def soft_cross_entropy(logits: Array, probabilities: Array) -> Array:
     return (probabilities * nats).sum(axis=-1)
 
 
+def distillation(
+    logits: Array, teacher: Array, labels: Array, temperature: ArrayLike, alpha: ArrayLike
+) -> Array:
+    """α·τ²·KL(softmax(v/τ) ‖ softmax(z/τ)) − (1−α)·log softmax(z)_t, in nats.
+
+    Source: Hinton, Vinyals & Dean, 2015. For logits z and those of a teacher v, `[..., C]`, and
+    integer labels t `[...]`; τ > 0 and α may be traced. τ² keeps the gradient's size: for large τ
+    it tends to α·(z − v)/C of centred logits. No gradient goes to the teacher.
+    """
+    require_shape(teacher, logits.shape)
+    logits, teacher = wide(logits, jax.lax.stop_gradient(teacher))
+    ours, theirs = (jax.nn.log_softmax(z / temperature) for z in (logits, teacher))
+    # A class that the teacher excludes, with −∞, adds nothing: 0·log 0 is 0.
+    excluded = jnp.isneginf(theirs)
+    apart = jnp.where(excluded, 0, theirs) - jnp.where(excluded, 0, ours)
+    divergence = (jnp.exp(theirs) * apart).sum(axis=-1)
+    hard = softmax_cross_entropy(logits, labels)
+    return jnp.asarray(alpha * temperature**2 * divergence + (1 - alpha) * hard)
+
+
 def smooth_labels(labels: Array, num_classes: int, amount: ArrayLike) -> Array:
     """(1 − amount)·one_hot(label) + amount / num_classes: `[...]` to `[..., num_classes]`.
 

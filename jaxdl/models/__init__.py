@@ -1,11 +1,13 @@
 """Architectures as Flax Linen modules, one a file; usable without the rest of jaxdl."""
 
-from jaxdl.models import bag_of_words, deblur, ngram
+from jaxdl.models import bag_of_words, deblur, ngram, pretrained
 from jaxdl.models._autoencoder import ConvAutoencoder, DenseAutoencoder
+from jaxdl.models._bert import BERT, BERTClassifier, BERTPretraining, BERTTagger
 from jaxdl.models._captioner import Captioner, Regions
 from jaxdl.models._cnn import CNN
 from jaxdl.models._dcgan import DCDiscriminator, DCGenerator
 from jaxdl.models._gan import Discriminator, Generator
+from jaxdl.models._gpt import GPT, GPTCarry
 from jaxdl.models._language import LanguageModel
 from jaxdl.models._mlp import MLP
 from jaxdl.models._multitask import Head, SharedTrunk
@@ -25,6 +27,7 @@ from jaxdl.models._siamese import Siamese
 from jaxdl.models._skip_thought import SkipThought
 from jaxdl.models._tagger import CharacterFeatures, Tagger
 from jaxdl.models._text_cnn import Bag, Dilated, Hierarchical, NGrams, TextClassifier
+from jaxdl.models._transformer import Transformer, TransformerCarry
 from jaxdl.models._vae import VAE
 from jaxdl.models._window import WindowNetwork
 from jaxdl.models.bag_of_words import BagOfWords
@@ -34,13 +37,18 @@ MODELS = {"cnn": CNN, "mlp": MLP, "resnet": ResNet}
 """What `launch.load` finds by name."""
 
 __all__ = [
+    "BERT",
     "CNN",
+    "GPT",
     "MLP",
     "MODELS",
     "VAE",
     "Acceptor",
     "AttendFirst",
     "Attentive",
+    "BERTClassifier",
+    "BERTPretraining",
+    "BERTTagger",
     "Bag",
     "BagOfWords",
     "Block",
@@ -55,6 +63,7 @@ __all__ = [
     "Discriminator",
     "Encoder",
     "FixedContext",
+    "GPTCarry",
     "Generator",
     "Head",
     "Hierarchical",
@@ -73,6 +82,8 @@ __all__ = [
     "Tagger",
     "TextClassifier",
     "Transducer",
+    "Transformer",
+    "TransformerCarry",
     "WindowNetwork",
     "bag_of_words",
     "deblur",
@@ -81,4 +92,5 @@ __all__ = [
     "mean_state",
     "ngram",
     "no_shortcut",
+    "pretrained",
 ]

@@ -4,6 +4,7 @@ from jaxdl.tasks import noise, siamese, statistics, token_errors
 from jaxdl.tasks._adversarial import Attack, adversarial, attacked, fgsm, pgd
 from jaxdl.tasks._captioning import captioning
 from jaxdl.tasks._classification import classification
+from jaxdl.tasks._distillation import Teacher, distillation, taught
 from jaxdl.tasks._drawn_attention import drawn_attention
 from jaxdl.tasks._gan import (
     NON_SATURATING,
@@ -16,6 +17,7 @@ from jaxdl.tasks._gan import (
     two_player,
 )
 from jaxdl.tasks._language_model import language_model
+from jaxdl.tasks._masked_language_model import masked_language_model
 from jaxdl.tasks._multitask import Objective, multitask
 from jaxdl.tasks._on import on
 from jaxdl.tasks._reconstruction import absolute_code, code_divergence, reconstruction
@@ -40,6 +42,7 @@ __all__ = [
     "Game",
     "Objective",
     "Penalty",
+    "Teacher",
     "absolute_code",
     "adversarial",
     "attacked",
@@ -47,12 +50,14 @@ __all__ = [
     "classification",
     "code_divergence",
     "corrupted",
+    "distillation",
     "drawn_attention",
     "fgsm",
     "gan",
     "gaussian_nll",
     "gradient_penalty",
     "language_model",
+    "masked_language_model",
     "multitask",
     "noise",
     "on",
@@ -68,6 +73,7 @@ __all__ = [
     "still",
     "supervised",
     "tagging",
+    "taught",
     "token_errors",
     "two_player",
     "variational",

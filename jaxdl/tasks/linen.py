@@ -14,6 +14,7 @@ from jax.typing import ArrayLike
 
 from jaxdl.types import Array, PyTree
 
+INTERMEDIATES = "intermediates"
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -48,8 +49,12 @@ def apply(
     train: bool,
     key: Array | None = None,
     method: Callable[..., Any] | None = None,
+    capture: Callable[[nn.Module, str], bool] | None = None,
 ) -> tuple[Any, PyTree]:
     """(outputs, model_state): in training with dropout drawn from the key and a state that moves.
+
+    capture: of which modules, and their methods, the outputs are kept in the model state returned,
+        as Flax's `capture_intermediates` does, in the collection `intermediates`.
 
     A model is told whether it trains by the one argument of its `__call__` that is named in
     `IN_TRAINING`, or else by a field of that name; one that has none is not told, and neither is a
@@ -60,10 +65,16 @@ def apply(
     variables = {"params": params, **model_state}
     model = _with_field(model, train)
     flags = {"method": method} if method is not None else _flags(model, inputs, train)
-    if not train:
+    if not train and capture is None:
         return _traced(model.apply, variables, *inputs, **flags), model_state
-    options: dict[str, Any] = {"rngs": {"dropout": key}, "mutable": list(model_state)}
-    return _traced(model.apply, variables, *inputs, **flags, **options)
+    options: dict[str, Any] = {"mutable": list(model_state) if train else []}
+    if train:
+        options["rngs"] = {"dropout": key}
+    if capture is not None:
+        options["capture_intermediates"] = capture
+        options["mutable"] += [INTERMEDIATES]
+    outputs, after = _traced(model.apply, variables, *inputs, **flags, **options)
+    return outputs, after if train else {**model_state, **after}
 
 
 def _with_field(model: nn.Module, train: bool) -> nn.Module:

@@ -13,6 +13,7 @@ FEWER = {
     "context_length": {"contexts": "8"},
     "counting": {"cells": "lstm", "trained": "2", "tested": "6"},
     "deblurring": {"patches": "64", "features": "4"},
+    "distillation": {"teacher_steps": "2", "examples": "100,200"},
     "digits_cnn": {"channels": "4,8", "hidden": "16", "learning_rates": "0.01"},
     "ensembles": {"tables": "wine", "members": "3"},
     "exploding_gradients": {"scales": "0.5,1.5", "length": "10"},

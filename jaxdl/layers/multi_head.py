@@ -1,0 +1,130 @@
+"""Attention of several heads, with what it needs to go on token by token. Vaswani et al. 2017, https://arxiv.org/abs/1706.03762"""
+
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax.typing import ArrayLike, DTypeLike
+
+from jaxdl.initializers import Initializer, side_by_side
+from jaxdl.layers.dropout import Dropout, is_zero
+from jaxdl.layers.positions import Angles, rotated
+from jaxdl.layers.rows import by_rows
+from jaxdl.ops.attention import attention_weights, dot_product_attention
+from jaxdl.types import Array
+
+Remembered = tuple[Array, Array]
+"""Keys and values, `[B, S, H, D]` each."""
+
+
+class Sight(NamedTuple):
+    """What all layers of a stack are told of who sees whom, and of places.
+
+    mask: of keys, `[B, S]`. segments: `[B, T]`, tokens see their own alone. memory_mask: of what a
+    decoder looks at. at: places `[B, T]`. angles, slopes: of `layers.positions`.
+    """
+
+    mask: Array | None = None
+    segments: Array | None = None
+    memory_mask: Array | None = None
+    at: Array | None = None
+    angles: Angles | None = None
+    slopes: Array | None = None
+
+
+ALL = Sight()
+"""All see all."""
+
+
+class MultiHeadAttention(nn.Module):
+    """`heads` attentions side by side, each of `width / heads` numbers: `[B, T, width]` to itself.
+
+    dropout: rate on the weights, may be traced. dtype: of the products; parameters are float32.
+    Params of attention to itself: `qkv` (queries, keys, values side by side) and `out`; to a
+    memory: `q`, `kv` and `out`. Weights `[B, H, T, S]` are sown as `intermediates/weights`.
+    ValueError unless `heads` divides `width`.
+    """
+
+    width: int
+    heads: int
+    dropout: ArrayLike = 0.0
+    kernel_init: Initializer = nn.initializers.lecun_normal()
+    out_init: Initializer | None = None
+    dtype: DTypeLike | None = None
+
+    def setup(self) -> None:
+        if self.heads < 1 or self.width % self.heads:
+            raise ValueError(f"{self.heads} heads do not divide a width of {self.width}")
+        self.qkv, self.kv, self.q = (
+            nn.Dense(
+                n * self.width, dtype=self.dtype, kernel_init=side_by_side(self.kernel_init, n)
+            )
+            for n in (3, 2, 1)
+        )
+        self.out = nn.Dense(
+            self.width, dtype=self.dtype, kernel_init=self.out_init or self.kernel_init
+        )
+        self.drop = Dropout(self.dropout)
+
+    def __call__(
+        self, x: Array, sight: Sight = ALL, *, causal: bool = False, train: bool = False
+    ) -> Array:
+        """Of x to itself."""
+        q, k, v = self._project(self.qkv, x, 3)
+        q, k = rotated(q, sight.angles), rotated(k, sight.angles)
+        segments = None if sight.segments is None else (sight.segments, sight.segments)
+        return self._attend(
+            q,
+            k,
+            v,
+            train,
+            mask=sight.mask,
+            causal=causal,
+            segments=segments,
+            slopes=sight.slopes,
+        )
+
+    def extend(self, x: Array, cache: Remembered, sight: Sight) -> tuple[Array, Remembered]:
+        """Of x `[B, T, width]` at the places `sight.at` to itself and all before it, causal.
+
+        cache: `[B, L, H, D]` each, what stands at places 0..L−1; x is written into it.
+        """
+        q, k, v = self._project(self.qkv, x, 3)
+        q, k = rotated(q, sight.angles), rotated(k, sight.angles)
+        assert sight.at is not None
+        rows = jnp.arange(len(x))[:, None]
+        keys, values = (
+            old.at[rows, sight.at].set(new.astype(old.dtype), mode="drop")
+            for old, new in zip(cache, (k, v), strict=True)
+        )
+        distance = sight.at[:, None, :, None] - jnp.arange(keys.shape[1])[None, None, None]
+        bias = None
+        if sight.slopes is not None:
+            bias = -sight.slopes[None, :, None, None] * jnp.abs(distance)
+        y = self._attend(q, keys, values, False, mask=distance >= 0, bias=bias)
+        return y, (keys, values)
+
+    def remember(self, memory: Array) -> Remembered:
+        """Keys and values of a memory `[B, S, M]`, for `look`."""
+        k, v = self._project(self.kv, memory, 2)
+        return k, v
+
+    def look(
+        self, x: Array, memory: Remembered, mask: Array | None = None, *, train: bool = False
+    ) -> Array:
+        """Of x to a memory, mask `[B, S]`."""
+        (q,) = self._project(self.q, x, 1)
+        return self._attend(q, *memory, train, mask=mask)
+
+    def _project(self, dense: nn.Dense, x: Array, parts: int) -> list[Array]:
+        shape = (*x.shape[:2], self.heads, self.width // self.heads)
+        return [part.reshape(shape) for part in jnp.split(by_rows(dense, x), parts, axis=-1)]
+
+    def _attend(self, q, k, v, train, *, bias=None, **masks):
+        drop = None
+        if train and not is_zero(self.dropout):
+            drop = lambda weights: self.drop(weights, train=True)  # noqa: E731
+        if self.is_mutable_collection("intermediates"):
+            self.sow("intermediates", "weights", attention_weights(q, k, bias=bias, **masks))
+        y = dot_product_attention(q, k, v, bias=bias, drop=drop, **masks)
+        return by_rows(self.out, y.reshape(*y.shape[:2], self.width))

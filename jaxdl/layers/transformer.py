@@ -1,0 +1,185 @@
+"""Layers of attention and a network at each place, and stacks of them. Vaswani et al. 2017, https://arxiv.org/abs/1706.03762
+
+With f the attention, or the network: y = norm(x + f(x)) as in the paper (post-norm), or
+y = x + f(norm(x)) with one norm more at the end of the stack (pre-norm; Xiong et al. 2020,
+https://arxiv.org/abs/2002.04745).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import flax.linen as nn
+from jax.typing import ArrayLike, DTypeLike
+
+from jaxdl.initializers import Initializer
+from jaxdl.layers.activations import gelu_tanh
+from jaxdl.layers.dropout import Dropout
+from jaxdl.layers.multi_head import ALL, MultiHeadAttention, Remembered, Sight
+from jaxdl.layers.norms import LayerNorm
+from jaxdl.layers.rows import by_rows
+from jaxdl.types import Array
+
+
+class FeedForward(nn.Module):
+    """A hidden layer at each place alone: `[B, T, width]` to itself."""
+
+    width: int
+    hidden: int
+    activation: Callable[[Array], Array] = gelu_tanh
+    kernel_init: Initializer = nn.initializers.lecun_normal()
+    out_init: Initializer | None = None
+    dtype: DTypeLike | None = None
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        inner = nn.Dense(self.hidden, dtype=self.dtype, kernel_init=self.kernel_init, name="inner")
+        outer = nn.Dense(
+            self.width,
+            dtype=self.dtype,
+            kernel_init=self.out_init or self.kernel_init,
+            name="outer",
+        )
+        return by_rows(lambda rows: outer(self.activation(inner(rows))), x)
+
+
+class TransformerLayer(nn.Module):
+    """Attention to itself, to a memory if there is one, and a network: `[B, T, width]` to itself.
+
+    hidden: of the network; None: 4 · width. dropout: rate on what each of the three gives;
+    attention_dropout: on the weights; both may be traced. epsilon: of the norms. out_init: of the
+    last matrix of each of the three; None: `kernel_init`. dtype: of the products; parameters,
+    softmax and norms are float32.
+    """
+
+    width: int
+    heads: int
+    hidden: int | None = None
+    activation: Callable[[Array], Array] = gelu_tanh
+    pre_norm: bool = True
+    dropout: ArrayLike = 0.0
+    attention_dropout: ArrayLike = 0.0
+    epsilon: float = 1e-5
+    kernel_init: Initializer = nn.initializers.lecun_normal()
+    out_init: Initializer | None = None
+    dtype: DTypeLike | None = None
+
+    def setup(self) -> None:
+        self.attention, self.cross_attention = (
+            MultiHeadAttention(
+                self.width,
+                self.heads,
+                self.attention_dropout,
+                self.kernel_init,
+                self.out_init,
+                self.dtype,
+            )
+            for _ in range(2)
+        )
+        self.feed_forward = FeedForward(
+            self.width,
+            self.hidden or 4 * self.width,
+            self.activation,
+            self.kernel_init,
+            self.out_init,
+            self.dtype,
+        )
+        self.attention_norm, self.cross_attention_norm, self.feed_forward_norm = (
+            LayerNorm(epsilon=self.epsilon, dtype=self.dtype) for _ in range(3)
+        )
+        self.drop = Dropout(self.dropout)
+
+    def __call__(
+        self,
+        x: Array,
+        cache: Remembered | None = None,
+        memory: Remembered | None = None,
+        sight: Sight = ALL,
+        *,
+        causal: bool = False,
+        train: bool = False,
+    ) -> tuple[Array, Remembered | None]:
+        """(y, cache): with a cache x goes on where it ends (`MultiHeadAttention.extend`)."""
+
+        def attend(x: Array) -> Array:
+            nonlocal cache
+            if cache is None:
+                return self.attention(x, sight, causal=causal, train=train)
+            y, cache = self.attention.extend(x, cache, sight)
+            return y
+
+        x = self._added(self.attention_norm, attend, x, train)
+        if memory is not None:
+            looked = memory
+            x = self._added(
+                self.cross_attention_norm,
+                lambda x: self.cross_attention.look(x, looked, sight.memory_mask, train=train),
+                x,
+                train,
+            )
+        return self._added(self.feed_forward_norm, self.feed_forward, x, train), cache
+
+    def remember(self, memory: Array) -> Remembered:
+        """What `__call__` takes as memory, of the states `[B, N, D]` of an encoder."""
+        return self.cross_attention.remember(memory)
+
+    def _added(
+        self, norm: nn.Module, part: Callable[[Array], Array], x: Array, train: bool
+    ) -> Array:
+        if self.pre_norm:
+            return x + self.drop(part(norm(x)), train=train)
+        return norm(x + self.drop(part(x), train=train))
+
+
+class TransformerStack(nn.Module):
+    """`depth` layers on each other: `[B, T, width]` to (itself, caches).
+
+    layer: makes a layer. norm: of what the last one gives, for pre-norm. remat: what
+    `jax.checkpoint` keeps for the way back, one of `jax.checkpoint_policies`; None: everything.
+    together: so many layers are computed anew at once; memory grows with √depth where √depth are.
+    """
+
+    depth: int
+    layer: Callable[[], TransformerLayer]
+    norm: nn.Module | None = None
+    remat: Callable[..., bool] | None = None
+    together: int = 1
+
+    def setup(self) -> None:
+        self.layers = [self.layer() for _ in range(self.depth)]
+
+    def __call__(
+        self,
+        x: Array,
+        caches: Sequence[Remembered] | None = None,
+        memories: Sequence[Remembered] | None = None,
+        sight: Sight = ALL,
+        *,
+        causal: bool = False,
+        train: bool = False,
+    ) -> tuple[Array, Sequence[Remembered] | None]:
+        """caches, memories: of each layer, as it takes them."""
+        after: list[Remembered | None] = []
+        nothing = (None,) * self.depth
+        for first in range(0, self.depth, self.together):
+            part = slice(first, first + self.together)
+
+            def run(
+                stack: "TransformerStack", x: Array, told: Any, sight: Sight, part: slice = part
+            ) -> tuple[Array, list[Remembered | None]]:
+                found = []
+                for layer, cache, memory in zip(stack.layers[part], *told, strict=True):
+                    x, cache = layer(x, cache, memory, sight, causal=causal, train=train)
+                    found.append(cache)
+                return x, found
+
+            if self.remat is not None:
+                run = nn.remat(run, policy=self.remat)
+            told = [(nothing if each is None else each)[part] for each in (caches, memories)]
+            x, found = run(self, x, told, sight)
+            after += found
+        x = x if self.norm is None else self.norm(x)
+        return x, None if caches is None else tuple(after)
+
+    def remember(self, memory: Array) -> tuple[Remembered, ...]:
+        """What `__call__` takes as memories, of the states `[B, N, D]` of an encoder."""
+        return tuple(layer.remember(memory) for layer in self.layers)

@@ -1,0 +1,105 @@
+"""A language model of masked attention, GPT. Radford et al. 2018, 2019, https://openai.com/index/better-language-models"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+
+from jaxdl.initializers import Initializer
+from jaxdl.layers.multi_head import Remembered
+from jaxdl.layers.positions import places_in
+from jaxdl.models._of_attention import OfAttention
+from jaxdl.types import Array
+
+
+class GPTCarry(NamedTuple):
+    """A cache of each layer, `[B, L, H, D]`, and how many tokens stand in it, `[B]`."""
+
+    caches: tuple[Remembered, ...]
+    count: Array
+
+
+class GPT(OfAttention):
+    """Logits of the next token: `(ids [B, T], carry=None) -> (carry, logits [B, T, V])`.
+
+    The defaults are GPT-2's: pre-norm, GELU by tanh, learned positions, logits by the table of the
+    words. carry: of `begin` or a call, tokens that go before, at any count in each row; None: none
+    go before, and none are kept. segments `[B, T]`: packed sequences, each contiguous, that do not
+    see each other and begin at place 0.
+    Decode with `decoding.greedy(model.step, *model.begin(prompts, mask), length)`.
+    ValueError for a sequence longer than a table of positions, or than the carry.
+    """
+
+    def setup(self) -> None:
+        super().setup()
+        # What 2·depth parts add up to keeps its size: Radford et al. 2019, section 2.3.
+        self.stack = self.stack_of(
+            self.depth, _scaled(self.kernel_init, 1 / math.sqrt(2 * self.depth))
+        )
+
+    def __call__(
+        self,
+        ids: Array,
+        carry: GPTCarry | None = None,
+        *,
+        segments: Array | None = None,
+        train: bool = False,
+    ) -> tuple[GPTCarry | None, Array]:
+        at, caches, length = None, None, ids.shape[1]
+        if carry is not None:
+            caches = carry.caches
+            at = carry.count[:, None] + jnp.arange(length)[None]
+        elif segments is not None:
+            at = places_in(segments)
+        x = self.drop(self.placed(self.words(ids), at), train=train)
+        sight = self.sight(length, at, segments=segments)
+        x, caches = self.stack(x, caches, None, sight, causal=True, train=train)
+        logits = self.likely(x, self.words.embedding)
+        if carry is None or caches is None:
+            return None, logits
+        return GPTCarry(caches, carry.count + length), self.fitting(logits, at, caches)
+
+    def begin(
+        self, prompts: Array, mask: Array | None = None, places: int | None = None
+    ) -> tuple[GPTCarry, Array]:
+        """(carry, last tokens `[B]`) of prompts `[B, N]`, for `step` and `jaxdl.decoding`.
+
+        mask `[B, N]`: 0 where a shorter prompt has no token, before, behind or between.
+        places: of the cache, for prompt and what follows; None: the model's `length`. ValueError
+        for prompts longer than that, or known to be empty.
+        """
+        batch, length = prompts.shape
+        places = self.length if places is None else places
+        if length > places:
+            raise ValueError(f"prompts of {length} tokens do not fit into {places} places")
+        count = jnp.full(batch, length)
+        if mask is not None:
+            count = (mask != 0).sum(axis=1)
+            # What is real goes to the front, so that tokens are where they are counted to be.
+            order = jnp.argsort(mask == 0, axis=1, stable=True)
+            prompts = jnp.take_along_axis(prompts, order, axis=1)
+        if not isinstance(count, jax.core.Tracer) and (count < 1).any():
+            raise ValueError("a prompt has no token; begin with one that stands for the start")
+        carry = GPTCarry(self.empty(batch, self.depth, places), jnp.zeros(batch, jnp.int32))
+        carry, _ = self(prompts, carry)
+        last = jnp.take_along_axis(prompts, count[:, None] - 1, axis=1)[:, 0]
+        # The last token is read again, and what is behind it written over.
+        return carry._replace(count=count - 1), last
+
+    def step(self, carry: GPTCarry, tokens: Array) -> tuple[GPTCarry, Array]:
+        """One token of each sequence, for `jaxdl.decoding`: tokens `[B]` to logits `[B, V]`.
+
+        Past the last place of the cache logits are NaN, which decoding tells.
+        """
+        carry, logits = self(tokens[:, None], carry)
+        return carry, logits[:, 0]
+
+
+def _scaled(init: Initializer, factor: float) -> Initializer:
+    def draw(key: Array, shape: Sequence[int], dtype: DTypeLike = jnp.float32) -> Array:
+        return factor * init(key, shape, dtype)
+
+    return draw

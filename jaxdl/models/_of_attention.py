@@ -1,0 +1,104 @@
+"""What the models of attention share: sizes, the embedding of tokens, and stacks."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax.typing import ArrayLike, DTypeLike
+
+from jaxdl.initializers import Initializer
+from jaxdl.layers.activations import gelu_tanh
+from jaxdl.layers.dropout import Dropout
+from jaxdl.layers.embedding import Embedding
+from jaxdl.layers.multi_head import Remembered, Sight
+from jaxdl.layers.norms import LayerNorm
+from jaxdl.layers.positions import Learned, Positions
+from jaxdl.layers.transformer import TransformerLayer, TransformerStack
+from jaxdl.types import Array
+
+
+class OfAttention(nn.Module):
+    """Fields that GPT, BERT and Transformer have in common.
+
+    vocabulary: V. width: D. length: places there are, in a learned table and in a cache. hidden: of
+    the networks; None: 4·D. positions: of `layers.positions`; None: `Learned(length)`. dropout:
+    rate on the embeddings and on what each attention and network gives; attention_dropout: on the
+    weights; both may be traced. epsilon: of the norms. remat, together: see `TransformerStack`.
+    dtype: of the products (bfloat16, say); parameters, softmax, norms and logits are float32.
+    """
+
+    vocabulary: int
+    width: int
+    depth: int
+    heads: int
+    length: int
+    hidden: int | None = None
+    positions: Positions | None = None
+    activation: Callable[[Array], Array] = gelu_tanh
+    pre_norm: bool = True
+    dropout: ArrayLike = 0.0
+    attention_dropout: ArrayLike = 0.0
+    epsilon: float = 1e-5
+    kernel_init: Initializer = nn.initializers.normal(0.02)
+    remat: Callable[..., bool] | None = None
+    together: int = 1
+    dtype: DTypeLike | None = None
+
+    def setup(self) -> None:
+        self.words = Embedding(self.vocabulary, self.width, self.kernel_init)
+        if self.positions is None:
+            self.place = Learned(self.length, self.kernel_init, name="positions")
+        else:
+            self.place = self.positions
+        self.drop = Dropout(self.dropout)
+
+    def stack_of(self, depth: int, out_init: Initializer | None = None) -> TransformerStack:
+        """A stack of the model's layers."""
+        layer = functools.partial(
+            TransformerLayer,
+            self.width,
+            self.heads,
+            hidden=self.hidden,
+            activation=self.activation,
+            pre_norm=self.pre_norm,
+            dropout=self.dropout,
+            attention_dropout=self.attention_dropout,
+            epsilon=self.epsilon,
+            kernel_init=self.kernel_init,
+            out_init=out_init,
+            dtype=self.dtype,
+        )
+        norm = LayerNorm(epsilon=self.epsilon, dtype=self.dtype) if self.pre_norm else None
+        return TransformerStack(depth, layer, norm, self.remat, self.together)
+
+    def placed(self, x: Array, at: Array | None) -> Array:
+        """Embedded tokens with their places, in the model's dtype."""
+        return self.place(x if self.dtype is None else x.astype(self.dtype), at)
+
+    def sight(self, length: int, at: Array | None, **masks: Array | None) -> Sight:
+        """Who sees whom in a sequence of this length."""
+        return Sight(
+            at=at,
+            angles=self.place.angles(length, self.width // self.heads, at),
+            slopes=self.place.slopes(self.heads),
+            **masks,
+        )
+
+    def likely(self, x: Array, table: Array) -> Array:
+        """Logits `[B, T, V]`, float32, of states by the rows of a table `[V, D]`."""
+        rows = x.reshape(-1, x.shape[-1])
+        wider = jnp.promote_types(x.dtype, jnp.float32)
+        logits = jnp.matmul(rows, jnp.asarray(table, x.dtype).T, preferred_element_type=wider)
+        return logits.reshape(*x.shape[:-1], len(table))
+
+    def fitting(self, logits: Array, at: Array, caches: Sequence[Remembered]) -> Array:
+        """Logits `[B, T, V]`, NaN where the places `at` are past the end of a cache."""
+        return jnp.where((at < caches[0][0].shape[1])[..., None], logits, jnp.nan)
+
+    def empty(self, batch: int, depth: int, places: int) -> tuple[Remembered, ...]:
+        """The cache of a stack before its first token."""
+        shape = (batch, places, self.heads, self.width // self.heads)
+        nothing: Any = jnp.zeros(shape, self.dtype or jnp.float32)
+        return ((nothing, nothing),) * depth

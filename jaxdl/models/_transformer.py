@@ -1,0 +1,97 @@
+"""Encoder and decoder of attention alone. Vaswani et al. 2017, https://arxiv.org/abs/1706.03762"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from jaxdl.initializers import Initializer
+from jaxdl.layers.activations import relu
+from jaxdl.layers.embedding import Embedding
+from jaxdl.layers.multi_head import Remembered
+from jaxdl.layers.positions import Positions, Sinusoidal
+from jaxdl.models._of_attention import OfAttention
+from jaxdl.types import Array
+
+
+class TransformerCarry(NamedTuple):
+    """What a decoder goes on with; every array has B first.
+
+    memories: keys and values of the encoder's states, for each layer; x_mask `[B, N]`. caches: of
+    the layers, `[B, L, H, D]`; count `[B]`: the tokens in them.
+    """
+
+    memories: tuple[Remembered, ...]
+    x_mask: Array | None
+    caches: tuple[Remembered, ...]
+    count: Array
+
+
+class Transformer(OfAttention):
+    """Logits of each token of y from x and the tokens before it.
+
+    `(x [B, N], x_mask [B, N], y [B, T]) -> (logits [B, T, V], None)`, as `Seq2Seq` takes them: y is
+    what is given, from the start token on, without the last one. The defaults are the paper's, its
+    base model with `width=512, depth=6, heads=8`: post-norm, ReLU, sinusoids, embeddings times √D,
+    and logits by the table of y's words.
+    vocabulary: of y. x_vocabulary: of x; None: one vocabulary and one table for both. depth: of the
+    decoder. x_depth: of the encoder; None: `depth`.
+    """
+
+    positions: Positions | None = Sinusoidal()
+    activation: Callable[[Array], Array] = relu
+    pre_norm: bool = False
+    kernel_init: Initializer = nn.initializers.xavier_uniform()
+    x_vocabulary: int | None = None
+    x_depth: int | None = None
+
+    def setup(self) -> None:
+        super().setup()
+        embedding_init = nn.initializers.normal(1 / math.sqrt(self.width))
+        self.words = Embedding(self.vocabulary, self.width, embedding_init)
+        if self.x_vocabulary is None:
+            self.x_words = self.words
+        else:
+            self.x_words = Embedding(self.x_vocabulary, self.width, embedding_init)
+        self.encoder = self.stack_of(self.depth if self.x_depth is None else self.x_depth)
+        self.decoder = self.stack_of(self.depth)
+
+    def __call__(
+        self, x: Array, x_mask: Array | None, y: Array, *, train: bool = False
+    ) -> tuple[Array, None]:
+        memories = self._memories(x, x_mask, train)
+        embedded = self._embedded(self.words, y, None, train)
+        sight = self.sight(y.shape[1], None, memory_mask=x_mask)
+        states, _ = self.decoder(embedded, None, memories, sight, causal=True, train=train)
+        return self.likely(states, self.words.embedding), None
+
+    def begin(
+        self, x: Array, x_mask: Array | None = None, places: int | None = None
+    ) -> TransformerCarry:
+        """The carry before the first token, for `step`. places: of the cache; None: `length`."""
+        caches = self.empty(len(x), self.depth, self.length if places is None else places)
+        count = jnp.zeros(len(x), jnp.int32)
+        return TransformerCarry(self._memories(x, x_mask, False), x_mask, caches, count)
+
+    def step(self, carry: TransformerCarry, tokens: Array) -> tuple[TransformerCarry, Array]:
+        """One token of each sequence, for `jaxdl.decoding`: tokens `[B]` to logits `[B, V]`.
+
+        Past the last place of the cache logits are NaN, which decoding tells.
+        """
+        at = carry.count[:, None]
+        embedded = self._embedded(self.words, tokens[:, None], at, False)
+        sight = self.sight(1, at, memory_mask=carry.x_mask)
+        states, caches = self.decoder(embedded, carry.caches, carry.memories, sight, causal=True)
+        logits = self.fitting(self.likely(states, self.words.embedding), at, caches)
+        return carry._replace(caches=caches, count=carry.count + 1), logits[:, 0]
+
+    def _memories(self, x: Array, x_mask: Array | None, train: bool) -> tuple[Remembered, ...]:
+        embedded = self._embedded(self.x_words, x, None, train)
+        sight = self.sight(x.shape[1], None, mask=x_mask)
+        states, _ = self.encoder(embedded, sight=sight, train=train)
+        return self.decoder.remember(states)
+
+    def _embedded(self, words: Embedding, ids: Array, at: Array | None, train: bool) -> Array:
+        return self.drop(self.placed(words(ids) * math.sqrt(self.width), at), train=train)

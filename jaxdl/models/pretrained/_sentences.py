@@ -1,0 +1,151 @@
+"""Vectors of texts from a pretrained body, and the body as part of a bigger network.
+
+Reimers & Gurevych 2019, https://arxiv.org/abs/1908.10084
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from jaxdl.data.errors import DataError
+from jaxdl.models._bert import BERT
+from jaxdl.models.pretrained._folder import Pretrained
+from jaxdl.params import paths
+from jaxdl.types import Array, PyTree
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+
+class SentenceClassifier(nn.Module):
+    """A class of each text from the mean state of its tokens: ids `[B, T]` to logits `[B, K]`.
+
+    For `tasks.classification`. Where ids are `padding` there is no token.
+    """
+
+    body: BERT
+    classes: int
+    padding: int = 0
+
+    @nn.compact
+    def __call__(self, ids: Array, *, train: bool = False) -> Array:
+        mask = ids != self.padding
+        states = self.body(ids, mask, train=train)
+        return nn.Dense(self.classes, name="logits")(mean_pooled(states, mask))
+
+
+def mean_pooled(states: Array, mask: Array) -> Array:
+    """The mean of states `[B, T, D]` where the mask `[B, T]` is not 0: float32 `[B, D]`.
+
+    Zeros where it is 0 everywhere.
+    """
+    real = (mask != 0)[..., None]
+    total = jnp.where(real, states, 0).astype(jnp.float32).sum(axis=1)
+    return total / jnp.maximum(real.sum(axis=1), 1)
+
+
+def tokenized(tokenizer: "Tokenizer", texts: Sequence[str], length: int) -> dict[str, np.ndarray]:
+    """Texts as batches hold them, with the marks at both ends that the tokenizer adds.
+
+    x: int32 `[N, T]`, filled with 0, T being that of the longest, at most `length`; longer texts
+        lose tokens before the last mark
+    x_mask: float32 `[N, T]`, 1 on tokens
+    Raises DataError without texts, or naming one without tokens.
+    """
+    if isinstance(texts, str) or not len(texts):
+        raise DataError("no texts: a list of one or more is needed")
+    rows = [_cut(encoding.ids, encoding.special_tokens_mask, length)
+            for encoding in tokenizer.encode_batch(list(texts))]  # fmt: skip
+    empty = next((place for place, ids in enumerate(rows) if not ids), None)
+    if empty is not None:
+        raise DataError(f"text {empty} has no tokens: {texts[empty]!r}")
+    x = np.zeros((len(rows), max(map(len, rows))), np.int32)
+    x_mask = np.zeros(x.shape, np.float32)
+    for row, ids in enumerate(rows):
+        x[row, : len(ids)], x_mask[row, : len(ids)] = ids, 1
+    return {"x": x, "x_mask": x_mask}
+
+
+def encode(
+    pretrained: Pretrained, texts: Sequence[str], *, length: int = 256, batch_size: int = 32
+) -> np.ndarray:
+    """A vector of each text, the mean of its tokens' states: float32 `[N, D]`.
+
+    length: tokens of a text that are read, at most what the model has places for. Texts are sorted
+    by length, and a compiled program serves each power of two that they are padded to.
+    `similarity.unit` makes vectors of length 1 of them. Raises DataError as `tokenized`, and for a
+    model without a tokenizer or that is no BERT.
+    """
+    model, params, tokenizer = pretrained.body
+    if tokenizer is None or not isinstance(model, BERT):
+        raise DataError("texts are encoded by a BERT with its tokenizer")
+    arrays = tokenized(tokenizer, texts, min(length, model.length))
+    lengths = arrays["x_mask"].sum(axis=1).astype(int)
+    order = np.argsort(lengths, kind="stable")
+    vectors = np.zeros((len(order), model.width), np.float32)
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        width = min(max(8, 1 << (int(lengths[rows[-1]]) - 1).bit_length()), model.length)
+        shape = (batch_size, width)
+        x, x_mask = (_fitted(array[rows], shape) for array in arrays.values())
+        vectors[rows] = _vectors(model, params, x, x_mask)[: len(rows)]
+    return vectors
+
+
+def with_body(params: PyTree, body: PyTree) -> PyTree:
+    """Parameters of a network with the weights of a pretrained one in its submodule `body`.
+
+    Weights that the network has no use for, such as a pooler's, are left out. Then
+    `optimizers.freeze(tx, "^body/")` trains the rest alone, and `by_layer` gives rates. Raises
+    DataError naming a weight that the network needs and the body lacks, or of another shape.
+    """
+    known = dict(zip(paths(body), jax.tree.leaves(body), strict=True))
+
+    def weight(keys: tuple, leaf: Array) -> Array:
+        path = jax.tree_util.keystr(keys, simple=True, separator="/")
+        shape = known[path].shape if path in known else None
+        if shape != leaf.shape:
+            there = "there is none" if shape is None else f"there is one of {shape}"
+            raise DataError(f"body/{path} of shape {leaf.shape} is needed, {there}")
+        return known[path]
+
+    return {**params, "body": jax.tree_util.tree_map_with_path(weight, params["body"])}
+
+
+def by_layer(depth: int, decay: ArrayLike) -> dict[str, ArrayLike]:
+    """Factors for `optimizers.scale_by_path`: decay^k for the body's k-th layer from the top.
+
+    The uppermost of `depth` layers has decay, the embeddings decay^(depth + 1), heads keep their
+    rate. Howard & Ruder 2018; decay may be traced.
+    """
+    layers = {
+        f"body/stack/layers_{layer}/": jnp.asarray(decay) ** (depth - layer)
+        for layer in range(depth)
+    }
+    lowest = "body/(words|positions|segments|embedding_norm)/"
+    return {**layers, lowest: jnp.asarray(decay) ** (depth + 1)}
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _vectors(model: BERT, params: PyTree, x: Array, x_mask: Array) -> Array:
+    states: PyTree = model.apply({"params": params}, x, x_mask)
+    return mean_pooled(states, x_mask)
+
+
+def _cut(ids: list[int], special: list[int], length: int) -> list[int]:
+    if len(ids) <= length:
+        return ids
+    return [*ids[: length - 1], ids[-1]] if special[-1] else ids[:length]
+
+
+def _fitted(array: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """The array cut, or filled with zeros, to a shape."""
+    array = array[: shape[0], : shape[1]]
+    missing = [(0, want - have) for want, have in zip(shape, array.shape, strict=True)]
+    return np.pad(array, missing)

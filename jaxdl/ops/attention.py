@@ -1,0 +1,125 @@
+"""Scaled dot-product attention, softmax(QKᵀ/√d + bias) V. Vaswani et al. 2017, https://arxiv.org/abs/1706.03762
+
+A query that may see no key gives zeros, in value and gradient; libraries differ there.
+"""
+
+import math
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from jaxdl.numerics import wide
+from jaxdl.ops.blockwise_attention import blockwise_attention
+from jaxdl.types import Array
+
+LONG = 512
+"""Queries, and keys, from which on the weights are not kept: they would fill the memory."""
+
+
+def masked_softmax(scores: Array, mask: Array | None = None) -> Array:
+    """exp(s_n) / Σ exp(s_m) over the real ones of the last axis, `[..., N]`.
+
+    In float32 at least. mask `[..., N]`: 0 gives exactly 0, whatever the score;
+    only zeros give zeros, not NaN, and so do real scores that are all −∞.
+    """
+    (scores,) = wide(scores)
+    real = scores > -jnp.inf
+    if mask is not None:
+        real &= jnp.broadcast_to(mask != 0, scores.shape)
+    # Left out before the exponential as well: the gradient of a masked infinity would be NaN.
+    weights = jax.nn.softmax(jnp.where(real, scores, jnp.finfo(scores.dtype).min), axis=-1)
+    return jnp.where(real, weights, 0)
+
+
+def dot_product_attention(
+    q: Array,
+    k: Array,
+    v: Array,
+    *,
+    mask: Array | None = None,
+    bias: Array | None = None,
+    causal: bool = False,
+    segments: tuple[Array, Array] | None = None,
+    slopes: Array | None = None,
+    drop: Callable[[Array], Array] | None = None,
+) -> Array:
+    """Each query's mean of the values: `q [B, T, H, D]`, `k, v [B, S, H, D]` to `[B, T, H, D]`.
+
+    Scores and softmax are float32 at least; what is read has the dtype of q.
+    mask: not 0 where a query may look; of keys, `[B, S]`, or of any shape that broadcasts to
+        `[B, H, T, S]`.
+    bias: added to the scores, broadcast to `[B, H, T, S]`; −∞ is a mask.
+    causal: query t sees the keys 0..t.
+    segments: `[B, T]` of the queries and `[B, S]` of the keys: only equal ones see each other.
+    slopes: `[H]`, m in the bias −m·|t − s| (ALiBi, Press et al. 2022); no gradient goes through.
+    drop: done to the weights `[B, H, T, S]`.
+    From T·S = `LONG`² on, unless there is a bias, a drop or a mask of queries, weights exist for
+    one block at a time (`blockwise_attention`). On a GPU narrow floats without mask, segments and
+    slopes go to cuDNN.
+    """
+    whole = drop is not None or bias is not None or (mask is not None and mask.ndim != 2)
+    if not whole and mask is None and segments is None and slopes is None and _by_cudnn(q, k):
+        return jax.nn.dot_product_attention(q, k, v, is_causal=causal, implementation="cudnn")
+    if not whole and q.shape[1] * k.shape[1] >= LONG**2:
+        return blockwise_attention(
+            q, k, v, mask=mask, causal=causal, segments=segments, slopes=slopes
+        )
+    weights = attention_weights(
+        q, k, mask=mask, bias=bias, causal=causal, segments=segments, slopes=slopes
+    )
+    return _read(weights if drop is None else drop(weights), v).astype(q.dtype)
+
+
+def attention_weights(
+    q: Array,
+    k: Array,
+    *,
+    mask: Array | None = None,
+    bias: Array | None = None,
+    causal: bool = False,
+    segments: tuple[Array, Array] | None = None,
+    slopes: Array | None = None,
+) -> Array:
+    """The weights of `dot_product_attention`, `[B, H, T, S]`, float32 at least."""
+    wider = jnp.promote_types(q.dtype, jnp.float32)
+    q = _scaled(q)
+    scores = jnp.einsum("bthd,bshd->bhts", q, k, preferred_element_type=wider)
+    rows, columns = jnp.arange(q.shape[1])[:, None], jnp.arange(k.shape[1])[None]
+    if slopes is not None:
+        scores += (
+            -jax.lax.stop_gradient(slopes)[None, :, None, None]
+            * jnp.abs(rows - columns)[None, None]
+        )
+    if bias is not None:
+        scores += jnp.broadcast_to(bias, scores.shape)
+    real = None
+    if mask is not None:
+        real = (mask if mask.ndim == 4 else mask[:, None, None, :]) != 0
+    if segments is not None:
+        of_queries, of_keys = segments
+        real = _both(real, of_queries[:, None, :, None] == of_keys[:, None, None, :])
+    if causal:
+        real = _both(real, (columns <= rows)[None, None])
+    return masked_softmax(scores, real)
+
+
+def _both(one: Array | None, other: Array) -> Array:
+    return other if one is None else one & other
+
+
+def _read(weights: Array, v: Array) -> Array:
+    wider = jnp.promote_types(v.dtype, jnp.float32)
+    return jnp.einsum("bhts,bshd->bthd", weights.astype(v.dtype), v, preferred_element_type=wider)
+
+
+def _scaled(q: Array) -> Array:
+    return q * jnp.asarray(1 / math.sqrt(q.shape[-1]), q.dtype)
+
+
+def _by_cudnn(q: Array, k: Array) -> bool:
+    """Whether cuDNN has a kernel for these, on this backend."""
+    narrow = q.dtype in (jnp.bfloat16, jnp.float16)
+    fits = q.shape[-1] % 8 == 0 and q.shape[-1] <= 128
+    even = q.shape[1] % 2 == 0 and k.shape[1] % 2 == 0
+    return jax.default_backend() == "gpu" and narrow and fits and even
