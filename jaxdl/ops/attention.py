@@ -55,9 +55,9 @@ def dot_product_attention(
     segments: `[B, T]` of the queries and `[B, S]` of the keys: only equal ones see each other.
     slopes: `[H]`, m in the bias −m·|t − s| (ALiBi, Press et al. 2022); no gradient goes through.
     drop: done to the weights `[B, H, T, S]`.
-    From T·S = `LONG`² on (`LONG_ON_CPU`²), unless there is a bias, a drop or a mask of queries, weights exist for
-    one block at a time (`blockwise_attention`). On a GPU narrow floats without mask, segments and
-    slopes go to cuDNN.
+    From T·S = `LONG`² on (`LONG_ON_CPU`²) weights exist for one block at a time, unless there is a
+    bias, a drop or a mask of queries: see `blockwise_attention`. On a GPU narrow floats without
+    mask, segments and slopes go to cuDNN.
     """
     whole = drop is not None or bias is not None or (mask is not None and mask.ndim != 2)
     if not whole and mask is None and segments is None and slopes is None and _by_cudnn(q, k):
