@@ -1,6 +1,6 @@
 """A dataset as a run takes it: scaled, the training split whole, the others in padded batches."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -47,3 +47,11 @@ def for_run(
         arrays = scaled(name)
         splits[name] = padded_batches(arrays, min(evaluation_batch, len(arrays["y"])))
     return splits, scaling
+
+
+def padded(parts: Mapping[str, Any], evaluation_batch: int) -> dict[str, Any]:
+    """Arrays `[N, ...]` of splits as a run takes them: all but `train` in padded batches."""
+    return {
+        name: arrays if name == "train" else padded_batches(arrays, evaluation_batch)
+        for name, arrays in parts.items()
+    }

@@ -1,7 +1,15 @@
 """Launching of experiments, and loading of what they found."""
 
-from jaxdl.launch.best import load, save_best
-from jaxdl.launch.config import Config, UserError, choose, choose_all, setting
+from jaxdl.launch.best import load, read_best, save_best
+from jaxdl.launch.config import (
+    Config,
+    UserError,
+    choose,
+    choose_all,
+    positive,
+    setting,
+    widths,
+)
 from jaxdl.launch.dataset import DatasetConfig
 from jaxdl.launch.experiment import Conclusion, Experiment, Use
 from jaxdl.launch.runner import main
@@ -17,6 +25,9 @@ __all__ = [
     "choose_all",
     "load",
     "main",
+    "positive",
+    "read_best",
     "save_best",
     "setting",
+    "widths",
 ]

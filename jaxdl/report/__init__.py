@@ -1,6 +1,13 @@
 """From the ledger to a page: tables, plots, claims and one self-contained HTML file."""
 
-from jaxdl.report.blocks import along, interval_map, shares, tuned_curves, tuned_table
+from jaxdl.report.blocks import (
+    along,
+    chosen_values,
+    interval_map,
+    shares,
+    tuned_curves,
+    tuned_table,
+)
 from jaxdl.report.claims import (
     Claim,
     Judged,
@@ -13,7 +20,7 @@ from jaxdl.report.claims import (
 )
 from jaxdl.report.compare import Columns, comparison
 from jaxdl.report.page import Code, Picture, Report, Section, render, write
-from jaxdl.report.pictures import images
+from jaxdl.report.pictures import images, picture
 from jaxdl.report.plots import dots, heat_map, intervals, lines, sensitivity, training_curves
 from jaxdl.report.style import to_png
 from jaxdl.report.summaries import CHOSEN, chosen_trials, grid, summary, summary_table
@@ -44,6 +51,7 @@ __all__ = [
     "along",
     "between",
     "chosen_trials",
+    "chosen_values",
     "claims_table",
     "comparison",
     "depends",
@@ -61,6 +69,7 @@ __all__ = [
     "lines",
     "number",
     "percent",
+    "picture",
     "render",
     "sensitivity",
     "shares",

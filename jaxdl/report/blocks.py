@@ -90,33 +90,44 @@ def along(
     x: str,
     y: str,
     *,
-    panel: str,
+    panel: str | None = None,
     line: str,
     title: str,
     x_label: str,
     y_label: str,
+    x_scale: Scale = "log",
     y_scale: Scale = "linear",
+    caption: str = BANDS,
 ) -> list[Picture]:
     """A metric along a hyperparameter (`plots.sensitivity`); nothing where every trial diverged.
 
-    A share is drawn times 100 where `y_label` ends with `(%)` or `(points)`.
+    Without a panel all lines share one. A share is drawn times 100 where `y_label` ends with `(%)`
+    or `(points)`.
     """
     if not frame["status"].eq("ok").any():
         return []
     if in_hundredths(y_label):
         frame = frame.assign(**{y: 100 * frame[y].astype(float)})
     figure = plots.sensitivity(
-        frame,
+        frame.assign(panel="") if panel is None else frame,
         x=x,
         y=y,
-        panel=panel,
+        panel=panel or "panel",
         line=line,
         title=title,
         x_label=x_label,
         y_label=y_label,
+        x_scale=x_scale,
         y_scale=y_scale,
     )
-    return [Picture(f"{y}_by_{x}", figure, f"{y_label} by {x_label}", BANDS)]
+    return [Picture(f"{y}_by_{x}", figure, f"{y_label} by {x_label}", caption)]
+
+
+def chosen_values(tuned: stats.Tuned) -> str:
+    """What each condition was run at, in words: `sum 0.003, 0.01; mean 0.01`."""
+    (by,), (over,) = tuned.by, tuned.over
+    found = tuned.trials.groupby(by, sort=False)[over]
+    return "; ".join(f"{name} {_values(values)}" for name, values in found)
 
 
 def interval_map(

@@ -13,6 +13,7 @@ from jaxdl.stats.intervals import (
     paired_interval,
     population_interval,
     proportion_interval,
+    proportion_of,
 )
 from jaxdl.stats.kinds import KINDS, SHARE, Kind, Mode, Scale, direction, kind
 from jaxdl.stats.selection import choices_of_others, chosen_trials, select
@@ -47,6 +48,7 @@ __all__ = [
     "performance_profile",
     "population_interval",
     "proportion_interval",
+    "proportion_of",
     "select",
     "tune",
     "verdict",

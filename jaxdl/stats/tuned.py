@@ -60,6 +60,21 @@ class Tuned(NamedTuple):
         seeds = self.scores(score, log=log)
         return paired_interval(seeds[condition], seeds[baseline])
 
+    def gains(self, score: str, baseline: Hashable, *, log: bool = False) -> dict[Any, Interval]:
+        """The `gain` of every other value of `by`, which names a single column, by that value."""
+        (column,) = self.by
+        others = [name for name in dict.fromkeys(self.selection[column]) if name != baseline]
+        return {name: self.gain(score, name, baseline, log=log) for name in others}
+
+    def gain_in_each(
+        self, column: str, score: str, condition: Hashable, baseline: Hashable, *, log: bool = False
+    ) -> dict[str, Interval]:
+        """The `gain` within each of the `groups` by a column."""
+        return {
+            name: group.gain(score, condition, baseline, log=log)
+            for name, group in self.groups(column).items()
+        }
+
 
 def tune(
     frame: pd.DataFrame,

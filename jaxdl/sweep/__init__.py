@@ -16,7 +16,15 @@ from jaxdl.sweep.plans import Plan, plan, segments
 from jaxdl.sweep.programs import compile_run
 from jaxdl.sweep.progress import Progress, reporter
 from jaxdl.sweep.results import Results
-from jaxdl.sweep.run import Data, Run, make_run, without_training
+from jaxdl.sweep.run import (
+    Data,
+    Run,
+    by_rate,
+    make_run,
+    of_hparams,
+    on_data,
+    without_training,
+)
 from jaxdl.sweep.space import Point, Trial, grid, halton, log_spaced, random, trial_id, trials
 from jaxdl.sweep.store import pending
 
@@ -32,6 +40,7 @@ __all__ = [
     "Results",
     "Run",
     "Trial",
+    "by_rate",
     "compile_run",
     "execute",
     "grid",
@@ -39,6 +48,8 @@ __all__ = [
     "kept_state",
     "log_spaced",
     "make_run",
+    "of_hparams",
+    "on_data",
     "pending",
     "place",
     "plan",

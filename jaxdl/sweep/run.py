@@ -9,6 +9,7 @@ import optax
 
 from jaxdl import keys, train
 from jaxdl.data import batches
+from jaxdl.optimizers.schedules import Shape, scaled
 from jaxdl.types import Array, PyTree, Task, TrainState
 
 Data = Mapping[str, Any]
@@ -123,11 +124,54 @@ def make_run(
     return Run(init, advance, evaluate)
 
 
-def without_training(evaluate: Callable[[PyTree, TrainState, Data], dict[str, Array]]) -> Run:
-    """The run that trains nothing: its rows are what `evaluate` says of their hyperparameters."""
+def by_rate(
+    task: Task,
+    optimizer: Callable[[Any], optax.GradientTransformation],
+    shape: Shape | None = None,
+) -> Callable[[PyTree], tuple[Task, optax.GradientTransformation]]:
+    """The usual `build` of `make_run`: a task that is trained at the rate `learning_rate`.
+
+    optimizer: `rate -> transformation`. shape: of a schedule, whose peak the rate then is.
+    """
+
+    def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
+        rate = hparams["learning_rate"]
+        return task, optimizer(rate if shape is None else scaled(rate, shape))
+
+    return build
+
+
+def on_data(run: Run, prepare: Callable[[PyTree, Array, Data], Data]) -> Run:
+    """The run on `prepare(hparams, key, data)`; the key is the state's, in `init` the trial's."""
+    return Run(
+        lambda hparams, key, data: run.init(hparams, key, prepare(hparams, key, data)),
+        lambda hparams, state, data: run.advance(hparams, state, prepare(hparams, state.key, data)),
+        lambda hparams, state, data: run.evaluate(
+            hparams, state, prepare(hparams, state.key, data)
+        ),
+    )
+
+
+def of_hparams(make: Callable[[PyTree], Run]) -> Run:
+    """The run `make(hparams)`, whose order of examples or patience, say, is traced."""
+    return Run(
+        lambda hparams, key, data: make(hparams).init(hparams, key, data),
+        lambda hparams, state, data: make(hparams).advance(hparams, state, data),
+        lambda hparams, state, data: make(hparams).evaluate(hparams, state, data),
+    )
+
+
+def without_training(
+    evaluate: Callable[[PyTree, TrainState, Data], dict[str, Array]],
+    draw: Callable[[PyTree, Array, Data], PyTree] = lambda *_: {},
+) -> Run:
+    """The run that trains nothing: its rows are what `evaluate` says of their hyperparameters.
+
+    draw: `(hparams, key, data) -> params` to look at; none by default.
+    """
 
     def init(hparams: PyTree, key: Array, data: Data) -> TrainState:
-        return TrainState(jnp.zeros((), jnp.int32), key, {}, {}, ())
+        return TrainState(jnp.zeros((), jnp.int32), key, draw(hparams, key, data), {}, ())
 
     def advance(
         hparams: PyTree, state: TrainState, data: Data

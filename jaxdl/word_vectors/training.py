@@ -1,14 +1,22 @@
 """Word vectors as a trial of a sweep: an epoch a segment, the rate falling to zero."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jaxdl.sweep.run import Data, Run
 from jaxdl.types import Array, PyTree, TrainState
-from jaxdl.word_vectors import word2vec
+from jaxdl.word_vectors import windows, word2vec
+from jaxdl.word_vectors.indexing import Indexed
 from jaxdl.word_vectors.windows import Corpus
+
+
+def data_of(read: Indexed) -> dict[str, Any]:
+    """What `word_vectors` is trained on: the words of documents, and their chances to be kept."""
+    corpus = windows.corpus(read.ids, len(read.words))
+    return {"train": corpus._asdict(), "keep": windows.keep_probabilities(read.counts)}
 
 
 def word_vectors(

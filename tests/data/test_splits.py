@@ -3,7 +3,7 @@ import pytest
 
 from jaxdl.data import DataError, scaling
 from jaxdl.data.catalog import Dataset
-from jaxdl.data.splits import for_run
+from jaxdl.data.splits import for_run, padded
 
 RNG = np.random.default_rng(0)
 
@@ -80,3 +80,11 @@ def test_bad_splits_are_refused_in_one_line(changes, message):
         for_run(table(**changes), scaling.fit_per_column)
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
+
+
+def test_arrays_of_splits_are_padded_except_for_training():
+    parts = {name: {"x": np.arange(5)} for name in ("train", "test")}
+    found = padded(parts, 3)
+    assert found["train"] is parts["train"]
+    np.testing.assert_array_equal(found["test"]["x"], [[0, 1, 2], [3, 4, 4]])
+    np.testing.assert_array_equal(found["test"]["mask"], [[1, 1, 1], [1, 1, 0]])

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from jaxdl.launch.config import Config, UserError, choose, parse, setting, usage
+from jaxdl.launch.config import Config, UserError, choose, parse, positive, setting, usage, widths
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -173,3 +173,15 @@ def test_a_wrong_python_file_is_told_in_one_line(tmp_path, body, message):
     with pytest.raises(UserError, match=message) as caught:
         parse(["program", f"--config={path}"], Some, "xor")
     assert "\n" not in str(caught.value)
+
+
+def test_positive_numbers_and_widths_have_the_limits_that_their_names_say():
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Of(Config):
+        rates: tuple[float, ...] = positive((0.1, 0.2), "Rates.")
+        hidden: tuple[int, ...] = widths((8, 8))
+
+    assert parse(["x", "--config.hidden=4,4"], Of, "x").config.hidden == (4, 4)
+    for wrong in ("--config.rates=0", "--config.hidden=0"):
+        with pytest.raises(UserError, match="0"):
+            parse(["x", wrong], Of, "x")
