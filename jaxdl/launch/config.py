@@ -59,16 +59,6 @@ def setting(
     return dataclasses.field(default=default, metadata={"flag": field})
 
 
-def positive(default: T, help: str) -> T:
-    """A `setting` of numbers above 0, such as learning rates."""
-    return setting(default, help, low=1e-12)
-
-
-def widths(default: tuple[int, ...], help: str = "Widths of the hidden layers.") -> tuple[int, ...]:
-    """A `setting` of sizes, of which several may be equal."""
-    return setting(default, help, low=1, repeats=True)
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
     """The configuration of an experiment; subclasses add fields and change defaults.

@@ -85,6 +85,55 @@ def tuned_curves(
     return [Picture("training", figure, "Training curves by step", caption)]
 
 
+def course(
+    results: "Results",
+    trials: pd.DataFrame,
+    y: str = "loss",
+    *,
+    panel: str,
+    line: str,
+    title: str,
+    y_label: str = "training loss (nats)",
+    y_scale: Scale = "log",
+    every: int = 1,
+) -> Picture:
+    """A curve of these trials by step: a panel a `panel`, a line a `line`, bands over seeds.
+
+    every: training steps between two values of the curve.
+    """
+    curves = results.curve_frame(y, trials)
+    figure = plots.training_curves(
+        curves.assign(step=every * curves["step"]),
+        y=y,
+        panel=panel,
+        line=line,
+        title=title,
+        y_label=y_label,
+        y_scale=y_scale,
+    )
+    return Picture(f"{y}_by_step", figure, title, f"Means over windows of steps. {BANDS}")
+
+
+def searched(
+    frame: pd.DataFrame, tuned: stats.Tuned, columns: Mapping[str, str]
+) -> list[dict[str, Cell]]:
+    """Rows for a table: means over seeds at each value that was searched, `*` at the chosen ones.
+
+    columns: the header of each metric, by its name. What is the same in all rows of `tuned.by` is
+        left out.
+    """
+    by = [name for name in tuned.by if frame[name].nunique() > 1]
+    keys, rows = [*tuned.by, *tuned.over], []
+    chosen = set(tuned.selection[keys].itertuples(index=False, name=None))
+    for _, trials in frame.groupby(keys, sort=False):
+        first = trials.iloc[0]
+        mark = "*" * (tuple(first[keys]) in chosen)
+        row: dict[str, Cell] = {name: str(first[name]) for name in by}
+        row |= {name: _values(trials[name]) + mark for name in tuned.over}
+        rows.append(row | trials[list(columns)].mean().rename(columns).to_dict())
+    return rows
+
+
 def along(
     frame: pd.DataFrame,
     x: str,

@@ -16,17 +16,10 @@ from jaxdl.sweep.plans import Plan, plan, segments
 from jaxdl.sweep.programs import compile_run
 from jaxdl.sweep.progress import Progress, reporter
 from jaxdl.sweep.results import Results
-from jaxdl.sweep.run import (
-    Data,
-    Run,
-    by_rate,
-    make_run,
-    of_hparams,
-    on_data,
-    without_training,
-)
+from jaxdl.sweep.run import Data, Run, by_rate, make_run, without_training
 from jaxdl.sweep.space import Point, Trial, grid, halton, log_spaced, random, trial_id, trials
 from jaxdl.sweep.store import pending
+from jaxdl.sweep.wrappers import keeping_first, numbered, of_hparams, on
 
 __all__ = [
     "Data",
@@ -45,11 +38,13 @@ __all__ = [
     "execute",
     "grid",
     "halton",
+    "keeping_first",
     "kept_state",
     "log_spaced",
     "make_run",
+    "numbered",
     "of_hparams",
-    "on_data",
+    "on",
     "pending",
     "place",
     "plan",

@@ -141,26 +141,6 @@ def by_rate(
     return build
 
 
-def on_data(run: Run, prepare: Callable[[PyTree, Array, Data], Data]) -> Run:
-    """The run on `prepare(hparams, key, data)`; the key is the state's, in `init` the trial's."""
-    return Run(
-        lambda hparams, key, data: run.init(hparams, key, prepare(hparams, key, data)),
-        lambda hparams, state, data: run.advance(hparams, state, prepare(hparams, state.key, data)),
-        lambda hparams, state, data: run.evaluate(
-            hparams, state, prepare(hparams, state.key, data)
-        ),
-    )
-
-
-def of_hparams(make: Callable[[PyTree], Run]) -> Run:
-    """The run `make(hparams)`, whose order of examples or patience, say, is traced."""
-    return Run(
-        lambda hparams, key, data: make(hparams).init(hparams, key, data),
-        lambda hparams, state, data: make(hparams).advance(hparams, state, data),
-        lambda hparams, state, data: make(hparams).evaluate(hparams, state, data),
-    )
-
-
 def without_training(
     evaluate: Callable[[PyTree, TrainState, Data], dict[str, Array]],
     draw: Callable[[PyTree, Array, Data], PyTree] = lambda *_: {},

@@ -3,7 +3,8 @@ import json
 
 import pytest
 
-from jaxdl.launch.config import Config, UserError, choose, parse, positive, setting, usage, widths
+from jaxdl.launch.config import Config, UserError, choose, parse, setting, usage
+from jaxdl.launch.settings import rates, widths
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -175,13 +176,16 @@ def test_a_wrong_python_file_is_told_in_one_line(tmp_path, body, message):
     assert "\n" not in str(caught.value)
 
 
-def test_positive_numbers_and_widths_have_the_limits_that_their_names_say():
+def test_rates_and_widths_are_fields():
     @dataclasses.dataclass(frozen=True, kw_only=True)
-    class Of(Config):
-        rates: tuple[float, ...] = positive((0.1, 0.2), "Rates.")
-        hidden: tuple[int, ...] = widths((8, 8))
+    class Network(Config):
+        rates: tuple[float, ...] = rates(0.1, 1.0)
+        hidden: tuple[int, ...] = widths(64, 64, help="Units.")
 
-    assert parse(["x", "--config.hidden=4,4"], Of, "x").config.hidden == (4, 4)
-    for wrong in ("--config.rates=0", "--config.hidden=0"):
-        with pytest.raises(UserError, match="0"):
-            parse(["x", wrong], Of, "x")
+    def config(*arguments):
+        return parse(["program", *arguments], Network, "xor").config
+
+    assert config("--config.hidden=8,8").hidden == (8, 8)
+    assert config().rates == (0.1, 1.0)
+    with pytest.raises(UserError, match="is not at least"):
+        config("--config.rates=0")

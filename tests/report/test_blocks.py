@@ -61,3 +61,14 @@ def test_without_a_panel_all_lines_share_one_that_may_be_linear():
     axes = drawn.figure.axes[0]
     assert axes.get_xscale() == "linear"
     np.testing.assert_allclose(axes.lines[0].get_ydata(), [60, 70])
+
+
+def test_what_was_searched_is_averaged_with_a_mark_at_the_choice():
+    frame = pd.DataFrame([
+        {"model": "a", "rate": rate, "seed": seed, "status": "ok", "validation_accuracy": value,
+         "test_accuracy": value / 2}
+        for rate, value in ((0.1, 0.5), (0.2, 0.75)) for seed in range(3)
+    ])  # fmt: skip
+    tuned = stats.tune(frame, "model", "rate")
+    rows = report.searched(frame, tuned, {"test_accuracy": "test (%)"})
+    assert rows == [{"rate": "0.1", "test (%)": 0.25}, {"rate": "0.2*", "test (%)": 0.375}]

@@ -48,7 +48,7 @@ def test_a_run_on_prepared_data_and_one_made_of_its_hyperparameters_are_the_runs
 
     hparams, key = {"learning_rate": 0.1}, jax.random.key(0)
     plain, data = run(4), {"train": train_set(4)}
-    prepared = sweep.on_data(sweep.of_hparams(lambda hparams: run(4)), first)
+    prepared = sweep.on(first, sweep.of_hparams(lambda hparams: run(4)))
     state = plain.init(hparams, key, data)
     expected = plain.advance(hparams, state, data)[0].params
     found = prepared.advance(

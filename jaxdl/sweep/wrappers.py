@@ -1,0 +1,64 @@
+"""Runs made of runs: on what a trial makes of the data, with a measurement before training."""
+
+from collections.abc import Callable, Mapping
+
+import jax.numpy as jnp
+
+from jaxdl.sweep.run import Data, Run
+from jaxdl.types import Array, PyTree, TrainState
+
+
+def on(chosen: Callable[[PyTree, Array, Data], Data], run: Run) -> Run:
+    """The run on the data `chosen(hparams, key, data)`: a case of several, rows that a seed draws.
+
+    key: in `init` that of the trial; afterwards `state.key`, which stays the same to the end.
+    """
+    return Run(
+        lambda hparams, key, data: run.init(hparams, key, chosen(hparams, key, data)),
+        lambda hparams, state, data: run.advance(hparams, state, chosen(hparams, state.key, data)),
+        lambda hparams, state, data: run.evaluate(hparams, state, chosen(hparams, state.key, data)),
+    )
+
+
+def of_hparams(make: Callable[[PyTree], Run]) -> Run:
+    """The run `make(hparams)`, whose order of examples or patience, say, is traced."""
+    return Run(
+        lambda hparams, key, data: make(hparams).init(hparams, key, data),
+        lambda hparams, state, data: make(hparams).advance(hparams, state, data),
+        lambda hparams, state, data: make(hparams).evaluate(hparams, state, data),
+    )
+
+
+def keeping_first(measure: Callable[[PyTree, TrainState, Data], PyTree], run: Run) -> Run:
+    """The run, which is evaluated by what `measure(hparams, state, data)` says before training too.
+
+    measure: gives `{name: scalar or [N]}`; the numbers of a vector are `name_1` … `name_N`.
+    """
+
+    def init(hparams: PyTree, key: Array, data: Data) -> TrainState:
+        state = run.init(hparams, key, data)
+        kept = measure(hparams, state, data), state.model_state
+        return state._replace(model_state=kept)
+
+    def own(state: TrainState) -> TrainState:
+        return state._replace(model_state=state.model_state[1])
+
+    def advance(
+        hparams: PyTree, state: TrainState, data: Data
+    ) -> tuple[TrainState, dict[str, Array]]:
+        after, curves = run.advance(hparams, own(state), data)
+        return after._replace(model_state=(state.model_state[0], after.model_state)), curves
+
+    def evaluate(hparams: PyTree, state: TrainState, data: Data) -> dict[str, Array]:
+        return numbered(state.model_state[0]) | run.evaluate(hparams, own(state), data)
+
+    return Run(init, advance, evaluate)
+
+
+def numbered(measured: Mapping[str, Array]) -> dict[str, Array]:
+    """Vectors `[N]` as scalars `name_1` … `name_N`, which a row of results can hold."""
+    found: dict[str, Array] = {}
+    for name, values in measured.items():
+        places = range(len(values)) if jnp.ndim(values) else ()
+        found |= {f"{name}_{place + 1}": values[place] for place in places} or {name: values}
+    return found
