@@ -57,12 +57,8 @@ class Config(launch.DatasetConfig):
          "orthogonal"),
         "Initializers of the weight matrices; help lists them.",
     )  # fmt: skip
-    learning_rates: tuple[float, ...] = setting(
-        (1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0), "Learning rates to try.", low=1e-12
-    )
-    hidden: tuple[int, ...] = setting(
-        (128, 128), "Widths of the hidden layers.", low=1, repeats=True
-    )
+    learning_rates: tuple[float, ...] = launch.rates(1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
+    hidden: tuple[int, ...] = launch.widths(128, 128)
     activation: str = setting("relu", "Activation of the hidden layers; help lists them.")
     dropout: float = setting(0.0, "Dropout rate after each hidden layer.", low=0.0, high=0.99)
     scaling: str = setting(

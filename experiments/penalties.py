@@ -62,8 +62,8 @@ class Config(launch.Config):
     batch_size: int = setting(30, "Examples in a small batch.", low=1, high=1077)
     hidden: int = setting(32, "Width of the MLP's hidden layer.", low=1)
     learning_rate: float = setting(0.3, "Learning rate of SGD.", low=1e-12)
-    strengths: tuple[float, ...] = setting(
-        (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2), "Weights λ of the penalty.", low=1e-12
+    strengths: tuple[float, ...] = launch.rates(
+        1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, help="Weights λ of the penalty."
     )
 
 

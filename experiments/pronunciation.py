@@ -62,9 +62,7 @@ class Config(launch.Config):
     batch_size: int = setting(64, "Words in a step.", low=1, high=128)
     features: int = setting(32, "Numbers that a letter or a phoneme is embedded in.", low=1)
     width: int = setting(64, "Units of the encoder, both directions, and of the decoder.", low=2)
-    learning_rates: tuple[float, ...] = setting(
-        (3e-3, 1e-2), "Peak rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2, help="Peak rates of Adam to try.")
 
 
 Pairs = Sequence[tuple[str, Sequence[str]]]

@@ -222,7 +222,7 @@ def oscillation(frame: pd.DataFrame, best: pd.DataFrame, paths: Paths) -> list[J
 def crossing(trials: pd.DataFrame, bump: float) -> list[Judged]:
     """From what share of the starts each form, and SGD, comes over a bump."""
     shares = {
-        name: stats.proportion_interval(int(crossed.sum()), len(crossed))
+        name: stats.proportion_of(crossed)
         for name, crossed in trials.groupby("optimizer")["crossed"]
     }
     height = f"height {bump:g}"

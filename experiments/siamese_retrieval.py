@@ -54,9 +54,7 @@ class Config(launch.Config):
     words: int = setting(20_000, "Words to train on.", low=100)
     batch_size: int = setting(64, "Triplets in a step.", low=1, high=100)
     width: int = setting(48, "Units of the encoder, each way.", low=1)
-    learning_rates: tuple[float, ...] = setting(
-        (3e-3, 1e-2), "Peak rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2, help="Peak rates of Adam to try.")
 
 
 def words(config: Config) -> dict[str, Pairs]:

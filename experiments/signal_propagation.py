@@ -71,8 +71,8 @@ class Config(launch.Config):
     activations: tuple[str, ...] = setting(
         ("relu", "tanh", "sigmoid", "elu", "gelu_exact"), "Activations."
     )
-    learning_rates: tuple[float, ...] = setting(
-        (1e-3, 3e-3, 1e-2), "Rates of Adam, shallow networks.", low=1e-12
+    learning_rates: tuple[float, ...] = launch.rates(
+        1e-3, 3e-3, 1e-2, help="Rates of Adam, shallow networks."
     )
     bias_stddev: float = setting(0.1, "Standard deviation of the random biases.", low=1e-6)
 

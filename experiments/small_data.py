@@ -74,9 +74,7 @@ class Config(launch.Config):
     conditions: tuple[str, ...] = setting(
         CONDITIONS, "What is compared with nothing.", choices=CONDITIONS
     )
-    hidden: tuple[int, ...] = setting(
-        (128, 128), "Widths of the hidden layers.", low=1, repeats=True
-    )
+    hidden: tuple[int, ...] = launch.widths(128, 128)
     batch_size: int = setting(50, "Examples in a step, drawn with replacement.", low=1)
     learning_rate: float = setting(1e-3, "Learning rate of Adam.", low=1e-12)
 

@@ -53,8 +53,8 @@ class Config(launch.Config):
     seeds: int = setting(10, "Seeds; each has its own teacher, examples and initialization.", low=1)
     size: int = setting(256, "Number of features.", low=2)
     batch_size: int = setting(16, "Examples in a step.", low=1, high=1077)
-    learning_rates: tuple[float, ...] = setting(
-        (3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0), "Rates to try.", low=1e-12
+    learning_rates: tuple[float, ...] = launch.rates(
+        3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, help="Rates to try."
     )
     optimizers: tuple[str, ...] = setting(
         ("adagrad", "sgd", "momentum", "rmsprop", "adam"), "Adagrad and its rivals."

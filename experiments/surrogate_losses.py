@@ -13,7 +13,6 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-import optax
 import pandas as pd
 
 from jaxdl import launch, losses, report, stats, sweep, tasks
@@ -22,7 +21,7 @@ from jaxdl.launch import setting
 from jaxdl.models import MLP
 from jaxdl.optimizers import sgd
 from jaxdl.report import Claim, Section
-from jaxdl.types import Array, PyTree, Task
+from jaxdl.types import Array
 
 STILL = 0.01
 BROKEN = "share of examples whose value or gradient is not finite"
@@ -51,8 +50,8 @@ class Config(launch.Config):
         10, "Seeds; one moves initialization, order of the data and logits.", low=1
     )
     batch_size: int = setting(64, "Examples in a step.", low=1, high=1077)
-    learning_rates: tuple[float, ...] = setting(
-        (1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0), "Learning rates to try, above 0.", low=1e-12
+    learning_rates: tuple[float, ...] = launch.rates(
+        1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, help="Learning rates to try, above 0."
     )
     magnitudes: tuple[float, ...] = setting(
         (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 1e4), "Sizes of the random logits.", low=1e-3
@@ -75,15 +74,11 @@ OBJECTIVES = {
 
 def plan(config: Config) -> sweep.Plan:
     """One program per loss."""
-    dataset = catalog.load("digits")
-    data, _ = splits.for_run(dataset, scaling.fit_whole)
-    model = MLP((), dataset.num_classes)
-    segments = sweep.segments(config.steps, 20)
+    data, _ = splits.for_run(catalog.load("digits"), scaling.fit_whole)
+    model, segments = MLP((), 10), sweep.segments(config.steps, 20)
 
     def run(loss: Callable[[Array, Array], Array]) -> sweep.Run:
-        def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
-            return tasks.classification(model, loss=loss), sgd(hparams["learning_rate"])
-
+        build = sweep.by_rate(tasks.classification(model, loss=loss), sgd)
         return sweep.make_run(build, steps=config.steps // segments, batch_size=config.batch_size)
 
     points = sweep.grid(learning_rate=(0.0, *config.learning_rates))
@@ -93,34 +88,31 @@ def plan(config: Config) -> sweep.Plan:
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Accuracies at each loss's best rate; shares of examples that are not finite."""
-    frame = results.frame().assign(all="")
+    frame = results.frame()
     trained = frame[frame["learning_rate"] > 0].reset_index(drop=True)
     examples = int(plan.data["test"]["mask"].sum())
     tuned = stats.tune(trained, "loss", "learning_rate")
     numbers, largest = broken(config), max(config.magnitudes)
     total = numbers[numbers["size"] == largest].groupby("form")[["broken", "examples"]].sum()
-    where = f"logits of ±{largest:,g}"
+    claims = [UNMOVED.judge(still(frame[frame["loss"] == "0-1"]))]
+    for name, claim in SURROGATES.items():
+        claims.append(claim.judge(tuned.interval("test_accuracy", name, examples)))
+    for form, claim in {"fused": FUSED, "softmax, then log": IN_STEPS}.items():
+        share = stats.proportion_interval(*total.loc[form])
+        claims.append(claim.judge(share, f"logits of ±{largest:,g}"))
     rates = report.along(
-        trained, "learning_rate", "validation_accuracy", panel="all", line="loss",
+        trained, "learning_rate", "validation_accuracy", line="loss",
         title="Validation accuracy by the loss that SGD minimizes",
         x_label="learning rate (log scale)", y_label="validation accuracy (%)",
     )  # fmt: skip
     shares = report.along(
-        numbers, "size", "share", panel="all", line="form",
+        numbers, "size", "share", line="form",
         title="Examples whose cross-entropy or its gradient is not finite",
         x_label="logits are plus or minus (log scale)", y_label="share of examples (%)",
     )  # fmt: skip
     table = report.summary_table(report.summary(trained, ["loss"], examples=examples), ["loss"])
     return launch.Conclusion(
-        [
-            UNMOVED.judge(still(frame[frame["loss"] == "0-1"])),
-            *(
-                claim.judge(tuned.interval("test_accuracy", name, examples))
-                for name, claim in SURROGATES.items()
-            ),
-            FUSED.judge(stats.proportion_interval(*total.loc["fused"]), where),
-            IN_STEPS.judge(stats.proportion_interval(*total.loc["softmax, then log"]), where),
-        ],
+        claims,
         [
             Section("Accuracy by the loss that is minimized", (table, *rates)),
             Section("Examples that are not finite", tuple(shares)),
@@ -132,18 +124,14 @@ def still(frame: pd.DataFrame) -> stats.Interval:
     """In how many seeds no rate changes the accuracy; a diverged trial has changed it."""
     accuracy = frame.pivot(index="seed", columns="learning_rate", values="test_accuracy")
     unmoved = (accuracy.sub(accuracy[0.0], axis=0).abs() <= STILL).all(axis=1)
-    return stats.proportion_interval(int(unmoved.sum()), len(unmoved))
+    return stats.proportion_of(unmoved)
 
 
 def broken(config: Config) -> pd.DataFrame:
     """Examples whose loss or gradient is not finite, for each form, size of logits and seed."""
-
-    def in_steps(softmax: Callable[[Array], Array]) -> Callable[[Array, Array], Array]:
-        return lambda logits, label: -jnp.log(softmax(logits)[label])
-
     forms = {
-        "exp / sum, then log": in_steps(lambda z: jnp.exp(z) / jnp.exp(z).sum()),
-        "softmax, then log": in_steps(jax.nn.softmax),
+        "exp / sum, then log": lambda z, label: -jnp.log((jnp.exp(z) / jnp.exp(z).sum())[label]),
+        "softmax, then log": lambda z, label: -jnp.log(jax.nn.softmax(z)[label]),
         "fused": losses.softmax_cross_entropy,
     }
 
@@ -165,7 +153,7 @@ def broken(config: Config) -> pd.DataFrame:
         for seed in range(config.seeds)
         for form, number in count(jax.random.key(seed), size).items()
     ]
-    frame = pd.DataFrame(rows).assign(examples=config.examples, status="ok", all="")
+    frame = pd.DataFrame(rows).assign(examples=config.examples, status="ok")
     return frame.assign(share=frame["broken"] / config.examples)
 
 

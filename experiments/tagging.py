@@ -60,9 +60,7 @@ class Config(launch.Config):
     letters: int = setting(32, "Numbers that the characters of a word give.", low=1)
     hidden: int = setting(48, "Units of each of two directions.", low=1)
     taggers: tuple[str, ...] = setting(tuple(ARMS), "What to compare.")
-    learning_rates: tuple[float, ...] = setting(
-        (3e-3, 1e-2, 3e-2), "Peak rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2, 3e-2)
 
 
 def load(config: Config) -> tuple[sweep.Data, Vocabulary, Vocabulary]:

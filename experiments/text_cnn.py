@@ -59,9 +59,7 @@ class Config(launch.Config):
     bodies: tuple[str, ...] = setting(
         ("bag of words", "n-grams", "dilated", "hierarchical"), "What to compare."
     )
-    learning_rates: tuple[float, ...] = setting(
-        (1e-3, 3e-3, 1e-2), "Peak rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(1e-3, 3e-3, 1e-2)
 
 
 def load(config: Config) -> tuple[sweep.Data, Vocabulary]:

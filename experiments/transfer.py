@@ -62,12 +62,10 @@ class Config(launch.Config):
     seeds: int = setting(8, "Seeds of each setting.", low=1)
     few: int = setting(50, "Labels of a target with little data.", low=1, high=500)
     batch_size: int = setting(50, "Examples in a step.", low=1, high=500)
-    hidden: tuple[int, ...] = setting(
-        (64, 64), "Widths of the two hidden layers.", low=1, repeats=True
-    )
+    hidden: tuple[int, ...] = launch.widths(64, 64, help="Widths of the two hidden layers.")
     source_rate: float = setting(3e-3, "Rate of Adam in pretraining.", low=1e-12)
-    learning_rates: tuple[float, ...] = setting(
-        (1e-3, 3e-3, 1e-2, 3e-2), "Rates of Adam on the target.", low=1e-12
+    learning_rates: tuple[float, ...] = launch.rates(
+        1e-3, 3e-3, 1e-2, 3e-2, help="Rates of Adam on the target."
     )
 
 

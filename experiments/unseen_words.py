@@ -59,9 +59,7 @@ class Config(launch.Config):
     documents: int = setting(5000, "Docstrings to train on; as many others judge.", low=50)
     dimensions: int = setting(48, "Numbers in a vector.", low=1)
     buckets: int = setting(30_000, "Rows that n-grams are hashed to.", low=1)
-    learning_rates: tuple[float, ...] = setting(
-        (0.025, 0.05), "Rates at the start to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(0.025, 0.05, help="Rates at the start to try.")
 
 
 def text(config: Config) -> tuple[indexing.Indexed, dict[str, str], list[str]]:

@@ -96,14 +96,15 @@ def course(
     y_label: str = "training loss (nats)",
     y_scale: Scale = "log",
     every: int = 1,
+    factor: float = 1.0,
 ) -> Picture:
     """A curve of these trials by step: a panel a `panel`, a line a `line`, bands over seeds.
 
-    every: training steps between two values of the curve.
+    every: training steps between two values of the curve. factor: of the values, 1 / ln 2 for bits.
     """
     curves = results.curve_frame(y, trials)
     figure = plots.training_curves(
-        curves.assign(step=every * curves["step"]),
+        curves.assign(**{"step": every * curves["step"], y: factor * curves[y]}),
         y=y,
         panel=panel,
         line=line,
