@@ -149,8 +149,9 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         title="What vectors of unlabelled text are worth",
         x_label="labelled documents (log scale)", y_label="test accuracy (%)",
     )  # fmt: skip
-    blocks = (*picture, report.tuned_table(tuned, "test_accuracy", against=RANDOM))
-    return launch.Conclusion(claims, [Section("Accuracy by labels and vectors", blocks)])
+    table = report.tuned_table(tuned, "test_accuracy", against=RANDOM)
+    section = Section("Accuracy by labels and vectors", (*picture, table))
+    return launch.Conclusion(claims, [section])
 
 
 if __name__ == "__main__":

@@ -150,10 +150,11 @@ def diagnoses(config: Config, curve: pd.DataFrame) -> Table:
     """Bias and variance by the number of examples."""
     rows: list[dict[str, Cell]] = []
     for examples, errors in curve.groupby("examples")[["training", "dev"]].mean().iterrows():
-        found = diagnostics.diagnose(*errors, config.target_error, config.tolerance)
+        training, dev = map(float, errors)
+        found = diagnostics.diagnose(training, dev, config.target_error, config.tolerance)
         rows.append({
             "examples": f"{examples:g}",
-            **{f"{name} error (%)": float(error) for name, error in errors.items()},
+            "training error (%)": training, "dev error (%)": dev,
             "bias (points)": found.bias, "variance (points)": found.variance,
             "finding": found.finding,
         })  # fmt: skip

@@ -16,7 +16,7 @@ from jaxdl.stats.intervals import (
     proportion_of,
 )
 from jaxdl.stats.kinds import KINDS, SHARE, Kind, Mode, Scale, direction, kind
-from jaxdl.stats.selection import choices_of_others, chosen_trials, select
+from jaxdl.stats.selection import choices_of_others, chosen_trials, largest_within, select
 from jaxdl.stats.tuned import Tuned, example, jointly_chosen, tune
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "iqm_interval",
     "jointly_chosen",
     "kind",
+    "largest_within",
     "magnitude",
     "mean_interval",
     "paired_interval",
