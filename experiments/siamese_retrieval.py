@@ -16,14 +16,12 @@ intervals hold no chance of theirs.
 import dataclasses
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from jaxdl import launch, report, similarity, stats, sweep
-from jaxdl.data import batches
-from jaxdl.data.sources import pronunciations
+from jaxdl.data import splits
+from jaxdl.data.sources import documents, pronunciations
 from jaxdl.launch import setting
 from jaxdl.layers.cells import GRU
 from jaxdl.layers.recurrent import RNN, Bidirectional
@@ -32,7 +30,7 @@ from jaxdl.models import SentenceEncoder, Siamese, last_state
 from jaxdl.optimizers import adam, schedules
 from jaxdl.report import Claim, Section
 from jaxdl.tasks import siamese
-from jaxdl.types import Array, Batch, PyTree, Task, TrainState
+from jaxdl.types import Array, PyTree, Task, TrainState
 
 CLAIMS = (FOUND,) = (
     Claim("S11", "a trained encoder finds the sound of a word better than tf-idf",
@@ -40,7 +38,7 @@ CLAIMS = (FOUND,) = (
           unit="points"),
 )  # fmt: skip
 NEW, LONGEST, NEARBY = 500, 12, 5
-LOSSES = ("triplet", "contrastive")
+LOSSES = {"triplet": siamese.triplet, "contrastive": siamese.contrastive_of_triplets}
 MEASURES = {"recall_1": "nearest", "recall_10": "among the 10 nearest", "mrr": "mean 1/rank"}
 Pairs = list[tuple[str, tuple[str, ...]]]
 
@@ -61,16 +59,12 @@ def words(config: Config) -> dict[str, Pairs]:
     """Words of both forms within 12 symbols; those to search have no homophones among them."""
     rng = np.random.default_rng(0)
     found = {}
-    for name, pairs in pronunciations.load()._asdict().items():
-        short = [
-            (pair.word, pronunciations.without_stress(pair.phonemes))
-            for pair in pairs
-            if len(pair.word) >= 3 and max(len(pair.word), len(pair.phonemes)) <= LONGEST
-        ]
-        short = [short[place] for place in rng.permutation(len(short))]
+    for name, part in pronunciations.load()._asdict().items():
+        fitting = pronunciations.plain(part, range(3, LONGEST + 1), LONGEST)
+        pairs = documents.sample(fitting, len(fitting), rng)
         if name != "train":
-            short = list({sound: (word, sound) for word, sound in short}.values())
-        found[name] = short[: config.words if name == "train" else NEW]
+            pairs = list({sound: (word, sound) for word, sound in pairs}.values())
+        found[name] = pairs[: config.words if name == "train" else NEW]
     return found
 
 
@@ -86,10 +80,8 @@ def load(parts: dict[str, Pairs]) -> tuple[sweep.Data, int]:
         for row, pair in enumerate(sorted(part) if name == "train" else part):
             for form, text in enumerate(pair):
                 forms[name][row, form, : len(text)] = [ids[symbol] for symbol in text]
-    data = {"train": triplets(forms.pop("train"))}
-    for name, x in forms.items():
-        data[name] = batches.padded_batches({"x": x}, len(x))
-    return data, len(ids) + 1
+    data = {name: {"x": x} for name, x in forms.items()} | {"train": triplets(forms["train"])}
+    return splits.in_batches(data), len(ids) + 1
 
 
 def triplets(forms: np.ndarray) -> dict[str, np.ndarray]:
@@ -112,10 +104,6 @@ def plan(config: Config) -> sweep.Plan:
     def program(loss: str) -> sweep.Run:
         task = siamese_task(loss, size, config.width)
 
-        def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
-            rate = schedules.scaled(hparams["learning_rate"], schedules.cosine(config.steps))
-            return task, adam(rate)
-
         def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
             found: dict[str, Array] = {}
             for split in ("validation", "test"):
@@ -124,6 +112,7 @@ def plan(config: Config) -> sweep.Plan:
                 found |= {f"{split}_{name}": value for name, value in measures.items()}
             return found
 
+        build = sweep.by_rate(task, adam, schedules.cosine(config.steps))
         run = sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
         return run._replace(evaluate=evaluate)
 
@@ -139,21 +128,7 @@ def siamese_task(loss: str, size: int, width: int) -> Task:
         return similarity.unit(last_state(carry, outputs, mask))
 
     body = Bidirectional(RNN(width, GRU), RNN(width, GRU, reverse=True))
-    model = Siamese(SentenceEncoder(size, width, body, on_the_sphere))
-    if loss == "triplet":
-        return siamese.triplet(model)
-    task = siamese.contrastive(model)
-
-    def pairs(batch: Batch) -> Batch:
-        """Anchor and positive, anchor and negative."""
-        return {name: jnp.concatenate([v[:, :2], v[:, ::2]]) for name, v in batch.items()}
-
-    return task._replace(
-        init=lambda key, batch: task.init(key, pairs(batch)),
-        loss=lambda params, state, batch, key, *, train: task.loss(
-            params, state, pairs(batch), key, train=train
-        ),
-    )
+    return LOSSES[loss](Siamese(SentenceEncoder(size, width, body, on_the_sphere)))
 
 
 def tf_idf(parts: dict[str, Pairs]) -> dict[str, float]:
@@ -176,7 +151,6 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     trained = frame[frame["learning_rate"] > 0]
     tuned = stats.tune(trained, "program", "learning_rate", "validation_mrr")
     trials = {name: group.trials for name, group in tuned.groups("program").items()}
-    rates = [f"{name} {report.distinct(part['learning_rate'])}" for name, part in trials.items()]
     trials["untrained"] = frame[frame["learning_rate"] == 0]
     picture, table = report.shares(
         {
@@ -185,18 +159,15 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
             for measure, label in MEASURES.items()
         },
         title="Finding the sound of a spelling among 500",
-        caption=f"Mean over seeds and its 95 % interval, {report.CHOSEN}: {'; '.join(rates)}.",
+        caption="Mean over seeds and its 95 % interval, "
+        f"{report.CHOSEN}: {report.chosen_values(tuned)}.",
         examples={label: NEW for measure, label in MEASURES.items() if measure != "mrr"},
     )
+    better = {loss: trials[loss]["test_recall_1"] - counted["recall_1"] for loss in LOSSES}
     claims = [
-        FOUND.judge(
-            stats.mean_interval(trials[loss]["test_recall_1"] - counted["recall_1"]),
-            f"{loss} loss",
-        )
-        for loss in LOSSES
+        FOUND.judge(stats.mean_interval(more), f"{loss} loss") for loss, more in better.items()
     ]
-    shown = trained.merge(tuned.selection[["program", "learning_rate"]]).sort_values("seed")
-    first = shown[shown["program"] == "triplet"].iloc[0]
+    first = stats.jointly_chosen(trained, tuned).query("program == 'triplet'").iloc[0]
     nearest = examples(config, plan, plan.replay(first).params, parts)
     sections = [
         Section("Among 500 sounds of new words", (table, picture)),

@@ -52,6 +52,17 @@ def nearest(
     return jax.lax.top_k(cosines, k)
 
 
+def same_group(vectors: Array, groups: Array, mask: Array) -> Array:
+    """Share of vectors `[N, D]` whose nearest other one, by cosine, is of their group `[N]`.
+
+    mask: `[N]`, 0 on what neither counts nor is near.
+    """
+    others = (mask > 0)[None] & ~jnp.eye(len(mask), dtype=bool)
+    rows = unit(vectors)
+    nearest = jnp.where(others, rows @ rows.T, -jnp.inf).argmax(axis=1)
+    return ((groups[nearest] == groups) * mask).sum() / mask.sum()
+
+
 def to_group(matrix: Array, group: Array) -> Array:
     """Mean cosine of each row of `[V, D]` with the rows at indices `[G]` of a group, `[V]`.
 

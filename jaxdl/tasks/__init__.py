@@ -2,6 +2,7 @@
 
 from jaxdl.tasks import noise, siamese, statistics, token_errors
 from jaxdl.tasks._adversarial import Attack, adversarial, attacked, fgsm, pgd
+from jaxdl.tasks._blanking import blanking, loudest
 from jaxdl.tasks._captioning import captioning
 from jaxdl.tasks._classification import classification
 from jaxdl.tasks._drawn_attention import drawn_attention
@@ -42,6 +43,7 @@ __all__ = [
     "absolute_code",
     "adversarial",
     "attacked",
+    "blanking",
     "captioning",
     "classification",
     "code_divergence",
@@ -52,6 +54,7 @@ __all__ = [
     "gaussian_nll",
     "gradient_penalty",
     "language_model",
+    "loudest",
     "multitask",
     "noise",
     "pgd",

@@ -12,7 +12,7 @@ from jax.typing import ArrayLike
 from jaxdl import losses, metrics
 from jaxdl.numerics import wide
 from jaxdl.tasks._supervised import supervised
-from jaxdl.types import Array, Metrics, Task
+from jaxdl.types import Array, Batch, Metrics, Task
 
 
 def contrastive(model: nn.Module, margin: ArrayLike = 1.0) -> Task:
@@ -34,6 +34,22 @@ def contrastive(model: nn.Module, margin: ArrayLike = 1.0) -> Task:
         return {"accuracy": metrics.mean((near == _same(labels)) & ~jnp.isnan(apart), weights)}
 
     return supervised(model, loss, measure)
+
+
+def contrastive_of_triplets(model: nn.Module, margin: ArrayLike = 1.0) -> Task:
+    """`contrastive` on the batches of `triplet`: each is two pairs, one alike and one not."""
+    task = contrastive(model, margin)
+
+    def pairs(batch: Batch) -> Batch:
+        """Anchor and positive, anchor and negative."""
+        return {name: jnp.concatenate([v[:, :2], v[:, ::2]]) for name, v in batch.items()}
+
+    return task._replace(
+        init=lambda key, batch: task.init(key, pairs(batch)),
+        loss=lambda params, state, batch, key, *, train: task.loss(
+            params, state, pairs(batch), key, train=train
+        ),
+    )
 
 
 def triplet(model: nn.Module, margin: ArrayLike = 0.2) -> Task:

@@ -10,10 +10,9 @@ def finished(tmp_path):
     """Vectors by hand: the nearest of the first word is the second by one window, else the last."""
     words = ["array", "matrix", "the"]
     small = np.array([[1, 0], [1, 0.1], [0, 1]], np.float32)
-    tables = {"2": small, "10": small[[0, 2, 1]]}
+    tables = {"window 2": small, "window 10": small[[0, 2, 1]]}
     launch.save_best(
-        tmp_path, tables, {}, None, task="word2vec", model="word_windows", options={},
-        input_shape=None, words=words,
+        tmp_path, tables, task="word2vec", model="word_windows", words=words,
     )  # fmt: skip
     return tmp_path
 

@@ -108,3 +108,15 @@ def test_a_nan_is_neither_near_nor_rightly_apart(params):
     broken = jax.tree.map(lambda leaf: leaf * jnp.nan, params)
     for task, batch in ((siamese.contrastive(MODEL), PAIRS), (siamese.triplet(MODEL), TRIPLETS)):
         assert measured(task, broken, batch)["accuracy"] == 0
+
+
+def test_pairs_of_triplets_are_one_alike_and_one_not(params):
+    triplets = {"x": np.stack([PAIRS["x"][:, 0], PAIRS["x"][:, 1], PAIRS["x"][::-1, 0]], axis=1)}
+    triplets["y"] = np.tile(np.array([0, 0, 1], np.int32), (len(PAIRS["x"]), 1))
+    pairs = {
+        name: np.concatenate([array[:, [0, 1]], array[:, [0, 2]]])
+        for name, array in triplets.items()
+    }
+    found = measured(siamese.contrastive_of_triplets(MODEL), params, triplets)
+    expected = measured(siamese.contrastive(MODEL), params, pairs)
+    jax.tree.map(np.testing.assert_allclose, found, expected)
