@@ -103,28 +103,20 @@ def plan(config: Config) -> sweep.Plan:
 def untrained(config: Config, activation: Activation) -> sweep.Run:
     """A deep network that is looked at, not trained."""
 
-    def init(hparams: PyTree, key: Array, data: sweep.Data) -> TrainState:
+    def kernels(hparams: PyTree, key: Array, data: sweep.Data) -> PyTree:
         draw, width = initializers.switch(hparams["initializer"]), config.width
         inputs, outputs, *hidden = jax.random.split(key, config.depth + 1)
-        kernels = {
+        return {
             "first": draw(inputs, (data["train"]["x"][0].size, width)),
             "hidden": jax.lax.map(lambda key: draw(key, (width, width)), jnp.stack(hidden)),
             "last": draw(outputs, (width, 10)),
         }
-        return TrainState(jnp.zeros((), jnp.int32), key, kernels, {}, ())
-
-    def advance(
-        hparams: PyTree, state: TrainState, data: sweep.Data
-    ) -> tuple[TrainState, dict[str, Array]]:
-        return state, {"unchanged": jnp.ones(1)}
 
     def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
         batch = {name: array[: config.examples] for name, array in data["train"].items()}
-        values = by_layer(activation, state.params, batch)
-        layers = range(config.depth)
-        return {f"{name}_{i + 1}": value[i] for name, value in values.items() for i in layers}
+        return sweep.numbered(by_layer(activation, state.params, batch))
 
-    return sweep.Run(init, advance, evaluate)
+    return sweep.without_training(evaluate, kernels)
 
 
 def by_layer(activation: Activation, kernels: PyTree, batch: Batch) -> dict[str, Array]:
@@ -166,12 +158,10 @@ def two_layers(config: Config, activation: Activation) -> sweep.Run:
 
     def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
         model = MLP(
-            (config.width,) * 2,
-            10,
-            activation,
+            (config.width,) * 2, 10, activation,
             kernel_init=initializers.switch(hparams["initializer"]),
             bias_init=initializers.normal(hparams["bias"]),
-        )
+        )  # fmt: skip
         return tasks.classification(model), adam(hparams["learning_rate"])
 
     run = sweep.make_run(build, steps=config.steps, batch_size=64)
@@ -247,8 +237,7 @@ def of_training(config: Config, trained: pd.DataFrame, tuned: stats.Tuned) -> It
     for initializer, words in EQUAL.items():
         mine = trained[trained["initializer"] == initializer]
         apart = mine.groupby("seed")["apart"].agg(lambda values: values.max(skipna=False))
-        share = stats.proportion_interval(int((apart < SAME).sum()), len(apart))
-        yield IDENTICAL.judge(share, words)
+        yield IDENTICAL.judge(stats.proportion_of(apart < SAME), words)
     for name in config.activations:
         gap = tuned.gain("test_accuracy", (name, 0.0), (name, config.bias_stddev))
         yield AS_GOOD.judge(stats.magnitude(gap), name)
@@ -263,26 +252,21 @@ def heat_map(config: Config, deep: pd.DataFrame) -> Picture:
     cells = report.grid(means, *by, "change")
     figure = report.heat_map(cells, title=title, label="ratio (log2), mean over seeds")
     caption = "0: the signal keeps its size; a dash: nothing arrives. One unit is a factor of two."
-    return Picture("second_moments", figure, title, caption)
+    return report.picture(figure, caption)
 
 
 def lines(config: Config, deep: pd.DataFrame) -> Iterator[Picture]:
     """Each quantity by layer, a panel an activation, a line an initializer."""
     keys = ["activation", "initializer", "seed"]
-    columns = [f"{name}_{i + 1}" for name in QUANTITIES for i in range(config.depth)]
-    table = pd.wide_to_long(deep[keys + columns], list(QUANTITIES), keys, "layer", sep="_")
-    table = table.reset_index()
+    table = pd.wide_to_long(deep, list(QUANTITIES), keys, "layer", sep="_").reset_index()
     for quantity, (label, shown) in QUANTITIES.items():
         part = table[table["initializer"].isin(shown)]
-        order = part["initializer"].map(shown.index).argsort(kind="stable")
-        figure = report.training_curves(
-            part.iloc[order],
-            x="layer", y=quantity, panel="activation", line="initializer", y_scale="linear",
+        part = part.iloc[part["initializer"].map(shown.index).argsort(kind="stable")]
+        yield from report.along(
+            part, "layer", quantity, panel="activation", line="initializer", x_scale="linear",
             title=label.split(" (")[0].capitalize() + ", before training",
-            x_label="hidden layer", y_label=label, points=config.depth,
+            x_label="hidden layer", y_label=label,
         )  # fmt: skip
-        caption = "Lines: mean over the seeds; bands: from the lowest to the highest seed."
-        yield Picture(f"{quantity}_by_layer", figure, label, caption)
 
 
 if __name__ == "__main__":
