@@ -160,34 +160,23 @@ def save_best(config: Config, plan: sweep.Plan, summary: pd.DataFrame, frame: pd
     eligible = summary[summary["eligible"]]
     if eligible.empty:
         return
-    best = eligible.loc[eligible["validation_accuracy"].idxmax()]
-    setting = [*BY, "learning_rate"]
-    mine = frame[frame[setting].eq(best[setting]).all(axis=1)]
-    row = mine.sort_values("validation_accuracy", ascending=False).iloc[0]
+    best = eligible.loc[[eligible["validation_accuracy"].idxmax()], [*BY, "learning_rate"]]
+    row = frame.merge(best).sort_values("validation_accuracy", ascending=False).iloc[0]
     state = plan.replay(row)
     _, scaling, num_classes = load(config)
+    numbers = ("learning_rate", "validation_accuracy", "test_accuracy")
+    options = {
+        "features": config.hidden,
+        "outputs": num_classes,
+        "activation": config.activation,
+        "dropout": config.dropout,
+    }
     launch.save_best(
-        plan.workdir,
-        state.params,
-        state.model_state,
-        scaling,
-        task="classification",
-        model="mlp",
-        options={
-            "features": config.hidden,
-            "outputs": num_classes,
-            "activation": config.activation,
-            "dropout": config.dropout,
-        },
-        input_shape=plan.data["train"]["x"].shape[1:],
-        seed=int(row["seed"]),
-        dataset=config.dataset,
-        **{name: row[name] for name in ("trial", *BY)},
-        **{
-            name: float(row[name])
-            for name in ("learning_rate", "validation_accuracy", "test_accuracy")
-        },
-    )
+        plan.workdir, state.params, state.model_state, scaling, task="classification", model="mlp",
+        options=options, input_shape=plan.data["train"]["x"].shape[1:], seed=int(row["seed"]),
+        dataset=config.dataset, **{name: row[name] for name in ("trial", *BY)},
+        **{name: float(row[name]) for name in numbers},
+    )  # fmt: skip
 
 
 def claims(config: Config, plan: sweep.Plan, chosen: pd.DataFrame) -> list[Judged]:

@@ -26,7 +26,7 @@ from jaxdl.data import batches, catalog, scaling, splits
 from jaxdl.launch import setting
 from jaxdl.models import MLP
 from jaxdl.optimizers import OPTIMIZERS, AdagradState
-from jaxdl.report import Claim, Judged, Picture, Section, plots
+from jaxdl.report import Claim, Judged, Picture, Section
 from jaxdl.report.blocks import BANDS
 from jaxdl.types import Array, Batch, PyTree, Task, TrainState
 
@@ -186,23 +186,22 @@ def on_digits(config: Config, factory: Factory) -> sweep.Run:
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Rates by validation loss, differences of test loss, and slopes of the effective rate."""
-    frame, rivals = results.frame(), [name for name in config.optimizers if name != "adagrad"]
+    frame = results.frame()
     frame["course"] = np.where(frame["end"].eq(1.0), "held constant", "falling")
     courses = {
         "constant rates": frame[frame["end"].eq(1.0)].reset_index(drop=True),
         "constant or falling rates": frame,
     }
+    by, over = ("features", "optimizer"), ("learning_rate", "course")
     tuned = {
-        course: stats.tune(
-            trials, ("features", "optimizer"), ("learning_rate", "course"), "validation_loss"
-        )
+        course: stats.tune(trials, by, over, "validation_loss")
         for course, trials in courses.items()
     }
     constant, free = tuned.values()
     mine = constant.trials[constant.trials["optimizer"].eq("adagrad")]
     rates = results.curve_frame("effective", mine)
     claims = rate_claims(config, rates)
-    for rival in rivals:
+    for rival in (name for name in config.optimizers if name != "adagrad"):
         quantity = f"difference in test loss from {rival}"
         beats = dataclasses.replace(BEATS, text=f"Adagrad beats {rival}", quantity=quantity)
         gaps = {
@@ -211,14 +210,19 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
             for name in FEATURES
         }
         claims += beats.judge_each(gaps)
+    shown = frame[frame["features"].isin(FEATURES)].merge(free.selection[[*by, "course"]])
+    sensitivity = report.along(
+        shown, "learning_rate", "validation_loss", panel="features", line="optimizer",
+        title="Validation loss against the learning rate, constant or falling as was chosen",
+        x_label="learning rate (log scale)", y_label="validation loss (nats, log scale)",
+        y_scale="log",
+    )  # fmt: skip
     tables = [report.tuned_table(found, "test_loss", against="adagrad") for found in tuned.values()]
-    return launch.Conclusion(
-        claims,
-        [
-            Section("Test loss", (*tables, *sensitivity(frame, free))),
-            Section("Adagrad's effective rate", (picture(rates),)),
-        ],
-    )
+    sections = [
+        Section("Test loss", (*tables, *sensitivity)),
+        Section("Adagrad's effective rate", (picture(rates),)),
+    ]
+    return launch.Conclusion(claims, sections)
 
 
 def rate_claims(config: Config, rates: pd.DataFrame) -> list[Judged]:
@@ -235,29 +239,17 @@ def rate_claims(config: Config, rates: pd.DataFrame) -> list[Judged]:
     return AS_ROOT.judge_each(slopes) + TO_LITTLE.judge_each(left)
 
 
-def sensitivity(frame: pd.DataFrame, tuned: stats.Tuned) -> list[Picture]:
-    """Validation loss by rate, each optimizer with the course of its rate that was chosen."""
-    columns = ["features", "optimizer", "course"]
-    shown = frame[frame["features"].isin(FEATURES)].merge(tuned.selection[columns], on=columns)
-    return report.along(
-        shown, "learning_rate", "validation_loss", panel="features", line="optimizer",
-        title="Validation loss against the learning rate, constant or falling as was chosen",
-        x_label="learning rate (log scale)", y_label="validation loss (nats, log scale)",
-        y_scale="log",
-    )  # fmt: skip
-
-
 def picture(rates: pd.DataFrame) -> Picture:
     """The effective rate of what it was after step 1."""
     first = rates.groupby(["features", "seed"])["effective"].transform("first")
-    figure = plots.lines(
+    figure = report.lines(
         rates.assign(relative=rates["effective"] / first), "step", "relative", line="features",
         title="Adagrad's effective rate at a constant η",
         x_label="training step (log scale)",
         y_label="effective rate, of that after step 1 (log scale)",
         references={"1/√t": lambda step: step**-0.5},
     )  # fmt: skip
-    return Picture("effective_rate", figure, "Effective rate against steps", BANDS)
+    return report.picture(figure, BANDS)
 
 
 if __name__ == "__main__":

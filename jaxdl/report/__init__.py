@@ -22,6 +22,7 @@ from jaxdl.report.claims import (
 )
 from jaxdl.report.compare import Columns, comparison
 from jaxdl.report.page import Code, Picture, Report, Section, render, write
+from jaxdl.report.paths import paths
 from jaxdl.report.pictures import images, picture
 from jaxdl.report.plots import dots, heat_map, intervals, lines, sensitivity, training_curves
 from jaxdl.report.style import to_png
@@ -71,6 +72,7 @@ __all__ = [
     "judge",
     "lines",
     "number",
+    "paths",
     "percent",
     "picture",
     "render",

@@ -26,7 +26,7 @@ class Tuned(NamedTuple):
     selection: pd.DataFrame
     trials: pd.DataFrame
 
-    def groups(self, column: str) -> "dict[str, Tuned]":
+    def groups(self, column: str) -> "dict[Any, Tuned]":
         """The conditions split by one of their columns, in order of appearance."""
         rest = tuple(name for name in self.by if name != column)
         return {
@@ -68,7 +68,7 @@ class Tuned(NamedTuple):
 
     def gain_in_each(
         self, column: str, score: str, condition: Hashable, baseline: Hashable, *, log: bool = False
-    ) -> dict[str, Interval]:
+    ) -> dict[Any, Interval]:
         """The `gain` within each of the `groups` by a column."""
         return {
             name: group.gain(score, condition, baseline, log=log)
