@@ -14,8 +14,6 @@ far higher rates than trained ones.
 import dataclasses
 
 import flax.linen as nn
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxdl import keys, launch, report, stats, sweep, tasks
@@ -28,7 +26,7 @@ from jaxdl.models import Bag, TextClassifier
 from jaxdl.optimizers import adam
 from jaxdl.report import Claim, Section
 from jaxdl.types import Array, PyTree
-from jaxdl.word_vectors import windows, word2vec
+from jaxdl.word_vectors import training
 
 CLAIMS = FROZEN_WINS, TUNED_WINS, TUNING_PAYS = (
     Claim("E2", "with 100 labels, frozen vectors are better than random ones",
@@ -39,7 +37,7 @@ CLAIMS = FROZEN_WINS, TUNED_WINS, TUNING_PAYS = (
           "paired difference in test accuracy, tuned minus frozen", above=0.01, unit="points"),
 )  # fmt: skip
 LABELS, LENGTH, BATCH, EACH, HELD_OUT = (100, 300, 1000), 40, 50, 125, 75
-SPREAD, STEP = 0.3, 0.05
+SPREAD = 0.3
 RANDOM, FROZEN, TUNED = "random", "frozen", "tuned"
 
 
@@ -82,31 +80,11 @@ def load(config: Config) -> tuple[sweep.Data, list[np.ndarray], int]:
     return splits.in_batches(data, 300), sentences, len(known)
 
 
-def learned(config: Config, sentences: list[np.ndarray], size: int) -> np.ndarray:
-    """Word vectors `[V, D]` by skip-gram with negative sampling, with the spread of random ones."""
-    counts = np.bincount(np.concatenate(sentences), minlength=size)
-    keep = windows.keep_probabilities(counts)
-    corpus = windows.corpus(sentences, size)
-    noise = windows.noise_probabilities(counts)
-    method, sizes = word2vec.skip_gram(word2vec.negative_sampling(noise)), word2vec.Plan()
-    steps = sizes.steps(windows.kept_at_most(np.asarray(corpus.words), keep))
-
-    @jax.jit
-    def epoch(params: PyTree, corpus: PyTree, keep: Array, key: Array, rates: Array) -> PyTree:
-        return word2vec.epoch(method, sizes, params, corpus, keep, key, rates)
-
-    params: PyTree = word2vec.vectors(jax.random.key(0), method, size, config.dimensions)
-    rates = STEP * jnp.linspace(1, 0, config.epochs * steps, endpoint=False)
-    for number, some in enumerate(rates.reshape(config.epochs, steps)):
-        params = epoch(params, corpus, keep, jax.random.key(number + 1), some)
-    table = np.asarray(params["input"])
-    return SPREAD * table / table.std()
-
-
 def plan(config: Config) -> sweep.Plan:
     """One program a kind of table; the number of labels is a number inside it."""
     data, sentences, size = load(config)
-    ready = pretrained(learned(config, sentences, size))
+    found = training.skip_gram_vectors(sentences, size, config.dimensions, epochs=config.epochs)
+    ready = pretrained(SPREAD * found / found.std())
     tables = {
         RANDOM: Embedding(size, config.dimensions, nn.initializers.normal(SPREAD)),
         FROZEN: FrozenEmbedding(size, config.dimensions, ready),

@@ -12,8 +12,6 @@ import dataclasses
 import math
 from collections.abc import Callable
 
-import jax
-import jax.numpy as jnp
 import optax
 
 from jaxdl import launch, report, stats, sweep, tasks
@@ -22,7 +20,7 @@ from jaxdl.launch import setting
 from jaxdl.models import MLP
 from jaxdl.optimizers import adam, momentum, schedules
 from jaxdl.report import Claim, Section
-from jaxdl.types import Array, Batch, Metrics, PyTree, Task, TrainState
+from jaxdl.types import Array, PyTree, Task, TrainState
 
 CLAIMS = LOWER_LOSS, HIGHER_ACCURACY = (
     Claim("O7", "cosine decay ends at a lower test loss than the best constant rate",
@@ -72,7 +70,7 @@ def plan(config: Config) -> sweep.Plan:
     known = shapes(config.steps)
     data, _ = splits.for_run(catalog.load("digits"), scaling.fit_max)
     digits = tasks.classification(MLP(config.hidden, 10))
-    quadratic = noisy_quadratic(config.dimensions)
+    quadratic = tasks.noisy_quadratic(config.dimensions)
 
     def program(task: Task, optimizer: Callable[..., optax.GradientTransformation]) -> sweep.Run:
         def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
@@ -102,30 +100,6 @@ def plan(config: Config) -> sweep.Plan:
         column="setting",
         categories={"schedule": list(known)},
     )
-
-
-def noisy_quadratic(dimensions: int) -> Task:
-    """½ Σ hᵢ wᵢ² with gradient noise of variance hᵢ, hᵢ = 1/i, from w ~ N(0, 1).
-
-    Two walks side by side, of independent noise: one to choose a peak by, one to report.
-    """
-    h = 1 / jnp.arange(1.0, dimensions + 1)
-
-    def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
-        return {"w": jax.random.normal(key, (2, dimensions))}, {}
-
-    def risk(params: PyTree) -> Array:
-        return 0.5 * jnp.sum(h[None] * params["w"] ** 2, axis=1)
-
-    def loss(
-        params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
-    ) -> tuple[Array, tuple[PyTree, Metrics]]:
-        risks = risk(params)
-        noise = jax.random.normal(key, (2, dimensions)) * jnp.sqrt(h)[None]
-        reported = {"loss": (risks[1], jnp.ones(()))}
-        return risks.sum() + jnp.sum(noise * params["w"]), (model_state, reported)
-
-    return Task(init, loss, lambda params, *_: risk(params))
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:

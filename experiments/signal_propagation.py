@@ -19,16 +19,16 @@ import numpy as np
 import optax
 import pandas as pd
 
-from jaxdl import initializers, launch, losses, report, stats, sweep, tasks
+from jaxdl import diagnostics, initializers, launch, report, stats, sweep, tasks
 from jaxdl.data import catalog, scaling, splits
 from jaxdl.launch import setting
 from jaxdl.layers import activations
 from jaxdl.models import MLP
 from jaxdl.optimizers import adam
 from jaxdl.report import Claim, Judged, Picture, Section
-from jaxdl.types import Array, Batch, PyTree, Task, TrainState
+from jaxdl.types import Array, PyTree, Task, TrainState
 
-FLAT, SAME = 0.1, 1e-3
+SAME = 1e-3
 DISTANCE = "distance of the ratio last / first hidden layer from that"
 CLAIMS = CONSTANT, HALVES, FALLS_SLOWLY, MORE_DEAD, SATURATED, IDENTICAL, AS_GOOD = (
     Claim("I2", "the second moment is constant", DISTANCE, below=1.0, unit="log2"),
@@ -114,43 +114,9 @@ def untrained(config: Config, activation: Activation) -> sweep.Run:
 
     def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
         batch = {name: array[: config.examples] for name, array in data["train"].items()}
-        return sweep.numbered(by_layer(activation, state.params, batch))
+        return sweep.numbered(diagnostics.signal_by_layer(activation, state.params, batch))
 
     return sweep.without_training(evaluate, kernels)
-
-
-def by_layer(activation: Activation, kernels: PyTree, batch: Batch) -> dict[str, Array]:
-    """The quantities of each hidden layer, [depth] each; the biases are zero."""
-
-    def layer(z: Array, kernel: Array) -> tuple[Array, Array]:
-        z = activation(z) @ kernel
-        return z, z
-
-    def loss(kernels: PyTree) -> tuple[Array, Array]:
-        first = batch["x"].reshape(len(batch["y"]), -1) @ kernels["first"]
-        last, others = jax.lax.scan(layer, first, kernels["hidden"])
-        logits = activation(last) @ kernels["last"]
-        value = losses.softmax_cross_entropy(logits, batch["y"]).mean()
-        return value, jnp.concatenate([first[None], others])
-
-    def log2_square(x: Array) -> Array:
-        # The sum itself may be too small for float32; nan where all is zero.
-        largest = jnp.max(jnp.abs(x))
-        scaled = x / jnp.where(largest > 0, largest, 1)
-        size = 2 * jnp.log2(largest) + jnp.log2(jnp.sum(scaled**2))
-        return jnp.where(largest > 0, size, jnp.nan)
-
-    grads, z = jax.grad(loss, has_aux=True)(kernels)
-    steepness = jax.vmap(jax.grad(activation))
-    steepest = jnp.max(jnp.abs(steepness(jnp.linspace(-5.0, 5.0, 1001))))
-    flat = (jnp.abs(steepness(z.reshape(-1))) < FLAT * steepest).reshape(z.shape)
-    first, others = log2_square(grads["first"]), jax.vmap(log2_square)(grads["hidden"])
-    return {
-        "moment": jax.vmap(log2_square)(z) - jnp.log2(z[0].size),
-        "gradient": jnp.concatenate([first[None], others]) / 2,
-        "saturated": flat.mean(axis=(1, 2)),
-        "dead": flat.all(axis=1).mean(axis=1),
-    }
 
 
 def two_layers(config: Config, activation: Activation) -> sweep.Run:
