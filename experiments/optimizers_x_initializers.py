@@ -138,20 +138,9 @@ def conclude(
     chosen = report.chosen_trials(fresh, summary)
     curves = confirmed.curve_frame("loss", chosen)
     headline, sections = report.comparison(frame, curves, fresh=fresh, examples=examples)
-    write_scalars(plan, curves)
+    report.write_curves(results.workdir / "tb", curves, BY, "loss")
     save_best(config, plan, summary, frame)
     return launch.Conclusion(claims(config, plan, chosen), sections, headline)
-
-
-def write_scalars(plan: sweep.Plan, curves: pd.DataFrame) -> None:
-    """The mean training loss of each condition for TensorBoard."""
-    assert plan.workdir is not None
-    mean = curves.groupby([*BY, "step"], sort=False)["loss"].mean()
-    runs = {
-        f"{optimizer}-{initializer}": {"loss": (loss.index.get_level_values("step"), loss)}
-        for (optimizer, initializer), loss in mean.groupby(level=[0, 1], sort=False)
-    }
-    report.write_scalars(plan.workdir / "tb", runs)
 
 
 def save_best(config: Config, plan: sweep.Plan, summary: pd.DataFrame, frame: pd.DataFrame) -> None:

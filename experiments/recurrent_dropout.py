@@ -76,9 +76,8 @@ def load(config: Config) -> tuple[sweep.Data, int]:
     data = {}
     for name, text in texts.items():
         ids = vocabulary.encode(known, text)
-        rows = (len(ids) - 1) // config.length
-        size = rows * config.length
-        x, y = (ids[shift : shift + size].reshape(rows, config.length) for shift in (0, 1))
+        size = (len(ids) - 1) // config.length * config.length
+        x, y = (ids[shift : shift + size].reshape(-1, config.length) for shift in (0, 1))
         data[name] = {"x": x, "y": y}
     return splits.in_batches(data, 100), len(known)
 
@@ -118,9 +117,8 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     )  # fmt: skip
     caption = "Bits a character, means over seeds.  * the rate that all seeds chose on validation."
     table = report.table(report.searched(frame, tuned, COLUMNS), caption)
-    return launch.Conclusion(
-        claims, [Section("At the best evaluation of each trial", (picture, table))]
-    )
+    section = Section("At the best evaluation of each trial", (picture, table))
+    return launch.Conclusion(claims, [section])
 
 
 def stopped(results: sweep.Results) -> pd.DataFrame:
@@ -129,9 +127,9 @@ def stopped(results: sweep.Results) -> pd.DataFrame:
     curves = {name: found / np.log(2) for name, found in results.curves().items() if "loss" in name}
     validation = np.where(np.isnan(curves["validation_loss"]), np.inf, curves["validation_loss"])
     at = (np.arange(len(frame)), validation.argmin(axis=1))
-    kinds = zip(frame["outputs"] > 0, frame["state"] > 0, strict=True)
+    on = (frame[name] > 0 for name in ("outputs", "state"))
     return frame.assign(
-        dropout=[KINDS[kind] for kind in kinds],
+        dropout=[KINDS[kind] for kind in zip(*on, strict=True)],
         rate=frame[["outputs", "state"]].max(axis=1),
         validation_bits=validation[at],
         test_bits=curves["test_loss"][at],

@@ -69,16 +69,7 @@ class Config(launch.Config):
 
 def texts(config: Config) -> Parts:
     """Train, validation and test: docstrings of two sentences or more, none that another has."""
-    found: list[list[str]] = []
-    seen: set[str] = set()
-    for text in documents.docstrings():
-        kept = [
-            sentence
-            for sentence in sentences.prose(text)
-            if sentence not in seen and len(tokenizers.words(sentence)) >= SHORTEST
-        ]
-        seen.update(kept)
-        found += [kept] if len(kept) > 1 else []
+    found = sentences.connected(documents.docstrings(), SHORTEST)
     sampled = documents.sample(found, config.documents, np.random.default_rng(0))
     joined = {"\n".join(sentences): sentences for sentences in sampled}
     parts = documents.split(list(joined))

@@ -10,7 +10,8 @@ over log V. Vectors here are not trained to any use: only the clock counts.
 """
 
 import dataclasses
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +26,7 @@ from jaxdl.word_vectors import full_softmax, huffman, windows, word2vec
 
 FULL, TREE, NEGATIVE = "full softmax", "Huffman tree", "5 negatives"
 EXPONENT = "exponent of the size in the time of a step"
-CLAIMS = (*EXPONENTS, RATIO) = (
+CLAIMS = *_, RATIO = (
     Claim("E6", f"{FULL}: the time of a step grows as V or nearly", EXPONENT, above=0.8),
     Claim("E6", f"{TREE}: the time of a step grows hardly with V", EXPONENT, below=0.25),
     Claim("E6", f"{NEGATIVE}: the time of a step grows hardly with V", EXPONENT, below=0.2),
@@ -33,6 +34,7 @@ CLAIMS = (*EXPONENTS, RATIO) = (
           "time of the full softmax over that of negative sampling", above=10.0),
 )  # fmt: skip
 METHODS = (FULL, TREE, NEGATIVE)
+EXPONENTS = dict(zip(METHODS, CLAIMS, strict=False))
 WORDS, WINDOW, RATE, INNER = 4096, 5, 0.025, 4
 Step = Callable[[PyTree, windows.Blocks, Array], PyTree]
 
@@ -43,9 +45,7 @@ class Config(launch.Config):
 
     steps: int = setting(5, "Timed calls in each repeat, of which the median counts.", low=1)
     seeds: int = setting(5, "Repeats of the measurement.", low=2)
-    sizes: tuple[int, ...] = setting(
-        (1000, 3000, 10_000, 30_000, 100_000), "Words in the vocabulary.", low=10
-    )
+    sizes: tuple[int, ...] = setting((1000, 3000, 10_000, 30_000, 100_000), "Words known.", low=10)
     dimensions: int = setting(64, "Numbers in a vector.", low=1)
 
 
@@ -53,9 +53,7 @@ def plan(config: Config) -> sweep.Plan:
     """One row a size and repeat; the clock runs in `conclude`."""
     if len(config.sizes) < 2:
         raise launch.UserError("config.sizes: an exponent needs two sizes")
-    data = {"train": {"x": np.zeros(1, np.float32)}}  # a run has data; this one needs none
-    programs = {"sizes": (sweep.without_training(lambda *_: {}), sweep.grid(size=config.sizes))}
-    return sweep.plan(programs, data, seeds=config.seeds)
+    return sweep.untrained("sizes", sweep.grid(size=config.sizes), seeds=config.seeds)
 
 
 def calls(size: int, dimensions: int) -> dict[str, Callable[[], PyTree]]:
@@ -85,16 +83,15 @@ def calls(size: int, dimensions: int) -> dict[str, Callable[[], PyTree]]:
 
         params = word2vec.vectors(jax.random.key(0), tree, size, dimensions)
         params["output"] = jnp.zeros((size, dimensions))
-        state = params, jax.random.key(0)
         # Donated, or each call would copy both tables.
         compiled = jax.jit(several, donate_argnums=0)
 
-        def call() -> PyTree:
-            nonlocal state
-            state = compiled(*state)
-            return state
+        def states() -> Iterator[PyTree]:
+            state = params, jax.random.key(0)
+            while True:
+                yield (state := compiled(*state))
 
-        return call
+        return functools.partial(next, states())
 
     return {name: stepper(step) for name, step in steps.items()}
 
@@ -115,18 +112,14 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     """Exponents of time in the size, repeat by repeat, and the largest size's ratio."""
     frame, largest = times(config), max(config.sizes)
     by_size = frame.pivot(index="seed", columns=["method", "size"], values="ms")
-
-    def exponent(name: str) -> stats.Interval:
-        of_size = np.log(by_size[name][list(config.sizes)].T)
-        return stats.mean_interval(np.polyfit(np.log(config.sizes), of_size, 1)[0])
-
-    slopes = {name: exponent(name) for name in METHODS}
+    sizes, logs = list(config.sizes), np.log(by_size)
+    slopes = {
+        name: stats.mean_interval(np.polyfit(np.log(sizes), logs[name][sizes].T, 1)[0])
+        for name in METHODS
+    }
+    claims = [EXPONENTS[name].judge(slopes[name]) for name in METHODS]
     ratio = by_size[FULL][largest] / by_size[NEGATIVE][largest]
-    faster = dataclasses.replace(RATIO, text=f"{largest:,} words: {RATIO.text}")
-    claims = [
-        *(claim.judge(slopes[name]) for claim, name in zip(EXPONENTS, METHODS, strict=True)),
-        faster.judge(stats.mean_interval(ratio, "positive")),
-    ]
+    claims.append(RATIO.judge(stats.mean_interval(ratio, "positive"), f"{largest:,} words"))
     rows = [
         {"method": name}
         | {f"V = {size:,} (ms)": by_size[name][size].median() for size in config.sizes}
@@ -139,9 +132,8 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         title="Time of a step of skip-gram by the size of the vocabulary",
         x_label="words in the vocabulary (log scale)", y_label="time of a step (ms, log scale)",
     )  # fmt: skip
-    return launch.Conclusion(
-        claims, [Section("By the size of the vocabulary", (report.table(rows, caption), *pictures))]
-    )
+    table = report.table(rows, caption)
+    return launch.Conclusion(claims, [Section("By the size of the vocabulary", (table, *pictures))])
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ gains over SGD at constant rates is the falling rate.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import flax.linen as nn
@@ -23,6 +24,8 @@ import pandas as pd
 
 from jaxdl import keys, launch, losses, report, stats, sweep, tasks, train
 from jaxdl.data import batches, catalog, scaling, splits
+from jaxdl.data.sources import teachers
+from jaxdl.data.sources.teachers import FEATURES
 from jaxdl.launch import setting
 from jaxdl.models import MLP
 from jaxdl.optimizers import OPTIMIZERS, AdagradState
@@ -30,9 +33,7 @@ from jaxdl.report import Claim, Judged, Picture, Section
 from jaxdl.report.blocks import BANDS
 from jaxdl.types import Array, Batch, PyTree, Task, TrainState
 
-FEATURES, DIGITS = ("zipf", "equal", "dense"), "digits MLP"
-COMMONEST, TEACHER, EVALUATED = 0.5, 1.5, 2048
-SLOPE = -0.5
+DIGITS, EVALUATED, SLOPE = "digits MLP", 2048, -0.5
 CLAIMS = AS_ROOT, TO_LITTLE, BEATS = (
     Claim("O3", "Adagrad's effective rate falls as 1/√t",
           f"distance of the slope of log rate over log step from {SLOPE:g}", below=0.1),
@@ -43,6 +44,7 @@ CLAIMS = AS_ROOT, TO_LITTLE, BEATS = (
 )  # fmt: skip
 Factory = Callable[..., optax.GradientTransformation]
 Draw = Callable[[PyTree, Array, Array | int, sweep.Data], Batch]
+Measure = Callable[[PyTree, TrainState, sweep.Data], dict[str, Array]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,34 +83,19 @@ def plan(config: Config) -> sweep.Plan:
 
 
 def followed(
-    config: Config,
-    task: Task,
-    factory: Factory,
-    batch: Draw,
-    evaluate: Callable[[PyTree, TrainState, sweep.Data], dict[str, Array]],
+    config: Config, task: Task, factory: Factory, batch: Draw, evaluate: Measure
 ) -> sweep.Run:
     """Training on `batch(hparams, key, step, data)`, the rate constant or falling, followed."""
 
-    def rate(hparams: PyTree) -> Callable[[Array], Array]:
+    def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation, sweep.Record]:
         change = (hparams["end"] - 1) / config.steps
-        return lambda step: hparams["learning_rate"] * (1 + change * step)
 
-    def init(hparams: PyTree, key: Array, data: sweep.Data) -> TrainState:
-        return train.init(task, factory(rate(hparams)), key, batch(hparams, key, 0, data))
+        def rate(step: Array) -> Array:
+            return hparams["learning_rate"] * (1 + change * step)
 
-    def advance(
-        hparams: PyTree, state: TrainState, data: sweep.Data
-    ) -> tuple[TrainState, dict[str, Array]]:
-        falling = rate(hparams)
+        return task, factory(rate), functools.partial(effective, rate)
 
-        def body(state: TrainState, _: None) -> tuple[TrainState, dict[str, Array]]:
-            examples = batch(hparams, state.key, state.step, data)
-            state, metrics = train.step(task, factory(falling), state, examples)
-            return state, {"loss": train.mean(metrics)["loss"], **effective(falling, state)}
-
-        return jax.lax.scan(body, state, None, config.steps)
-
-    return sweep.Run(init, advance, evaluate)
+    return sweep.online(build, batch, evaluate, config.steps)
 
 
 def effective(rate: Callable[[Array], Array], state: TrainState) -> dict[str, Array]:
@@ -120,37 +107,11 @@ def effective(rate: Callable[[Array], Array], state: TrainState) -> dict[str, Ar
     return {"effective": rate(state.step - 1) / jnp.sqrt(mean)}
 
 
-def drawing(config: Config) -> Callable[[Array, Array, Array, int], Batch]:
-    """`(key of a trial, key of a batch, features, count) -> {"x": [B, D], "y": [B, 1]}`."""
-    zipf = COMMONEST / jnp.arange(1, config.size + 1)
-    frequencies = jnp.stack([zipf, jnp.full(config.size, zipf.mean())])
-    scale = jnp.sqrt(zipf.mean())
-
-    def draw(trial: Array, batch: Array, features: Array, count: int) -> Batch:
-        teacher = TEACHER * jax.random.normal(trial, (config.size,))
-        x_key, y_key = jax.random.split(batch)
-        shape = (count, config.size)
-
-        def sparse() -> Array:
-            there = jax.random.uniform(x_key, shape) < frequencies[None, jnp.minimum(features, 1)]
-            return 1.0 * there
-
-        x = jax.lax.cond(
-            features == FEATURES.index("dense"),
-            lambda: scale * jax.random.normal(x_key, shape),
-            sparse,
-        )
-        y = jax.random.bernoulli(y_key, jax.nn.sigmoid(x @ teacher))
-        return {"x": x, "y": y[:, None].astype(jnp.float32)}
-
-    return draw
-
-
 def logistic(config: Config, factory: Factory) -> sweep.Run:
     """Online logistic regression: fresh examples in each step, others for validation and test."""
     model = MLP((), 1, kernel_init=nn.initializers.zeros)
     task = tasks.supervised(model, losses.binary_cross_entropy)
-    draw = drawing(config)
+    draw = teachers.logistic(config.size)
 
     def numbered(hparams: PyTree, key: Array, number: Array | int, count: int) -> Batch:
         # One stream of keys a trial: the teacher's, those of two evaluations, then the batches'.

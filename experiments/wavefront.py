@@ -52,14 +52,12 @@ class Config(launch.Config):
 def plan(config: Config) -> sweep.Plan:
     """One row a size and repeat, with the steps of both ways; the clock runs in `conclude`."""
 
-    def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
+    def steps(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
         length, layers = hparams["length"], hparams["layers"]
         return {"diagonals": length + layers - 1, "cells": length * layers}
 
     points = sweep.grid(width=config.widths, layers=config.layers, length=config.lengths)
-    data = {"train": {"x": np.zeros(1, np.float32)}}
-    return sweep.plan({"sizes": (sweep.without_training(evaluate), points)}, data,
-                      seeds=config.seeds)  # fmt: skip
+    return sweep.untrained("sizes", points, seeds=config.seeds, evaluate=steps)
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl import launch, report, similarity, stats, sweep
-from jaxdl.data.sources import documents
+from jaxdl.data.sources import documents, inflections
 from jaxdl.launch import setting
 from jaxdl.report import Claim, Section
 from jaxdl.types import Array, TrainState
@@ -49,14 +49,6 @@ class Config(launch.Config):
     learning_rate: float = setting(0.025, "Rate at the start; it falls to zero.", low=1e-12)
 
 
-def ending(word: str) -> str:
-    """-ing, -ed, -ly, a plural -s, or nothing; what is left before it has three letters or more."""
-    for suffix in ("ing", "ed", "ly", "s"):
-        if word.endswith(suffix) and len(word) >= len(suffix) + 3:
-            return "" if word.endswith(("ss", "us", "is", "eed")) else suffix
-    return ""
-
-
 def load(config: Config) -> tuple[sweep.Data, indexing.Indexed]:
     """The data as a run takes it, and the words that are trained."""
     rng = np.random.default_rng(0)
@@ -64,7 +56,7 @@ def load(config: Config) -> tuple[sweep.Data, indexing.Indexed]:
     read = indexing.index(texts[: config.documents])
     frequent = read.words[:FREQUENT]
     lifts = cooccurrence.lifts_in(texts[config.documents :], frequent)
-    endings = np.array([ending(word) for word in frequent])
+    endings = np.array([inflections.ending(word) for word in frequent])
     same = (endings[:, None] == endings[None]) & (endings != "")[:, None]
     np.fill_diagonal(same, False)
     np.fill_diagonal(lifts, 0)

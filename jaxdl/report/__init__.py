@@ -39,7 +39,7 @@ from jaxdl.report.tables import (
     table,
     to_html,
 )
-from jaxdl.report.tensorboard import write_scalars
+from jaxdl.report.tensorboard import write_curves, write_scalars
 
 __all__ = [
     "CHOSEN",
@@ -90,6 +90,7 @@ __all__ = [
     "tuned_curves",
     "tuned_table",
     "write",
+    "write_curves",
     "write_scalars",
     "write_verdict",
 ]

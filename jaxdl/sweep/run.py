@@ -10,10 +10,14 @@ import optax
 from jaxdl import keys, train
 from jaxdl.data import batches
 from jaxdl.optimizers.schedules import Shape, scaled
-from jaxdl.types import Array, PyTree, Task, TrainState
+from jaxdl.types import Array, Batch, PyTree, Task, TrainState
 
 Data = Mapping[str, Any]
 """`train`: arrays [N, ...]; other names: evaluation batches [num_batches, B, ...] with masks."""
+
+
+Record = Callable[[TrainState], dict[str, Array]]
+"""Numbers of a state, to be curves."""
 
 
 class Run(NamedTuple):
@@ -139,6 +143,39 @@ def by_rate(
         return task, optimizer(rate if shape is None else scaled(rate, shape))
 
     return build
+
+
+def online(
+    build: Callable[[PyTree], tuple[Task, optax.GradientTransformation, Record]],
+    batch: Callable[[PyTree, Array, Array | int, Data], Batch],
+    evaluate: Callable[[PyTree, TrainState, Data], dict[str, Array]],
+    steps: int,
+) -> Run:
+    """The run whose examples are drawn as it goes, in one segment of `steps` steps.
+
+    build: `hparams -> (task, transformation, record)`; `record(state)` gives further curves, after
+        each step.
+    batch: `(hparams, key, step, data) -> batch`; the key is that of the state, in `init` the
+        trial's.
+    """
+
+    def init(hparams: PyTree, key: Array, data: Data) -> TrainState:
+        task, tx, _ = build(hparams)
+        return train.init(task, tx, key, batch(hparams, key, 0, data))
+
+    def advance(
+        hparams: PyTree, state: TrainState, data: Data
+    ) -> tuple[TrainState, dict[str, Array]]:
+        task, tx, record = build(hparams)
+
+        def body(state: TrainState, _: None) -> tuple[TrainState, dict[str, Array]]:
+            examples = batch(hparams, state.key, state.step, data)
+            state, metrics = train.step(task, tx, state, examples)
+            return state, {"loss": train.mean(metrics)["loss"], **record(state)}
+
+        return jax.lax.scan(body, state, None, steps)
+
+    return Run(init, advance, evaluate)
 
 
 def without_training(

@@ -25,12 +25,3 @@ def test_the_nearest_words_are_printed_by_window(finished):
 def test_an_unknown_word_is_one_clear_line(finished):
     with pytest.raises(ValueError, match="'zebra' is none of the 3 words"):
         word_windows.nearest(finished, "zebra")
-
-
-@pytest.mark.parametrize(
-    ("word", "ending"),
-    [("training", "ing"), ("passed", "ed"), ("exactly", "ly"), ("values", "s"), ("string", "ing"),
-     ("class", ""), ("axis", ""), ("status", ""), ("speed", ""), ("was", ""), ("ring", "")],
-)  # fmt: skip
-def test_endings(word, ending):
-    assert word_windows.ending(word) == ending

@@ -66,3 +66,29 @@ def test_what_is_drawn_without_training_is_there_to_be_looked_at(tmp_path):
     data = {"train": {"x": np.ones(1, np.float32)}}
     rows = sweep.execute({"drawn": run}, trials, data, workdir=tmp_path).rows
     assert [row["found"] for row in rows] == [21.0, 31.0]
+
+
+def test_an_online_run_descends_on_what_it_draws_and_records_what_is_asked():
+    def build(hparams):
+        task = tasks.regression(MLP((), 1))
+        return task, optax.sgd(hparams["learning_rate"]), lambda state: {"at": state.step * 1.0}
+
+    def batch(hparams, key, step, data):
+        x = jax.random.normal(jax.random.fold_in(jax.random.fold_in(key, 7), step), (8, 2))
+        return {"x": x, "y": x @ data["teacher"]}
+
+    run = sweep.online(build, batch, lambda hparams, state, data: {}, 60)
+    hparams, data = {"learning_rate": 0.1}, {"teacher": jnp.array([[1.0], [-2.0]])}
+    state = run.init(hparams, jax.random.key(0), data)
+    state, curves = jax.jit(run.advance)(hparams, state, data)
+    np.testing.assert_allclose(state.params["Dense_0"]["kernel"], data["teacher"], atol=0.05)
+    np.testing.assert_array_equal(curves["at"], np.arange(1, 61))
+    assert curves["loss"][0] > 100 * curves["loss"][-1]
+
+
+def test_a_plan_that_trains_nothing_has_a_row_a_point_and_seed(tmp_path):
+    plan = sweep.untrained("sizes", sweep.grid(width=(2, 3)), seeds=2)
+    rows = plan.execute(tmp_path).rows
+    assert [(row["program"], row["width"], row["seed"]) for row in rows] == [
+        ("sizes", width, seed) for width in (2, 3) for seed in (0, 1)
+    ]
