@@ -26,7 +26,6 @@ from jaxdl.layers.recurrent import RNN
 from jaxdl.models import LanguageModel
 from jaxdl.optimizers import adam
 from jaxdl.report import Claim, Picture, Section
-from jaxdl.report.style import house_style, line_styles, new_figure
 from jaxdl.tasks import language_model
 from jaxdl.types import Batch, TrainState
 
@@ -165,19 +164,15 @@ def times_picture(frame: pd.DataFrame) -> Picture:
 
 def lengths_picture(config: Config, lengths: np.ndarray) -> Picture:
     """The lengths of all words, with the bounds of the buckets."""
-    counts = np.bincount(lengths) / 1000
-    with house_style():
-        figure = new_figure(3.0, "Lengths of the words, and the buckets that pad least")
-        axes = figure.subplots()
-        axes.bar(np.arange(len(counts)), counts, color="#999999")
-        for number, (count, style) in enumerate(line_styles(config.buckets).items()):
-            chosen = bounds.least_padding(lengths, count)
-            heights = np.full(len(chosen), counts.max() * (1.08 + 0.08 * number))
-            style |= {"linestyle": "none"}
-            axes.plot(chosen, heights, label=f"bounds of {count} buckets", **style)
-        axes.set_xlabel("positions (the start and the phonemes of a word)")
-        axes.set_ylabel("words (thousands)")
-        axes.legend(loc="center right")
+    chosen = {
+        f"bounds of {count} buckets": bounds.least_padding(lengths, count)
+        for count in config.buckets
+    }
+    figure = report.counts(
+        lengths, chosen, title="Lengths of the words, and the buckets that pad least",
+        x_label="positions (the start and the phonemes of a word)", y_label="words (thousands)",
+        unit=1000,
+    )  # fmt: skip
     return report.picture(figure, "Each mark is the length that a bucket pads to.")
 
 

@@ -148,7 +148,8 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         f"Phoneme error rates on unseen words, means over seeds and 95 % intervals, "
         f"{report.CHOSEN}.",
     )
-    lengths = pd.wide_to_long(tuned.trials, "test_errors", ["model", "seed"], "letters", sep="_")
+    wide = tuned.trials.drop(columns="test_errors")
+    lengths = pd.wide_to_long(wide, "test_errors", ["model", "seed"], "letters", sep="_")
     by_length = report.along(
         lengths.reset_index(), "letters", "test_errors", line="model", x_scale="linear",
         title="Errors by length of the word",

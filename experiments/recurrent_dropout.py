@@ -16,7 +16,7 @@ import numpy as np
 import optax
 import pandas as pd
 
-from jaxdl import launch, report, stats, sweep
+from jaxdl import launch, report, stats, sweep, tasks
 from jaxdl.data import splits
 from jaxdl.data.sources import documents
 from jaxdl.data.text import vocabulary
@@ -26,7 +26,6 @@ from jaxdl.layers.recurrent import RNN
 from jaxdl.models import LanguageModel
 from jaxdl.optimizers import adam
 from jaxdl.report import Claim, Section
-from jaxdl.tasks import language_model
 from jaxdl.types import PyTree, Task
 
 NONE, OUTPUTS, STATE, BOTH = "none", "outputs", "state", "outputs and state"
@@ -90,7 +89,7 @@ def plan(config: Config) -> sweep.Plan:
     def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
         body = RNN(config.width, recurrent_dropout=hparams["state"])
         model = LanguageModel(size, FEATURES, body, Dropout(hparams["outputs"]))
-        return language_model(model), adam(config.learning_rate)
+        return tasks.language_model(model), adam(config.learning_rate)
 
     run = sweep.make_run(build, steps=config.steps // segments, batch_size=config.batch_size)
     points: list[sweep.Point] = [

@@ -15,16 +15,14 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pandas as pd
 
-from jaxdl import diagnostics, keys, launch, report, stats, sweep, tasks
+from jaxdl import keys, launch, report, stats, sweep, tasks
 from jaxdl.data import batches, catalog, scaling, splits
 from jaxdl.launch import setting
 from jaxdl.models import MLP
 from jaxdl.optimizers import sgd
-from jaxdl.report import Claim, Section, Table
+from jaxdl.report import Claim, Section
 from jaxdl.report.blocks import BANDS
-from jaxdl.report.tables import Cell
 from jaxdl.types import Array, PyTree, TrainState
 
 CLAIMS = AHEAD, SHRINKS = (
@@ -118,6 +116,8 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         AHEAD.judge(orders.gain("test_accuracy", "shuffled", "sorted")),
         SHRINKS.judge(stats.paired_interval(gap[few], gap[many]), f"{few} and {many}"),
     ]
+    means = curve.groupby("examples")[["training", "dev"]].mean()
+    found = report.diagnoses(means, config.target_error, config.tolerance)
     summary = report.summary(whole, ["order"], examples=int(plan.data["test"]["mask"].sum()))
     losses = report.course(
         results, orders.trials.assign(data="digits"), panel="data", line="order",
@@ -140,29 +140,10 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
             Section("Order of the data", by_order),
             Section(
                 "By number of examples",
-                (diagnoses(config, curve), report.picture(by_number, BANDS)),
+                (found, report.picture(by_number, BANDS)),
             ),
         ],
     )
-
-
-def diagnoses(config: Config, curve: pd.DataFrame) -> Table:
-    """Bias and variance by the number of examples."""
-    rows: list[dict[str, Cell]] = []
-    for examples, errors in curve.groupby("examples")[["training", "dev"]].mean().iterrows():
-        training, dev = map(float, errors)
-        found = diagnostics.diagnose(training, dev, config.target_error, config.tolerance)
-        rows.append({
-            "examples": f"{examples:g}",
-            "training error (%)": training, "dev error (%)": dev,
-            "bias (points)": found.bias, "variance (points)": found.variance,
-            "finding": found.finding,
-        })  # fmt: skip
-    caption = (
-        f"Mean errors over seeds; the target is {100 * config.target_error:g} %, more than "
-        f"{100 * config.tolerance:g} points are high."
-    )
-    return report.table(rows, caption)
 
 
 if __name__ == "__main__":

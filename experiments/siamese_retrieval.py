@@ -80,21 +80,10 @@ def load(parts: dict[str, Pairs]) -> tuple[sweep.Data, int]:
         for row, pair in enumerate(sorted(part) if name == "train" else part):
             for form, text in enumerate(pair):
                 forms[name][row, form, : len(text)] = [ids[symbol] for symbol in text]
-    data = {name: {"x": x} for name, x in forms.items()} | {"train": triplets(forms["train"])}
+    data = {name: {"x": x} for name, x in forms.items()} | {
+        "train": siamese.triplets_of_forms(np.random.default_rng(0), forms["train"], NEARBY)
+    }
     return splits.in_batches(data), len(ids) + 1
-
-
-def triplets(forms: np.ndarray) -> dict[str, np.ndarray]:
-    """Each word is an anchor in both forms; forms `[N, 2, T]` in alphabetical order."""
-    rng = np.random.default_rng(0)
-    anchor, form = np.repeat(np.arange(len(forms)), 2), np.tile([0, 1], len(forms))
-    near = rng.integers(1, NEARBY + 1, len(anchor)) * rng.choice([-1, 1], len(anchor))
-    far = rng.integers(1, len(forms), len(anchor))
-    other = (anchor + np.where(rng.random(len(anchor)) < 0.5, near, far)) % len(forms)
-    while (alike := (forms[anchor] == forms[other]).all(axis=2).any(axis=1)).any():
-        other[alike] = (other[alike] + 1) % len(forms)  # a homophone would be no other word
-    x = [forms[anchor, form], forms[anchor, 1 - form], forms[other, 1 - form]]
-    return {"x": np.stack(x, axis=1), "y": np.stack([anchor, anchor, other], 1).astype(np.int32)}
 
 
 def plan(config: Config) -> sweep.Plan:

@@ -64,7 +64,6 @@ FORMS = {
     "softmax, then log": lambda z, label: -jnp.log(jax.nn.softmax(z)[label]),
     "fused": losses.softmax_cross_entropy,
 }
-"""Ways to compute the cross-entropy of one example."""
 
 
 def plan(config: Config) -> sweep.Plan:

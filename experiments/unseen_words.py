@@ -14,9 +14,8 @@ intervals hold no chance of these 160 words.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +28,7 @@ from jaxdl.launch import setting
 from jaxdl.report import Claim, Section
 from jaxdl.types import Array, Batch, PyTree, TrainState
 from jaxdl.word_vectors import cooccurrence, fasttext, indexing, training, windows, word2vec
-from jaxdl.word_vectors.ngrams import UNSEEN, FastText, ngram_ids
+from jaxdl.word_vectors.ngrams import UNSEEN, ngram_ids
 
 FREQUENT, NEIGHBOURS, OFTEN, BEGINNING = 2500, 10, 4.0, 4
 SHORTEST, LONGEST, LETTERS = 3, 5, 16
@@ -128,13 +127,10 @@ def vectors(
     params: PyTree, words: int, frequent: Sequence[np.ndarray], forms: Batch
 ) -> tuple[Array, Array]:
     """Vectors of the frequent words, and of forms that are none."""
-    table = jnp.asarray(params["input"])
-    variables = fasttext.variables({"input": table}, words)
-    model = FastText(words, len(table) - words, table.shape[1])
-    apply = cast(Callable[..., Array], model.apply)
     unseen = jnp.full(len(forms["ngrams"]), UNSEEN)
-    known = apply(variables, jnp.arange(len(frequent[0])), *map(jnp.asarray, frequent))
-    return known, apply(variables, unseen, forms["ngrams"], forms["mask"])
+    ids = jnp.arange(len(frequent[0]))
+    known = fasttext.vectors(params, words, ids, *map(jnp.asarray, frequent))
+    return known, fasttext.vectors(params, words, unseen, forms["ngrams"], forms["mask"])
 
 
 def measures(name: str, rows: Array, queries: Array, forms: Batch) -> dict[str, Array]:

@@ -4,6 +4,7 @@ from jaxdl.report.blocks import (
     along,
     chosen_values,
     course,
+    diagnoses,
     interval_map,
     searched,
     shares,
@@ -21,8 +22,9 @@ from jaxdl.report.claims import (
     write_verdict,
 )
 from jaxdl.report.compare import Columns, comparison
+from jaxdl.report.histograms import counts
+from jaxdl.report.landscapes import paths
 from jaxdl.report.page import Code, Picture, Report, Section, render, write
-from jaxdl.report.paths import paths
 from jaxdl.report.pictures import images, picture
 from jaxdl.report.plots import dots, heat_map, intervals, lines, sensitivity, training_curves
 from jaxdl.report.style import to_png
@@ -57,8 +59,10 @@ __all__ = [
     "chosen_values",
     "claims_table",
     "comparison",
+    "counts",
     "course",
     "depends",
+    "diagnoses",
     "distinct",
     "dots",
     "estimate",

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from jaxdl import stats
+from jaxdl import diagnostics, stats
 from jaxdl.report import plots
 from jaxdl.report.page import Picture
 from jaxdl.report.plots import Scale
@@ -270,3 +270,24 @@ def _ratio(gain: stats.Interval) -> stats.Interval:
     """The interval of a difference of logarithms as a relative change."""
     mean, low, high = np.expm1([gain.mean, gain.low, gain.high])
     return gain._replace(mean=float(mean), low=float(low), high=float(high))
+
+
+def diagnoses(errors: pd.DataFrame, target: float, tolerance: float) -> Table:
+    """Bias and variance by condition, as `diagnostics.diagnose` tells them from mean errors.
+
+    errors: `training` and `dev`, shares 0 … 1, one row a condition, which the named index says.
+    """
+    rows: list[dict[str, Cell]] = []
+    for name, (training, dev) in errors[["training", "dev"]].astype(float).iterrows():
+        found = diagnostics.diagnose(training, dev, target, tolerance)
+        rows.append({
+            str(errors.index.name): f"{name:g}" if isinstance(name, float) else str(name),
+            "training error (%)": training, "dev error (%)": dev,
+            "bias (points)": found.bias, "variance (points)": found.variance,
+            "finding": found.finding,
+        })  # fmt: skip
+    caption = (
+        f"Mean errors over seeds; the target is {100 * target:g} %, more than "
+        f"{100 * tolerance:g} points are high."
+    )
+    return table(rows, caption)

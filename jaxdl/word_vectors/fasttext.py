@@ -6,6 +6,9 @@ stand in one table, `input` `[V + buckets, D]`, the words first, so that `word2v
 `word2vec.step` and `word2vec.epoch` train it as they train word vectors.
 """
 
+from collections.abc import Callable
+from typing import cast
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +16,7 @@ import numpy as np
 from jaxdl.layers import embedding
 from jaxdl.types import Array, PyTree
 from jaxdl.word_vectors import word2vec
+from jaxdl.word_vectors.ngrams import FastText
 from jaxdl.word_vectors.word2vec import Method, Objective
 
 
@@ -62,3 +66,15 @@ def variables(params: PyTree, words: int) -> PyTree:
             "ngrams": {"embedding": table[words:]},
         }
     }
+
+
+def vectors(params: PyTree, words: int, ids: Array, ngrams: Array, mask: Array) -> Array:
+    """The vectors `[B, D]` of words by `ngrams.FastText`; an id of `UNSEEN` is its n-grams alone.
+
+    params: as `skip_gram` trains them. words: V, how many of the rows of `input` are words'. ids:
+    `[B]`; ngrams, mask: `[B, G]`, see `ngram_ids`.
+    """
+    table = jnp.asarray(params["input"])
+    model = FastText(words, len(table) - words, table.shape[1])
+    apply = cast(Callable[..., Array], model.apply)
+    return apply(variables({"input": table}, words), ids, ngrams, mask)

@@ -72,3 +72,12 @@ def test_what_was_searched_is_averaged_with_a_mark_at_the_choice():
     tuned = stats.tune(frame, "model", "rate")
     rows = report.searched(frame, tuned, {"test_accuracy": "test (%)"})
     assert rows == [{"rate": "0.1", "test (%)": 0.25}, {"rate": "0.2*", "test (%)": 0.375}]
+
+
+def test_bias_and_variance_are_told_by_condition():
+    errors = pd.DataFrame({"training": [0.0, 0.2], "dev": [0.3, 0.21]}, index=[20.0, 500.0])
+    found = report.diagnoses(errors.rename_axis("examples"), target=0.01, tolerance=0.02)
+    assert [row[:5] for row in found.rows] == [
+        ("20", "0.0", "30.0", "-1.0", "30.0"), ("500", "20.0", "21.0", "19.0", "1.0"),
+    ]  # fmt: skip
+    assert found.header[0] == "examples"

@@ -1,6 +1,6 @@
 import numpy as np
 
-from jaxdl.report.paths import paths
+from jaxdl.report.landscapes import paths
 
 
 def test_each_way_is_drawn_from_its_start_to_its_end_and_seen_whole():
