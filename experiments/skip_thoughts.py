@@ -123,13 +123,10 @@ def kin(task: Task, params: PyTree, data: sweep.Data) -> dict[str, Array]:
     flat = {name: array.reshape(-1, *array.shape[2:]) for name, array in data["test"].items()}
     of_words = params["encoder"]["embedding"]["embedding"][flat["x"]]
     vectors = {
-        "kin": task.predict(params, {}, {"x": flat["x"]}),
-        "kin_of_words": embedding.mean(of_words, jnp.asarray(flat["x"] != PAD, jnp.float32)),
+        "test_kin": task.predict(params, {}, {"x": flat["x"]}),
+        "test_kin_of_words": embedding.mean(of_words, jnp.asarray(flat["x"] != PAD, jnp.float32)),
     }
-    return {
-        f"test_{name}": similarity.same_group(values, flat["document"], flat["mask"])
-        for name, values in vectors.items()
-    }
+    return similarity.same_group(vectors, flat["document"], flat["mask"])
 
 
 def baselines(data: sweep.Data, size: int) -> tuple[float, float]:

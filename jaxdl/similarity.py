@@ -5,6 +5,8 @@ A matrix `[V, D]` has a vector a row. The cosine with a vector of zeros is 0, an
 there. Cosines are computed and returned in float32, from narrower vectors too, or in float64.
 """
 
+from collections.abc import Mapping
+
 import jax
 import jax.numpy as jnp
 
@@ -52,15 +54,18 @@ def nearest(
     return jax.lax.top_k(cosines, k)
 
 
-def same_group(vectors: Array, groups: Array, mask: Array) -> Array:
-    """Share of vectors `[N, D]` whose nearest other one, by cosine, is of their group `[N]`.
+def same_group(kinds: Mapping[str, Array], groups: Array, mask: Array) -> dict[str, Array]:
+    """Share of vectors `[N, D]` of each kind whose nearest other, by cosine, is of their group.
 
-    mask: `[N]`, 0 on what neither counts nor is near.
+    groups, mask: `[N]`; what the mask has 0 for neither counts nor is near.
     """
     others = (mask > 0)[None] & ~jnp.eye(len(mask), dtype=bool)
-    rows = unit(vectors)
-    nearest = jnp.where(others, rows @ rows.T, -jnp.inf).argmax(axis=1)
-    return ((groups[nearest] == groups) * mask).sum() / mask.sum()
+    shares = {}
+    for name, vectors in kinds.items():
+        rows = unit(vectors)
+        nearest = jnp.where(others, rows @ rows.T, -jnp.inf).argmax(axis=1)
+        shares[name] = ((groups[nearest] == groups) * mask).sum() / mask.sum()
+    return shares
 
 
 def to_group(matrix: Array, group: Array) -> Array:

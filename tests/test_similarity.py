@@ -95,4 +95,5 @@ def test_the_share_whose_nearest_is_of_their_group():
     vectors = jnp.array([[1, 0], [1, 0.1], [0, 1], [0.1, 1], [1, 0.05]], jnp.float32)
     groups, mask = jnp.array([0, 0, 1, 0, 1]), jnp.array([1.0, 1, 1, 1, 0])
     # The last would be nearest to the first two, but does not count.
-    assert float(similarity.same_group(vectors, groups, mask)) == 0.5
+    found = similarity.same_group({"all": vectors}, groups, mask)
+    assert {name: float(share) for name, share in found.items()} == {"all": 0.5}
