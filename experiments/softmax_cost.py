@@ -117,9 +117,9 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         name: stats.mean_interval(np.polyfit(np.log(sizes), logs[name][sizes].T, 1)[0])
         for name in METHODS
     }
-    claims = [EXPONENTS[name].judge(slopes[name]) for name in METHODS]
-    ratio = by_size[FULL][largest] / by_size[NEGATIVE][largest]
-    claims.append(RATIO.judge(stats.mean_interval(ratio, "positive"), f"{largest:,} words"))
+    ratio = stats.mean_interval(by_size[FULL][largest] / by_size[NEGATIVE][largest], "positive")
+    faster = dataclasses.replace(RATIO, text=f"{largest:,} words: {RATIO.text}")
+    claims = [*(EXPONENTS[name].judge(slopes[name]) for name in METHODS), faster.judge(ratio)]
     rows = [
         {"method": name}
         | {f"V = {size:,} (ms)": by_size[name][size].median() for size in config.sizes}
