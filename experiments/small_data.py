@@ -127,8 +127,7 @@ def run(config: Config, hparams: PyTree, steps: int) -> sweep.Run:
         return (value > best) | (patience == 0)
 
     waits = jnp.where(patience > 0, patience, SEGMENTS)
-    trained = trained._replace(evaluate=evaluate)
-    return early_stopping(trained, "validation_accuracy", waits, better)
+    return early_stopping(trained._replace(evaluate=evaluate), "validation_accuracy", waits, better)
 
 
 def strengths(hparams: PyTree) -> dict[str, Array]:

@@ -22,7 +22,7 @@ LINE = 20
 def picture(figure: "Figure", caption: str = "") -> Picture:
     """A figure for a page, named and described by its title."""
     title = " ".join(figure.get_suptitle().split())
-    return Picture(re.sub(r"\W+", "_", title.lower()).strip("_"), figure, title, caption)
+    return Picture(re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_"), figure, title, caption)
 
 
 @house_style()

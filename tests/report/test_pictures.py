@@ -25,8 +25,8 @@ def test_a_long_label_is_folded_not_cut():
 
 
 def test_a_picture_has_the_name_of_its_title():
-    figure = images(np.zeros((1, 1, 2, 2)), [], [], "Digits, " + "shifted " * 12 + "(one)")
+    figure = images(np.zeros((1, 1, 2, 2)), [], [], "Digits, " + "shifted " * 12 + "(η)")
     drawn = picture(figure, "Caption.")
-    assert drawn.name == "digits_" + "shifted_" * 12 + "one"
-    assert drawn.alt == "Digits, " + "shifted " * 12 + "(one)"
+    assert drawn.name == "digits" + "_shifted" * 12
+    assert drawn.alt == "Digits, " + "shifted " * 12 + "(η)"
     assert drawn.caption == "Caption."
