@@ -22,7 +22,6 @@ from jaxdl.launch import setting
 from jaxdl.models import MLP
 from jaxdl.optimizers import sgd
 from jaxdl.report import Claim, Section
-from jaxdl.report.blocks import BANDS
 from jaxdl.types import Array, PyTree, TrainState
 
 CLAIMS = AHEAD, SHRINKS = (
@@ -124,9 +123,9 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         title="Training loss by the order of the data, at the chosen rates",
     )  # fmt: skip
     errors = curve.melt(["examples", "seed"], ["training", "dev"], "set", "error")
-    by_number = report.lines(
-        errors.assign(error=100 * errors["error"]), "examples", "error", line="set",
-        title="Learning curve of the MLP on the digits", y_scale="linear",
+    by_number = report.profile(
+        errors, "examples", "error", line="set", x_scale="log",
+        title="Learning curve of the MLP on the digits",
         x_label="training examples (log scale)", y_label="error (%)",
         references={"target error": lambda examples: 100 * config.target_error},
     )  # fmt: skip
@@ -140,7 +139,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
             Section("Order of the data", by_order),
             Section(
                 "By number of examples",
-                (found, report.picture(by_number, BANDS)),
+                (found, by_number),
             ),
         ],
     )

@@ -30,7 +30,6 @@ from jaxdl.launch import setting
 from jaxdl.models import MLP
 from jaxdl.optimizers import OPTIMIZERS, AdagradState
 from jaxdl.report import Claim, Judged, Picture, Section
-from jaxdl.report.blocks import BANDS
 from jaxdl.types import Array, Batch, PyTree, Task, TrainState
 
 DIGITS, EVALUATED, SLOPE = "digits MLP", 2048, -0.5
@@ -203,14 +202,13 @@ def rate_claims(config: Config, rates: pd.DataFrame) -> list[Judged]:
 def picture(rates: pd.DataFrame) -> Picture:
     """The effective rate of what it was after step 1."""
     first = rates.groupby(["features", "seed"])["effective"].transform("first")
-    figure = report.lines(
+    return report.profile(
         rates.assign(relative=rates["effective"] / first), "step", "relative", line="features",
-        title="Adagrad's effective rate at a constant η",
+        title="Adagrad's effective rate at a constant η", x_scale="log", y_scale="log",
         x_label="training step (log scale)",
         y_label="effective rate, of that after step 1 (log scale)",
         references={"1/√t": lambda step: step**-0.5},
     )  # fmt: skip
-    return report.picture(figure, BANDS)
 
 
 if __name__ == "__main__":

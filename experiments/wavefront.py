@@ -25,7 +25,6 @@ from jaxdl.launch import setting
 from jaxdl.layers.recurrent import RNN, Stack
 from jaxdl.layers.wavefront import Wavefront, stacked
 from jaxdl.report import Claim, Section
-from jaxdl.report.blocks import BANDS
 from jaxdl.types import Array, PyTree, TrainState
 
 WAYS = DIAGONALS, LAYERS = "along diagonals", "layer by layer"
@@ -83,13 +82,13 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         *IN_TURN.judge_each(slopes(LAYERS, "layers")),
     ]
     longest = frame[frame["length"] == max(config.lengths)]
-    figure = report.lines(
+    picture = report.profile(
         longest.assign(units=longest["width"].map("{} units".format)),
-        "layers", "ms", panel="units", line="way",
+        "layers", "ms", panel="units", line="way", x_scale="log", y_scale="log",
         title=f"Time of {max(config.lengths)} steps of an LSTM by its layers",
         x_label="layers (log scale)", y_label="time (ms, log scale)",
     )  # fmt: skip
-    blocks = (report.picture(figure, BANDS), report.table(rows, caption))
+    blocks = (picture, report.table(rows, caption))
     return launch.Conclusion(claims, [Section("By layers", blocks)])
 
 

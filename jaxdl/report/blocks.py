@@ -1,7 +1,7 @@
 """Blocks of most reports: scores and curves of tuned conditions, a metric along a number."""
 
-from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Hashable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -143,7 +143,7 @@ def along(
     panel: str | None = None,
     line: str,
     title: str,
-    x_label: str,
+    x_label: str = "learning rate (log scale)",
     y_label: str,
     x_scale: Scale = "log",
     y_scale: Scale = "linear",
@@ -178,6 +178,42 @@ def chosen_values(tuned: stats.Tuned) -> str:
     (by,), (over,) = tuned.by, tuned.over
     found = tuned.trials.groupby(by, sort=False)[over]
     return "; ".join(f"{name} {_values(values)}" for name, values in found)
+
+
+def profile(
+    frame: pd.DataFrame,
+    x: str,
+    y: str,
+    *,
+    line: str,
+    panel: str | None = None,
+    title: str,
+    x_label: str,
+    y_label: str,
+    x_scale: Scale = "linear",
+    y_scale: Scale = "linear",
+    references: Mapping[str, Callable[[np.ndarray], Any]] | None = None,
+) -> Picture:
+    """Any number along any other, with bands over the seeds (`plots.lines`).
+
+    A share is drawn times 100 where `y_label` ends with `(%)` or `(points)`.
+    """
+    if in_hundredths(y_label):
+        frame = frame.assign(**{y: 100 * frame[y].astype(float)})
+    figure = plots.lines(
+        frame,
+        x,
+        y,
+        line=line,
+        panel=panel,
+        title=title,
+        x_label=x_label,
+        y_label=y_label,
+        x_scale=x_scale,
+        y_scale=y_scale,
+        references=references,
+    )
+    return Picture(f"{y}_by_{x}", figure, title, BANDS)
 
 
 def interval_map(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+import jax
 import jax.numpy as jnp
 
 from jaxdl.sweep.run import Data, Run
@@ -30,29 +31,24 @@ def of_hparams(make: Callable[[PyTree], Run]) -> Run:
 
 
 def keeping_first(measure: Callable[[PyTree, TrainState, Data], PyTree], run: Run) -> Run:
-    """The run, which is evaluated by what `measure(hparams, state, data)` says before training too.
+    """The run with what `measure(hparams, state, data)` says before training as `model_state`.
 
-    measure: gives `{name: scalar or [N]}`; the numbers of a vector are `name_1` … `name_N`.
+    There the run's `evaluate` finds it. Raises ValueError for a model with a state of its own.
     """
 
     def init(hparams: PyTree, key: Array, data: Data) -> TrainState:
         state = run.init(hparams, key, data)
-        kept = measure(hparams, state, data), state.model_state
-        return state._replace(model_state=kept)
-
-    def own(state: TrainState) -> TrainState:
-        return state._replace(model_state=state.model_state[1])
+        if jax.tree.leaves(state.model_state):
+            raise ValueError("the model has a state of its own, and no place for another is left")
+        return state._replace(model_state=measure(hparams, state, data))
 
     def advance(
         hparams: PyTree, state: TrainState, data: Data
     ) -> tuple[TrainState, dict[str, Array]]:
-        after, curves = run.advance(hparams, own(state), data)
-        return after._replace(model_state=(state.model_state[0], after.model_state)), curves
+        after, curves = run.advance(hparams, state._replace(model_state={}), data)
+        return after._replace(model_state=state.model_state), curves
 
-    def evaluate(hparams: PyTree, state: TrainState, data: Data) -> dict[str, Array]:
-        return numbered(state.model_state[0]) | run.evaluate(hparams, own(state), data)
-
-    return Run(init, advance, evaluate)
+    return run._replace(init=init, advance=advance)
 
 
 def numbered(measured: Mapping[str, Array]) -> dict[str, Array]:

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jaxdl import sweep, tasks
 from jaxdl.models import MLP
@@ -42,7 +43,14 @@ def test_what_is_measured_first_is_kept_through_training():
     state = run.init({}, jax.random.key(0), DATA["a"])
     after, _ = run.advance({}, state, DATA["a"])
     assert after.params["Dense_0"]["bias"][0] != 0
-    found = run.evaluate({}, after, DATA["a"])
-    assert {name: float(value) for name, value in found.items() if name != "mean"} == {
-        "bias": 0, "steps_1": 0, "steps_2": 7
-    }  # fmt: skip
+    found = {name: float(value) for name, value in sweep.numbered(after.model_state).items()}
+    assert found == {"bias": 0, "steps_1": 0, "steps_2": 7}
+
+
+def test_a_model_with_a_state_of_its_own_is_refused():
+    run = run_of_a_case()
+    stateful = run._replace(
+        init=lambda *given: run.init(*given)._replace(model_state={"mean": jnp.zeros(1)})
+    )
+    with pytest.raises(ValueError, match="state of its own"):
+        sweep.keeping_first(lambda *_: {}, stateful).init({}, jax.random.key(0), DATA["a"])
