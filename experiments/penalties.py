@@ -82,17 +82,14 @@ def plan(config: Config) -> sweep.Plan:
     batches = {"full batch": config.examples, f"batches of {config.batch_size}": config.batch_size}
     points = sweep.grid(penalty=["none"], strength=[0.0])
     points += sweep.grid(penalty=list(PENALTIES)[1:], strength=config.strengths)
-    return sweep.plan(
-        {
-            f"{name}, {batch}": (run(config, model, size), points)
-            for name, model in models.items()
-            for batch, size in batches.items()
-        },
-        {**data, "train": few},
-        seeds=config.seeds,
-        column="setting",
-        categories={"penalty": list(PENALTIES)},
-    )
+    programs = {
+        f"{name}, {batch}": (run(config, model, size), points)
+        for name, model in models.items()
+        for batch, size in batches.items()
+    }
+    names = {"penalty": list(PENALTIES)}
+    data = {**data, "train": few}
+    return sweep.plan(programs, data, seeds=config.seeds, column="setting", categories=names)
 
 
 def run(config: Config, model: MLP, batch_size: int) -> sweep.Run:

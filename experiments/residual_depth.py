@@ -75,12 +75,9 @@ def plan(config: Config) -> sweep.Plan:
 
         return sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
 
-    return sweep.plan(
-        {f"{depth} layers": (program(depth), points) for depth in config.depths},
-        data,
-        seeds=config.seeds,
-        labels={f"{depth} layers": {"depth": str(depth)} for depth in config.depths},
-    )
+    programs = {f"{depth} layers": (program(depth), points) for depth in config.depths}
+    labels = {f"{depth} layers": {"depth": str(depth)} for depth in config.depths}
+    return sweep.plan(programs, data, seeds=config.seeds, labels=labels)
 
 
 def halved(images: np.ndarray) -> np.ndarray:

@@ -88,13 +88,8 @@ def plan(config: Config) -> sweep.Plan:
         tried = STRENGTHS[name][1]
         points += sweep.grid(condition=[name], examples=config.examples, strength=tried)
     mlp = sweep.of_hparams(lambda hparams: run(config, hparams, config.steps // segments))
-    return sweep.plan(
-        {"MLP": (mlp, points)},
-        data,
-        seeds=config.seeds,
-        segments=segments,
-        categories={"condition": list(STRENGTHS)},
-    )
+    programs, names = {"MLP": (mlp, points)}, {"condition": list(STRENGTHS)}
+    return sweep.plan(programs, data, seeds=config.seeds, segments=segments, categories=names)
 
 
 def run(config: Config, hparams: PyTree, steps: int) -> sweep.Run:

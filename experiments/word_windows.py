@@ -78,13 +78,8 @@ def plan(config: Config) -> sweep.Plan:
             epochs=config.epochs,
         )  # fmt: skip
 
-    return sweep.plan(
-        {f"window {size}": (program(size), points) for size in config.windows},
-        data,
-        seeds=config.seeds,
-        segments=config.epochs,
-        keep_states=True,
-    )
+    programs = {f"window {size}": (program(size), points) for size in config.windows}
+    return sweep.plan(programs, data, seeds=config.seeds, segments=config.epochs, keep_states=True)
 
 
 def evaluate(state: TrainState, data: sweep.Data) -> dict[str, Array]:

@@ -53,12 +53,9 @@ def plan(config: Config) -> sweep.Plan:
         return sweep.make_run(sweep.by_rate(task, adam), steps=config.steps, batch_size=4)
 
     rates = sweep.grid(learning_rate=config.learning_rates)
-    return sweep.plan(
-        {name_of(width): (program(width), rates) for width in config.hidden},
-        splits.in_batches({"train": points, "test": points}),
-        seeds=config.seeds,
-        column="model",
-    )
+    programs = {name_of(width): (program(width), rates) for width in config.hidden}
+    data = splits.in_batches({"train": points, "test": points})
+    return sweep.plan(programs, data, seeds=config.seeds, column="model")
 
 
 def name_of(width: int) -> str:

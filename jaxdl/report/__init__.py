@@ -1,15 +1,11 @@
 """From the ledger to a page: tables, plots, claims and one self-contained HTML file."""
 
 from jaxdl.report.blocks import (
-    along,
     chosen_values,
-    course,
     diagnoses,
     interval_map,
-    profile,
     searched,
     shares,
-    tuned_curves,
     tuned_table,
 )
 from jaxdl.report.claims import (
@@ -23,6 +19,7 @@ from jaxdl.report.claims import (
     write_verdict,
 )
 from jaxdl.report.compare import Columns, comparison
+from jaxdl.report.curves import along, course, profile, tuned_curves
 from jaxdl.report.histograms import counts
 from jaxdl.report.landscapes import paths
 from jaxdl.report.page import Code, Picture, Report, Section, render, write
