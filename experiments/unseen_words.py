@@ -127,10 +127,10 @@ def vectors(
     params: PyTree, words: int, frequent: Sequence[np.ndarray], forms: Batch
 ) -> tuple[Array, Array]:
     """Vectors of the frequent words, and of forms that are none."""
+    read = fasttext.reader(params, words)
     unseen = jnp.full(len(forms["ngrams"]), UNSEEN)
-    ids = jnp.arange(len(frequent[0]))
-    known = fasttext.vectors(params, words, ids, *map(jnp.asarray, frequent))
-    return known, fasttext.vectors(params, words, unseen, forms["ngrams"], forms["mask"])
+    known = read(jnp.arange(len(frequent[0])), *map(jnp.asarray, frequent))
+    return known, read(unseen, forms["ngrams"], forms["mask"])
 
 
 def measures(name: str, rows: Array, queries: Array, forms: Batch) -> dict[str, Array]:

@@ -6,6 +6,7 @@ stand in one table, `input` `[V + buckets, D]`, the words first, so that `word2v
 `word2vec.step` and `word2vec.epoch` train it as they train word vectors.
 """
 
+import functools
 from collections.abc import Callable
 from typing import cast
 
@@ -68,13 +69,13 @@ def variables(params: PyTree, words: int) -> PyTree:
     }
 
 
-def vectors(params: PyTree, words: int, ids: Array, ngrams: Array, mask: Array) -> Array:
-    """The vectors `[B, D]` of words by `ngrams.FastText`; an id of `UNSEEN` is its n-grams alone.
+def reader(params: PyTree, words: int) -> Callable[[Array, Array, Array], Array]:
+    """`(ids [B], ngrams [B, G], mask [B, G]) -> [B, D]`: vectors by `ngrams.FastText`.
 
-    params: as `skip_gram` trains them. words: V, how many of the rows of `input` are words'. ids:
-    `[B]`; ngrams, mask: `[B, G]`, see `ngram_ids`.
+    An id of `ngrams.UNSEEN` is its n-grams alone; see `ngram_ids`. params: as `skip_gram` trains
+    them. words: V, how many of the rows of `input` are words'.
     """
     table = jnp.asarray(params["input"])
+    found = variables({"input": table}, words)
     model = FastText(words, len(table) - words, table.shape[1])
-    apply = cast(Callable[..., Array], model.apply)
-    return apply(variables({"input": table}, words), ids, ngrams, mask)
+    return functools.partial(cast(Callable[..., Array], model.apply), found)
