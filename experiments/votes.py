@@ -43,7 +43,7 @@ class Config(launch.Config):
     steps: int = setting(150, "Training steps of each member, on all examples.", low=1)
     seeds: int = setting(12, "Seeds of each setting.", low=1)
     members: int = setting(11, "Members of an ensemble, an odd number.", low=3)
-    hidden: tuple[int, ...] = setting((16,), "Widths of the hidden layers.", low=1, repeats=True)
+    hidden: tuple[int, ...] = launch.widths(16)
     learning_rate: float = setting(0.03, "Learning rate of Adam.", low=1e-12)
 
 

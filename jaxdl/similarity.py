@@ -5,6 +5,8 @@ A matrix `[V, D]` has a vector a row. The cosine with a vector of zeros is 0, an
 there. Cosines are computed and returned in float32, from narrower vectors too, or in float64.
 """
 
+from collections.abc import Mapping
+
 import jax
 import jax.numpy as jnp
 
@@ -50,6 +52,20 @@ def nearest(
         excluded = jnp.where(jnp.asarray(excluded) < 0, len(matrix), excluded)
         cosines = cosines.at[rows, excluded].set(-jnp.inf, mode="drop")
     return jax.lax.top_k(cosines, k)
+
+
+def same_group(kinds: Mapping[str, Array], groups: Array, mask: Array) -> dict[str, Array]:
+    """Share of vectors `[N, D]` of each kind whose nearest other, by cosine, is of their group.
+
+    groups, mask: `[N]`; what the mask has 0 for neither counts nor is near.
+    """
+    others = (mask > 0)[None] & ~jnp.eye(len(mask), dtype=bool)
+    shares = {}
+    for name, vectors in kinds.items():
+        rows = unit(vectors)
+        nearest = jnp.where(others, rows @ rows.T, -jnp.inf).argmax(axis=1)
+        shares[name] = ((groups[nearest] == groups) * mask).sum() / mask.sum()
+    return shares
 
 
 def to_group(matrix: Array, group: Array) -> Array:

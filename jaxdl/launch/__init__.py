@@ -1,6 +1,6 @@
 """Launching of experiments, and loading of what they found."""
 
-from jaxdl.launch.best import load, save_best
+from jaxdl.launch.best import load, read_best, save_best
 from jaxdl.launch.config import Config, UserError, choose, choose_all, setting
 from jaxdl.launch.dataset import DatasetConfig
 from jaxdl.launch.experiment import Conclusion, Experiment, Use
@@ -19,6 +19,7 @@ __all__ = [
     "load",
     "main",
     "rates",
+    "read_best",
     "save_best",
     "setting",
     "widths",

@@ -29,6 +29,7 @@ from jaxdl.optimizers._momentum import (
     scale_by_momentum,
 )
 from jaxdl.optimizers._nesterov import nesterov, scale_by_nesterov
+from jaxdl.optimizers._proximal import proximal
 from jaxdl.optimizers._rmsprop import (
     rmsprop,
     rmsprop_centered,
@@ -84,6 +85,7 @@ __all__ = [
     "momentum",
     "momentum_averaged",
     "nesterov",
+    "proximal",
     "rmsprop",
     "rmsprop_centered",
     "rmsprop_momentum",

@@ -76,6 +76,7 @@ def sensitivity(
     title: str = "",
     x_label: str = "learning rate (log scale)",
     y_label: str = "validation accuracy (1)",
+    x_scale: Scale = "log",
     y_scale: Scale = "linear",
 ) -> "Figure":
     """A metric against a rate: one panel a `panel`, one line a `line`, bands over seeds.
@@ -96,7 +97,7 @@ def sensitivity(
         title=title,
         x_label=x_label,
         y_label=y_label,
-        x_scale="log",
+        x_scale=x_scale,
         y_scale=y_scale,
         marker_every=1,
         heights=(2.1, 0.05 + 0.085 * len(styles)) if diverged.any() else (2.1,),

@@ -21,6 +21,15 @@ def on(chosen: Callable[[PyTree, Array, Data], Data], run: Run) -> Run:
     )
 
 
+def of_hparams(make: Callable[[PyTree], Run]) -> Run:
+    """The run `make(hparams)`, whose order of examples or patience, say, is traced."""
+    return Run(
+        lambda hparams, key, data: make(hparams).init(hparams, key, data),
+        lambda hparams, state, data: make(hparams).advance(hparams, state, data),
+        lambda hparams, state, data: make(hparams).evaluate(hparams, state, data),
+    )
+
+
 def keeping_first(measure: Callable[[PyTree, TrainState, Data], PyTree], run: Run) -> Run:
     """The run with what `measure(hparams, state, data)` says before training as `model_state`.
 
