@@ -1,5 +1,6 @@
 """Building blocks that several models share, as Flax Linen modules and functions."""
 
+from jaxdl.layers._unroll import unroll
 from jaxdl.layers.activations import (
     ACTIVATIONS,
     Maxout,
@@ -17,7 +18,7 @@ from jaxdl.layers.embedding import Embedding, FrozenEmbedding, pretrained
 from jaxdl.layers.hard_attention import Drawn, Hard
 from jaxdl.layers.monotonic_attention import Monotonic
 from jaxdl.layers.norms import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
-from jaxdl.layers.recurrent import RNN, Bidirectional, Stack, unroll
+from jaxdl.layers.recurrent import RNN, Bidirectional, Stack
 from jaxdl.layers.wavefront import Wavefront
 from jaxdl.ops.pooling import avg_pool, global_avg_pool, max_pool
 
