@@ -16,6 +16,7 @@ from jaxdl.layers.conv import Conv, ConvTranspose
 from jaxdl.layers.dropout import Dropout
 from jaxdl.layers.embedding import Embedding, FrozenEmbedding, pretrained
 from jaxdl.layers.hard_attention import Drawn, Hard
+from jaxdl.layers.mix import LayerMix
 from jaxdl.layers.monotonic_attention import Monotonic
 from jaxdl.layers.norms import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from jaxdl.layers.recurrent import RNN, Bidirectional, Stack
@@ -48,6 +49,7 @@ __all__ = [
     "GroupNorm",
     "Hard",
     "InstanceNorm",
+    "LayerMix",
     "LayerNorm",
     "Maxout",
     "Memory",

@@ -5,12 +5,19 @@ from jaxdl.models._autoencoder import ConvAutoencoder, DenseAutoencoder
 from jaxdl.models._captioner import Captioner, Regions
 from jaxdl.models._cnn import CNN
 from jaxdl.models._dcgan import DCDiscriminator, DCGenerator
+from jaxdl.models._elmo import Contextual, ELMo
 from jaxdl.models._gan import Discriminator, Generator
 from jaxdl.models._language import LanguageModel
 from jaxdl.models._mlp import MLP
 from jaxdl.models._multitask import Head, SharedTrunk
 from jaxdl.models._resnet import Block, ResNet, identity_shortcut, no_shortcut
-from jaxdl.models._sentence import SentenceEncoder, last_state, mean_state
+from jaxdl.models._sentence import (
+    SentenceEncoder,
+    concat_pooling,
+    last_state,
+    max_state,
+    mean_state,
+)
 from jaxdl.models._seq2seq import (
     AttendFirst,
     Attentive,
@@ -25,6 +32,7 @@ from jaxdl.models._siamese import Siamese
 from jaxdl.models._skip_thought import SkipThought
 from jaxdl.models._tagger import CharacterFeatures, Tagger
 from jaxdl.models._text_cnn import Bag, Dilated, Hierarchical, NGrams, TextClassifier
+from jaxdl.models._ulmfit import AWDLSTM, NO_DROPS, Drops, ULMFiT, ULMFiTClassifier
 from jaxdl.models._vae import VAE
 from jaxdl.models._window import WindowNetwork
 from jaxdl.models.bag_of_words import BagOfWords
@@ -34,9 +42,11 @@ MODELS = {"cnn": CNN, "mlp": MLP, "resnet": ResNet}
 """What `launch.load` finds by name."""
 
 __all__ = [
+    "AWDLSTM",
     "CNN",
     "MLP",
     "MODELS",
+    "NO_DROPS",
     "VAE",
     "Acceptor",
     "AttendFirst",
@@ -46,6 +56,7 @@ __all__ = [
     "Block",
     "Captioner",
     "CharacterFeatures",
+    "Contextual",
     "ConvAutoencoder",
     "DCDiscriminator",
     "DCGenerator",
@@ -53,6 +64,8 @@ __all__ = [
     "DenseAutoencoder",
     "Dilated",
     "Discriminator",
+    "Drops",
+    "ELMo",
     "Encoder",
     "FixedContext",
     "Generator",
@@ -73,11 +86,15 @@ __all__ = [
     "Tagger",
     "TextClassifier",
     "Transducer",
+    "ULMFiT",
+    "ULMFiTClassifier",
     "WindowNetwork",
     "bag_of_words",
+    "concat_pooling",
     "deblur",
     "identity_shortcut",
     "last_state",
+    "max_state",
     "mean_state",
     "ngram",
     "no_shortcut",

@@ -2,6 +2,7 @@
 
 from jaxdl.tasks import noise, siamese, statistics, token_errors
 from jaxdl.tasks._adversarial import Attack, adversarial, attacked, fgsm, pgd
+from jaxdl.tasks._bidirectional_language_model import bidirectional_language_model
 from jaxdl.tasks._captioning import captioning
 from jaxdl.tasks._classification import classification
 from jaxdl.tasks._drawn_attention import drawn_attention
@@ -42,6 +43,7 @@ __all__ = [
     "absolute_code",
     "adversarial",
     "attacked",
+    "bidirectional_language_model",
     "captioning",
     "classification",
     "code_divergence",
