@@ -13,6 +13,7 @@ from jaxdl.models._multitask import Head, SharedTrunk
 from jaxdl.models._resnet import Block, ResNet, identity_shortcut, no_shortcut
 from jaxdl.models._sentence import (
     SentenceEncoder,
+    Summary,
     concat_pooling,
     last_state,
     max_state,
@@ -83,6 +84,7 @@ __all__ = [
     "SharedTrunk",
     "Siamese",
     "SkipThought",
+    "Summary",
     "Tagger",
     "TextClassifier",
     "Transducer",
