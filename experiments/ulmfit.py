@@ -14,7 +14,7 @@ the batches; the rate is chosen on validation in each cell.
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -85,7 +85,7 @@ class Config(launch.Config):
     general_steps: int = setting(800, "Training steps on general text.", low=1)
     task_steps: int = setting(300, "Training steps on the task's text.", low=1)
     streams: int = setting(64, "Windows in a step of the language model.", low=1)
-    language_rate: float = setting(5e-3, "Peak rate of Adam for the language model.", low=1e-12)
+    language_rate: float = setting(1e-2, "Peak rate of Adam for the language model.", low=1e-12)
     learning_rates: tuple[float, ...] = setting(
         (3e-3, 1e-2, 3e-2), "Peak rates of Adam with labels.", low=1e-12
     )
@@ -123,15 +123,14 @@ def language_models(config: Config, texts: Sequence[np.ndarray], size: int) -> P
     network = encoder(config, size)
     task = tasks.language_model(ULMFiT(network))
     layers = ULMFiTClassifier(network, len(SECTIONS)).groups[1:]
-    stages = (
+    stages: tuple[tuple[int, Callable[[int], schedules.Shape], float], ...] = (
         (config.general_steps, schedules.cosine, 1.0),
         (config.task_steps, schedules.slanted_triangular, ARMS[FULL].decay),
     )
     found: list[PyTree] = []
     for ids, (steps, shape, decay) in zip(texts, stages, strict=True):
-        chunks = streams.chunks(streams.streams(ids, config.streams), WINDOW)
-        # A last chunk that is not full is left out.
-        arrays = {name: chunks[name][:-1].reshape(-1, WINDOW) for name in ("x", "y")}
+        windows = streams.streams(ids, len(ids) // (WINDOW + 1))
+        arrays = {"x": windows[:, :-1], "y": windows[:, 1:]}
         tx = optimizer(schedules.scaled(config.language_rate, shape(steps)), layers, decay, 0)
         begun = task._replace(init=lambda *_: (found[-1], {})) if found else task
         fit = functools.partial(train.fit_scan, begun, tx, steps=steps, batch_size=config.streams)
@@ -144,6 +143,7 @@ def optimizer(
 ) -> optax.GradientTransformation:
     """Adam with rates by layer, from the top down, which join in one after the other."""
     return optax.chain(
+        optimizers.clip_by_global_norm(1.0),
         optimizers.unfreeze_gradually(scale_by_adam(), layers, every),
         optimizers.scale_by_path(optimizers.by_depth(layers, decay)),
         optax.scale_by_learning_rate(rate),
