@@ -13,7 +13,6 @@ the batches; the rate is chosen on validation in each cell.
 """
 
 import dataclasses
-import functools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -127,15 +126,25 @@ def language_models(config: Config, texts: Sequence[np.ndarray], size: int) -> P
         (config.general_steps, schedules.cosine, 1.0),
         (config.task_steps, schedules.slanted_triangular, ARMS[FULL].decay),
     )
-    found: list[PyTree] = []
+    found: list[PyTree] = [{}]
     for ids, (steps, shape, decay) in zip(texts, stages, strict=True):
-        windows = streams.streams(ids, len(ids) // (WINDOW + 1))
-        arrays = {"x": windows[:, :-1], "y": windows[:, 1:]}
         tx = optimizer(schedules.scaled(config.language_rate, shape(steps)), layers, decay, 0)
-        begun = task._replace(init=lambda *_: (found[-1], {})) if found else task
-        fit = functools.partial(train.fit_scan, begun, tx, steps=steps, batch_size=config.streams)
-        found.append(jax.jit(fit)(jax.random.key(0), arrays).params)
-    return jax.tree.map(lambda *stages: np.stack(stages), *(part["encoder"] for part in found))
+        found.append(learned(task, tx, found[-1], ids, steps=steps, batch_size=config.streams))
+    return jax.tree.map(lambda *stages: np.stack(stages), *(part["encoder"] for part in found[1:]))
+
+
+def learned(
+    task: Task, tx: optax.GradientTransformation, first: PyTree, ids: np.ndarray, **options: int
+) -> PyTree:
+    """Parameters of a language model that goes on from the `first` ones, if any, with a text."""
+    windows = streams.streams(ids, len(ids) // (WINDOW + 1))
+
+    @jax.jit
+    def fit(key: Array, first: PyTree, arrays: PyTree) -> PyTree:
+        begun = task._replace(init=lambda *_: (first, {})) if first else task
+        return train.fit_scan(begun, tx, key, arrays, **options).params
+
+    return fit(jax.random.key(0), first, {"x": windows[:, :-1], "y": windows[:, 1:]})
 
 
 def optimizer(
