@@ -16,8 +16,8 @@ import dataclasses
 import flax.linen as nn
 import numpy as np
 
-from jaxdl import keys, launch, report, stats, sweep, tasks
-from jaxdl.data import batches, splits
+from jaxdl import launch, report, stats, sweep, tasks
+from jaxdl.data import splits
 from jaxdl.data.sources import documents
 from jaxdl.data.text import tokenizers, vocabulary
 from jaxdl.launch import setting
@@ -25,7 +25,6 @@ from jaxdl.layers.embedding import Embedding, FrozenEmbedding, pretrained
 from jaxdl.models import Bag, TextClassifier
 from jaxdl.optimizers import adam
 from jaxdl.report import Claim, Section
-from jaxdl.types import Array, PyTree
 from jaxdl.word_vectors import training
 
 CLAIMS = FROZEN_WINS, TUNED_WINS, TUNING_PAYS = (
@@ -96,18 +95,10 @@ def plan(config: Config) -> sweep.Plan:
     def run(table: nn.Module) -> sweep.Run:
         task = tasks.classification(TextClassifier(table, Bag(), classes))
         run = sweep.make_run(sweep.by_rate(task, adam), steps=config.steps, batch_size=BATCH)
-        return run._replace(advance=sweep.on(few_labels, run).advance)
+        return sweep.few_labels(run)
 
     programs = {name: (run(table), points) for name, table in tables.items()}
     return sweep.plan(programs, data, seeds=config.seeds)
-
-
-def few_labels(hparams: PyTree, key: Array, data: sweep.Data) -> sweep.Data:
-    """As many of the training examples as `hparams["labels"]` says."""
-    rows = batches.part_indices(
-        keys.named(key, "labelled"), len(data["train"]["y"]), hparams["labels"]
-    )
-    return {**data, "train": batches.take(data["train"], rows)}
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:

@@ -19,7 +19,7 @@ from jaxdl.sweep.results import Results
 from jaxdl.sweep.run import Data, Record, Run, by_rate, make_run, online, without_training
 from jaxdl.sweep.space import Point, Trial, grid, halton, log_spaced, random, trial_id, trials
 from jaxdl.sweep.store import pending
-from jaxdl.sweep.wrappers import keeping_first, numbered, of_hparams, on
+from jaxdl.sweep.wrappers import few_labels, keeping_first, numbered, of_hparams, on
 
 __all__ = [
     "Data",
@@ -37,6 +37,7 @@ __all__ = [
     "by_rate",
     "compile_run",
     "execute",
+    "few_labels",
     "grid",
     "halton",
     "keeping_first",

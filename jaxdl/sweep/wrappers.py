@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 import jax
 import jax.numpy as jnp
 
+from jaxdl import keys
+from jaxdl.data import batches
 from jaxdl.sweep.run import Data, Run
 from jaxdl.types import Array, PyTree, TrainState
 
@@ -19,6 +21,20 @@ def on(chosen: Callable[[PyTree, Array, Data], Data], run: Run) -> Run:
         lambda hparams, state, data: run.advance(hparams, state, chosen(hparams, state.key, data)),
         lambda hparams, state, data: run.evaluate(hparams, state, chosen(hparams, state.key, data)),
     )
+
+
+def few_labels(run: Run) -> Run:
+    """The run that trains on as many examples as `hparams["labels"]` says, drawn by its key.
+
+    What else the run does with the training part (its first step, say) is as it was.
+    """
+
+    def drawn(hparams: PyTree, key: Array, data: Data) -> Data:
+        count = len(jax.tree.leaves(data["train"])[0])
+        rows = batches.part_indices(keys.named(key, "labelled"), count, hparams["labels"])
+        return {**data, "train": batches.take(data["train"], rows)}
+
+    return run._replace(advance=on(drawn, run).advance)
 
 
 def of_hparams(make: Callable[[PyTree], Run]) -> Run:

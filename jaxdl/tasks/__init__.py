@@ -2,6 +2,7 @@
 
 from jaxdl.tasks import noise, siamese, statistics, token_errors
 from jaxdl.tasks._adversarial import Attack, adversarial, attacked, fgsm, pgd
+from jaxdl.tasks._bidirectional_language_model import bidirectional_language_model
 from jaxdl.tasks._blanking import blanking, loudest
 from jaxdl.tasks._captioning import captioning
 from jaxdl.tasks._classification import classification
@@ -48,6 +49,7 @@ __all__ = [
     "absolute_code",
     "adversarial",
     "attacked",
+    "bidirectional_language_model",
     "blanking",
     "captioning",
     "classification",
