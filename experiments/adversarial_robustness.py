@@ -9,7 +9,6 @@ under attacks of the radius that was trained against.
     python -m experiments.adversarial_robustness --workdir=runs/robustness  # 0.5 minutes on 2 cores
 """
 
-import dataclasses
 import functools
 from collections.abc import Callable
 
@@ -39,7 +38,6 @@ CLAIMS = UNDER_PGD, UNDER_FGSM, CLEAN = (
 PLAIN, PGD_STEPS, SHOWN = 0.0, 20, 8
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The network, and the attacks in training."""
 

@@ -12,8 +12,6 @@ whole line.
     python -m experiments.attention_kinds --workdir=runs/attention_kinds  # 1.7 minutes on 2 cores
 """
 
-import dataclasses
-
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
@@ -49,7 +47,6 @@ ORDERS = {0.0: "kept", 1.0: "reversed"}
 FAR = 3
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The size of the networks, and what is searched."""
 

@@ -9,7 +9,6 @@ bound.
     python -m experiments.autoencoders --workdir=runs/autoencoders  # 2 minutes on 2 cores
 """
 
-import dataclasses
 from collections.abc import Mapping
 
 import flax.linen as nn
@@ -50,7 +49,6 @@ CASES = {
 SEEN = ("dense", "convolutional", "variational")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The size of the models, and the noise."""
 

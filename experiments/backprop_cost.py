@@ -9,7 +9,6 @@ that needs no derivation, would cost as many forward passes as there are paramet
     python -m experiments.backprop_cost --workdir=runs/backprop_cost  # 0.5 minutes on 2 cores
 """
 
-import dataclasses
 import functools
 import itertools
 
@@ -33,7 +32,6 @@ CLAIMS = IN_TIME, IN_OPERATIONS = (
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which networks are measured, on how many digits."""
 

@@ -9,7 +9,6 @@ shared.
     python -m experiments.batch_norm --workdir=runs/batch_norm  # 0.5 minutes on 2 cores
 """
 
-import dataclasses
 import math
 from collections.abc import Callable, Sequence
 
@@ -41,7 +40,6 @@ TOLERATED, CHANCE = 0.05, 0.1
 Norm = Callable[[Array, bool], Array]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which networks are trained, from which scales, at which rates."""
 

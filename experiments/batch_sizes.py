@@ -9,7 +9,6 @@ by what other seeds say. A rival that never arrives has cost the whole budget, a
     python -m experiments.batch_sizes --workdir=runs/batch_sizes  # 1.5 to 3 minutes on 2 cores
 """
 
-import dataclasses
 import functools
 import math
 import statistics
@@ -45,7 +44,6 @@ Prices = dict[str, list[float]]
 """What a pass over the training set costs at each batch size, one number a seed."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which batch sizes and rates are tried, and how far down they have to come."""
 

@@ -10,7 +10,6 @@ bound to look there, and seeds have got most captions right without.
     python -m experiments.captions --workdir=runs/captions  # 2 minutes on 2 cores
 """
 
-import dataclasses
 import functools
 from typing import Any
 
@@ -48,7 +47,6 @@ MEASURES = {
 }
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The scenes, and the size of the captioner."""
 

@@ -12,7 +12,6 @@ word, which counts remember.
     python -m experiments.char_rnn --workdir=runs/char_rnn --generate="Returns the "
 """
 
-import dataclasses
 import functools
 import itertools
 import math
@@ -54,7 +53,6 @@ WAYS = {
 }
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The network, how it is trained, and on which text."""
 

@@ -9,8 +9,6 @@ halves the image twice, so only shifts by 4 pixels commute with it.
     python -m experiments.cnn_vs_mlp --workdir=runs/cnn_vs_mlp  # 1 minute on 2 cores
 """
 
-import dataclasses
-
 import flax.linen as nn
 import jax
 import numpy as np
@@ -41,7 +39,6 @@ SPLITS = {"test": 0, "shifted_1": 1, "shifted_2": 2}
 DENSE, FLAT, POOLED = "MLP", "CNN, flattened", "CNN, averaged"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How large the networks are, and how they are trained."""
 

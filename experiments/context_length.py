@@ -10,7 +10,6 @@ is chosen on validation, by context and width. Trained for longer, a fixed conte
     python -m experiments.context_length --workdir=runs/context_length  # 2 minutes on 2 cores
 """
 
-import dataclasses
 import re
 from collections.abc import Sequence
 
@@ -49,7 +48,6 @@ DOCUMENTS = 4000
 KINDS = ("fixed", "attention")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The widths of the contexts, the decoder, and the training."""
 

@@ -45,7 +45,6 @@ CLAIMS = LSTM_COUNTS, GRU_DOES_NOT, FURTHER = (
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which cells are compared, and how far they are to count."""
 

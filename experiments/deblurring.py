@@ -11,7 +11,6 @@ that measure. In patches of much detail the filter for pixels can be ahead of th
     python -m experiments.deblurring --workdir=runs/deblurring  # 1 minute on 2 cores
 """
 
-import dataclasses
 from collections.abc import Callable, Mapping
 
 import jax
@@ -37,7 +36,6 @@ SMALL, LARGE, TRAINING_COLUMNS = 32, 64, 500
 EXPONENTS, RATIOS = (0.0, 1.0, 2.0), (-3, 4, 29)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The blur, and the network."""
 

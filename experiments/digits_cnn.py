@@ -33,7 +33,6 @@ CLAIMS = (ACCURATE,) = (
 EVALUATION_BATCH, SHOWN = 256, 10
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.DatasetConfig):
     """Which network is trained on which images, and how well it is to do."""
 

@@ -10,7 +10,6 @@ might teach otherwise.
     python -m experiments.distillation --workdir=runs/distillation  # 1 minute on 2 cores
 """
 
-import dataclasses
 import itertools
 import time
 from collections.abc import Callable
@@ -46,7 +45,6 @@ STRENGTHS = {LABELS: (0.0,), SMOOTHED: (0.1, 0.2, 0.4), SOFT: (2.0, 4.0, 8.0)}
 TEACHER, MEMBERS, TIMED = CNN(((16, 16), (32,)), 10, (64,)), 3, 20
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The student, its teacher, and how many images there are."""
 

@@ -10,8 +10,6 @@ sentences, the tagger and the batches; the rate is chosen by validation loss in 
     python -m experiments.elmo --workdir=runs/elmo  # 4 minutes on 2 cores
 """
 
-import dataclasses
-
 import flax.linen as nn
 import jax
 import numpy as np
@@ -41,7 +39,6 @@ SENTENCES, BATCH, WINDOW = (300, 3000), 32, 32
 NONE, STATIC, CONTEXT = "labels alone", "static", "in context"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The language model, the taggers, and their training."""
 

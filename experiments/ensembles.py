@@ -12,7 +12,6 @@ the chance that lies in these few.
     python -m experiments.ensembles --workdir=runs/ensembles  # 1.5 minutes on 2 cores
 """
 
-import dataclasses
 import importlib.util
 import itertools
 from collections.abc import Callable, Mapping
@@ -53,7 +52,6 @@ MEMBERS = ("initializations", "bagging", "AdaBoost", "gradient boosting")
 HELD_OUT = ("validation", "test")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which tables, how many members, how they are trained."""
 

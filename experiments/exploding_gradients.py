@@ -13,8 +13,6 @@ A failure need not be an explosion through time: at a high rate networks with σ
     # 1 minute on 2 cores
 """
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -43,7 +41,6 @@ CLAIMS = SHRINKS, GROWS, SAVED = (
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which networks are looked at and trained, and how."""
 

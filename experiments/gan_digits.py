@@ -8,8 +8,6 @@ satisfy it, the spread of the samples within a class is compared with that of th
     python -m experiments.gan_digits --workdir=runs/gan_digits  # 2 minutes on 2 cores
 """
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -41,7 +39,6 @@ MEASURES = {
 JUDGE = tasks.classification(MLP((128,), CLASSES))
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The size of both players, and their rates."""
 

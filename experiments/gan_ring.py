@@ -11,8 +11,6 @@ had left the difference open.
     python -m experiments.gan_ring --workdir=runs/gan_ring  # 2 minutes on 2 cores
 """
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -48,7 +46,6 @@ MEASURES = {
 }
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The networks of both players, and their rates."""
 

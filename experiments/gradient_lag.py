@@ -12,8 +12,6 @@ also where it vanished in the new network.
     python -m experiments.gradient_lag --workdir=runs/gradient_lag  # 1 minute on 2 cores
 """
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -41,7 +39,6 @@ TIMES = {"new": "at initialization", "trained": "after training"}
 DEFAULT_BIAS, MEASURED = 1.0, 64
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which cells are compared, over how many steps."""
 

@@ -9,7 +9,6 @@ buckets as words, the second about the smallest.
     python -m experiments.hashing_trick --workdir=runs/hashing_trick  # 0.6 minutes on 2 cores
 """
 
-import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -37,7 +36,6 @@ QUARTER = 0.25
 Documents = list[tuple[tuple[str, ...], int]]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How many documents, and tables of which sizes."""
 

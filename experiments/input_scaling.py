@@ -37,7 +37,6 @@ CLAIMS = SMALLER, SLOWER = (
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which scalings are compared, on what, at which rates."""
 

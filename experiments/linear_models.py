@@ -6,7 +6,6 @@ regressions against scikit-learn's coefficients, the perceptron on what is linea
     python -m experiments.linear_models --workdir=runs/linear_models  # 0.2 minutes on 2 cores
 """
 
-import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -34,7 +33,6 @@ CLAIMS = CLOSE, SEPARATES = (
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How long and how fast the models are trained, and how strongly they are regularized."""
 

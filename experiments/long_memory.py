@@ -13,7 +13,6 @@ were set after a look at one seed; copying takes more:
     python -m experiments.long_memory --workdir=runs/long_memory  # 5 minutes on 2 cores
 """
 
-import dataclasses
 import math
 
 import numpy as np
@@ -51,7 +50,6 @@ CLAIMS = ADDS, STUCK, COPIES, COPIES_MORE = (
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which cells are compared, over how many steps of which task."""
 

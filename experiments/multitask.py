@@ -11,8 +11,6 @@ rate.
     python -m experiments.multitask --workdir=runs/multitask  # 1.5 minutes on 2 cores
 """
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -40,7 +38,6 @@ CLAIMS = HELPS, COIN, NEEDLESS = (
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How scarce labels are, which rates and weights are tried."""
 

@@ -11,7 +11,6 @@ repeat each other word for word across documents; how many is in the report.
     python -m experiments.ngram_vs_neural --workdir=runs/ngram_vs_neural  # 4 minutes on 2 cores
 """
 
-import dataclasses
 import math
 
 import jax.numpy as jnp
@@ -41,7 +40,6 @@ DISCOUNTS = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How many words before are seen, and the text and the network."""
 

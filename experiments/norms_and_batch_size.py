@@ -9,7 +9,6 @@ moves initialization and order of the data, and is shared.
     # 1 minute on 2 cores
 """
 
-import dataclasses
 import warnings
 
 import jax.numpy as jnp
@@ -34,7 +33,6 @@ NORMS = ("batch norm", "layer norm")
 SMALL, CHANCE = 2, 0.1
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which batches are compared, at which rates."""
 

@@ -38,7 +38,6 @@ CLAIMS = ZEROS, SPREAD, MOMENTUM, ADAM = (
 BY = ("optimizer", "initializer")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.DatasetConfig):
     """What is compared, on which data, at which rates."""
 

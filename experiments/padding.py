@@ -9,7 +9,6 @@ buckets, or the last number of buckets where 4 are not among them.
     python -m experiments.padding --workdir=runs/padding  # 1.3 minutes on 2 cores
 """
 
-import dataclasses
 import time
 from collections.abc import Sequence
 
@@ -36,7 +35,6 @@ CLAIMS = (SAVE_TIME,) = (
 ALL, BATCH = "longest of all", "longest of the batch"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How much is passed over, and in how many buckets."""
 

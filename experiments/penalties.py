@@ -9,7 +9,6 @@ Zeros need time: an idle weight shrinks by rate·λ a step, and the noise of sma
     python -m experiments.penalties --workdir=runs/penalties  # 1 to 3 minutes on 2 cores
 """
 
-import dataclasses
 import math
 
 import jax
@@ -57,7 +56,6 @@ COLUMNS = {
 }
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which λ are tried, on how little data, how long."""
 

@@ -11,8 +11,6 @@ far higher rates than trained ones.
     python -m experiments.pretrained_embeddings --workdir=runs/pretrained_embeddings
 """
 
-import dataclasses
-
 import flax.linen as nn
 import numpy as np
 
@@ -40,7 +38,6 @@ SPREAD = 0.3
 RANDOM, FROZEN, TUNED = "random", "frozen", "tuned"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The unlabelled words, their vectors, and the training with labels."""
 

@@ -11,7 +11,6 @@ that error on validation.
     python -m experiments.pronunciation --workdir=runs/pronunciation --pronounce=attention
 """
 
-import dataclasses
 import functools
 import math
 from pathlib import Path
@@ -51,7 +50,6 @@ SHORT, LONG = range(3, 6), range(9, 13)
 DRAWN, BEAM, SAID = (5, 8, 11), 8, 3
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The words, the size of the models, and the training."""
 

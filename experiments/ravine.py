@@ -10,7 +10,6 @@ way across the ravine, at SGD's rate and decay 0.9, and of each form at its own 
     python -m experiments.ravine --workdir=runs/ravine  # 0.5 minutes on 2 cores
 """
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -52,7 +51,6 @@ Paths = Mapping[str, np.ndarray]
 """Where a trial has been, [steps, 2], by trial."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How many starts there are, and how high the bumps."""
 

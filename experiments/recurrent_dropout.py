@@ -10,8 +10,6 @@ the initialization, the batches and the masks.
     python -m experiments.recurrent_dropout --workdir=runs/recurrent_dropout  # 1 minute on 2 cores
 """
 
-import dataclasses
-
 import numpy as np
 import optax
 import pandas as pd
@@ -50,7 +48,6 @@ KINDS = {(0, 0): NONE, (1, 0): OUTPUTS, (0, 1): STATE, (1, 1): BOTH}
 """By whether the rate is that of outputs, and whether it is that of the state."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """What is learned from, by which network, at which dropout rates."""
 

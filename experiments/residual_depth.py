@@ -8,7 +8,6 @@ each network and depth has the same rates to choose from, by the mean validation
     python -m experiments.residual_depth --workdir=runs/residual_depth  # 1 minute on 2 cores
 """
 
-import dataclasses
 import math
 
 import numpy as np
@@ -35,7 +34,6 @@ CLAIMS = HALF, STALLS, GOES_ON = (
 SHORTCUTS = {"plain": 0.0, "residual": 1.0}
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How deep the networks are, and how they are trained."""
 

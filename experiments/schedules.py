@@ -8,7 +8,6 @@ the batches and the noise, and is shared by all schedules.
     python -m experiments.schedules --workdir=runs/schedules  # 1 minute on 2 cores
 """
 
-import dataclasses
 import math
 from collections.abc import Callable
 
@@ -30,7 +29,6 @@ CLAIMS = LOWER_LOSS, HIGHER_ACCURACY = (
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which schedules are compared, on what, at which peaks."""
 

@@ -9,7 +9,6 @@ number with a diagnosis of bias and variance against a target error.
     python -m experiments.shuffling --workdir=runs/shuffling  # 0.5 minutes on 2 cores
 """
 
-import dataclasses
 from collections.abc import Callable
 
 import jax
@@ -33,7 +32,6 @@ CLAIMS = AHEAD, SHRINKS = (
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """At which rates the orders are compared, and how many examples there are."""
 

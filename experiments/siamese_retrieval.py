@@ -13,8 +13,6 @@ intervals hold no chance of theirs.
     python -m experiments.siamese_retrieval --workdir=runs/siamese_retrieval  # 1 minute on 2 cores
 """
 
-import dataclasses
-
 import jax
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -43,7 +41,6 @@ MEASURES = {"recall_1": "nearest", "recall_10": "among the 10 nearest", "mrr": "
 Pairs = list[tuple[str, tuple[str, ...]]]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How many words, and the encoder's size and rates."""
 

@@ -10,7 +10,6 @@ theory. Then shallow MLPs are trained from equal weights, and from zero and from
     # 1.3 minutes on 2 cores
 """
 
-import dataclasses
 from collections.abc import Callable, Iterator
 
 import jax
@@ -57,7 +56,6 @@ QUANTITIES = {
 Activation = Callable[[Array], Array]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How large the networks are, and which activations they have."""
 

@@ -11,7 +11,6 @@ tell kin: the mean of random word vectors is far above chance already.
     python -m experiments.skip_thoughts --workdir=runs/skip_thoughts --similar="Sort an array."
 """
 
-import dataclasses
 import itertools
 from pathlib import Path
 
@@ -52,7 +51,6 @@ MEASURES = {
 Parts = dict[str, list[list[str]]]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How much is read, and by how large a network."""
 

@@ -9,7 +9,6 @@ each seed is at the strength that other seeds chose on them.
     python -m experiments.small_data --workdir=runs/small_data  # 1.5 minutes on 2 cores
 """
 
-import dataclasses
 import functools
 
 import jax
@@ -60,7 +59,6 @@ NARROWS = Claim(
 CLAIMS = (*HELPS.values(), *FADES.values(), NARROWS)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """What is compared, on how many images."""
 

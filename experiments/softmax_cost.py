@@ -39,7 +39,6 @@ WORDS, WINDOW, RATE, INNER = 4096, 5, 0.025, 4
 Step = Callable[[PyTree, windows.Blocks, Array], PyTree]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which sizes are timed, and how often."""
 

@@ -46,7 +46,6 @@ Draw = Callable[[PyTree, Array, Array | int, sweep.Data], Batch]
 Measure = Callable[[PyTree, TrainState, sweep.Data], dict[str, Array]]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which optimizers are compared, on how many features, at which rates."""
 

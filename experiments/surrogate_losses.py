@@ -8,7 +8,6 @@ against the fused softmax cross-entropy. An example counts as finite if value an
     python -m experiments.surrogate_losses --workdir=runs/surrogate  # 0.2 minutes on 2 cores
 """
 
-import dataclasses
 from collections.abc import Callable
 
 import jax
@@ -39,7 +38,6 @@ CLAIMS = UNMOVED, HINGE, CROSS_ENTROPY, SQUARED_ERROR, FUSED, IN_STEPS = (
 SURROGATES = {"hinge": HINGE, "cross-entropy": CROSS_ENTROPY, "squared error": SQUARED_ERROR}
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """At which rates the losses are minimized, at which logits they are computed."""
 

@@ -12,7 +12,6 @@ loss.
     python -m experiments.tagging --workdir=runs/tagging --tag="See numpy.sum if axis is None."
 """
 
-import dataclasses
 from collections import Counter
 from pathlib import Path
 
@@ -48,7 +47,6 @@ CLAIMS = BEHIND, BOTH, CHARACTERS = (
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The sentences, the taggers, and their training."""
 

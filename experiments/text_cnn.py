@@ -12,7 +12,6 @@ passes over the sentences, so the stacks may be judged too early.
     python -m experiments.text_cnn --workdir=runs/text_cnn  # 1 minute on 2 cores
 """
 
-import dataclasses
 import itertools
 from collections import Counter
 
@@ -44,7 +43,6 @@ BAG, KIM = "bag of words", "n-grams"
 SHOWN, LOST = 8, "lost by the predicted class (nats)"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The sentences, what is compared, and the training."""
 

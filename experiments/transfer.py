@@ -11,8 +11,6 @@ the rate that other seeds chose on validation. Frozen strategies choose the high
     python -m experiments.transfer --workdir=runs/transfer  # 1 minute on 2 cores
 """
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -54,7 +52,6 @@ CLAIMS = tuple(
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How much is learned from what, at which rates."""
 

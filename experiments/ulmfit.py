@@ -12,7 +12,6 @@ the batches; the rate is chosen on validation in each cell.
     python -m experiments.ulmfit --workdir=runs/ulmfit  # 5 minutes on 2 cores
 """
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -69,7 +68,6 @@ ARMS = {
 }
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The language model and its texts, and the training with labels."""
 

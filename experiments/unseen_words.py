@@ -46,7 +46,6 @@ METHODS = {"trained": "fastText", "spelling": "spelling alone", "mean": "mean ve
 SPLITS = ("validation", "test")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How much is read, and into how many numbers."""
 

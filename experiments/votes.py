@@ -8,8 +8,6 @@ turned labels, and about 60 %, where members err more often than not.
     python -m experiments.votes --workdir=runs/votes  # 0.5 minutes on 2 cores
 """
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import pandas as pd
@@ -36,7 +34,6 @@ CLAIMS = INDEPENDENT, SHARED, WORSE = (
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How many members vote, and how each is trained."""
 

@@ -10,7 +10,6 @@ as few cores, do not.
     python -m experiments.wavefront --workdir=runs/wavefront  # 0.4 minutes on 2 cores
 """
 
-import dataclasses
 import functools
 import itertools
 from collections.abc import Callable
@@ -36,7 +35,6 @@ CLAIMS = LITTLE_BY_LAYERS, BY_STEPS, IN_TURN = (
 )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which sizes are measured."""
 

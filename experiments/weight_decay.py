@@ -9,7 +9,6 @@ seed by others.
     python -m experiments.weight_decay --workdir=runs/weight_decay  # 1 to 2 minutes on 2 cores
 """
 
-import dataclasses
 from collections.abc import Callable
 
 import optax
@@ -40,7 +39,6 @@ OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
 """`(rate, decay) -> transformation`, by name."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How few the examples are, and which pairs of rate and λ are tried."""
 

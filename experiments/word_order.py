@@ -10,7 +10,6 @@ chosen on validation.
     python -m experiments.word_order --workdir=runs/word_order  # 0.5 minutes on 2 cores
 """
 
-import dataclasses
 import functools
 from collections.abc import Callable
 
@@ -39,7 +38,6 @@ CLAIMS = LEARNED, GUESSED = (
 Combination = Callable[[Array, Array], Array]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How many windows, of which words, and the network on top."""
 

@@ -36,7 +36,6 @@ SHOWN = ("array", "plotting", "computed", "thread", "keys", "probability")
 MEASURES = {"syntactic": "with the same ending", "topical": "in the same documents"}
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which windows, on how much text."""
 

@@ -7,8 +7,6 @@ Some texts ask for several layers.
     python -m experiments.xor --workdir=runs/xor  # 0.3 minutes on 2 cores
 """
 
-import dataclasses
-
 import numpy as np
 
 from jaxdl import launch, report, stats, sweep, tasks
@@ -27,7 +25,6 @@ CLAIMS = LINEAR, HIDDEN = (
 )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which widths are tried, at which rates."""
 

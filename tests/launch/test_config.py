@@ -1,4 +1,3 @@
-import dataclasses
 import json
 
 import pytest
@@ -7,7 +6,6 @@ from jaxdl.launch.config import Config, UserError, choose, parse, setting, usage
 from jaxdl.launch.settings import rates, widths
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Some(Config):
     steps: int = setting(100, "Steps.", low=1)
     rate: float = setting(0.1, "Rate.", low=0.0, high=1.0)
@@ -177,7 +175,6 @@ def test_a_wrong_python_file_is_told_in_one_line(tmp_path, body, message):
 
 
 def test_rates_and_widths_are_fields():
-    @dataclasses.dataclass(frozen=True, kw_only=True)
     class Network(Config):
         rates: tuple[float, ...] = rates(0.1, 1.0)
         hidden: tuple[int, ...] = widths(64, 64, help="Units.")

@@ -54,3 +54,21 @@ def test_a_model_with_a_state_of_its_own_is_refused():
     )
     with pytest.raises(ValueError, match="state of its own"):
         sweep.keeping_first(lambda *_: {}, stateful).init({}, jax.random.key(0), DATA["a"])
+
+
+def test_few_labels_are_so_many_of_the_training_examples_drawn_by_the_key():
+    seen = []
+
+    def advance(hparams, state, data):
+        seen.append(np.unique(np.asarray(data["train"]["x"]), axis=0))
+        return state, {}
+
+    run = sweep.few_labels(run_of_a_case()._replace(advance=advance))
+    whole = {"train": {"x": X[0], "y": X[0][:, :1]}}
+    for seed in (0, 1, 1):
+        state = run.init({"labels": jnp.float32(5)}, jax.random.key(seed), whole)
+        run.advance({"labels": jnp.float32(5)}, state, whole)
+    assert [len(rows) for rows in seen] == [5, 5, 5]
+    assert all(row in X[0] for row in seen[0])
+    assert not np.array_equal(seen[0], seen[1])
+    np.testing.assert_array_equal(seen[1], seen[2])
