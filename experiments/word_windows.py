@@ -77,8 +77,14 @@ def plan(config: Config) -> sweep.Plan:
             epochs=config.epochs,
         )  # fmt: skip
 
-    programs = {f"window {size}": (program(size), points) for size in config.windows}
-    return sweep.plan(programs, data, seeds=config.seeds, segments=config.epochs, keep_states=True)
+    return sweep.plan(
+        {f"window {size}": (program(size), points) for size in config.windows},
+        data,
+        seeds=config.seeds,
+        segments=config.epochs,
+        labels={f"window {size}": {"window": str(size)} for size in config.windows},
+        keep_states=True,
+    )
 
 
 def evaluate(state: TrainState, data: sweep.Data) -> dict[str, Array]:

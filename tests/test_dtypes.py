@@ -198,7 +198,7 @@ RETRIEVAL = {
 NUMERICS = {
     "norm": (numerics.norm, (FIRST,), lambda v: np.linalg.norm(v, axis=-1)),
 }
-TAKE_IDS = {"edit_distance"}
+TAKE_IDS = {"edit_distance", "same_group"}
 TABLES = {
     losses: LOSSES | RANKING,
     metrics: METRICS,
