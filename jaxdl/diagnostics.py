@@ -1,4 +1,4 @@
-"""What is wrong with a training that does not work: signals, gradients, bias and variance.
+"""Diagnostics of training: signals, gradients, bias and variance.
 
 Glorot & Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html (activations and gradients by
 layer); Pascanu, Mikolov & Bengio 2013, https://arxiv.org/abs/1211.5063 (gradients through time).

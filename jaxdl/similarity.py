@@ -1,4 +1,4 @@
-"""Which rows of a matrix of vectors lie in which direction: cosine, neighbours, analogies.
+"""Cosine similarity, nearest neighbours and analogies of the rows of a matrix.
 
 Levy & Goldberg 2014, https://aclanthology.org/W14-1618 (analogies); Goldberg 2017, section 11.6.
 A matrix `[V, D]` has a vector a row. The cosine with a vector of zeros is 0, and so is its gradient

@@ -61,7 +61,7 @@ def course(
     every: int = 1,
     factor: float = 1.0,
 ) -> Picture:
-    """A curve of these trials by step: a panel a `panel`, a line a `line`, bands over seeds.
+    """A curve of these trials by step: a panel per `panel`, a line per `line`, bands over seeds.
 
     every: training steps between two values of the curve. factor: of the values, 1 / ln 2 for bits.
     """

@@ -1,4 +1,4 @@
-"""What is wrong in sequences that a model decodes by itself: its token error rate.
+"""Token error rate of sequences that a model decodes.
 
 The edits that a decoded sequence needs, over the tokens of the right one: the word error rate of
 speech recognition, for any tokens.

@@ -1,4 +1,4 @@
-"""Word vectors as a trial of a sweep: an epoch a segment, the rate falling to zero."""
+"""Word vectors as a trial of a sweep: one epoch per segment, the rate decays to zero."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
