@@ -1,10 +1,12 @@
 """Attention of several heads, with what it needs to go on token by token. Vaswani et al. 2017, https://arxiv.org/abs/1706.03762"""
 
-from typing import NamedTuple
+import functools
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jax.typing import ArrayLike, DTypeLike
+from jax.typing import DTypeLike
 
 from jaxdl.initializers import Initializer, side_by_side
 from jaxdl.layers.dropout import Dropout, is_zero
@@ -47,7 +49,7 @@ class MultiHeadAttention(nn.Module):
 
     width: int
     heads: int
-    dropout: ArrayLike = 0.0
+    dropout: float | Array = 0.0
     kernel_init: Initializer = nn.initializers.lecun_normal()
     out_init: Initializer | None = None
     dtype: DTypeLike | None = None
@@ -55,15 +57,12 @@ class MultiHeadAttention(nn.Module):
     def setup(self) -> None:
         if self.heads < 1 or self.width % self.heads:
             raise ValueError(f"{self.heads} heads do not divide a width of {self.width}")
+        dense = functools.partial(nn.Dense, dtype=self.dtype)
         self.qkv, self.kv, self.q = (
-            nn.Dense(
-                n * self.width, dtype=self.dtype, kernel_init=side_by_side(self.kernel_init, n)
-            )
-            for n in (3, 2, 1)
+            dense(parts * self.width, kernel_init=side_by_side(self.kernel_init, parts))
+            for parts in (3, 2, 1)
         )
-        self.out = nn.Dense(
-            self.width, dtype=self.dtype, kernel_init=self.out_init or self.kernel_init
-        )
+        self.out = dense(self.width, kernel_init=self.out_init or self.kernel_init)
         self.drop = Dropout(self.dropout)
 
     def __call__(
@@ -73,25 +72,18 @@ class MultiHeadAttention(nn.Module):
         q, k, v = self._project(self.qkv, x, 3)
         q, k = rotated(q, sight.angles), rotated(k, sight.angles)
         segments = None if sight.segments is None else (sight.segments, sight.segments)
-        return self._attend(
-            q,
-            k,
-            v,
-            train,
-            mask=sight.mask,
-            causal=causal,
-            segments=segments,
-            slopes=sight.slopes,
-        )
+        masks = {"mask": sight.mask, "causal": causal, "segments": segments}
+        return self._attend(q, k, v, {**masks, "slopes": sight.slopes}, train)
 
     def extend(self, x: Array, cache: Remembered, sight: Sight) -> tuple[Array, Remembered]:
         """Of x `[B, T, width]` at the places `sight.at` to itself and all before it, causal.
 
         cache: `[B, L, H, D]` each, what stands at places 0..L−1; x is written into it.
         """
+        if sight.at is None:
+            raise ValueError("what goes on in a cache needs its places, `sight.at` [B, T]")
         q, k, v = self._project(self.qkv, x, 3)
         q, k = rotated(q, sight.angles), rotated(k, sight.angles)
-        assert sight.at is not None
         rows = jnp.arange(len(x))[:, None]
         keys, values = (
             old.at[rows, sight.at].set(new.astype(old.dtype), mode="drop")
@@ -101,7 +93,7 @@ class MultiHeadAttention(nn.Module):
         bias = None
         if sight.slopes is not None:
             bias = -sight.slopes[None, :, None, None] * jnp.abs(distance)
-        y = self._attend(q, keys, values, False, mask=distance >= 0, bias=bias)
+        y = self._attend(q, keys, values, {"mask": distance >= 0, "bias": bias}, False)
         return y, (keys, values)
 
     def remember(self, memory: Array) -> Remembered:
@@ -114,17 +106,18 @@ class MultiHeadAttention(nn.Module):
     ) -> Array:
         """Of x to a memory, mask `[B, S]`."""
         (q,) = self._project(self.q, x, 1)
-        return self._attend(q, *memory, train, mask=mask)
+        return self._attend(q, *memory, {"mask": mask}, train)
 
     def _project(self, dense: nn.Dense, x: Array, parts: int) -> list[Array]:
         shape = (*x.shape[:2], self.heads, self.width // self.heads)
         return [part.reshape(shape) for part in jnp.split(by_rows(dense, x), parts, axis=-1)]
 
-    def _attend(self, q, k, v, train, *, bias=None, **masks):
+    def _attend(self, q: Array, k: Array, v: Array, sees: Mapping[str, Any], train: bool) -> Array:
+        """sees: what `dot_product_attention` is told."""
+        if self.is_mutable_collection("intermediates"):
+            self.sow("intermediates", "weights", attention_weights(q, k, **sees))
         drop = None
         if train and not is_zero(self.dropout):
-            drop = lambda weights: self.drop(weights, train=True)  # noqa: E731
-        if self.is_mutable_collection("intermediates"):
-            self.sow("intermediates", "weights", attention_weights(q, k, bias=bias, **masks))
-        y = dot_product_attention(q, k, v, bias=bias, drop=drop, **masks)
+            drop = functools.partial(self.drop, train=True)
+        y = dot_product_attention(q, k, v, drop=drop, **sees)
         return by_rows(self.out, y.reshape(*y.shape[:2], self.width))

@@ -5,11 +5,12 @@ y = x + f(norm(x)) with one norm more at the end of the stack (pre-norm; Xiong e
 https://arxiv.org/abs/2002.04745).
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import flax.linen as nn
-from jax.typing import ArrayLike, DTypeLike
+from jax.typing import DTypeLike
 
 from jaxdl.initializers import Initializer
 from jaxdl.layers.activations import gelu_tanh
@@ -56,8 +57,8 @@ class TransformerLayer(nn.Module):
     hidden: int | None = None
     activation: Callable[[Array], Array] = gelu_tanh
     pre_norm: bool = True
-    dropout: ArrayLike = 0.0
-    attention_dropout: ArrayLike = 0.0
+    dropout: float | Array = 0.0
+    attention_dropout: float | Array = 0.0
     epsilon: float = 1e-5
     kernel_init: Initializer = nn.initializers.lecun_normal()
     out_init: Initializer | None = None
@@ -91,47 +92,58 @@ class TransformerLayer(nn.Module):
     def __call__(
         self,
         x: Array,
-        cache: Remembered | None = None,
         memory: Remembered | None = None,
         sight: Sight = ALL,
         *,
         causal: bool = False,
         train: bool = False,
-    ) -> tuple[Array, Remembered | None]:
-        """(y, cache): with a cache x goes on where it ends (`MultiHeadAttention.extend`)."""
+    ) -> Array:
+        def attend(x: Array) -> Array:
+            return self.attention(x, sight, causal=causal, train=train)
+
+        return self._through(attend, x, memory, sight, train)
+
+    def extend(
+        self, x: Array, cache: Remembered, memory: Remembered | None, sight: Sight
+    ) -> tuple[Array, Remembered]:
+        """x goes on after what is in the cache: see `MultiHeadAttention.extend`."""
+        after = cache
 
         def attend(x: Array) -> Array:
-            nonlocal cache
-            if cache is None:
-                return self.attention(x, sight, causal=causal, train=train)
-            y, cache = self.attention.extend(x, cache, sight)
+            nonlocal after
+            y, after = self.attention.extend(x, cache, sight)
             return y
 
-        x = self._added(self.attention_norm, attend, x, train)
-        if memory is not None:
-            looked = memory
-            x = self._added(
-                self.cross_attention_norm,
-                lambda x: self.cross_attention.look(x, looked, sight.memory_mask, train=train),
-                x,
-                train,
-            )
-        return self._added(self.feed_forward_norm, self.feed_forward, x, train), cache
+        return self._through(attend, x, memory, sight, False), after
 
     def remember(self, memory: Array) -> Remembered:
         """What `__call__` takes as memory, of the states `[B, N, D]` of an encoder."""
         return self.cross_attention.remember(memory)
 
-    def _added(
-        self, norm: nn.Module, part: Callable[[Array], Array], x: Array, train: bool
+    def _through(
+        self,
+        attend: Callable[[Array], Array],
+        x: Array,
+        memory: Remembered | None,
+        sight: Sight,
+        train: bool,
     ) -> Array:
-        if self.pre_norm:
-            return x + self.drop(part(norm(x)), train=train)
-        return norm(x + self.drop(part(x), train=train))
+        def added(norm: nn.Module, part: Callable[[Array], Array], x: Array) -> Array:
+            if self.pre_norm:
+                return x + self.drop(part(norm(x)), train=train)
+            return norm(x + self.drop(part(x), train=train))
+
+        x = added(self.attention_norm, attend, x)
+        if memory is not None:
+            look = functools.partial(
+                self.cross_attention.look, memory=memory, mask=sight.memory_mask, train=train
+            )
+            x = added(self.cross_attention_norm, look, x)
+        return added(self.feed_forward_norm, self.feed_forward, x)
 
 
 class TransformerStack(nn.Module):
-    """`depth` layers on each other: `[B, T, width]` to (itself, caches).
+    """`depth` layers on each other: `[B, T, width]` to itself.
 
     layer: makes a layer. norm: of what the last one gives, for pre-norm. remat: what
     `jax.checkpoint` keeps for the way back, one of `jax.checkpoint_policies`; None: everything.
@@ -150,36 +162,47 @@ class TransformerStack(nn.Module):
     def __call__(
         self,
         x: Array,
-        caches: Sequence[Remembered] | None = None,
         memories: Sequence[Remembered] | None = None,
         sight: Sight = ALL,
         *,
         causal: bool = False,
         train: bool = False,
-    ) -> tuple[Array, Sequence[Remembered] | None]:
-        """caches, memories: of each layer, as it takes them."""
-        after: list[Remembered | None] = []
-        nothing = (None,) * self.depth
+    ) -> Array:
+        """memories: of each layer, as `remember` gives them."""
         for first in range(0, self.depth, self.together):
             part = slice(first, first + self.together)
 
             def run(
                 stack: "TransformerStack", x: Array, told: Any, sight: Sight, part: slice = part
-            ) -> tuple[Array, list[Remembered | None]]:
-                found = []
-                for layer, cache, memory in zip(stack.layers[part], *told, strict=True):
-                    x, cache = layer(x, cache, memory, sight, causal=causal, train=train)
-                    found.append(cache)
-                return x, found
+            ) -> Array:
+                for layer, memory in zip(stack.layers[part], told, strict=True):
+                    x = layer(x, memory, sight, causal=causal, train=train)
+                return x
 
             if self.remat is not None:
                 run = nn.remat(run, policy=self.remat)
-            told = [(nothing if each is None else each)[part] for each in (caches, memories)]
-            x, found = run(self, x, told, sight)
-            after += found
-        x = x if self.norm is None else self.norm(x)
-        return x, None if caches is None else tuple(after)
+            x = run(self, x, _each(memories, self.depth)[part], sight)
+        return x if self.norm is None else self.norm(x)
+
+    def extend(
+        self,
+        x: Array,
+        caches: Sequence[Remembered],
+        memories: Sequence[Remembered] | None,
+        sight: Sight,
+    ) -> tuple[Array, tuple[Remembered, ...]]:
+        """x goes on after what is in the caches: see `MultiHeadAttention.extend`."""
+        after = []
+        told = _each(memories, self.depth)
+        for layer, cache, memory in zip(self.layers, caches, told, strict=True):
+            x, cache = layer.extend(x, cache, memory, sight)
+            after.append(cache)
+        return x if self.norm is None else self.norm(x), tuple(after)
 
     def remember(self, memory: Array) -> tuple[Remembered, ...]:
         """What `__call__` takes as memories, of the states `[B, N, D]` of an encoder."""
         return tuple(layer.remember(memory) for layer in self.layers)
+
+
+def _each(memories: Sequence[Remembered] | None, depth: int) -> Sequence[Remembered | None]:
+    return (None,) * depth if memories is None else memories

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 
 from jaxdl.layers.activations import gelu_exact
 from jaxdl.layers.dropout import Dropout
@@ -47,8 +46,7 @@ class BERT(OfAttention):
         segments = jnp.zeros_like(ids) if segments is None else segments
         x = self.placed(self.words(ids) + self.segments(segments), None)
         x = self.drop(self.embedding_norm(x), train=train)
-        x, _ = self.stack(x, sight=self.sight(ids.shape[1], None, mask=mask), train=train)
-        return x
+        return self.stack(x, sight=self.sight(ids.shape[1], None, mask=mask), train=train)
 
     def pooled(self, states: Array) -> Array:
         """tanh of a layer on the state of the first token, [CLS]: `[B, T, D]` to `[B, D]`."""
@@ -98,7 +96,7 @@ class BERTClassifier(nn.Module):
 
     body: BERT
     classes: int
-    dropout: ArrayLike = 0.0
+    dropout: float | Array = 0.0
 
     @nn.compact
     def __call__(
@@ -119,7 +117,7 @@ class BERTTagger(nn.Module):
 
     body: BERT
     classes: int
-    dropout: ArrayLike = 0.0
+    dropout: float | Array = 0.0
 
     @nn.compact
     def __call__(

@@ -16,19 +16,19 @@ from jaxdl.types import Array
 
 
 class GPTCarry(NamedTuple):
-    """A cache of each layer, `[B, L, H, D]`, and how many tokens stand in it, `[B]`."""
+    """A cache of each layer, `[B, L, H, D]`, and how many tokens stand in them, `[B]`."""
 
     caches: tuple[Remembered, ...]
-    count: Array
+    filled: Array
 
 
 class GPT(OfAttention):
     """Logits of the next token: `(ids [B, T], carry=None) -> (carry, logits [B, T, V])`.
 
     The defaults are GPT-2's: pre-norm, GELU by tanh, learned positions, logits by the table of the
-    words. carry: of `begin` or a call, tokens that go before, at any count in each row; None: none
-    go before, and none are kept. segments `[B, T]`: packed sequences, each contiguous, that do not
-    see each other and begin at place 0.
+    words. carry: of `begin` or a call, what goes before, any number of tokens in each row; there is
+    no dropout then. None: nothing goes before, and nothing is kept. segments `[B, T]`: packed
+    sequences, each contiguous, that do not see each other and begin at place 0.
     Decode with `decoding.greedy(model.step, *model.begin(prompts, mask), length)`.
     ValueError for a sequence longer than a table of positions, or than the carry.
     """
@@ -48,19 +48,24 @@ class GPT(OfAttention):
         segments: Array | None = None,
         train: bool = False,
     ) -> tuple[GPTCarry | None, Array]:
-        at, caches, length = None, None, ids.shape[1]
         if carry is not None:
-            caches = carry.caches
-            at = carry.count[:, None] + jnp.arange(length)[None]
-        elif segments is not None:
-            at = places_in(segments)
+            if segments is not None:
+                raise ValueError("a carry goes on with one sequence in each row: no segments")
+            return self._extended(ids, carry)
+        at = None if segments is None else places_in(segments)
         x = self.drop(self.placed(self.words(ids), at), train=train)
-        sight = self.sight(length, at, segments=segments)
-        x, caches = self.stack(x, caches, None, sight, causal=True, train=train)
-        logits = self.likely(x, self.words.embedding)
-        if carry is None or caches is None:
-            return None, logits
-        return GPTCarry(caches, carry.count + length), self.fitting(logits, at, caches)
+        sight = self.sight(ids.shape[1], at, segments=segments)
+        x = self.stack(x, sight=sight, causal=True, train=train)
+        return None, self.likely(x, self.words.embedding)
+
+    def _extended(self, ids: Array, carry: GPTCarry) -> tuple[GPTCarry, Array]:
+        length = ids.shape[1]
+        at = carry.filled[:, None] + jnp.arange(length)[None]
+        x, caches = self.stack.extend(
+            self.placed(self.words(ids), at), carry.caches, None, self.sight(length, at)
+        )
+        logits = self.fitting(self.likely(x, self.words.embedding), at, caches)
+        return GPTCarry(caches, carry.filled + length), logits
 
     def begin(
         self, prompts: Array, mask: Array | None = None, places: int | None = None
@@ -84,17 +89,17 @@ class GPT(OfAttention):
         if not isinstance(count, jax.core.Tracer) and (count < 1).any():
             raise ValueError("a prompt has no token; begin with one that stands for the start")
         carry = GPTCarry(self.empty(batch, self.depth, places), jnp.zeros(batch, jnp.int32))
-        carry, _ = self(prompts, carry)
+        carry, _ = self._extended(prompts, carry)
         last = jnp.take_along_axis(prompts, count[:, None] - 1, axis=1)[:, 0]
         # The last token is read again, and what is behind it written over.
-        return carry._replace(count=count - 1), last
+        return carry._replace(filled=count - 1), last
 
     def step(self, carry: GPTCarry, tokens: Array) -> tuple[GPTCarry, Array]:
         """One token of each sequence, for `jaxdl.decoding`: tokens `[B]` to logits `[B, V]`.
 
         Past the last place of the cache logits are NaN, which decoding tells.
         """
-        carry, logits = self(tokens[:, None], carry)
+        carry, logits = self._extended(tokens[:, None], carry)
         return carry, logits[:, 0]
 
 

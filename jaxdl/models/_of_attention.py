@@ -6,7 +6,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jax.typing import ArrayLike, DTypeLike
+from jax.typing import DTypeLike
 
 from jaxdl.initializers import Initializer
 from jaxdl.layers.activations import gelu_tanh
@@ -38,8 +38,8 @@ class OfAttention(nn.Module):
     positions: Positions | None = None
     activation: Callable[[Array], Array] = gelu_tanh
     pre_norm: bool = True
-    dropout: ArrayLike = 0.0
-    attention_dropout: ArrayLike = 0.0
+    dropout: float | Array = 0.0
+    attention_dropout: float | Array = 0.0
     epsilon: float = 1e-5
     kernel_init: Initializer = nn.initializers.normal(0.02)
     remat: Callable[..., bool] | None = None
@@ -48,10 +48,10 @@ class OfAttention(nn.Module):
 
     def setup(self) -> None:
         self.words = Embedding(self.vocabulary, self.width, self.table_init())
-        if self.positions is None:
-            self.place = Learned(self.length, self.kernel_init, name="positions")
-        else:
-            self.place = self.positions
+        place = self.positions
+        if place is None:
+            place = Learned(self.length, self.kernel_init, name="positions")
+        self.place = place
         self.drop = Dropout(self.dropout)
 
     def table_init(self) -> Initializer:

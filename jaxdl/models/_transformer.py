@@ -20,13 +20,13 @@ class TransformerCarry(NamedTuple):
     """What a decoder goes on with; every array has B first.
 
     memories: keys and values of the encoder's states, for each layer; x_mask `[B, N]`. caches: of
-    the layers, `[B, L, H, D]`; count `[B]`: the tokens in them.
+    the layers, `[B, L, H, D]`; filled `[B]`: how many tokens stand in them.
     """
 
     memories: tuple[Remembered, ...]
     x_mask: Array | None
     caches: tuple[Remembered, ...]
-    count: Array
+    filled: Array
 
 
 class Transformer(OfAttention):
@@ -65,7 +65,7 @@ class Transformer(OfAttention):
         memories = self._memories(x, x_mask, train)
         embedded = self._embedded(self.words, y, None, train)
         sight = self.sight(y.shape[1], None, memory_mask=x_mask)
-        states, _ = self.decoder(embedded, None, memories, sight, causal=True, train=train)
+        states = self.decoder(embedded, memories, sight, causal=True, train=train)
         return self.likely(states, self.words.embedding), None
 
     def begin(
@@ -73,26 +73,25 @@ class Transformer(OfAttention):
     ) -> TransformerCarry:
         """The carry before the first token, for `step`. places: of the cache; None: `length`."""
         caches = self.empty(len(x), self.depth, self.length if places is None else places)
-        count = jnp.zeros(len(x), jnp.int32)
-        return TransformerCarry(self._memories(x, x_mask, False), x_mask, caches, count)
+        memories = self._memories(x, x_mask, False)
+        return TransformerCarry(memories, x_mask, caches, jnp.zeros(len(x), jnp.int32))
 
     def step(self, carry: TransformerCarry, tokens: Array) -> tuple[TransformerCarry, Array]:
         """One token of each sequence, for `jaxdl.decoding`: tokens `[B]` to logits `[B, V]`.
 
         Past the last place of the cache logits are NaN, which decoding tells.
         """
-        at = carry.count[:, None]
+        at = carry.filled[:, None]
         embedded = self._embedded(self.words, tokens[:, None], at, False)
         sight = self.sight(1, at, memory_mask=carry.x_mask)
-        states, caches = self.decoder(embedded, carry.caches, carry.memories, sight, causal=True)
+        states, caches = self.decoder.extend(embedded, carry.caches, carry.memories, sight)
         logits = self.fitting(self.likely(states, self.words.embedding), at, caches)
-        return carry._replace(caches=caches, count=carry.count + 1), logits[:, 0]
+        return carry._replace(caches=caches, filled=carry.filled + 1), logits[:, 0]
 
     def _memories(self, x: Array, x_mask: Array | None, train: bool) -> tuple[Remembered, ...]:
         embedded = self._embedded(self.x_words, x, None, train)
         sight = self.sight(x.shape[1], None, mask=x_mask)
-        states, _ = self.encoder(embedded, sight=sight, train=train)
-        return self.decoder.remember(states)
+        return self.decoder.remember(self.encoder(embedded, sight=sight, train=train))
 
     def _embedded(self, words: Embedding, ids: Array, at: Array | None, train: bool) -> Array:
         return self.drop(self.placed(words(ids) * math.sqrt(self.width), at), train=train)

@@ -46,16 +46,17 @@ def blockwise_attention(
     if mask is None and keys % BLOCK:
         mask = jnp.ones((k.shape[0], keys), bool)
     of_queries, of_keys = (None, None) if segments is None else segments
-    seen = _Seen(_filled(mask), _filled(of_queries), _filled(of_keys), slopes)
+    mask, of_queries, of_keys = jax.tree.map(_filled, (mask, of_queries, of_keys))
+    seen = _Seen(mask, of_queries, of_keys, slopes)
     q = q * jnp.asarray(1 / math.sqrt(q.shape[-1]), q.dtype)
     heads_first = (jnp.swapaxes(_filled(x), 1, 2) for x in (q, k, v))
     y = _attend(causal, *heads_first, seen)
     return jnp.swapaxes(y, 1, 2)[:, :count]
 
 
-def _filled(x: Array | None) -> Array | None:
+def _filled(x: Array) -> Array:
     """Axis 1 filled with zeros to whole blocks."""
-    if x is None or not x.shape[1] % BLOCK:
+    if not x.shape[1] % BLOCK:
         return x
     return jnp.pad(x, [(0, 0), (0, -x.shape[1] % BLOCK), *[(0, 0)] * (x.ndim - 2)])
 
@@ -103,7 +104,7 @@ def _backward(causal: bool, residuals: Any, dy: Array) -> tuple[Array, Array, Ar
     def of_queries(state: tuple[Array, Array], i: Array) -> tuple[tuple[Array, Array], Array]:
         mine, d_mine, mine_mean, mine_log = (_block(x, i, 2) for x in (q, dy, mean, log_sum))
 
-        def of_keys(j: Array, state: tuple[Array, ...]) -> tuple[Array, ...]:
+        def of_keys(j: Array, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
             d_query, dk, dv = state
             theirs = _block(k, j, 2)
             scores, real = _scores(causal, mine, theirs, seen, i, j)
@@ -116,8 +117,8 @@ def _backward(causal: bool, residuals: Any, dy: Array) -> tuple[Array, Array, Ar
             return d_query, dk, dv
 
         nothing = jnp.zeros(mine.shape, wider)
-        d_query, *state = lax.fori_loop(0, _last(causal, i, k), of_keys, (nothing, *state))
-        return tuple(state), d_query.astype(q.dtype)
+        d_query, dk, dv = lax.fori_loop(0, _last(causal, i, k), of_keys, (nothing, *state))
+        return (dk, dv), d_query.astype(q.dtype)
 
     nothing = jnp.zeros(k.shape, wider), jnp.zeros(v.shape, wider)
     (dk, dv), dq = lax.scan(of_queries, nothing, jnp.arange(q.shape[2] // BLOCK))

@@ -76,10 +76,10 @@ def test_a_layer_is_pytorchs(norm, kind):
         mask = jnp.asarray(GOLDENS["x_mask"])
         variables = {"params": params}
         if kind == "encoder":
-            return layer.apply(variables, x, sight=Sight(mask=mask))[0]
+            return layer.apply(variables, x, sight=Sight(mask=mask))
         memory = layer.apply(variables, GOLDENS["memory"], method=layer.remember)
         sight = Sight(memory_mask=mask)
-        return layer.apply(variables, x, None, memory, sight, causal=True)[0]
+        return layer.apply(variables, x, memory, sight, causal=True)
 
     y, (of_params, of_x) = measured(ours(golden, kind), golden["x"])
     np.testing.assert_allclose(y, golden["y"], atol=1e-5, err_msg=RENEW)
@@ -104,7 +104,7 @@ def test_what_is_computed_anew_has_the_same_gradients():
     @jax.jit
     def gradients(params):
         return [
-            jax.grad(lambda p, s=s: (s.apply(p, X, causal=True)[0] ** 2).mean())(params)
+            jax.grad(lambda p, s=s: (s.apply(p, X, causal=True) ** 2).mean())(params)
             for s in (stack(), stack(**anew), stack(**anew, together=2))
         ]
 
@@ -132,9 +132,9 @@ def test_compute_in_bfloat16_keeps_float32_parameters():
     layer = TransformerLayer(D, H, 8, dtype=jnp.bfloat16)
     params = layer.init(jax.random.key(0), X)
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(params))
-    y, _ = layer.apply(params, X.astype(jnp.bfloat16))
+    y = layer.apply(params, X.astype(jnp.bfloat16))
     assert y.dtype == jnp.bfloat16
-    exact, _ = TransformerLayer(D, H, 8).apply(params, X)
+    exact = TransformerLayer(D, H, 8).apply(params, X)
     np.testing.assert_allclose(y.astype(jnp.float32), exact, atol=0.06)
 
 
@@ -145,9 +145,9 @@ def test_rates_of_dropout_may_differ_between_trials():
     @jax.vmap
     def trial(rate):
         layer = TransformerLayer(D, H, 8, dropout=rate, attention_dropout=rate)
-        y, _ = layer.apply(params, X, train=True, rngs={"dropout": jax.random.key(1)})
+        y = layer.apply(params, X, train=True, rngs={"dropout": jax.random.key(1)})
         return y
 
     none, some = trial(jnp.array([0.0, 0.5]))
-    np.testing.assert_allclose(none, TransformerLayer(D, H, 8).apply(params, X)[0], atol=1e-5)
+    np.testing.assert_allclose(none, TransformerLayer(D, H, 8).apply(params, X), atol=1e-5)
     assert not np.allclose(none, some, atol=0.1)
