@@ -7,11 +7,12 @@ import json
 import platform
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxdl import _cpu
+from jaxdl._files import write_atomic
 
 
 class Timing(NamedTuple):
@@ -103,20 +104,24 @@ def machine() -> dict[str, Any]:
     }
 
 
-def main(doc: str, measure: Callable[[bool], Sequence[Row]]) -> None:
-    """Runs `measure(quick)` and prints its rows; `--json=FILE` writes them too."""
+def main(doc: str, measure: Callable[[bool], Iterable[Row]]) -> None:
+    """Runs `measure(quick)` and prints its rows as they come; `--json=FILE` keeps them too.
+
+    A measurement that is ended half-way leaves the file with the rows that it has given.
+    """
     parser = argparse.ArgumentParser(description=doc)
     parser.add_argument("--quick", action="store_true", help="smaller sizes, for a first look")
     parser.add_argument("--json", type=Path, help="file to write the rows to")
     arguments = parser.parse_args()
     facts = machine()
     print(f"{facts['device']} · {facts['versions']} · {facts['date']}", flush=True)
-    rows = [row.to_json(facts) for row in measure(arguments.quick)]
-    for row in rows:
-        print(describe(row))
-    if arguments.json and rows:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+    rows = []
+    for row in measure(arguments.quick):
+        rows.append(row.to_json(facts))
+        print(describe(rows[-1]), flush=True)
+        if arguments.json:
+            arguments.json.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(arguments.json, json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
 
 
 def describe(row: dict[str, Any]) -> str:

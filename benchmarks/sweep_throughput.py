@@ -8,32 +8,21 @@ import functools
 import os
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from benchmarks import digits, harness
+from benchmarks import digits, harness, in_flight
 from benchmarks.harness import Row, Timing
 from jaxdl import _cpu
 
 REPEATS = 3
 FEW_STEPS = 20
+LANES = (1, 4, 16, 64, 256, 1024, 4096)
 MEMORY_FLAG = "--measure-memory-of"
 
 
-def ours(count: int, lanes: int | None = None, steps: int = digits.STEPS) -> tuple[float, float]:
+def ours(count: int, steps: int = digits.STEPS) -> tuple[float, float]:
     """Seconds of a sweep with everything that belongs to it, and those without compilation."""
-    from jaxdl import sweep
-    from jaxdl.sweep import programs
-
-    programs.forget()  # each measurement compiles, as a first launch does
-    progress = sweep.Progress()
-    with tempfile.TemporaryDirectory() as workdir:
-        total = harness.seconds(
-            lambda: sweep.execute(
-                **digits.sweep_of(count, steps), workdir=workdir, progress=progress, lanes=lanes
-            )
-        )
-    return total, total - progress.compiling
+    return in_flight.seconds(digits.sweep_of(count, steps))
 
 
 def by_hand(count: int) -> float:
@@ -107,34 +96,16 @@ TORCH = {"a PyTorch loop, Adam as it comes": False, "a PyTorch loop, Adam fused"
 TARGETS = {"one after another": 100.0, "one per core": 60.0, "PyTorch": 9.0}
 
 
-def in_flight() -> list[Row]:
-    """Trials per second by the number in flight, against one at a time."""
-    rows = []
-    base = None
-    for lanes in (1, 4, 16, 64, 256, 1024):
-        _, running = ours(lanes, lanes)
-        rate = lanes / running
-        base = base or rate
-        rows.append(
-            Row(
-                f"{lanes} trials in flight, running only",
-                rate,
-                base,
-                "one trial in flight",
-                "trials/s",
-                rate / base,
-                None,
-            )
-        )
-    return rows
-
-
-def measure(quick: bool) -> list[Row]:
+def measure(quick: bool) -> Iterator[Row]:
     """All rows that this machine can show; all contenders are measured in turn."""
     import jax
 
+    on_cpu = jax.local_devices()[0].platform == "cpu"
+    if not on_cpu:
+        yield from in_flight.rows("trials", digits.sweep_of, LANES[:3] if quick else LANES, None)
     count, few = (128, 16) if quick else (1500, 64)
-    repeats = 1 if quick else REPEATS
+    # Nobody else is on an accelerator.
+    repeats = REPEATS if on_cpu and not quick else 1
     running: list[float] = []
 
     def run_ours() -> float:
@@ -142,7 +113,6 @@ def measure(quick: bool) -> list[Row]:
         running.append(without)
         return total
 
-    on_cpu = jax.local_devices()[0].platform == "cpu"
     others = peers(quick) if on_cpu else {}
     timings = harness.alternate(
         repeats,
@@ -155,9 +125,10 @@ def measure(quick: bool) -> list[Row]:
     note = f"{repeats} rounds; ours {harness.spread(total)} s, theirs {harness.spread(hand)} s"
     case = f"{count} trials, compilation included"
     against = "the shortest hand-written JAX program"
-    rows = [_row(case, total.median, hand.median, against, 0.95, note)]
+    yield _row(case, total.median, hand.median, against, 0.95, note)
     if not on_cpu:
-        return rows + in_flight()
+        return
+    rows: list[Row] = []
     torch_rows: list[Row] = []
     for (name, (_, measured)), timing in zip(others.items(), rest, strict=True):
         note = f"{measured} a round, {harness.spread(timing)} s each, extrapolated"
@@ -169,7 +140,8 @@ def measure(quick: bool) -> list[Row]:
         if by_threads:
             best = min(by_threads, key=lambda row: row.ratio)
             rows += _against_torch(best, count, few, small, running)
-    return [*rows, _memory_row(*((32, 64) if quick else (512, 4096)))]
+    yield from rows
+    yield _memory_row(*((32, 64) if quick else (512, 4096)))
 
 
 def _against_torch(

@@ -103,7 +103,7 @@ def torch_cases(
     except ImportError:
         print("PyTorch is not installed: its rows are left out (make parity brings it)")
         return []
-    layouts = (False,) if model == "recurrent" else (False, True)
+    layouts = (False, True) if model in ("cnn", "resnet") else (False,)
     return [
         torch_steps.Case(model, arguments, shape, threads, last, STEPS)
         for threads in range(1, _cpu.count() + 1)
@@ -116,9 +116,11 @@ def against_torch(
     ours: dict[str, Callable[[], float]],
     cases: "Sequence[torch_steps.Case]",
     target: float,
+    of_sweeps: float | None = None,
 ) -> tuple[list[Row], dict[str, Timing]]:
     """Rows for each way of ours against PyTorch's fastest case, and the timings by way.
 
+    target, of_sweeps: ratios asked for, the second of a step of a sweep.
     PyTorch runs twice: in this process, where freed memory is kept (`_cpu.tune`), as "PyTorch",
     and in one of its own, where the allocator is as it comes.
     """
@@ -134,7 +136,7 @@ def against_torch(
     with in_own_process(case) as there:
         timings = harness.alternate(REPEATS, *ours.values(), here, there)
     found = dict(zip([*ours, "PyTorch", "PyTorch as it comes"], timings, strict=True))
-    asked = {"PyTorch": target, "PyTorch as it comes": None}
+    asked = {"PyTorch": (target, of_sweeps), "PyTorch as it comes": (None, None)}
     rows = [
         Row(
             f"{name}, {way}",
@@ -143,11 +145,11 @@ def against_torch(
             f"{peer}, {described}",
             "ms",
             found[peer].median / found[way].median,
-            None if way == SWEPT else least,
+            swept if way == SWEPT else least,
             f"ours {harness.spread_ms(found[way])}, theirs {harness.spread_ms(found[peer])}",
         )
         for way in ours
-        for peer, least in asked.items()
+        for peer, (least, swept) in asked.items()
     ]
     return rows, found
 

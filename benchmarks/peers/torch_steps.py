@@ -14,6 +14,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+CHOSEN, PADDED = 0.15, 8
+"""Of BERT's words, the share that is guessed; one in so many is padding."""
+
 
 def cnn(norm: bool, dropout: float) -> nn.Module:
     """Two convolutions of 32 and 64 channels with pooling, a dense layer of 128, ten outputs."""
@@ -74,11 +77,88 @@ class Recurrent(nn.Module):
         return self.logits(self.layer(self.embedding(x))[0]).movedim(-1, 1)
 
 
+class TransformerBlock(nn.Module):
+    """Attention of a token to itself and others, and a network four times as wide."""
+
+    def __init__(self, width: int, heads: int, causal: bool) -> None:
+        super().__init__()
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.inner, self.outer = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.norms = nn.ModuleList([nn.LayerNorm(width), nn.LayerNorm(width)])
+        self.heads, self.causal = heads, causal
+
+    def attend(self, x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        batch, length, width = x.shape
+        parts = self.qkv(x).view(batch, length, 3, self.heads, width // self.heads)
+        q, k, v = parts.permute(2, 0, 3, 1, 4)
+        y = functional.scaled_dot_product_attention(q, k, v, mask, is_causal=self.causal)
+        return self.out(y.transpose(1, 2).reshape(batch, length, width))
+
+    def network(self, x: torch.Tensor) -> torch.Tensor:
+        kind = "tanh" if self.causal else "none"
+        return self.outer(functional.gelu(self.inner(x), approximate=kind))
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """Pre-norm as in GPT-2 where it is causal, post-norm as in BERT where it is not."""
+        first, second = self.norms
+        if self.causal:
+            x = x + self.attend(first(x), mask)
+            return x + self.network(second(x))
+        x = first(x + self.attend(x, mask))
+        return second(x + self.network(x))
+
+
+class GPT(nn.Module):
+    """Ids `[B, T]` to logits `[B·T, V]` of the next one, by the table of the words."""
+
+    def __init__(self, vocabulary: int, width: int, depth: int, heads: int, length: int) -> None:
+        super().__init__()
+        self.words, self.places = nn.Embedding(vocabulary, width), nn.Embedding(length, width)
+        self.blocks = nn.ModuleList([TransformerBlock(width, heads, True) for _ in range(depth)])
+        self.norm = nn.LayerNorm(width)
+        for table in (self.words, self.places):
+            nn.init.normal_(table.weight, std=0.02)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        states = self.words(x) + self.places.weight[: x.shape[1]]
+        for block in self.blocks:
+            states = block(states)
+        return functional.linear(self.norm(states), self.words.weight).flatten(0, 1)
+
+
+class BERT(nn.Module):
+    """Ids `[B, T]`, 0 where there is no word, to logits `[B·T, V]` of the masked ones."""
+
+    def __init__(self, vocabulary: int, width: int, depth: int, heads: int, length: int) -> None:
+        super().__init__()
+        self.words, self.places = nn.Embedding(vocabulary, width), nn.Embedding(length, width)
+        self.segments = nn.Embedding(2, width)
+        self.blocks = nn.ModuleList([TransformerBlock(width, heads, False) for _ in range(depth)])
+        self.norms = nn.ModuleList([nn.LayerNorm(width), nn.LayerNorm(width)])
+        self.transform = nn.Linear(width, width)
+        self.bias = nn.Parameter(torch.zeros(vocabulary))
+        for table in (self.words, self.places, self.segments):
+            nn.init.normal_(table.weight, std=0.02)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        real = (x != 0)[:, None, None]
+        states = self.words(x) + self.places.weight[: x.shape[1]] + self.segments.weight[0]
+        states = self.norms[0](states)
+        for block in self.blocks:
+            states = block(states, real)
+        states = self.norms[1](functional.gelu(self.transform(states)))
+        return functional.linear(states, self.words.weight, self.bias).flatten(0, 1)
+
+
+TRANSFORMERS = {"gpt": GPT, "bert": BERT}
+
+
 class Case(NamedTuple):
     """A model by name and numbers, the shape of a batch, and how PyTorch runs it.
 
     arguments: norm and dropout of "cnn"; widths and blocks of "resnet"; kind, vocabulary and
-    features of "recurrent". shape: `[B, H, W, C]`, of "recurrent" `[B, T]`.
+    features of "recurrent"; vocabulary, width, depth and heads of "gpt" and "bert".
+    shape: `[B, H, W, C]` of images, `[B, T]` of ids.
     """
 
     model: str
@@ -95,6 +175,14 @@ def stepper(case: Case) -> Callable[[], float]:
         kind, vocabulary, features = case.arguments
         x, y = (torch.randint(0, vocabulary, tuple(case.shape)) for _ in range(2))
         return measured(Recurrent(kind, vocabulary, features), x, y, case.threads, case.steps)
+    if case.model in TRANSFORMERS:
+        vocabulary, length = case.arguments[0], case.shape[1]
+        x, y = (torch.randint(1, vocabulary, tuple(case.shape)) for _ in range(2))
+        if case.model == "bert":
+            x[:, -length // PADDED :] = 0
+            y[torch.rand(y.shape) > CHOSEN] = -100  # what cross_entropy leaves out
+        model = TRANSFORMERS[case.model](*case.arguments, length)
+        return measured(model, x, y.flatten(), case.threads, case.steps)
     batch, height, width, channels = case.shape
     model = (cnn if case.model == "cnn" else resnet)(*case.arguments)
     x, y = torch.randn(batch, channels, height, width), torch.randint(0, 10, (batch,))

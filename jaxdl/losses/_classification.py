@@ -104,31 +104,37 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
     require_shape(labels, logits.shape[:-1])
     (logits,) = wide(logits)
     labels, classes = _as_ids(labels), logits.shape[-1]
-    values = _against_others(logits, _one_hot(labels, classes))
+    values = _against_others(logits, labels)
     return loud(values, (labels >= 0) & (labels < classes))
 
 
 @jax.custom_jvp
-def _against_others(logits: Array, own: Array) -> Array:
-    return _nats(*_powers(logits, own))
+def _against_others(logits: Array, labels: Array) -> Array:
+    return _nats(*_powers(logits, labels))
 
 
 @_against_others.defjvp
 def _against_others_jvp(
     primals: tuple[Array, Array], tangents: tuple[Array, Array]
 ) -> tuple[Array, Array]:
-    # Σ_{i≠t} p_i (dz_i − dz_t): p_t − 1 would cancel, and log 0 have no second derivative.
-    (logits, own), (change, _) = primals, tangents
-    others, lead = _powers(logits, own)
-    shares = others / (others.sum(axis=-1) + jnp.exp(lead))[..., None]
-    relative = change - jnp.where(own, change, 0).sum(axis=-1, keepdims=True)
-    return _nats(others, lead), (shares * relative).sum(axis=-1)
+    # Σ_{i≠t} p_i dz_i − (Σ_{i≠t} p_i) dz_t: p_t − 1 would cancel, and log 0 have no second
+    # derivative. One coefficient for each logit: the gradient is a single pass over them.
+    (logits, labels), (change, _) = primals, tangents
+    others, lead = _powers(logits, labels)
+    rest = others.sum(axis=-1)
+    whole = (rest + jnp.exp(lead))[..., None]
+    own = _one_hot(labels, logits.shape[-1])
+    slopes = jnp.where(own, -rest[..., None], others) / whole
+    return _nats(others, lead), (slopes * change).sum(axis=-1)
 
 
-def _powers(logits: Array, own: Array) -> tuple[Array, Array]:
+def _powers(logits: Array, labels: Array) -> tuple[Array, Array]:
     """exp(z_i − max z) of the others, 0 for the own class, and z_t − max z."""
     below = logits - jax.lax.stop_gradient(logits.max(axis=-1, keepdims=True))
-    return jnp.where(own, 0, jnp.exp(below)), jnp.where(own, below, 0).sum(axis=-1)
+    others = jnp.where(_one_hot(labels, logits.shape[-1]), 0, jnp.exp(below))
+    # One number of each row, where a masked sum would pass over all of them again.
+    lead = jnp.take_along_axis(below, labels[..., None], axis=-1, mode="clip")[..., 0]
+    return others, lead
 
 
 def _nats(others: Array, lead: Array) -> Array:

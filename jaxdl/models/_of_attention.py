@@ -16,6 +16,7 @@ from jaxdl.layers.multi_head import Remembered, Sight
 from jaxdl.layers.norms import LayerNorm
 from jaxdl.layers.positions import Learned, Positions
 from jaxdl.layers.transformer import TransformerLayer, TransformerStack
+from jaxdl.ops.products import wide_product
 from jaxdl.types import Array
 
 
@@ -91,10 +92,9 @@ class OfAttention(nn.Module):
         )
 
     def likely(self, x: Array, table: Array) -> Array:
-        """Logits `[B, T, V]`, float32, of states by the rows of a table `[V, D]`."""
+        """Logits `[B, T, V]`, float32 at least, of states by the rows of a table `[V, D]`."""
         rows = x.reshape(-1, x.shape[-1])
-        wider = jnp.promote_types(x.dtype, jnp.float32)
-        logits = jnp.matmul(rows, jnp.asarray(table, x.dtype).T, preferred_element_type=wider)
+        logits = wide_product(rows, jnp.asarray(table, x.dtype).T)
         return logits.reshape(*x.shape[:-1], len(table))
 
     def fitting(self, logits: Array, at: Array, caches: Sequence[Remembered]) -> Array:

@@ -24,13 +24,25 @@ def masked_softmax(scores: Array, mask: Array | None = None) -> Array:
     In float32 at least. mask `[..., N]`: 0 gives exactly 0, whatever the score;
     only zeros give zeros, not NaN, and so do real scores that are all −∞.
     """
+    scores, real = _masked(scores, mask)
+    return jnp.where(real, jax.nn.softmax(scores, axis=-1), 0)
+
+
+def _powers(scores: Array, mask: Array | None) -> Array:
+    """exp(s − max s) over the real ones of the last axis, and 0 for the others, `[..., N]`."""
+    scores, real = _masked(scores, mask)
+    top = jax.lax.stop_gradient(scores.max(axis=-1, keepdims=True))
+    return jnp.where(real, jnp.exp(scores - top), 0)
+
+
+def _masked(scores: Array, mask: Array | None) -> tuple[Array, Array]:
+    """Scores, the least number for those that do not count, and which of them do, `[..., N]`."""
     (scores,) = wide(scores)
     real = scores > -jnp.inf
     if mask is not None:
         real &= jnp.broadcast_to(mask != 0, scores.shape)
     # Left out before the exponential as well: the gradient of a masked infinity would be NaN.
-    weights = jax.nn.softmax(jnp.where(real, scores, jnp.finfo(scores.dtype).min), axis=-1)
-    return jnp.where(real, weights, 0)
+    return jnp.where(real, scores, jnp.finfo(scores.dtype).min), real
 
 
 def dot_product_attention(
@@ -67,10 +79,13 @@ def dot_product_attention(
         return blockwise_attention(
             q, k, v, mask=mask, causal=causal, segments=segments, slopes=slopes
         )
-    weights = attention_weights(
-        q, k, mask=mask, bias=bias, causal=causal, segments=segments, slopes=slopes
-    )
-    return _read(weights if drop is None else drop(weights), v).astype(q.dtype)
+    scores, real = _scores(q, k, mask, bias, causal, segments, slopes)
+    if drop is not None:
+        return _read(drop(masked_softmax(scores, real)), v).astype(q.dtype)
+    powers = _powers(scores, real)
+    total = jnp.moveaxis(powers.sum(axis=-1), 1, 2)[..., None]
+    # Divided behind the product: D numbers of a query, not S, on the way there and back.
+    return (_read(powers, v) / jnp.where(total > 0, total, 1)).astype(q.dtype)
 
 
 def attention_weights(
@@ -84,6 +99,19 @@ def attention_weights(
     slopes: Array | None = None,
 ) -> Array:
     """The weights of `dot_product_attention`, `[B, H, T, S]`, float32 at least."""
+    return masked_softmax(*_scores(q, k, mask, bias, causal, segments, slopes))
+
+
+def _scores(
+    q: Array,
+    k: Array,
+    mask: Array | None,
+    bias: Array | None,
+    causal: bool,
+    segments: tuple[Array, Array] | None,
+    slopes: Array | None,
+) -> tuple[Array, Array | None]:
+    """Scores `[B, H, T, S]`, float32 at least, and which of them count, None: all."""
     wider = jnp.promote_types(q.dtype, jnp.float32)
     q = _scaled(q)
     scores = jnp.einsum("bthd,bshd->bhts", q, k, preferred_element_type=wider)
@@ -103,7 +131,7 @@ def attention_weights(
         real = _both(real, of_queries[:, None, :, None] == of_keys[:, None, None, :])
     if causal:
         real = _both(real, (columns <= rows)[None, None])
-    return masked_softmax(scores, real)
+    return scores, real
 
 
 def _both(one: Array | None, other: Array) -> Array:

@@ -113,6 +113,13 @@ def state_shapes(run: Run, hparams: Mapping[str, np.ndarray], data: Data) -> PyT
     return jax.eval_shape(_seeded(run), _one(hparams), seed, data)
 
 
+def needed_bytes(compiled: Any) -> int:
+    """What a compiled function holds at most: arguments, results, temporaries."""
+    need = compiled.memory_analysis()
+    size = need.temp_size_in_bytes + need.argument_size_in_bytes + need.output_size_in_bytes
+    return size - need.alias_size_in_bytes
+
+
 def forget(code: str = "") -> None:
     """Drops the compiled programs of this code, or all, that the process keeps."""
     for key in [key for key in _PROGRAMS if not code or key[0] == code]:
@@ -199,9 +206,7 @@ def _fits(compiled: Any, placement: Placement) -> bool:
     stats = placement.mesh.devices.flat[0].memory_stats()
     if not stats or "bytes_limit" not in stats:
         return True
-    need = compiled.memory_analysis()
-    size = need.temp_size_in_bytes + need.argument_size_in_bytes + need.output_size_in_bytes
-    return size - need.alias_size_in_bytes < ACCELERATOR_SHARE * stats["bytes_limit"]
+    return needed_bytes(compiled) < ACCELERATOR_SHARE * stats["bytes_limit"]
 
 
 def _seeded(run: Run) -> Callable[..., PyTree]:
