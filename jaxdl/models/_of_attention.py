@@ -47,12 +47,16 @@ class OfAttention(nn.Module):
     dtype: DTypeLike | None = None
 
     def setup(self) -> None:
-        self.words = Embedding(self.vocabulary, self.width, self.kernel_init)
+        self.words = Embedding(self.vocabulary, self.width, self.table_init())
         if self.positions is None:
             self.place = Learned(self.length, self.kernel_init, name="positions")
         else:
             self.place = self.positions
         self.drop = Dropout(self.dropout)
+
+    def table_init(self) -> Initializer:
+        """Of the table of the words."""
+        return self.kernel_init
 
     def stack_of(self, depth: int, out_init: Initializer | None = None) -> TransformerStack:
         """A stack of the model's layers."""

@@ -49,14 +49,15 @@ class Transformer(OfAttention):
 
     def setup(self) -> None:
         super().setup()
-        embedding_init = nn.initializers.normal(1 / math.sqrt(self.width))
-        self.words = Embedding(self.vocabulary, self.width, embedding_init)
         if self.x_vocabulary is None:
             self.x_words = self.words
         else:
-            self.x_words = Embedding(self.x_vocabulary, self.width, embedding_init)
+            self.x_words = Embedding(self.x_vocabulary, self.width, self.table_init())
         self.encoder = self.stack_of(self.depth if self.x_depth is None else self.x_depth)
         self.decoder = self.stack_of(self.depth)
+
+    def table_init(self) -> Initializer:
+        return nn.initializers.normal(1 / math.sqrt(self.width))
 
     def __call__(
         self, x: Array, x_mask: Array | None, y: Array, *, train: bool = False

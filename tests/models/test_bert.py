@@ -1,0 +1,65 @@
+"""BERT and its heads: padding, order, shapes."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxdl.layers.positions import NoPositions
+from jaxdl.models import BERT, BERTClassifier, BERTPretraining, BERTTagger
+
+V, T = 11, 6
+IDS = jax.random.randint(jax.random.key(1), (2, T), 0, V)
+MASK = jnp.array([[1] * 6, [1, 1, 1, 1, 0, 0]])
+SEGMENTS = jnp.array([[0, 0, 0, 1, 1, 1]] * 2)
+BIG = jax.nn.initializers.normal(0.5)
+
+
+def test_nothing_depends_on_padding():
+    bert = BERT(V, 8, 1, 2, T, hidden=8, kernel_init=BIG)
+    params = jax.jit(bert.init)(jax.random.key(0), IDS)
+    apply = jax.jit(bert.apply)
+    states = apply(params, IDS, MASK, SEGMENTS)
+    other = apply(params, IDS.at[1, 4:].add(3), MASK, SEGMENTS)
+    np.testing.assert_array_equal(states[1, :4], other[1, :4])
+    short = apply(params, IDS[:, :4], None, SEGMENTS[:, :4])
+    np.testing.assert_allclose(states[1, :4], short[1], atol=1e-5)
+    assert not np.allclose(states[0], apply(params, IDS, MASK, 1 - SEGMENTS)[0], atol=0.1)
+    with pytest.raises(ValueError, match="7 tokens is longer than the 6 learned positions"):
+        jax.eval_shape(bert.apply, params, jnp.zeros((1, 7), int))
+
+
+def test_without_positions_a_permutation_goes_through():
+    bert = BERT(V, 8, 1, 2, T, hidden=8, kernel_init=BIG, positions=NoPositions())
+    params = jax.jit(bert.init)(jax.random.key(0), IDS)
+    assert "positions" not in params["params"]
+    order = jnp.array([3, 1, 5, 0, 2, 4])
+    apply = jax.jit(bert.apply)
+    states, moved = apply(params, IDS), apply(params, IDS[:, order])
+    np.testing.assert_allclose(moved, states[:, order], atol=1e-5)
+
+
+def test_heads_have_their_shapes_and_tokens_are_read_by_the_table():
+    body = BERT(V, 8, 1, 2, T, hidden=8, kernel_init=BIG)
+    pretraining = BERTPretraining(body)
+    params = jax.jit(pretraining.init)(jax.random.key(0), IDS)
+    apply = jax.jit(pretraining.apply)
+    found = apply(params, IDS, MASK, SEGMENTS)
+    assert found["tokens"].shape == (2, T, V)
+    assert found["pair"].shape == (2, 2)
+    alone = BERTPretraining(body, next_sentence=False)
+    assert set(jax.eval_shape(alone.apply, params, IDS)) == {"tokens"}
+    # A row of the table that no token of the input has moves its own logits alone.
+    table = params["params"]["body"]["words"]["embedding"]
+    unseen = next(word for word in range(V) if word not in np.asarray(IDS))
+    moved = {**params["params"]["body"], "words": {"embedding": table.at[unseen].add(1)}}
+    other = apply({"params": params["params"] | {"body": moved}}, IDS, MASK, SEGMENTS)
+    changed = (other["tokens"] != found["tokens"]).any((0, 1))
+    np.testing.assert_array_equal(changed, np.arange(V) == unseen)
+
+    classifier, tagger = BERTClassifier(body, 3, dropout=0.5), BERTTagger(body, 4)
+    logits, _ = jax.eval_shape(classifier.init_with_output, jax.random.key(0), IDS)
+    assert logits.shape == (2, 3)
+    logits, variables = jax.eval_shape(tagger.init_with_output, jax.random.key(0), IDS)
+    assert logits.shape == (2, T, 4)
+    assert "pooler" not in variables["params"]["body"]

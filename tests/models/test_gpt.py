@@ -1,0 +1,148 @@
+"""GPT: causality by zero gradient, packed rows, and decoding with a cache as without one."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxdl import decoding, tasks, train
+from jaxdl.layers.positions import ALiBi, NoPositions, Rotary, Sinusoidal
+from jaxdl.models import GPT
+
+V, L = 11, 8
+IDS = jax.random.randint(jax.random.key(1), (2, L), 0, V)
+BIG = jax.nn.initializers.normal(0.5)
+POSITIONS = {
+    "learned": None,
+    "sinusoidal": Sinusoidal(),
+    "rotary": Rotary(),
+    "alibi": ALiBi(),
+    "none": NoPositions(),
+}
+
+
+@functools.cache
+def model(name="learned"):
+    gpt = GPT(V, 8, 2, 2, L, hidden=8, positions=POSITIONS[name], kernel_init=BIG)
+    return gpt, jax.jit(gpt.init)(jax.random.key(0), IDS)
+
+
+@pytest.mark.parametrize("name", POSITIONS)
+def test_prompts_of_unequal_length_go_on_in_a_cache_as_without_one(name):
+    gpt, params = model(name)
+    mask = jnp.array([[1, 1, 1, 1], [0, 1, 1, 0]])  # a gap before and behind
+
+    @jax.jit
+    def both(params):
+        full = gpt.apply(params, IDS)[1]
+        shorter = jnp.concatenate([IDS[1:, 1:3], IDS[1:, 4:], IDS[1:, :2]], axis=1)
+        carry, last = gpt.apply(params, IDS[:, :4], mask, method=gpt.begin)
+        logits = []
+        for tokens in [last, *IDS[:, 4:].T]:
+            carry, now = gpt.apply(params, carry, tokens, method=gpt.step)
+            logits.append(now)
+        return full[0, 3:], gpt.apply(params, shorter)[1][0, 1:6], jnp.stack(logits, 1)
+
+    longer, shorter, cached = both(params)
+    np.testing.assert_allclose(cached[0], longer, atol=2e-5)
+    np.testing.assert_allclose(cached[1], shorter, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", ["learned", "alibi"])
+def test_packed_segments_are_rows_of_their_own(name):
+    gpt, params = model(name)
+    segments = jnp.array([[1, 1, 1, 1, 2, 2, 2, 2]])
+
+    @jax.jit
+    def both(params):
+        packed = gpt.apply(params, IDS[:1], segments=segments)[1]
+        return packed.reshape(2, 4, V), gpt.apply(params, IDS[0].reshape(2, 4))[1]
+
+    packed, alone = both(params)
+    np.testing.assert_allclose(packed, alone, atol=1e-5)
+
+
+def test_no_logit_depends_on_a_later_token():
+    gpt, params = model()
+
+    @jax.jit
+    def influence(table):
+        """Of the vector of each token on the logits at place 3."""
+        words = params["params"] | {"words": {"embedding": table}}
+        return (gpt.apply({"params": words}, jnp.arange(L)[None])[1][0, 3, V - 1] ** 2).sum()
+
+    # Each token stands once, and the last word, by whose row it is read, nowhere.
+    gradient = jax.grad(influence)(params["params"]["words"]["embedding"])
+    reached = np.abs(gradient[:L]).max(-1) > 0
+    np.testing.assert_array_equal(reached, np.arange(L) < 4)
+
+
+def test_decoding_is_that_of_the_whole_sequence():
+    gpt, params = model()
+    step = functools.partial(gpt.apply, params, method=gpt.step)
+
+    @jax.jit
+    def all_ways():
+        carry, last = gpt.apply(params, IDS[:, :3], method=gpt.begin)
+        found = decoding.greedy(step, carry, last, 4)
+        beams, scores = decoding.beam(step, carry, last, 4, width=2, end=V)
+        rows = jnp.concatenate([found, beams[:, 0]])
+        read = jnp.concatenate([jnp.tile(IDS[:, :3], (2, 1)), rows[:, :-1]], axis=1)
+        log_p = jax.nn.log_softmax(gpt.apply(params, read)[1][:, 2:])
+        return rows, log_p, scores[:, 0]
+
+    rows, log_p, scores = all_ways()
+    np.testing.assert_array_equal(rows[:2], log_p[:2].argmax(-1))
+    of_rows = jnp.take_along_axis(log_p, rows[..., None], axis=-1).sum((1, 2))
+    np.testing.assert_allclose(scores, of_rows[2:], rtol=1e-4)
+    assert (scores >= of_rows[:2] - 1e-4).all()
+
+
+def test_lengths_are_checked():
+    gpt, params = model()
+    with pytest.raises(ValueError, match="9 tokens is longer than the 8 learned positions"):
+        jax.eval_shape(gpt.apply, params, jnp.zeros((1, 9), int))
+    with pytest.raises(ValueError, match="prompts of 5 tokens do not fit into 4 places"):
+        gpt.apply(params, IDS[:, :5], places=4, method=gpt.begin)
+    with pytest.raises(ValueError, match="a prompt has no token"):
+        gpt.apply(params, IDS, jnp.zeros((2, L)), method=gpt.begin)
+    carry, last = gpt.apply(params, IDS[:, :3], places=4, method=gpt.begin)
+    step = functools.partial(gpt.apply, params, method=gpt.step)
+    with pytest.raises(ValueError, match=r"no next token: logits of rows \[0, 1\] hold NaN"):
+        decoding.greedy(step, carry, last, 3)
+
+
+def test_it_learns_in_trials_of_different_dropout():
+    batch = {"x": IDS[:, :-1], "y": IDS[:, 1:]}
+    tx = optax.adam(3e-2)
+
+    @jax.jit
+    @jax.vmap
+    def losses(rate):
+        gpt = GPT(
+            V,
+            8,
+            1,
+            2,
+            L,
+            dropout=rate,
+            attention_dropout=rate,
+            dtype=jnp.bfloat16,
+            remat=jax.checkpoint_policies.dots_saveable,
+        )
+        task = tasks.language_model(gpt)
+        state = train.init(task, tx, jax.random.key(0), batch)
+
+        def step(state, _):
+            state, metrics = train.step(task, tx, state, batch)
+            return state, metrics["loss"][0] / metrics["loss"][1]
+
+        return jax.lax.scan(step, state, length=40)[1]
+
+    none, some = losses(jnp.array([0.0, 0.3]))
+    np.testing.assert_allclose(none[0], np.log(V), rtol=0.02)
+    assert none[-1] < some[-1] < none[0]
+    assert none[-1] < 0.7

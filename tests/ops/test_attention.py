@@ -1,0 +1,139 @@
+"""Attention, plain and in blocks, against the formula in NumPy and `jax.nn`."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxdl.ops import attention, blockwise_attention
+
+B, T, S, H, D = 2, 19, 13, 2, 4
+RNG = np.random.default_rng(0)
+Q, K, V = (jnp.asarray(RNG.normal(size=(B, n, H, D)), jnp.float32) for n in (T, S, S))
+KEYS = jnp.asarray([[1] * 9 + [0] * 4, [0] * S])  # row 1 has no key
+OF_QUERIES = jnp.asarray([[1] * 4 + [2] * 15, [1] * 19])
+OF_KEYS = jnp.asarray([[1] * 6 + [2] * 7, [1] * 6 + [3] * 7])
+SLOPES = jnp.array([0.5, 0.25])
+CASES = {
+    "plain": {},
+    "causal": {"causal": True},
+    "keys": {"mask": KEYS},
+    "segments": {"segments": (OF_QUERIES, OF_KEYS)},
+    "all": {
+        "mask": KEYS,
+        "causal": True,
+        "segments": (OF_QUERIES, OF_KEYS),
+        "slopes": SLOPES,
+    },
+}
+
+
+def by_hand(q, k, v, mask=None, causal=False, segments=None, slopes=None):
+    """One number after the other, in float64."""
+    y = np.zeros(q.shape)
+    for b, t, h in np.ndindex(B, T, H):
+        scores = {
+            s: np.dot(q[b, t, h], k[b, s, h]) / np.sqrt(D)
+            - (0 if slopes is None else slopes[h] * abs(t - s))
+            for s in range(S)
+            if (mask is None or mask[b, s])
+            and (not causal or s <= t)
+            and (segments is None or segments[0][b, t] == segments[1][b, s])
+        }
+        total = sum(np.exp(score) for score in scores.values())
+        for s, score in scores.items():
+            y[b, t, h] += np.exp(score) / total * v[b, s, h]
+    return y
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(blockwise_attention, "BLOCK", 8)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def measured(kind, name, q, k, v):
+    """y, and the gradients of Σ y·cos(y's index) by q, k, v."""
+    function = {
+        "plain": attention.dot_product_attention,
+        "blocks": blockwise_attention.blockwise_attention,
+    }[kind]
+
+    def total(q, k, v):
+        y = function(q, k, v, **CASES[name])
+        return (y * jnp.cos(jnp.arange(y.size)).reshape(y.shape)).sum(), y
+
+    (_, y), gradients = jax.value_and_grad(total, (0, 1, 2), has_aux=True)(q, k, v)
+    return y, gradients
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_plain_is_the_formula_and_blocks_are_plain(name):
+    y, gradients = measured("plain", name, Q, K, V)
+    numpy = jax.tree.map(np.asarray, CASES[name])
+    np.testing.assert_allclose(y, by_hand(*map(np.asarray, (Q, K, V)), **numpy), atol=2e-6)
+    y_blocks, gradients_blocks = measured("blocks", name, Q, K, V)
+    np.testing.assert_allclose(y_blocks, y, atol=2e-6)
+    for got, expected in zip(gradients_blocks, gradients, strict=True):
+        np.testing.assert_allclose(got, expected, atol=5e-6)
+
+
+@pytest.mark.parametrize("kind", ["plain", "blocks"])
+def test_a_query_without_keys_gives_zeros_and_passes_none_on(kind):
+    """In row 0 queries 4 and 5 are of segment 2, which begins at key 6; row 1 has no key at all."""
+    y, (dq, dk, dv) = measured(kind, "all", Q, K, V)
+    for value in (y, dq, dk, dv):
+        assert np.isfinite(value).all()
+        np.testing.assert_array_equal(value[1], 0)
+    np.testing.assert_array_equal(dv[0, 9:], 0)
+    none = np.arange(T) // 2 == 2
+    np.testing.assert_array_equal((y[0] == 0).all((1, 2)), none)
+    np.testing.assert_array_equal(dq[0, none], 0)
+
+
+def test_a_bias_of_minus_infinity_is_a_mask_for_whole_rows_too():
+    real = jnp.asarray(RNG.random((B, 1, T, S)) < 0.4).at[0, 0, 3].set(False)
+    bias = jnp.where(real, 0, -jnp.inf)
+
+    @jax.jit
+    def both(bias):
+        masked = attention.dot_product_attention(Q, K, V, mask=real)
+        loss = lambda q: attention.dot_product_attention(q, K, V, bias=bias).sum()  # noqa: E731
+        return masked, attention.dot_product_attention(Q, K, V, bias=bias), jax.grad(loss)(Q)
+
+    masked, biased, gradient = both(bias)
+    np.testing.assert_allclose(masked, biased, atol=1e-6)
+    np.testing.assert_array_equal(masked[0, 3], 0)
+    np.testing.assert_array_equal(gradient[0, 3], 0)
+    assert np.isfinite(gradient).all()
+    seen = jnp.broadcast_to(real, (B, H, T, S))
+    theirs = jax.nn.dot_product_attention(Q, K, V, mask=seen)
+    some = real[:, 0].any(-1)
+    np.testing.assert_allclose(masked[some], theirs[some], atol=1e-6)
+
+
+def test_narrow_floats_are_added_up_in_float32():
+    q, k, v = (x.astype(jnp.bfloat16) for x in (Q, K, V))
+    expected = by_hand(*(np.asarray(x, np.float64) for x in (q, k, v)))
+    weights = attention.attention_weights(q, k)
+    assert weights.dtype == jnp.float32
+    np.testing.assert_allclose(weights.sum(-1), 1, rtol=1e-6)
+    for function in (attention.dot_product_attention, blockwise_attention.blockwise_attention):
+        y = function(q, k, v)
+        assert y.dtype == jnp.bfloat16
+        np.testing.assert_allclose(y.astype(jnp.float32), expected, atol=0.02)
+
+
+def test_long_sequences_need_a_fraction_of_the_memory(monkeypatch):
+    monkeypatch.setattr(blockwise_attention, "BLOCK", 128)
+    shape = jax.ShapeDtypeStruct((1, 2048, 2, 8), jnp.float32)
+
+    def temporaries(long):
+        monkeypatch.setattr(attention, "LONG", long)
+        loss = lambda q: attention.dot_product_attention(q, q, q, causal=True).sum()  # noqa: E731
+        compiled = jax.jit(jax.grad(loss)).lower(shape).compile()
+        return compiled.memory_analysis().temp_size_in_bytes
+
+    assert temporaries(attention.LONG) <= temporaries(10**6) / 4
