@@ -21,7 +21,7 @@ endif
 endif
 endif
 
-.PHONY: demo test test-experiments lint bench parity goldens verdicts docs clean
+.PHONY: demo test test-experiments test-faults lint bench parity goldens verdicts docs clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/installed
@@ -36,6 +36,10 @@ test: lint
 # Every experiment really, for a few steps, through the launcher; the code of README and the guides.
 test-experiments: $(VENV)/installed-test
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/launched
+
+# Processes killed, stopped, short of memory, beside load, as a user launches them.
+test-faults: $(VENV)/installed-test
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/faults
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

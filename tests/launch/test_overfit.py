@@ -1,4 +1,4 @@
-"""`check_overfit` on plans that have no verdict to give; test_runner.py has those that do."""
+"""`check_overfit` on plans that have no verdict to give; tests/faults has those that do."""
 
 import pytest
 from support import tiny_sweep as tiny
