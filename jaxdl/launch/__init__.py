@@ -5,6 +5,7 @@ from jaxdl.launch.config import Config, UserError, choose, choose_all, setting
 from jaxdl.launch.dataset import DatasetConfig
 from jaxdl.launch.experiment import Conclusion, Experiment, Use
 from jaxdl.launch.runner import main
+from jaxdl.launch.settings import rates, widths
 
 __all__ = [
     "Conclusion",
@@ -17,6 +18,8 @@ __all__ = [
     "choose_all",
     "load",
     "main",
+    "rates",
     "save_best",
     "setting",
+    "widths",
 ]

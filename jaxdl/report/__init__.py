@@ -1,6 +1,15 @@
 """From the ledger to a page: tables, plots, claims and one self-contained HTML file."""
 
-from jaxdl.report.blocks import along, interval_map, shares, tuned_curves, tuned_table
+from jaxdl.report.blocks import (
+    along,
+    course,
+    interval_map,
+    profile,
+    searched,
+    shares,
+    tuned_curves,
+    tuned_table,
+)
 from jaxdl.report.claims import (
     Claim,
     Judged,
@@ -46,6 +55,7 @@ __all__ = [
     "chosen_trials",
     "claims_table",
     "comparison",
+    "course",
     "depends",
     "distinct",
     "dots",
@@ -61,7 +71,9 @@ __all__ = [
     "lines",
     "number",
     "percent",
+    "profile",
     "render",
+    "searched",
     "sensitivity",
     "shares",
     "show",

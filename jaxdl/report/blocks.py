@@ -1,7 +1,7 @@
 """Blocks of most reports: scores and curves of tuned conditions, a metric along a number."""
 
-from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Hashable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -85,6 +85,55 @@ def tuned_curves(
     return [Picture("training", figure, "Training curves by step", caption)]
 
 
+def course(
+    results: "Results",
+    trials: pd.DataFrame,
+    y: str = "loss",
+    *,
+    panel: str,
+    line: str,
+    title: str,
+    y_label: str = "training loss (nats)",
+    y_scale: Scale = "log",
+    every: int = 1,
+) -> Picture:
+    """A curve of these trials by step: a panel a `panel`, a line a `line`, bands over seeds.
+
+    every: training steps between two values of the curve.
+    """
+    curves = results.curve_frame(y, trials)
+    figure = plots.training_curves(
+        curves.assign(step=every * curves["step"]),
+        y=y,
+        panel=panel,
+        line=line,
+        title=title,
+        y_label=y_label,
+        y_scale=y_scale,
+    )
+    return Picture(f"{y}_by_step", figure, title, f"Means over windows of steps. {BANDS}")
+
+
+def searched(
+    frame: pd.DataFrame, tuned: stats.Tuned, columns: Mapping[str, str]
+) -> list[dict[str, Cell]]:
+    """Rows for a table: means over seeds at each value that was searched, `*` at the chosen ones.
+
+    columns: the header of each metric, by its name. What is the same in all rows of `tuned.by` is
+        left out.
+    """
+    by = [name for name in tuned.by if frame[name].nunique() > 1]
+    keys, rows = [*tuned.by, *tuned.over], []
+    chosen = set(tuned.selection[keys].itertuples(index=False, name=None))
+    for _, trials in frame.groupby(keys, sort=False):
+        first = trials.iloc[0]
+        mark = "*" * (tuple(first[keys]) in chosen)
+        row: dict[str, Cell] = {name: str(first[name]) for name in by}
+        row |= {name: _values(trials[name]) + mark for name in tuned.over}
+        rows.append(row | trials[list(columns)].mean().rename(columns).to_dict())
+    return rows
+
+
 def along(
     frame: pd.DataFrame,
     x: str,
@@ -93,7 +142,7 @@ def along(
     panel: str,
     line: str,
     title: str,
-    x_label: str,
+    x_label: str = "learning rate (log scale)",
     y_label: str,
     y_scale: Scale = "linear",
 ) -> list[Picture]:
@@ -117,6 +166,42 @@ def along(
         y_scale=y_scale,
     )
     return [Picture(f"{y}_by_{x}", figure, f"{y_label} by {x_label}", BANDS)]
+
+
+def profile(
+    frame: pd.DataFrame,
+    x: str,
+    y: str,
+    *,
+    line: str,
+    panel: str | None = None,
+    title: str,
+    x_label: str,
+    y_label: str,
+    x_scale: Scale = "linear",
+    y_scale: Scale = "linear",
+    references: Mapping[str, Callable[[np.ndarray], Any]] | None = None,
+) -> Picture:
+    """Any number along any other, with bands over the seeds (`plots.lines`).
+
+    A share is drawn times 100 where `y_label` ends with `(%)` or `(points)`.
+    """
+    if in_hundredths(y_label):
+        frame = frame.assign(**{y: 100 * frame[y].astype(float)})
+    figure = plots.lines(
+        frame,
+        x,
+        y,
+        line=line,
+        panel=panel,
+        title=title,
+        x_label=x_label,
+        y_label=y_label,
+        x_scale=x_scale,
+        y_scale=y_scale,
+        references=references,
+    )
+    return Picture(f"{y}_by_{x}", figure, title, BANDS)
 
 
 def interval_map(

@@ -19,6 +19,7 @@ from jaxdl.sweep.results import Results
 from jaxdl.sweep.run import Data, Run, make_run, without_training
 from jaxdl.sweep.space import Point, Trial, grid, halton, log_spaced, random, trial_id, trials
 from jaxdl.sweep.store import pending
+from jaxdl.sweep.wrappers import keeping_first, numbered, on
 
 __all__ = [
     "Data",
@@ -36,9 +37,12 @@ __all__ = [
     "execute",
     "grid",
     "halton",
+    "keeping_first",
     "kept_state",
     "log_spaced",
     "make_run",
+    "numbered",
+    "on",
     "pending",
     "place",
     "plan",

@@ -19,6 +19,7 @@ from jaxdl.tasks._gan import (
 from jaxdl.tasks._language_model import language_model
 from jaxdl.tasks._masked_language_model import masked_language_model
 from jaxdl.tasks._multitask import Objective, multitask
+from jaxdl.tasks._on import on
 from jaxdl.tasks._reconstruction import absolute_code, code_divergence, reconstruction
 from jaxdl.tasks._regression import regression
 from jaxdl.tasks._sequence_to_sequence import sequence_to_sequence
@@ -59,6 +60,7 @@ __all__ = [
     "masked_language_model",
     "multitask",
     "noise",
+    "on",
     "pgd",
     "reconstruction",
     "regression",

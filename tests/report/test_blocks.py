@@ -1,6 +1,7 @@
 """Blocks of most reports."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from jaxdl import report, stats
@@ -37,3 +38,14 @@ def test_claims_of_shares_are_drawn_in_the_unit_of_print():
     assert axes.get_xlabel() == "gain (points)"
     assert float(axes.lines[1].get_xdata()[0]) == pytest.approx(3.0)
     assert float(axes.lines[2].get_xdata()[0]) == pytest.approx(1.0)
+
+
+def test_what_was_searched_is_averaged_with_a_mark_at_the_choice():
+    frame = pd.DataFrame([
+        {"model": "a", "rate": rate, "seed": seed, "status": "ok", "validation_accuracy": value,
+         "test_accuracy": value / 2}
+        for rate, value in ((0.1, 0.5), (0.2, 0.75)) for seed in range(3)
+    ])  # fmt: skip
+    tuned = stats.tune(frame, "model", "rate")
+    rows = report.searched(frame, tuned, {"test_accuracy": "test (%)"})
+    assert rows == [{"rate": "0.1", "test (%)": 0.25}, {"rate": "0.2*", "test (%)": 0.375}]
