@@ -119,14 +119,14 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
 
 def measured(config: Config) -> pd.DataFrame:
     """Operations in a row and milliseconds of a training step, by layer, length and repeat."""
-    calls, operations, frames = {}, {}, []
+    calls, operations, frames, key = {}, {}, [], jax.random.key(0)
     for length in config.lengths:
-        x = jax.random.normal(jax.random.key(0), (config.batch_size, length, config.width))
+        x = jax.random.normal(key, (config.batch_size, length, config.width))
         for name, layer in layers(config.width).items():
             task = tasks.regression(layer)
             step = functools.partial(train.step, task, sgd(0.1))
             batch = {"x": x, "y": x}
-            state = train.init(task, sgd(0.1), jax.random.key(1), batch)
+            state = jax.jit(functools.partial(train.init, task, sgd(0.1)))(key, batch)
             operations[name, length] = chain(jax.make_jaxpr(step)(state, batch))
             calls[name, length] = functools.partial(jax.jit(step), state, batch)
     for (name, length), seconds in clocks.in_turn(calls, config.seeds, config.steps).items():

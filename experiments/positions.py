@@ -9,7 +9,7 @@ distances, not sides: in an encoder it cannot tell the token before from the one
 as long sequences, of which only the places past the trained ones count. A seed moves initialization
 and batches; each model's rate is chosen on validation, at the trained length.
 
-    python -m experiments.positions --workdir=runs/positions  # 3 minutes on 2 cores
+    python -m experiments.positions --workdir=runs/positions  # 4 minutes on 2 cores
 """
 
 import dataclasses
@@ -19,11 +19,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.typing import ArrayLike
 
 from jaxdl import keys, launch, report, stats, sweep, tasks
 from jaxdl.data import splits
 from jaxdl.launch import setting
-from jaxdl.layers.positions import ALiBi, NoPositions, Positions, Rotary, Sinusoidal
+from jaxdl.layers.positions import ALiBi, Angles, Learned, Positions, Rotary, Sinusoidal
 from jaxdl.models import BERT, GPT, BERTTagger
 from jaxdl.optimizers import adam, schedules
 from jaxdl.report import Claim, Section
@@ -48,11 +49,8 @@ CLAIMS = EQUIVARIANT, GUESSES, LEARNS, TOLD, BOTH_SIDES, GOES_ON, ENDS = (
 )  # fmt: skip
 EXAMPLES = {"train": (16384, 1), "validation": (500, 1), "test": (500, 1), "longer": (500, 2)}
 """How many sequences a part has, and how many times as long they are as the trained ones."""
-NO, LEARNED, ALIBI = "none", "learned", "ALiBi"
-WAYS: dict[str, Positions | None] = {
-    NO: NoPositions(), LEARNED: None, "sinusoidal": Sinusoidal(), "rotary": Rotary(),
-    ALIBI: ALiBi(),
-}  # fmt: skip
+DEPTH, HEADS, BATCH = 2, 4, 32
+WAYS = NO, LEARNED, SINUSOIDAL, ROTARY, ALIBI = "none", "learned", "sinusoidal", "rotary", "ALiBi"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,11 +59,34 @@ class Config(launch.Config):
 
     steps: int = setting(600, "Training steps of each trial.", low=1)
     seeds: int = setting(4, "Seeds of each setting.", low=1)
-    batch_size: int = setting(32, "Sequences in a step.", low=1)
     length: int = setting(16, "Tokens of the trained sequences.", low=3)
-    width: int = setting(32, "Numbers of a token, in 4 heads of an even width.", low=8)
-    depth: int = setting(2, "Layers.", low=1)
+    width: int = setting(32, "Numbers of a token, a multiple of 8: of 4 heads.", low=8)
     learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2)
+
+
+class Told(Positions):
+    """One of the ways, whose index in `WAYS` may be traced. length: of the learned table."""
+
+    way: ArrayLike
+    length: int
+
+    def setup(self) -> None:
+        self.learned, self.sinusoidal = Learned(self.length), Sinusoidal()
+        self.rotary, self.alibi = Rotary(), ALiBi()
+
+    def __call__(self, x: Array, at: Array | None = None) -> Array:
+        ways = {LEARNED: self.learned(x, at), SINUSOIDAL: self.sinusoidal(x, at)}
+        return jnp.select([self._is(way) for way in ways], [*ways.values()], x)
+
+    def angles(self, length: int, features: int, at: Array | None = None) -> Angles:
+        cos, sin = self.rotary.angles(length, features, at)
+        return jnp.where(self._is(ROTARY), cos, 1), jnp.where(self._is(ROTARY), sin, 0)
+
+    def slopes(self, heads: int) -> Array:
+        return jnp.where(self._is(ALIBI), self.alibi.slopes(heads), 0)
+
+    def _is(self, way: str) -> Array:
+        return jnp.asarray(self.way == WAYS.index(way))
 
 
 class Encoder(nn.Module):
@@ -80,18 +101,18 @@ class Encoder(nn.Module):
 
 
 def plan(config: Config) -> sweep.Plan:
-    """One program per model and way."""
-    if config.width % 8:
-        raise launch.UserError(f"config.width: {config.width} is not 4 heads of an even width")
+    """One program per model; way, rate and seed are numbers inside it."""
+    if config.width % (2 * HEADS):
+        raise launch.UserError(f"config.width: {config.width} is no multiple of {2 * HEADS}")
     rng = np.random.default_rng(0)
     parts = {name: orders(rng, n, config.length, of) for name, (n, of) in EXAMPLES.items()}
-    cases = {f"{model}, {way}": (model, way) for model in ("encoder", "decoder") for way in WAYS}
-    points = sweep.grid(learning_rate=config.learning_rates)
+    points = sweep.grid(positions=WAYS, learning_rate=config.learning_rates)
     return sweep.plan(
-        {name: (trained(config, *case), points) for name, case in cases.items()},
+        {name: (trained(config, name), points) for name in ("encoder", "decoder")},
         splits.in_batches(parts),
         seeds=config.seeds,
-        labels={name: {"model": model, "positions": way} for name, (model, way) in cases.items()},
+        column="model",
+        categories={"positions": WAYS},
     )
 
 
@@ -104,32 +125,34 @@ def orders(rng: np.random.Generator, count: int, length: int, times: int) -> Bat
     return {"x": x, "y": y}
 
 
-def trained(config: Config, model: str, way: str) -> sweep.Run:
-    """Training of a model with a way to tell places."""
+def network(config: Config, model: str, way: ArrayLike) -> nn.Module:
+    """GPT, or BERT with the same sizes, pre-norm too; a way is given by its index."""
     ids, longest = 2 * config.length + 1, 2 * config.length
-    sizes = (ids, config.width, config.depth, 4, longest)
-    init = nn.initializers.lecun_normal()
-    body: nn.Module = (
-        GPT(*sizes, positions=WAYS[way], kernel_init=init)
-        if model == "decoder"
-        else Encoder(
-            BERTTagger(BERT(*sizes, positions=WAYS[way], kernel_init=init, pre_norm=True), ids)
-        )
-    )
-    task = tasks.language_model(body, padding=0)
+    body = (GPT if model == "decoder" else BERT)(
+        ids, config.width, DEPTH, HEADS, longest, pre_norm=True,
+        positions=Told(way, longest), kernel_init=nn.initializers.lecun_normal(),
+    )  # fmt: skip
+    return Encoder(BERTTagger(body, ids)) if isinstance(body, BERT) else body
+
+
+def trained(config: Config, model: str) -> sweep.Run:
+    """Training, with what a permutation of the tokens changes afterwards."""
+
+    def task_of(way: ArrayLike) -> Task:
+        return tasks.language_model(network(config, model, way), padding=0)
 
     def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
         rate = schedules.scaled(hparams["learning_rate"], schedules.cosine(config.steps))
-        return task, adam(rate)
+        return task_of(hparams["positions"]), adam(rate)
 
-    run = sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
+    run = sweep.make_run(build, steps=config.steps, batch_size=BATCH)
 
     def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
         x = data["test"]["x"][0]
         order = jax.random.permutation(keys.named(state.key, "order"), x.shape[1])
-        logits, moved = (
-            task.predict(state.params, state.model_state, {"x": ids}) for ids in (x, x[:, order])
-        )
+        predict = task_of(hparams["positions"]).predict
+        both = predict(state.params, state.model_state, {"x": jnp.concatenate([x, x[:, order]])})
+        logits, moved = jnp.split(both, 2)
         change = jnp.abs(moved - logits[:, order]).max() / logits.std()
         return {**run.evaluate(hparams, state, data), "change": change}
 
@@ -142,22 +165,20 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     right, longer, change = (
         tuned.scores(name) for name in ("test_accuracy", "longer_accuracy", "change")
     )
-    others = config.length - 1
-    among_others = 1 / others
-    among_those_before = float(np.mean(1 / np.arange(1, others + 1)))
+    among_others = 1 / (config.length - 1)
+    among_those_before = float(np.mean(1 / np.arange(1, config.length)))
 
-    def share(model: str, way: str) -> stats.Interval:
-        return tuned.interval("test_accuracy", (model, way), EXAMPLES["test"][0])
+    def share(model: str, way: str, part: str = "test") -> stats.Interval:
+        return tuned.interval(f"{part}_accuracy", (model, way), EXAMPLES[part][0])
 
     def lost(way: str) -> stats.Interval:
         return stats.paired_interval(longer["decoder", way], right["decoder", way])
 
-    told = [way for way in WAYS if way != NO]
     claims = [
         EQUIVARIANT.judge(stats.mean_interval(change["encoder", NO], "positive")),
         GUESSES.judge(stats.mean_interval(right["encoder", NO] - among_others)),
         LEARNS.judge(stats.mean_interval(right["decoder", NO] - among_those_before)),
-        *TOLD.judge_each({way: share("decoder", way) for way in told}),
+        *TOLD.judge_each({way: share("decoder", way) for way in WAYS if way != NO}),
         BOTH_SIDES.judge(share("encoder", ALIBI)),
         GOES_ON.judge(lost(ALIBI)),
         ENDS.judge(lost(LEARNED)),
@@ -168,9 +189,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
             "positions": way,
             "rate": report.distinct(trials["learning_rate"]),
             f"{config.length} tokens (%)": share(model, way),
-            f"past them, of {2 * config.length} (%)": tuned.interval(
-                "longer_accuracy", (model, way), EXAMPLES["longer"][0]
-            ),
+            f"past them, of {2 * config.length} (%)": share(model, way, "longer"),
             "change by a permutation": float(change[model, way].mean()),
         }
         for (model, way), trials in tuned.trials.groupby(list(tuned.by), sort=False)
@@ -179,10 +198,9 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         f"On test, {report.CHOSEN}; 95 % intervals over seeds. A guess among the others is right "
         f"in {100 * among_others:.1f} %, among those before in {100 * among_those_before:.1f} %."
     )
-    section = Section(
-        "By model and positions",
-        (report.table(rows, caption), *report.tuned_curves(results, tuned)),
-    )
+    section = Section("By model and positions", (
+        report.table(rows, caption), *report.tuned_curves(results, tuned)
+    ))  # fmt: skip
     return launch.Conclusion(claims, [section])
 
 

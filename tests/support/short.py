@@ -33,7 +33,7 @@ FEWER = {
     "optimizers_x_initializers": {"optimizers": "sgd,adam", "learning_rates": "0.01,0.1"},
     "padding": {"steps": "2", "buckets": "2", "units": "8", "batch_size": "512"},
     "parallel_time": {"lengths": "4,8", "width": "8"},
-    "positions": {"length": "4", "width": "8", "depth": "1", "learning_rates": "0.01"},
+    "positions": {"length": "4", "width": "8", "learning_rates": "0.01"},
     "pretrained_embeddings": {
         "words": "5000",
         "vocabulary": "500",
