@@ -57,7 +57,7 @@ WAYS = NO, LEARNED, SINUSOIDAL, ROTARY, ALIBI = "none", "learned", "sinusoidal",
 class Config(launch.Config):
     """The size of the models, and what is searched."""
 
-    steps: int = setting(600, "Training steps of each trial.", low=1)
+    steps: int = setting(500, "Training steps of each trial.", low=1)
     seeds: int = setting(4, "Seeds of each setting.", low=1)
     length: int = setting(16, "Tokens of the trained sequences.", low=3)
     width: int = setting(32, "Numbers of a token, a multiple of 8: of 4 heads.", low=8)
