@@ -6,8 +6,9 @@ other tokens; a decoder (GPT) without them sees only what came before, and learn
 how much that is (Haviv et al. 2022, https://arxiv.org/abs/2203.16634). A decoder that knew no more
 than which tokens came before would be right with probability 1/t at place t. ALiBi's bias knows
 distances, not sides: in an encoder it cannot tell the token before from the one behind. Then twice
-as long sequences, of which only the places past the trained ones count. A seed moves initialization
-and batches; each model's rate is chosen on validation, at the trained length.
+as long sequences, of which only the places past the trained ones count; those of a learned table
+are there, untrained. A seed moves initialization and batches; each model's rate is chosen on
+validation, at the trained length. The steps were set after a look at one seed.
 
     python -m experiments.positions --workdir=runs/positions  # 4 minutes on 2 cores
 """
