@@ -3,6 +3,7 @@
 SHORT = {"steps": "4", "seeds": "2"}
 # What else is cut down where the time goes into compiling many programs.
 FEWER = {
+    "attention_scores": {"widths": "8,16", "heads": "2", "learning_rates": "0.003"},
     "autoencoders": {"channels": "4", "learning_rates": "0.003"},
     "backprop_cost": {"widths": "16,64", "depths": "1,2"},
     "batch_norm": {"depth": "2", "rates": "4"},
@@ -40,6 +41,8 @@ FEWER = {
     "norms_and_batch_size": {"batch_sizes": "2,16"},
     "optimizers_x_initializers": {"optimizers": "sgd,adam", "learning_rates": "0.01,0.1"},
     "padding": {"steps": "2", "buckets": "2", "units": "8", "batch_size": "512"},
+    "parallel_time": {"lengths": "4,8", "width": "8"},
+    "positions": {"length": "4", "width": "8", "learning_rates": "0.01"},
     "pretrained_embeddings": {
         "words": "5000",
         "vocabulary": "500",
