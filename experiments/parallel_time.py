@@ -11,7 +11,6 @@ block, to save memory, and is left out here.
     python -m experiments.parallel_time --workdir=runs/parallel_time  # 0.5 minutes on 2 cores
 """
 
-import dataclasses
 import functools
 from typing import Any
 
@@ -41,7 +40,6 @@ CLAIMS = FLAT, GROWS, SLOWLY, FASTER = (
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which sizes are measured."""
 
@@ -70,10 +68,7 @@ def plan(config: Config) -> sweep.Plan:
         raise launch.UserError("config.lengths: a slope needs two or more")
     if config.width % 4:
         raise launch.UserError(f"config.width: {config.width} is not divided by 4 heads")
-    nothing = sweep.without_training(lambda *_: {})
-    data = {"train": {"x": np.zeros(1, np.float32)}}
-    points = sweep.grid(length=config.lengths)
-    return sweep.plan({"lengths": (nothing, points)}, data, seeds=config.seeds)
+    return sweep.untrained("lengths", sweep.grid(length=config.lengths), seeds=config.seeds)
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:

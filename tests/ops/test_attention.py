@@ -122,7 +122,9 @@ def test_a_nan_among_the_scores_is_seen_and_stays_in_its_row(kind):
 
 
 def test_a_mask_of_three_axes_is_refused():
-    with pytest.raises(ValueError, match=r"a mask is \[B, S\] or \[B, H, T, S\], not \(2, 19, 13\)"):
+    with pytest.raises(
+        ValueError, match=r"a mask is \[B, S\] or \[B, H, T, S\], not \(2, 19, 13\)"
+    ):
         attention.dot_product_attention(Q, K, V, mask=jnp.ones((B, T, S)))
 
 
