@@ -13,7 +13,6 @@ a grid that was extended downwards after a look at one seed.
     python -m experiments.attention_scores --workdir=runs/attention_scores  # 2 minutes on 2 cores
 """
 
-import dataclasses
 import math
 from collections.abc import Callable
 
@@ -52,7 +51,6 @@ EXAMPLES = {"train": 16384, "validation": 1000, "test": 1000}
 SCALES = {1.0: "", 0.0: ", no scale"}
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How wide queries and keys are, how many heads there are, and what is searched."""
 

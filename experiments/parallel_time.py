@@ -11,7 +11,6 @@ block, to save memory, and is left out here.
     python -m experiments.parallel_time --workdir=runs/parallel_time  # 0.5 minutes on 2 cores
 """
 
-import dataclasses
 import functools
 from typing import Any
 
@@ -41,7 +40,6 @@ CLAIMS = FLAT, GROWS, SLOWLY, FASTER = (
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which sizes are measured."""
 

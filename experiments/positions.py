@@ -13,8 +13,6 @@ validation, at the trained length. The steps were set after a look at one seed.
     python -m experiments.positions --workdir=runs/positions  # 4 minutes on 2 cores
 """
 
-import dataclasses
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -54,7 +52,6 @@ DEPTH, HEADS, BATCH = 2, 4, 32
 WAYS = NO, LEARNED, SINUSOIDAL, ROTARY, ALIBI = "none", "learned", "sinusoidal", "rotary", "ALiBi"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The size of the models, and what is searched."""
 
