@@ -53,13 +53,12 @@ class Config(launch.Config):
 
 
 class Outputs(nn.Module):
-    """Of what a layer gives, the outputs `[B, T, D]`."""
+    """Of what a recurrent layer gives, the outputs `[B, T, D]`."""
 
     layer: nn.Module
-    place: int
 
     def __call__(self, x: Array) -> Array:
-        return self.layer(x)[self.place]
+        return self.layer(x)[1]
 
 
 def plan(config: Config) -> sweep.Plan:
@@ -138,8 +137,8 @@ def measured(config: Config) -> pd.DataFrame:
 def layers(width: int) -> dict[str, nn.Module]:
     """8·width² weights each: a hidden layer of 2·width is half of what is usual."""
     return {
-        ATTENTION: Outputs(TransformerLayer(width, 4, 2 * width), 0),
-        LSTM: Outputs(RNN(width), 1),
+        ATTENTION: TransformerLayer(width, 4, 2 * width),
+        LSTM: Outputs(RNN(width)),
     }
 
 
