@@ -4,6 +4,7 @@ On CPU against PyTorch at its best number of threads and as it comes, against `t
 against attention that keeps the whole matrix of scores.
 """
 
+import functools
 from collections.abc import Callable, Iterator
 
 import jax
@@ -76,20 +77,21 @@ def sweeps(quick: bool) -> Iterator[Row]:
         return
     trials = 4 if quick else TRIALS
     few = 1 if quick else 2
-    threads = range(1, _cpu.count() + 1)
+
+    def loop(threads: int, fused: bool) -> float:
+        return torch_sweep.loop(range(few), threads, fused) / few * trials
+
+    def ensemble(threads: int) -> float:
+        return torch_sweep.ensemble(trials, 5 * few, threads) * small_transformers.STEPS
+
     peers: dict[str, tuple[Callable[[], float], float]] = {}
-    for count in threads:
-        for name, fused in (("Adam as it comes", False), ("Adam fused", True)):
-            peers[f"a PyTorch loop, {name}, {count} thread(s)"] = (
-                lambda count=count, fused=fused: (
-                    torch_sweep.loop(range(few), count, fused) / few * trials
-                ),
-                OVER_LOOP,
-            )
-        peers[f"one torch.func ensemble, {count} thread(s)"] = (
-            lambda count=count: torch_sweep.ensemble(trials, few, count) * small_transformers.STEPS,
-            OVER_ENSEMBLE,
-        )
+    for threads in range(1, _cpu.count() + 1):
+        at = f"{threads} thread(s)"
+        for adam, fused in (("as it comes", False), ("fused", True)):
+            measured = functools.partial(loop, threads, fused)
+            peers[f"a PyTorch loop, Adam {adam}, {at}"] = (measured, OVER_LOOP)
+        measured = functools.partial(ensemble, threads)
+        peers[f"one torch.func ensemble, {at}"] = (measured, OVER_ENSEMBLE)
     problem = small_transformers.sweep_of(trials)
     ours, *theirs = harness.alternate(
         1 if quick else 3,

@@ -30,7 +30,7 @@ def continued(
 
     @jax.jit
     def generate(prompt: Array) -> Array:
-        carry, last = apply(prompt[None], places=places, method="begin")
+        carry, last = cast(tuple[PyTree, Array], apply(prompt[None], places=places, method="begin"))
         step = cast(decoding.Step, functools.partial(apply, method="step"))
         return decoding.greedy(step, carry, last, tokens)[0]
 
@@ -85,7 +85,7 @@ def reading(places: int) -> Callable[[], Array]:
     @jax.jit
     def read(q: Array, k: Array, v: Array) -> Array:
         def body(q: Array, _: None) -> tuple[Array, None]:
-            for _ in range(DEPTH):
+            for _layer in range(DEPTH):
                 q = dot_product_attention(q, k, v, mask=mask)
             return q, None
 

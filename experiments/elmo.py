@@ -56,7 +56,7 @@ class Config(launch.Config):
     )
     letters: int = setting(32, "Numbers that the characters of a word give.", low=1)
     learning_rates: tuple[float, ...] = setting(
-        (3e-3, 1e-2, 3e-2), "Peak rates of Adam for the tagger.", low=1e-12
+        (3e-3, 1e-2), "Peak rates of Adam for the tagger.", low=1e-12
     )
 
 

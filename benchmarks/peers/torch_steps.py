@@ -150,7 +150,7 @@ class BERT(nn.Module):
         return functional.linear(states, self.words.weight, self.bias).flatten(0, 1)
 
 
-TRANSFORMERS = {"gpt": GPT, "bert": BERT}
+TRANSFORMERS: dict[str, Callable[..., nn.Module]] = {"gpt": GPT, "bert": BERT}
 
 
 class Case(NamedTuple):
