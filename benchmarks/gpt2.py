@@ -57,7 +57,7 @@ CASES = (
 class NarrowLogits(GPT):
     """Logits are rounded to the dtype of the products, and read as float32."""
 
-    def likely(self, x: Array, table: Array) -> Array:
+    def logits(self, x: Array, table: Array) -> Array:
         rows = x.reshape(-1, x.shape[-1])
         logits = jnp.matmul(rows, jnp.asarray(table, x.dtype).T)
         return logits.reshape(*x.shape[:-1], len(table)).astype(jnp.float32)

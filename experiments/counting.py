@@ -112,7 +112,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     trials = tuned.trials.assign(**tuned.trials[columns].astype(float).fillna(0.0))
     reach = trials.pivot(index="seed", columns="cell", values="reach")
     claims = [
-        claim.judge(stats.proportion_interval(int((reach[cell] >= far).sum()), len(reach)))
+        claim.judge(stats.proportion_of(reach[cell] >= far))
         for cell, claim in {"lstm": LSTM_COUNTS, "gru": GRU_DOES_NOT}.items()
         if cell in reach
     ]

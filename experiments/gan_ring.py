@@ -124,10 +124,8 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     # What diverged has no modes, and counts as collapsed.
     frame["collapsed"] = 1.0 - (frame["test_covered"] == MODES)
     tuned = stats.tune(frame, "game", "learning_rate", "validation_overlap")
-    lost = {
-        game: stats.proportion_interval(int(values.sum()), len(values))
-        for game, values in tuned.scores("collapsed").items()
-    }
+    collapsed = tuned.scores("collapsed").items()
+    lost = {game: stats.proportion_of(values) for game, values in collapsed}
 
     def difference(trials: pd.DataFrame) -> stats.Interval:
         seeds = trials.pivot(index="seed", columns="game", values="collapsed")

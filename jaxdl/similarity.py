@@ -63,8 +63,8 @@ def same_group(kinds: Mapping[str, Array], groups: Array, mask: Array) -> dict[s
     shares = {}
     for name, vectors in kinds.items():
         rows = unit(vectors)
-        nearest = jnp.where(others, rows @ rows.T, -jnp.inf).argmax(axis=1)
-        shares[name] = ((groups[nearest] == groups) * mask).sum() / mask.sum()
+        closest = jnp.where(others, rows @ rows.T, -jnp.inf).argmax(axis=1)
+        shares[name] = ((groups[closest] == groups) * mask).sum() / mask.sum()
     return shares
 
 

@@ -79,7 +79,7 @@ class BERTPretraining(nn.Module):
         )
         x = body.activation(by_rows(transform, states))
         x = LayerNorm(epsilon=body.epsilon, dtype=body.dtype, name="transform_norm")(x)
-        logits = body.likely(x, body.words.embedding)
+        logits = body.logits(x, body.words.embedding)
         bias = self.param("bias", nn.initializers.zeros, (body.vocabulary,))
         found = {"tokens": logits + jnp.broadcast_to(bias, logits.shape)}
         if self.next_sentence:

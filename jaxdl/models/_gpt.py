@@ -30,7 +30,8 @@ class GPT(OfAttention):
     no dropout then. None: nothing goes before, and nothing is kept. segments `[B, T]`: packed
     sequences, each contiguous, that do not see each other and begin at place 0.
     Decode with `decoding.greedy(model.step, *model.begin(prompts, mask), length)`.
-    ValueError for a sequence longer than a table of positions, or than the carry.
+    ValueError for a sequence longer than a table of positions; past the last place of a carry
+    logits are NaN.
     """
 
     def setup(self) -> None:
@@ -56,7 +57,7 @@ class GPT(OfAttention):
         x = self.drop(self.placed(self.words(ids), at), train=train)
         sight = self.sight(ids.shape[1], at, segments=segments)
         x = self.stack(x, sight=sight, causal=True, train=train)
-        return None, self.likely(x, self.words.embedding)
+        return None, self.logits(x, self.words.embedding)
 
     def _extended(self, ids: Array, carry: GPTCarry) -> tuple[GPTCarry, Array]:
         length = ids.shape[1]
@@ -64,7 +65,7 @@ class GPT(OfAttention):
         x, caches = self.stack.extend(
             self.placed(self.words(ids), at), carry.caches, None, self.sight(length, at)
         )
-        logits = self.fitting(self.likely(x, self.words.embedding), at, caches)
+        logits = self.fitting(self.logits(x, self.words.embedding), at, caches)
         return GPTCarry(caches, carry.filled + length), logits
 
     def begin(

@@ -91,7 +91,7 @@ class OfAttention(nn.Module):
             **masks,
         )
 
-    def likely(self, x: Array, table: Array) -> Array:
+    def logits(self, x: Array, table: Array) -> Array:
         """Logits `[B, T, V]`, float32 at least, of states by the rows of a table `[V, D]`."""
         rows = x.reshape(-1, x.shape[-1])
         logits = wide_product(rows, jnp.asarray(table, x.dtype).T)

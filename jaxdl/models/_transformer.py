@@ -66,7 +66,7 @@ class Transformer(OfAttention):
         embedded = self._embedded(self.words, y, None, train)
         sight = self.sight(y.shape[1], None, memory_mask=x_mask)
         states = self.decoder(embedded, memories, sight, causal=True, train=train)
-        return self.likely(states, self.words.embedding), None
+        return self.logits(states, self.words.embedding), None
 
     def begin(
         self, x: Array, x_mask: Array | None = None, places: int | None = None
@@ -85,7 +85,7 @@ class Transformer(OfAttention):
         embedded = self._embedded(self.words, tokens[:, None], at, False)
         sight = self.sight(1, at, memory_mask=carry.x_mask)
         states, caches = self.decoder.extend(embedded, carry.caches, carry.memories, sight)
-        logits = self.fitting(self.likely(states, self.words.embedding), at, caches)
+        logits = self.fitting(self.logits(states, self.words.embedding), at, caches)
         return carry._replace(caches=caches, filled=carry.filled + 1), logits[:, 0]
 
     def _memories(self, x: Array, x_mask: Array | None, train: bool) -> tuple[Remembered, ...]:

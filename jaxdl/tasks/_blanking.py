@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxdl import metrics
+from jaxdl.tasks._examples import weights
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 
@@ -37,7 +38,7 @@ def blanking(task: Task, model: nn.Module) -> Task:
             places = jnp.arange(words.shape[1])[None]
             inside = (places >= place[:, None]) & (places < (place + width)[:, None])
             lost = nats(words) - nats(jnp.where(inside, 0, words))
-            reported = {**reported, name: metrics.mean(lost, batch["mask"])}
+            reported = {**reported, name: metrics.mean(lost, weights(batch))}
         return value, (state, reported)
 
     return task._replace(loss=loss)
