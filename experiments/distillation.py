@@ -54,9 +54,9 @@ class Config(launch.Config):
         (100, 200, 400, 800), "Numbers of training images, each twice the one before.", low=10,
         high=1077,
     )  # fmt: skip
-    hidden: tuple[int, ...] = setting((12,), "Hidden units of the student.", low=1, repeats=True)
+    hidden: tuple[int, ...] = launch.widths(12, help="Hidden units of the student.")
     alpha: float = setting(0.9, "Weight of the soft targets; the rest is on labels.", low=0.0)
-    learning_rates: tuple[float, ...] = setting((3e-3, 1e-2), "Peak rates of Adam.", low=1e-12)
+    learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2, help="Peak rates of Adam.")
     teacher_steps: int = setting(600, "Training steps of the teacher.", low=1)
 
 
@@ -79,7 +79,7 @@ def plan(config: Config) -> sweep.Plan:
         )
     ]  # fmt: skip
     return sweep.plan(
-        {"student": (run(config), points)},
+        {"student": (sweep.of_hparams(functools.partial(run, config)), points)},
         data,
         seeds=config.seeds,
         categories={"condition": list(STRENGTHS)},
@@ -112,27 +112,19 @@ def answer(members: PyTree, x: Array) -> Array:
     return together.reshape(*x.shape[:-3], 10)
 
 
-def run(config: Config) -> sweep.Run:
-    """The run of a student, built inside each of its functions around the traced numbers."""
+def run(config: Config, hparams: PyTree) -> sweep.Run:
+    """The run of a student around its trial's traced numbers."""
 
-    def made(hparams: PyTree) -> sweep.Run:
-        def order(key: Array, n: int, batch_size: int, first_step: Array, steps: int) -> Array:
-            def one(step: Array) -> Array:
-                size = hparams["examples"].astype(int)
-                return jax.random.randint(jax.random.fold_in(key, step), (batch_size,), 0, size)
+    def order(key: Array, n: int, batch_size: int, first_step: Array, steps: int) -> Array:
+        def one(step: Array) -> Array:
+            size = hparams["examples"].astype(int)
+            return jax.random.randint(jax.random.fold_in(key, step), (batch_size,), 0, size)
 
-            drawn = batches.permutation(keys.named(key, "examples"), n)
-            return drawn[jax.vmap(one)(first_step + jnp.arange(steps))]
+        drawn = batches.permutation(keys.named(key, "examples"), n)
+        return drawn[jax.vmap(one)(first_step + jnp.arange(steps))]
 
-        return sweep.make_run(
-            lambda hparams: student(config, hparams), steps=config.steps, batch_size=32, order=order
-        )
-
-    return sweep.Run(
-        lambda hparams, key, data: made(hparams).init(hparams, key, data),
-        lambda hparams, state, data: made(hparams).advance(hparams, state, data),
-        lambda hparams, state, data: made(hparams).evaluate(hparams, state, data),
-    )
+    build = functools.partial(student, config)
+    return sweep.make_run(build, steps=config.steps, batch_size=32, order=order)
 
 
 def student(config: Config, hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
@@ -165,8 +157,7 @@ def slowness(config: Config) -> stats.Interval:
         "student": functools.partial(jax.jit(lambda x: small.apply(own, x, train=False)), x),
     }
     seconds = clocks.in_turn(calls, config.seeds, TIMED)
-    large, fast = seconds["teacher"], seconds["student"]
-    return stats.mean_interval(large / fast, "positive")
+    return stats.mean_interval(seconds["teacher"] / seconds["student"], "positive")
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
@@ -210,8 +201,8 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         f"{100 * right.sum() / test['mask'].sum():.1f} % of the test images right."
     )
     pictures = report.along(
-        tuned.trials.assign(panel="test"), "examples", "test_accuracy", panel="panel",
-        line="condition", title="Test accuracy by the number of training images",
+        tuned.trials, "examples", "test_accuracy", line="condition",
+        title="Test accuracy by the number of training images",
         x_label="training images (log scale)", y_label="test accuracy (%)",
     )  # fmt: skip
     table = report.table(rows, note)

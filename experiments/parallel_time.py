@@ -67,10 +67,7 @@ def plan(config: Config) -> sweep.Plan:
         raise launch.UserError("config.lengths: a slope needs two or more")
     if config.width % 4:
         raise launch.UserError(f"config.width: {config.width} is not divided by 4 heads")
-    nothing = sweep.without_training(lambda *_: {})
-    data = {"train": {"x": np.zeros(1, np.float32)}}
-    points = sweep.grid(length=config.lengths)
-    return sweep.plan({"lengths": (nothing, points)}, data, seeds=config.seeds)
+    return sweep.untrained("lengths", sweep.grid(length=config.lengths), seeds=config.seeds)
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
@@ -136,10 +133,7 @@ def measured(config: Config) -> pd.DataFrame:
 
 def layers(width: int) -> dict[str, nn.Module]:
     """8·width² weights each: a hidden layer of 2·width is half of what is usual."""
-    return {
-        ATTENTION: TransformerLayer(width, 4, 2 * width),
-        LSTM: Outputs(RNN(width)),
-    }
+    return {ATTENTION: TransformerLayer(width, 4, 2 * width), LSTM: Outputs(RNN(width))}
 
 
 def chain(program: Any) -> int:

@@ -132,7 +132,7 @@ class ULMFiTClassifier(nn.Module):
     def groups(self) -> tuple[str, ...]:
         """Patterns of the parameters of each layer, from the head down to the embedding."""
         depths = reversed(range(self.encoder.layers))
-        return "head", *(f"encoder/body/layers_{n}" for n in depths), "encoder/embedding"
+        return "head", *(f"encoder/body/layers_{n}/" for n in depths), "encoder/embedding"
 
     @nn.compact
     def __call__(self, ids: Array, *, train: bool) -> Array:

@@ -38,7 +38,7 @@ def _powers(scores: Array, mask: Array | None) -> Array:
 def _masked(scores: Array, mask: Array | None) -> tuple[Array, Array]:
     """Scores, the least number for those that do not count, and which of them do, `[..., N]`."""
     (scores,) = wide(scores)
-    real = scores > -jnp.inf
+    real = scores != -jnp.inf  # a NaN counts, so that it is seen
     if mask is not None:
         real &= jnp.broadcast_to(mask != 0, scores.shape)
     # Left out before the exponential as well: the gradient of a masked infinity would be NaN.
@@ -60,8 +60,8 @@ def dot_product_attention(
     """Each query's mean of the values: `q [B, T, H, D]`, `k, v [B, S, H, D]` to `[B, T, H, D]`.
 
     Scores and softmax are float32 at least; what is read has the dtype of q.
-    mask: not 0 where a query may look; of keys, `[B, S]`, or of any shape that broadcasts to
-        `[B, H, T, S]`.
+    mask: not 0 where a query may look; of keys, `[B, S]`, or of four axes that broadcast to
+        `[B, H, T, S]`; ValueError for another number of them.
     bias: added to the scores, broadcast to `[B, H, T, S]`; −∞ is a mask.
     causal: query t sees the keys 0..t.
     segments: `[B, T]` of the queries and `[B, S]` of the keys: only equal ones see each other.
@@ -125,6 +125,8 @@ def _scores(
         scores += jnp.broadcast_to(bias, scores.shape)
     real = None
     if mask is not None:
+        if mask.ndim not in (2, 4):
+            raise ValueError(f"a mask is [B, S] or [B, H, T, S], not {mask.shape}")
         real = (mask if mask.ndim == 4 else mask[:, None, None, :]) != 0
     if segments is not None:
         of_queries, of_keys = segments

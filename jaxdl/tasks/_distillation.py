@@ -13,7 +13,7 @@ from jax.typing import ArrayLike
 
 from jaxdl import losses, metrics
 from jaxdl.tasks import linen
-from jaxdl.tasks._examples import examples, ratio
+from jaxdl.tasks._examples import examples, ratio, zeroed
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 LOGITS, HIDDEN, VARIABLES, PROJECTIONS = "teacher", "teacher_hidden", "teacher", "projections"
@@ -55,11 +55,7 @@ def distillation(
         if not matched:
             return params, model_state
         ours = jax.eval_shape(lambda x: forward(params, model_state, x, None, False)[1], batch["x"])
-        keys = jax.random.split(key, len(matched))
-        projections = {
-            own: _projection(batch[HIDDEN][other]).init(k, jnp.zeros(ours[own].shape))["params"]
-            for k, (own, other) in zip(keys, matched.items(), strict=True)
-        }
+        projections = _projections(key, matched, ours, batch[HIDDEN])
         return {**params, PROJECTIONS: projections}, model_state
 
     def forward(
@@ -75,16 +71,14 @@ def distillation(
         params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
     ) -> tuple[Array, tuple[PyTree, Metrics]]:
         x, weights = examples(batch)
+        said = {name: batch[name] for name in (LOGITS, HIDDEN) if name in batch}
+        said = jax.tree.map(lambda array: zeroed(array, weights), said)
         logits, hidden, model_state = forward(params, model_state, x, key, train)
-        values = losses.distillation(logits, batch[LOGITS], batch["y"], temperature, alpha)
+        values = losses.distillation(logits, said[LOGITS], batch["y"], temperature, alpha)
         for own, other in matched.items():
-            apart = _distance(params[PROJECTIONS][own], hidden[own], batch[HIDDEN][other])
+            apart = _distance(params[PROJECTIONS][own], hidden[own], said[HIDDEN][other])
             values += distance_weight * apart
-        reported = {
-            "loss": metrics.mean(values, weights),
-            "accuracy": metrics.accuracy(logits, batch["y"], weights),
-            "agreement": metrics.accuracy(logits, metrics.likeliest(batch[LOGITS]), weights),
-        }
+        reported = _measured(values, logits, said[LOGITS], batch["y"], weights)
         return ratio(*reported["loss"]), (model_state, reported)
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Array:
@@ -133,6 +127,27 @@ def _apart(model_state: PyTree) -> tuple[PyTree, PyTree]:
     """The student's model state and the teacher's variables."""
     own = {name: leaf for name, leaf in model_state.items() if name != VARIABLES}
     return own, model_state[VARIABLES]
+
+
+def _measured(
+    values: Array, logits: Array, of_teacher: Array, labels: Array, weights: Array
+) -> Metrics:
+    return {
+        "loss": metrics.mean(values, weights),
+        "accuracy": metrics.accuracy(logits, labels, weights),
+        "agreement": metrics.accuracy(logits, metrics.likeliest(of_teacher), weights),
+    }
+
+
+def _projections(
+    key: Array, matched: Mapping[str, str], ours: Mapping[str, Any], theirs: Mapping[str, Array]
+) -> dict[str, PyTree]:
+    """Parameters of the layers from our hidden outputs, of which shapes are known, to theirs."""
+    keys = jax.random.split(key, len(matched))
+    return {
+        own: _projection(theirs[other]).init(k, jnp.zeros(ours[own].shape))["params"]
+        for k, (own, other) in zip(keys, matched.items(), strict=True)
+    }
 
 
 def _projection(wanted: Array) -> nn.Dense:

@@ -11,6 +11,7 @@ from jax.typing import ArrayLike
 
 from jaxdl import losses, metrics
 from jaxdl.numerics import wide
+from jaxdl.tasks._on import on
 from jaxdl.tasks._supervised import supervised
 from jaxdl.types import Array, Batch, Metrics, Task
 
@@ -37,19 +38,20 @@ def contrastive(model: nn.Module, margin: ArrayLike = 1.0) -> Task:
 
 
 def contrastive_of_triplets(model: nn.Module, margin: ArrayLike = 1.0) -> Task:
-    """`contrastive` on the batches of `triplet`: each is two pairs, one alike and one not."""
+    """`contrastive` on the batches of `triplet`: each is two pairs, one alike and one not.
+
+    `predict` gives the embeddings of what is there, triplets or pairs.
+    """
     task = contrastive(model, margin)
 
     def pairs(batch: Batch) -> Batch:
-        """Anchor and positive, anchor and negative."""
-        return {name: jnp.concatenate([v[:, :2], v[:, ::2]]) for name, v in batch.items()}
+        """Anchor and positive, anchor and negative; a mask `[B]` is that of both."""
+        return {
+            name: jnp.concatenate([v, v] if name == "mask" else [v[:, :2], v[:, ::2]])
+            for name, v in batch.items()
+        }
 
-    return task._replace(
-        init=lambda key, batch: task.init(key, pairs(batch)),
-        loss=lambda params, state, batch, key, *, train: task.loss(
-            params, state, pairs(batch), key, train=train
-        ),
-    )
+    return on(pairs, task)._replace(predict=task.predict)
 
 
 def triplet(model: nn.Module, margin: ArrayLike = 0.2) -> Task:

@@ -114,6 +114,20 @@ def test_a_bias_of_minus_infinity_is_a_mask_for_whole_rows_too():
     np.testing.assert_allclose(masked[some], theirs[some], atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["plain", "blocks"])
+def test_a_nan_among_the_scores_is_seen_and_stays_in_its_row(kind):
+    y, _ = measured(kind, "causal", Q.at[0, 5, 0, 0].set(jnp.nan), K, V)
+    np.testing.assert_array_equal(jnp.isnan(y[..., 0]), jnp.isnan(y).any(-1))
+    assert jnp.argwhere(jnp.isnan(y[..., 0])).tolist() == [[0, 5, 0]]
+
+
+def test_a_mask_of_three_axes_is_refused():
+    with pytest.raises(
+        ValueError, match=r"a mask is \[B, S\] or \[B, H, T, S\], not \(2, 19, 13\)"
+    ):
+        attention.dot_product_attention(Q, K, V, mask=jnp.ones((B, T, S)))
+
+
 def test_narrow_floats_are_added_up_in_float32():
     q, k, v = (x.astype(jnp.bfloat16) for x in (Q, K, V))
     expected = by_hand(*(np.asarray(x, np.float64) for x in (q, k, v)))

@@ -89,9 +89,15 @@ def test_the_teacher_stays_and_padding_counts_for_nothing(teacher):
         short = {name: array[:3] for name, array in BATCH.items()}
         after = value(params, state, short)[1]
         of_both = jax.grad(lambda p, s: value(p, s, short)[0], (0, 1))(params, state)
-        return value(params, state, short)[0], value(params, state, padded)[0], after, of_both
+        return (
+            value(params, state, short)[0],
+            after,
+            of_both,
+            jax.value_and_grad(lambda p: value(p, state, padded)[0])(params),
+        )
 
-    loss, of_padded, (after, reported), (gradient, of_teacher) = both(params, state)
+    loss, (after, reported), (gradient, of_teacher), (of_padded, same) = both(params, state)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), same, gradient)
     assert float(loss) == pytest.approx(float(of_padded), rel=1e-6)
     assert jax.tree.all(jax.tree.map(lambda a, b: (a == b).all(), after, state))
     assert not any(leaf.any() for leaf in jax.tree.leaves(of_teacher))

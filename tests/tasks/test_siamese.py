@@ -120,6 +120,11 @@ def test_pairs_of_triplets_are_one_alike_and_one_not(params):
     found = measured(siamese.contrastive_of_triplets(MODEL), params, triplets)
     expected = measured(siamese.contrastive(MODEL), params, pairs)
     jax.tree.map(np.testing.assert_allclose, found, expected)
+    mask = np.array([1, 0] * len(PAIRS["x"]), np.float32)[: len(PAIRS["x"])]
+    some = {name: array[mask > 0] for name, array in triplets.items()}
+    masked = measured(siamese.contrastive_of_triplets(MODEL), params, {**triplets, "mask": mask})
+    of_some = measured(siamese.contrastive_of_triplets(MODEL), params, some)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), masked, of_some)
 
 
 def test_triplets_of_forms_have_the_same_thing_in_the_other_form_and_another():

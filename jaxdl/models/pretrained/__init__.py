@@ -9,22 +9,18 @@ from jaxdl.models.pretrained._folder import Pretrained, load, save
 from jaxdl.models.pretrained._minilm import minilm
 from jaxdl.models.pretrained._sentences import (
     SentenceClassifier,
-    by_layer,
     encode,
     mean_pooled,
     tokenized,
-    with_body,
 )
 
 __all__ = [
     "Pretrained",
     "SentenceClassifier",
-    "by_layer",
     "encode",
     "load",
     "mean_pooled",
     "minilm",
     "save",
     "tokenized",
-    "with_body",
 ]

@@ -11,12 +11,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 
 from jaxdl.data.errors import DataError
 from jaxdl.models._bert import BERT
 from jaxdl.models.pretrained._folder import Pretrained
-from jaxdl.params import paths
 from jaxdl.types import Array, PyTree
 
 if TYPE_CHECKING:
@@ -26,12 +24,22 @@ if TYPE_CHECKING:
 class SentenceClassifier(nn.Module):
     """A class of each text from the mean state of its tokens: ids `[B, T]` to logits `[B, K]`.
 
-    For `tasks.classification`. Where ids are `padding` there is no token.
+    For `tasks.classification`. Where ids are `padding` there is no token. A pretrained body is put
+    in by `params.transplant(params, {"body": weights}, "^body/")`.
     """
 
     body: BERT
     classes: int
     padding: int = 0
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Patterns of the parameters of each layer, from the head down to the embeddings.
+
+        For `optimizers.by_depth` and `unfreeze_gradually`.
+        """
+        layers = (f"^body/stack/layers_{n}/" for n in reversed(range(self.body.depth)))
+        return "^logits/", *layers, "^body/(words|positions|segments|embedding_norm)/"
 
     @nn.compact
     def __call__(self, ids: Array, *, train: bool = False) -> Array:
@@ -96,40 +104,6 @@ def encode(
         x, x_mask = (_fitted(array[rows], shape) for array in arrays.values())
         vectors[rows] = _vectors(model, params, x, x_mask)[: len(rows)]
     return vectors
-
-
-def with_body(params: PyTree, body: PyTree) -> PyTree:
-    """Parameters of a network with the weights of a pretrained one in its submodule `body`.
-
-    Weights that the network has no use for, such as a pooler's, are left out. Then
-    `optimizers.freeze(tx, "^body/")` trains the rest alone, and `by_layer` gives rates. Raises
-    DataError naming a weight that the network needs and the body lacks, or of another shape.
-    """
-    known = dict(zip(paths(body), jax.tree.leaves(body), strict=True))
-
-    def weight(keys: tuple, leaf: Array) -> Array:
-        path = jax.tree_util.keystr(keys, simple=True, separator="/")
-        shape = known[path].shape if path in known else None
-        if shape != leaf.shape:
-            there = "there is none" if shape is None else f"there is one of {shape}"
-            raise DataError(f"body/{path} of shape {leaf.shape} is needed, {there}")
-        return known[path]
-
-    return {**params, "body": jax.tree_util.tree_map_with_path(weight, params["body"])}
-
-
-def by_layer(depth: int, decay: ArrayLike) -> dict[str, ArrayLike]:
-    """Factors for `optimizers.scale_by_path`: decay^k for the body's k-th layer from the top.
-
-    The uppermost of `depth` layers has decay, the embeddings decay^(depth + 1), heads keep their
-    rate. Howard & Ruder 2018; decay may be traced.
-    """
-    layers = {
-        f"body/stack/layers_{layer}/": jnp.asarray(decay) ** (depth - layer)
-        for layer in range(depth)
-    }
-    lowest = "body/(words|positions|segments|embedding_norm)/"
-    return {**layers, lowest: jnp.asarray(decay) ** (depth + 1)}
 
 
 @functools.partial(jax.jit, static_argnums=0)
