@@ -32,8 +32,14 @@ def _verdicts() -> dict[str, Counter[str]]:
 def _row(line: str) -> str:
     cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
     found = _verdicts().get(cells[0], Counter())
-    verdicts = ", ".join(f"{verdict} × {count}" for verdict, count in sorted(found.items()))
-    return "| " + " | ".join([*cells[:5], verdicts or "–"]) + " |\n"
+    verdicts = [f"{verdict} × {count}" for verdict, count in sorted(found.items())]
+    named = re.findall(r"experiments/(\w+)\.py", cells[4])
+    verdicts += [f"{name} not run yet" for name in named if not _kept(name).is_file()]
+    return "| " + " | ".join([*cells[:5], ", ".join(verdicts) or "–"]) + " |\n"
+
+
+def _kept(name: str) -> Path:
+    return FOLDER / "verdicts" / f"{name}.json"
 
 
 if __name__ == "__main__":

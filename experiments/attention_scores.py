@@ -10,7 +10,7 @@ heads that share one width, behind them a hidden layer that could take apart wha
 mixed. A seed moves what is drawn, initialization and batches; rates are chosen on validation, from
 a grid that was extended downwards after a look at one seed.
 
-    python -m experiments.attention_scores --workdir=runs/attention_scores  # 2 minutes on 2 cores
+    python -m experiments.attention_scores --workdir=runs/attention_scores  # 4 minutes on 2 cores
 """
 
 import math
