@@ -10,7 +10,6 @@ chosen falls with depth, and saturation with the rate: the curves by rate show b
     python -m experiments.activation_depth --workdir=runs/activation_depth  # 1.5 minutes on 2 cores
 """
 
-import dataclasses
 from collections.abc import Sequence
 from typing import cast
 
@@ -45,17 +44,13 @@ ACTIVATIONS = (*RECTIFIERS, "elu", "gelu_exact", "tanh", "sigmoid")
 ENDS = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How deep the networks are, and at which rates they train."""
 
     steps: int = setting(500, "Training steps of each trial.", low=1)
-    seeds: int = setting(5, "Seeds of each setting.", low=1)
     depths: tuple[int, ...] = setting((2, 8, 16), "Numbers of hidden layers.", low=1)
     width: int = setting(48, "Units of each hidden layer.", low=1)
-    learning_rates: tuple[float, ...] = setting(
-        (3e-4, 1e-3, 3e-3, 1e-2, 3e-2), "Rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 
 
 def plan(config: Config) -> sweep.Plan:
@@ -74,15 +69,10 @@ def plan(config: Config) -> sweep.Plan:
         shares = unit_shares(cast(Array, hidden), hparams["activation"], hparams["depth"])
         return run.evaluate(hparams, state, data) | shares
 
-    points = sweep.grid(
-        activation=ACTIVATIONS, depth=config.depths, learning_rate=config.learning_rates
-    )
-    return sweep.plan(
-        {"mlp": (run._replace(evaluate=evaluate), points)},
-        data,
-        seeds=config.seeds,
-        categories={"activation": ACTIVATIONS},
-    )
+    names = {"activation": ACTIVATIONS}
+    points = sweep.grid(**names, depth=config.depths, learning_rate=config.learning_rates)
+    programs = {"mlp": (run._replace(evaluate=evaluate), points)}
+    return sweep.plan(programs, data, seeds=config.seeds, categories=names)
 
 
 def stack(config: Config, activation: Array, depth: Array) -> nn.Module:
@@ -145,32 +135,28 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     title = "Test accuracy by activation and depth"
     figure = report.heat_map(means, title=title, label="test accuracy (%)")
     caption = f"Mean over seeds, {report.CHOSEN}; chance is 10 %."
-    table = report.summary_table(summary, by)
+    accuracy = Picture("accuracy", figure, title, caption)
+    words = (
+        "Saturated: within 1 % of the range from an end of it. Dead: exactly zero for every "
+        "training example. Both are means over the hidden layers."
+    )
     bounded = frame[frame["activation"].isin(ENDS)]
-    sections = [
-        Section("At the chosen rates", (Picture("accuracy", figure, title, caption), table)),
-        Section("Units", (
-            "Saturated: within 1 % of the range from an end of it. Dead: exactly zero for every "
-            "training example. Both are means over the hidden layers.",
-            *along_rates(bounded, "saturated", "saturated outputs"),
-            *along_rates(frame, "dead", "dead hidden units"),
-        )),
-    ]  # fmt: skip
+    saturated = along_rates(bounded, "saturated", "saturated outputs")
+    dead = along_rates(frame, "dead", "dead hidden units")
     claims = judged(config, frame, stats.tune(frame, by, "learning_rate"))
-    return launch.Conclusion(claims, sections)
+    chosen = Section("At the chosen rates", [accuracy, report.summary_table(summary, by)])
+    return launch.Conclusion(claims, [chosen, Section("Units", [words, *saturated, *dead])])
 
 
 def judged(config: Config, frame: pd.DataFrame, tuned: stats.Tuned) -> list[report.Judged]:
     """The claims of accuracy, of dead units and of saturation."""
     few, many, rate = min(config.depths), max(config.depths), max(config.learning_rates)
-    highest = frame[frame["learning_rate"] == rate].pivot(
-        index="seed", columns=["activation", "depth"], values="dead"
-    )
+    highest = frame[frame["learning_rate"] == rate]
 
     def dead(name: str) -> stats.Interval:
+        mine = highest[highest["activation"] == name].groupby("seed")["dead"]
         units = config.width * sum(config.depths)
-        shares = highest[name].mean(axis=1, skipna=False)
-        return stats.mean_interval(shares, "share", examples=units)
+        return stats.mean_interval(mine.mean(skipna=False), "share", examples=units)
 
     ahead = {
         f"{depth} hidden layers": tuned.gain("test_accuracy", ("relu", depth), ("sigmoid", depth))
@@ -195,7 +181,6 @@ def along_rates(frame: pd.DataFrame, share: str, words: str) -> list[Picture]:
         panel="layers",
         line="activation",
         title=f"{words.capitalize()} after training",
-        x_label="learning rate (log scale)",
         y_label=f"share of {words} (%)",
     )
 

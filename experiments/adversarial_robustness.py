@@ -9,7 +9,6 @@ under attacks of the radius that was trained against.
     python -m experiments.adversarial_robustness --workdir=runs/robustness  # 0.5 minutes on 2 cores
 """
 
-import dataclasses
 import functools
 from collections.abc import Callable
 
@@ -25,7 +24,6 @@ from jaxdl.launch import setting
 from jaxdl.models import MLP
 from jaxdl.optimizers import adam
 from jaxdl.report import Claim, Picture, Section
-from jaxdl.report.blocks import BANDS
 from jaxdl.tasks import adversarial, attacked
 from jaxdl.types import Array, Batch, PyTree, Task, TrainState
 
@@ -40,19 +38,15 @@ CLAIMS = UNDER_PGD, UNDER_FGSM, CLEAN = (
 PLAIN, PGD_STEPS, SHOWN = 0.0, 20, 8
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The network, and the attacks in training."""
 
-    steps: int = setting(1000, "Training steps of each trial.", low=1)
     seeds: int = setting(10, "Seeds of each setting.", low=1)
-    hidden: tuple[int, ...] = setting((128,), "Widths of the hidden layers.", low=1, repeats=True)
+    hidden: tuple[int, ...] = launch.widths(128)
     batch_size: int = setting(50, "Examples in a step.", low=1, high=1077)
     learning_rate: float = setting(1e-3, "Learning rate of Adam.", low=1e-12)
     attack_steps: int = setting(5, "Steps of the attack in training.", low=1)
-    radii: tuple[float, ...] = setting(
-        (0.05, 0.1, 0.2), "Radii ε to train against.", low=1e-6, high=1
-    )
+    radii: tuple[float, ...] = setting((0.05, 0.1, 0.2), "ε to train against.", low=1e-6, high=1)
 
     @property
     def tested(self) -> list[float]:
@@ -81,9 +75,8 @@ def plan(config: Config) -> sweep.Plan:
         found: dict[str, Array] = {}
         for name, attack in (("FGSM", tasks.fgsm), ("PGD", pgd)):
             values = jax.lax.map(functools.partial(accuracy, attack), jnp.array(config.tested))
-            found |= {
-                f"{name} {e:g}": value for e, value in zip(config.tested, values, strict=True)
-            }
+            names = [f"{name} {eps:g}" for eps in config.tested]
+            found |= dict(zip(names, values, strict=True))
         return found
 
     run = sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
@@ -110,53 +103,47 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
             found[f"ε = {radius:g}"] = stats.paired_interval(accuracy[radius], accuracy[PLAIN])
         return found
 
-    columns = ["FGSM 0", *(f"{name} {eps:g}" for name in ("FGSM", "PGD") for eps in config.radii)]
-    names = {column: f"{column} (%)" for column in columns} | {"FGSM 0": "clean (%)"}
-    examples = int(plan.data["test"]["mask"].sum())
+    attacks = ["FGSM 0", *(f"{name} {eps:g}" for name in ("FGSM", "PGD") for eps in config.radii)]
+    names = {name: f"{name} (%)" for name in attacks} | {"FGSM 0": "clean (%)"}
+    share = functools.partial(
+        stats.mean_interval, scale="share", examples=int(plan.data["test"]["mask"].sum())
+    )
     rows = [
-        {"trained against ε": radius}
-        | {
-            names[column]: stats.mean_interval(group[column], "share", examples=examples)
-            for column in columns
-        }
+        {"trained against ε": radius} | {names[name]: share(group[name]) for name in attacks}
         for radius, group in frame.groupby("radius")
     ]
     table = report.table(rows, "Test accuracy: means over seeds with their 95 % intervals.")
-    return launch.Conclusion(
-        [
-            *UNDER_PGD.judge_each(changes("PGD")),
-            *UNDER_FGSM.judge_each(changes("FGSM")),
-            *CLEAN.judge_each(changes("FGSM", PLAIN)),
-        ],
-        [
-            Section("Accuracy under attack", (curves(config, frame), table)),
-            Section("Attacked digits", sheets(config, plan)),
-        ],
-    )
+    claims = [
+        *UNDER_PGD.judge_each(changes("PGD")),
+        *UNDER_FGSM.judge_each(changes("FGSM")),
+        *CLEAN.judge_each(changes("FGSM", PLAIN)),
+    ]
+    sections = [
+        Section("Accuracy under attack", [curves(config, frame), table]),
+        Section("Attacked digits", sheets(config, plan)),
+    ]
+    return launch.Conclusion(claims, sections)
 
 
 def curves(config: Config, frame: pd.DataFrame) -> Picture:
     """Accuracy against the radius of the attack."""
     parts = [
-        frame.assign(attack=f"{name} ({steps})", eps=eps, accuracy=100 * frame[f"{name} {eps:g}"])
+        frame.assign(attack=f"{name} ({steps})", eps=eps, accuracy=frame[f"{name} {eps:g}"])
         for name, steps in (("FGSM", "1 step"), ("PGD", f"{PGD_STEPS} steps"))
         for eps in config.tested
     ]
     rows = pd.concat(parts, ignore_index=True)
     rows["training"] = rows["radius"].map("ε = {:g}".format).replace("ε = 0", "plain digits")
-    title = "Test accuracy under attack, by what the network was trained against"
-    figure = report.training_curves(
+    return report.profile(
         rows,
-        x="eps",
-        y="accuracy",
+        "eps",
+        "accuracy",
         panel="attack",
         line="training",
-        title=title,
+        title="Test accuracy under attack, by what the network was trained against",
         x_label="radius ε of the attack at test time (1 = from white to black)",
         y_label="test accuracy (%)",
-        y_scale="linear",
     )
-    return Picture("robustness", figure, title, BANDS)
 
 
 def sheets(config: Config, plan: sweep.Plan) -> tuple[Picture, ...]:

@@ -12,8 +12,6 @@ whole line.
     python -m experiments.attention_kinds --workdir=runs/attention_kinds  # 1.7 minutes on 2 cores
 """
 
-import dataclasses
-
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
@@ -21,8 +19,8 @@ import optax
 import pandas as pd
 from jax.typing import ArrayLike
 
-from jaxdl import launch, report, stats, sweep
-from jaxdl.data import batches
+from jaxdl import launch, report, stats, sweep, tasks
+from jaxdl.data import splits
 from jaxdl.launch import setting
 from jaxdl.layers.attention import Additive, Soft
 from jaxdl.layers.hard_attention import Hard
@@ -49,7 +47,6 @@ ORDERS = {0.0: "kept", 1.0: "reversed"}
 FAR = 3
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The size of the networks, and what is searched."""
 
@@ -57,21 +54,15 @@ class Config(launch.Config):
     seeds: int = setting(4, "Seeds of each setting.", low=1)
     batch_size: int = setting(32, "Sequences in a step.", low=1)
     width: int = setting(32, "Units of the decoder, and of the encoder in both directions.", low=2)
-    learning_rates: tuple[float, ...] = setting(
-        (5e-3, 1.5e-2), "Peak rates of Adam to try.", low=1e-12
-    )
-    noises: tuple[float, ...] = setting(
-        (1.0, 3.0), "Noise of the monotonic head in training to try.", low=0
-    )
+    learning_rates: tuple[float, ...] = launch.rates(5e-3, 1.5e-2)
+    noises: tuple[float, ...] = setting((1.0, 3.0), "Noises of the monotonic head.", low=0)
 
 
 def plan(config: Config) -> sweep.Plan:
     """One program a kind; the order is a number inside it."""
     rng = np.random.default_rng(0)
     said = FIRST + rng.permutation(SYMBOLS)
-    data = {name: pairs(rng, said, count) for name, count in EXAMPLES.items()}
-    for name in ("validation", "test"):
-        data[name] = batches.padded_batches(data[name], 250)
+    parts = {name: pairs(rng, said, count) for name, count in EXAMPLES.items()}
 
     def program(kind: str) -> sweep.Run:
         def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
@@ -86,7 +77,7 @@ def plan(config: Config) -> sweep.Plan:
         return sweep.grid(reversed=tuple(ORDERS), learning_rate=config.learning_rates, noise=noises)
 
     programs = {kind: (program(kind), points(kind)) for kind in KINDS}
-    return sweep.plan(programs, data, seeds=config.seeds, column="kind")
+    return sweep.plan(programs, splits.in_batches(parts, 250), seeds=config.seeds, column="kind")
 
 
 def pairs(rng: np.random.Generator, said: np.ndarray, count: int) -> dict[str, np.ndarray]:
@@ -115,16 +106,7 @@ def in_order(reversed_: Array, task: Task) -> Task:
         )
         return {**batch, "y": y, "at": at}
 
-    def loss(
-        params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
-    ) -> tuple[Array, tuple[PyTree, Metrics]]:
-        return task.loss(params, model_state, chosen(batch), key, train=train)
-
-    return Task(
-        lambda key, batch: task.init(key, chosen(batch)),
-        loss,
-        lambda params, model_state, batch: task.predict(params, model_state, chosen(batch)),
-    )
+    return tasks.on(chosen, task)
 
 
 def task_of(config: Config, kind: str, noise: ArrayLike) -> Task:
@@ -161,23 +143,18 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     frame["order"] = frame["reversed"].map(ORDERS)
     tuned = stats.tune(frame, ("order", "kind"), ("learning_rate", "noise"))
     orders = tuned.groups("order")
-    over_hard = {
-        f"order {order}": group.gain("test_accuracy", "soft", "hard")
-        for order, group in orders.items()
-    }
-    kept, backwards = (
-        orders[order].gain("test_accuracy", "monotonic", "soft") for order in ("kept", "reversed")
+    hard, soft = (
+        {order: group.gain("test_accuracy", *pair) for order, group in orders.items()}
+        for pair in (("soft", "hard"), ("monotonic", "soft"))
     )
+    claims = [
+        *AS_GOOD_AS_HARD.judge_each({f"order {order}": gain for order, gain in hard.items()}),
+        AS_GOOD_AS_SOFT.judge(soft["kept"]),
+        LOSES.judge(soft["reversed"]),
+    ]
     examples = int(plan.data["test"]["mask"].sum())
     blocks = table(tuned.trials, examples), heat_map(tuned.trials)
-    return launch.Conclusion(
-        [
-            *AS_GOOD_AS_HARD.judge_each(over_hard),
-            AS_GOOD_AS_SOFT.judge(kept),
-            LOSES.judge(backwards),
-        ],
-        [Section("By kind and order", blocks)],
-    )
+    return launch.Conclusion(claims, [Section("By kind and order", blocks)])
 
 
 def table(chosen: pd.DataFrame, examples: int) -> report.Table:

@@ -9,8 +9,6 @@ bound.
     python -m experiments.autoencoders --workdir=runs/autoencoders  # 2 minutes on 2 cores
 """
 
-import dataclasses
-import functools
 from collections.abc import Mapping
 
 import flax.linen as nn
@@ -51,23 +49,15 @@ CASES = {
 SEEN = ("dense", "convolutional", "variational")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The size of the models, and the noise."""
 
     steps: int = setting(3000, "Training steps of each trial.", low=1)
-    seeds: int = setting(5, "Seeds of each setting.", low=1)
     batch_size: int = setting(64, "Examples in a step.", low=1, high=1077)
     code: int = setting(8, "Numbers in a code.", low=1, high=64)
-    hidden: tuple[int, ...] = setting(
-        (128,), "Widths of the dense encoder, reversed in the decoder.", low=1, repeats=True
-    )
-    channels: tuple[int, ...] = setting(
-        (16, 32), "Channels of the convolutional encoder.", low=1, repeats=True
-    )
-    learning_rates: tuple[float, ...] = setting(
-        (1e-3, 3e-3, 1e-2), "Peak rates of Adam to try.", low=1e-12
-    )
+    hidden: tuple[int, ...] = launch.widths(128, help="Dense encoder; the decoder backwards.")
+    channels: tuple[int, ...] = launch.widths(16, 32, help="Channels of the convolutional encoder.")
+    learning_rates: tuple[float, ...] = launch.rates(1e-3, 3e-3, 1e-2)
     noise: float = setting(0.3, "Standard deviation of the noise to remove; ink is 1.", low=1e-6)
 
 
@@ -75,10 +65,10 @@ def plan(config: Config) -> sweep.Plan:
     """One program per model; rate, noise and seed are numbers inside it."""
     data, _ = splits.for_run(catalog.load("digits"), scaling.fit_max)
     size = len(data["train"]["x"])
-    first = functools.partial(jax.tree.map, lambda array: array[0])
-    parts = {"train": data["train"], **{n: first(data[n]) for n in ("validation", "test")}}
-    cases = [first(batches.padded_batches(parts[part], size)) for part, _ in CASES.values()]
-    data["cases"] = jax.tree.map(lambda *arrays: np.stack(arrays), *cases)
+    whole = {n: {k: v[0] for k, v in data[n].items()} for n in ("validation", "test")}
+    whole["train"] = data["train"]
+    cases = [batches.padded_batches(whole[part], size) for part, _ in CASES.values()]
+    data["cases"] = jax.tree.map(lambda *arrays: np.concatenate(arrays), *cases)
     levels = np.array([noisy * config.noise for _, noisy in CASES.values()], np.float32)
 
     def program(model: nn.Module) -> sweep.Run:
@@ -138,8 +128,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     exact = {name: ((restored(pca, x) - x) ** 2).mean() for name, x in known.items()}
     ratios = (
         training["linear"] / exact["train"],
-        test["dense"] / exact["test"],
-        test["convolutional"] / exact["test"],
+        *(test[name] / exact["test"] for name in ("dense", "convolutional")),
         cleaned["denoising"] / cleaned["dense"],
     )
     rows: list[dict[str, Cell]] = [{
@@ -160,12 +149,11 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     shown = {name: of_clean[of_clean["condition"] == name].iloc[0] for name in SEEN}
     shown["denoising"] = of_noisy.query("condition == 'denoising'").iloc[0]
     params = {name: plan.replay(row).params for name, row in shown.items()}
+    found = [stats.mean_interval(ratio - 1) for ratio in ratios]
+    claims = [claim.judge(each) for claim, each in zip(CLAIMS, found, strict=True)]
+    errors = Section("Errors", [report.table(rows, caption)])
     return launch.Conclusion(
-        [claim.judge(stats.mean_interval(r - 1)) for claim, r in zip(CLAIMS, ratios, strict=True)],
-        [
-            Section("Errors", (report.table(rows, caption),)),
-            Section("Pictures", pictures(config, plan, params, pca)),
-        ],
+        claims, [errors, Section("Pictures", pictures(config, plan, params, pca))]
     )
 
 

@@ -9,15 +9,14 @@ that needs no derivation, would cost as many forward passes as there are paramet
     python -m experiments.backprop_cost --workdir=runs/backprop_cost  # 0.5 minutes on 2 cores
 """
 
-import dataclasses
-import time
-from statistics import median
+import functools
+import itertools
 
 import jax
 import pandas as pd
 from jax.stages import Compiled
 
-from jaxdl import launch, report, stats, sweep, tasks
+from jaxdl import clocks, launch, report, stats, sweep, tasks
 from jaxdl.data import catalog, scaling, splits
 from jaxdl.launch import setting
 from jaxdl.models import MLP
@@ -33,7 +32,6 @@ CLAIMS = IN_TIME, IN_OPERATIONS = (
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which networks are measured, on how many digits."""
 
@@ -55,7 +53,7 @@ def plan(config: Config) -> sweep.Plan:
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """The ratios of every size, in time and in operations."""
     batch = {name: array[: config.batch_size] for name, array in plan.data["train"].items()}
-    frame = measured(config, results.frame(), batch)
+    frame = measured(config, batch)
     claims, rows = [], []
     for (depth, width), mine in frame.groupby(["depth", "width"]):
         parameters = parameter_count(depth, width)
@@ -83,7 +81,7 @@ def parameter_count(depth: int, width: int) -> int:
     return 65 * width + (depth - 1) * (width + 1) * width + (width + 1) * 10
 
 
-def compiled(batch: Batch, depth: int, width: int) -> tuple[list[Compiled], PyTree]:
+def compiled(batch: Batch, depth: int, width: int) -> tuple[dict[str, Compiled], PyTree]:
     """The loss and the loss with its gradient, as JAX compiles them, and the parameters."""
     task, key = tasks.classification(MLP((width,) * depth, 10)), jax.random.key(0)
     params, _ = jax.jit(task.init)(key, batch)
@@ -91,59 +89,39 @@ def compiled(batch: Batch, depth: int, width: int) -> tuple[list[Compiled], PyTr
     def loss(params: PyTree, batch: Batch) -> Array:
         return task.loss(params, {}, batch, key, train=True)[0]
 
-    functions = (loss, jax.value_and_grad(loss))
-    return [jax.jit(function).lower(params, batch).compile() for function in functions], params
+    programs = {"forward": jax.jit(loss), "both": jax.jit(jax.value_and_grad(loss))}
+    return {name: call.lower(params, batch).compile() for name, call in programs.items()}, params
 
 
-def measured(config: Config, frame: pd.DataFrame, batch: Batch) -> pd.DataFrame:
+def measured(config: Config, batch: Batch) -> pd.DataFrame:
     """Of each size and repeat: the ratios of time and operations, the time of a forward pass."""
-    frame = frame[["depth", "width", "seed"]].astype({"depth": int, "width": int})
-    programs = {
-        (depth, width): compiled(batch, depth, width)
-        for depth in config.depths
-        for width in config.widths
-    }
-    batch = jax.device_put(batch)
-
-    def seconds(call: Compiled, params: PyTree) -> float:
-        began = time.perf_counter()
-        jax.block_until_ready(call(params, batch))
-        return time.perf_counter() - began
-
-    rows = []
-    for depth, width, seed in frame.itertuples(index=False):
-        calls, params = programs[depth, width]
-        for call in calls:
-            seconds(call, params)  # the first call of a while is slower
-        # In turn, so that what else the machine does meets both.
-        pairs = [[seconds(call, params) for call in calls] for _ in range(config.steps)]
-        forward, both = (median(times) for times in zip(*pairs, strict=True))
-        once, twice = ((call.cost_analysis() or {})["flops"] for call in calls)
-        rows.append({
-            "depth": depth, "width": width, "seed": seed, "time": both / forward,
-            "operations": twice / once, "forward_ms": 1000 * forward,
-        })  # fmt: skip
-    return pd.DataFrame(rows)
+    batch, frames = jax.device_put(batch), []
+    for depth, width in itertools.product(config.depths, config.widths):
+        programs, params = compiled(batch, depth, width)
+        calls = {name: functools.partial(call, params, batch) for name, call in programs.items()}
+        seconds = clocks.in_turn(calls, config.seeds, config.steps)
+        once, twice = ((call.cost_analysis() or {})["flops"] for call in programs.values())
+        size = {"depth": depth, "width": width, "seed": range(config.seeds)}
+        found = {"time": seconds["both"] / seconds["forward"], "operations": twice / once}
+        found["forward_ms"] = 1000 * seconds["forward"]
+        frames.append(pd.DataFrame(size | found))
+    return pd.concat(frames)
 
 
 def picture(frame: pd.DataFrame) -> Picture:
     """Both ratios by the number of parameters, one line a number of hidden layers."""
-    sizes = zip(frame["depth"], frame["width"], strict=True)
-    frame = frame.assign(
-        **{"hidden layers": frame["depth"].astype(str)},
-        parameters=[parameter_count(*size) for size in sizes],
-    )
+    sizes = frame[["depth", "width"]].to_numpy()
+    frame = frame.assign(parameters=[parameter_count(*map(int, size)) for size in sizes])
+    frame["hidden layers"] = frame["depth"].astype(str)
     keys = ["hidden layers", "seed", "parameters"]
     table = frame.melt(keys, ["time", "operations"], "measure", "ratio")
-    figure = report.lines(
+    return report.profile(
         table.sort_values(["hidden layers", "parameters"], kind="stable"),
-        "parameters", "ratio", panel="measure", line="hidden layers",
-        title="Price of a loss with its gradient, in forward passes",
+        "parameters", "ratio", panel="measure", line="hidden layers", x_scale="log",
+        title="Price of a loss with its gradient, in forward passes; a seed is a repeat",
         x_label="parameters (log scale)", y_label="ratio to one forward pass (1)",
-        y_scale="linear", references={"5 forward passes": lambda _: IN_TIME.threshold},
+        references={"5 forward passes": lambda _: IN_TIME.threshold},
     )  # fmt: skip
-    caption = "Lines: mean over the repeats; bands: lowest to highest."
-    return Picture("ratios", figure, "Ratio by parameters", caption)
 
 
 if __name__ == "__main__":

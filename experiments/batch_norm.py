@@ -9,7 +9,6 @@ shared.
     python -m experiments.batch_norm --workdir=runs/batch_norm  # 0.5 minutes on 2 cores
 """
 
-import dataclasses
 import math
 from collections.abc import Callable, Sequence
 
@@ -41,7 +40,6 @@ TOLERATED, CHANCE = 0.05, 0.1
 Norm = Callable[[Array, bool], Array]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which networks are trained, from which scales, at which rates."""
 
@@ -107,32 +105,24 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     spread = (accuracy.max() - accuracy.min()).unstack("norm")
     summary = report.summary(frame, by, examples=int(plan.data["test"]["mask"].sum()))
     rates = [
-        {
-            "norm": norm,
-            "scale": f"{scale:g}",
-            "largest usable rate": 10 ** np.log10(mine).mean(),
-            "lowest seed": mine.min(),
-            "highest seed": mine.max(),
-        }
+        {"norm": norm, "scale": f"{scale:g}", "largest usable rate": 10 ** np.log10(mine).mean()}
+        | {"lowest seed": mine.min(), "highest seed": mine.max()}
         for (norm, scale), mine in largest.groupby(list(by), sort=False)
     ]
-    tables = (
-        report.summary_table(summary, by),
-        report.table(rates, "Largest usable rate: geometric mean over the seeds, and its range."),
-    )
+    caption = "Largest usable rate: geometric mean over the seeds, and its range."
+    tables = report.summary_table(summary, by), report.table(rates, caption)
     pictures = report.along(
         frame.assign(scale="He × " + frame["scale"].map("{:g}".format)),
         "learning_rate", "test_accuracy", panel="scale", line="norm",
         title="Test accuracy against the rate, by scale of the initialization",
-        x_label="learning rate (log scale)", y_label="test accuracy (%)",
+        y_label="test accuracy (%)",
     )  # fmt: skip
-    return launch.Conclusion(
-        [
-            LARGER_RATE.judge(stats.paired_interval(at_he[WITH], at_he[WITHOUT])),
-            LESS_SPREAD.judge(stats.paired_interval(spread[WITHOUT], spread[WITH])),
-        ],
-        [Section("By norm and scale", tables), Section("By learning rate", tuple(pictures))],
-    )
+    claims = [
+        LARGER_RATE.judge(stats.paired_interval(at_he[WITH], at_he[WITHOUT])),
+        LESS_SPREAD.judge(stats.paired_interval(spread[WITHOUT], spread[WITH])),
+    ]
+    sections = [Section("By norm and scale", tables), Section("By learning rate", pictures)]
+    return launch.Conclusion(claims, sections)
 
 
 def largest_usable(frame: pd.DataFrame, tuned: stats.Tuned) -> pd.Series:

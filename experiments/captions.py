@@ -10,25 +10,22 @@ bound to look there, and seeds have got most captions right without.
     python -m experiments.captions --workdir=runs/captions  # 2 minutes on 2 cores
 """
 
-import dataclasses
 import functools
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-import pandas as pd
 
 from jaxdl import decoding, launch, report, stats, sweep
-from jaxdl.data import batches
+from jaxdl.data import splits
 from jaxdl.data.sources import scenes
 from jaxdl.launch import setting
 from jaxdl.models import Captioner
 from jaxdl.optimizers import adam
 from jaxdl.report import Claim, Picture, Section
 from jaxdl.tasks import captioning
-from jaxdl.types import Array, Batch, Metrics, PyTree, Task
+from jaxdl.types import Array, Batch, Metrics, PyTree
 
 CHANCE, NEW, DRAWN = 4 / 36, 500, 4
 CLAIMS = RIGHT, ON_NAMED, AHEAD = (
@@ -41,37 +38,40 @@ CLAIMS = RIGHT, ON_NAMED, AHEAD = (
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+MEASURES = {
+    "validation_loss": "validation loss (nats)",
+    "test_accuracy": "words right (%)",
+    "test_exact": "captions right (%)",
+    "test_on_named": "attention on the named object (%)",
+    "test_ahead": "ahead of the other object (points)",
+}
+
+
 class Config(launch.Config):
     """The scenes, and the size of the captioner."""
 
-    steps: int = setting(1000, "Training steps of each trial.", low=1)
     seeds: int = setting(4, "Seeds of each setting.", low=1)
     scenes: int = setting(2000, "Scenes to train on.", low=64)
     batch_size: int = setting(32, "Scenes in a step.", low=1, high=64)
-    features: tuple[int, ...] = setting(
-        (16, 32), "Channels of the convolutions.", low=1, repeats=True
-    )
+    features: tuple[int, ...] = launch.widths(16, 32, help="Channels of the convolutions.")
     width: int = setting(64, "Units of the decoder.", low=1)
-    learning_rates: tuple[float, ...] = setting(
-        (1e-3, 3e-3, 1e-2), "Rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(1e-3, 3e-3, 1e-2)
 
 
 def plan(config: Config) -> sweep.Plan:
     """One program; the rate is a number inside it."""
     rng = np.random.default_rng(0)
-    data = {"train": scenes.scenes(rng, config.scenes)}
-    for name in ("validation", "test"):
-        data[name] = batches.padded_batches(scenes.scenes(rng, NEW), 250)
+    counts = {"train": config.scenes, "validation": NEW, "test": NEW}
+    parts = {name: scenes.scenes(rng, count) for name, count in counts.items()}
     task = captioning(captioner(config), scenes.PADDING, looks)
-
-    def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
-        return task, adam(hparams["learning_rate"])
-
-    run = sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
-    points = sweep.grid(learning_rate=config.learning_rates)
-    return sweep.plan({"captioner": (run, points)}, data, seeds=config.seeds, keep_states=True)
+    run = sweep.make_run(
+        lambda hparams: (task, adam(hparams["learning_rate"])),
+        steps=config.steps,
+        batch_size=config.batch_size,
+    )
+    programs = {"captioner": (run, sweep.grid(learning_rate=config.learning_rates))}
+    data = splits.in_batches(parts, 250)
+    return sweep.plan(programs, data, seeds=config.seeds, keep_states=True)
 
 
 def captioner(config: Config) -> Captioner:
@@ -100,22 +100,10 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     exact, on_named, ahead = (
         tuned.scores(f"test_{name}")["captioner"] for name in ("exact", "on_named", "ahead")
     )
-    best = tuned.selection["learning_rate"].iloc[0]
-    rows = [
-        {
-            "rate": report.number(rate) + "*" * bool(rate == best),
-            "validation loss (nats)": trials["validation_loss"].mean(),
-            "words right (%)": trials["test_accuracy"].mean(),
-            "captions right (%)": trials["test_exact"].mean(),
-            "attention on the named object (%)": trials["test_on_named"].mean(),
-            "ahead of the other object (points)": trials["test_ahead"].mean(),
-        }
-        for rate, trials in frame.groupby("learning_rate")
-    ]
     caption = f"Means over seeds; chance is {100 * CHANCE:.1f} %.  * chosen by all seeds."
-    shown = stats.jointly_chosen(frame, tuned).query("status == 'ok'").head(1)
-    pictures = [attention(config, plan, row) for _, row in shown.iterrows()]
-    table = report.table(rows, caption)
+    table = report.table(report.searched(frame, tuned, MEASURES), caption)
+    row = stats.example(frame, tuned, "captioner")
+    pictures = [] if row is None else [attention(config, plan, row)]
     return launch.Conclusion(
         [
             RIGHT.judge(stats.mean_interval(exact, "share", examples=NEW)),
@@ -126,7 +114,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     )
 
 
-def attention(config: Config, plan: sweep.Plan, row: pd.Series) -> Picture:
+def attention(config: Config, plan: sweep.Plan, row: dict[str, Any]) -> Picture:
     """New scenes, and what is attended to before each word that greedy decoding gives."""
     test = plan.data["test"]
     two = np.flatnonzero(test["other"][0].any(axis=(1, 2, 3)))[:DRAWN]

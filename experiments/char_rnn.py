@@ -12,7 +12,6 @@ word, which counts remember.
     python -m experiments.char_rnn --workdir=runs/char_rnn --generate="Returns the "
 """
 
-import dataclasses
 import functools
 import itertools
 import math
@@ -36,7 +35,7 @@ from jaxdl.layers.dropout import Dropout
 from jaxdl.layers.recurrent import RNN, Stack
 from jaxdl.models import LanguageModel, ngram
 from jaxdl.optimizers import adam, schedules
-from jaxdl.report import Claim, Code, Picture, Section
+from jaxdl.report import Claim, Code, Section
 from jaxdl.tasks import language_model
 from jaxdl.types import Array, PyTree, Task
 
@@ -46,7 +45,7 @@ CLAIMS = (FEWER_BITS,) = (
 )  # fmt: skip
 EVALUATED, EVALUATED_LENGTH, PROMPT = 100_000, 256, 30
 ORDERS, DISCOUNTS = (3, 4, 5, 6, 7), (0.5, 0.75, 0.9)
-SHOWN, FEW = 400, 100
+SHOWN, FEW, HELD_OUT = 400, 100, ("validation", "test")
 WAYS = {
     "drawn at temperature 0.5": 0.5,
     "drawn at temperature 1": 1.0,
@@ -54,7 +53,6 @@ WAYS = {
 }
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The network, how it is trained, and on which text."""
 
@@ -62,22 +60,14 @@ class Config(launch.Config):
     batch_size: int = setting(32, "Streams read side by side.", low=1)
     length: int = setting(64, "Characters in a chunk.", low=1)
     seeds: int = setting(3, "Seeds of each rate.", low=1)
-    learning_rates: tuple[float, ...] = setting(
-        (5e-3, 1e-2, 2e-2), "Peak rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(5e-3, 1e-2, 2e-2)
     features: int = setting(32, "Numbers that a character is embedded in.", low=1)
-    hidden: tuple[int, ...] = setting((192,), "Units of each layer.", low=1, repeats=True)
-    dropout: float = setting(
-        0.0, "Dropout rate of what goes into and comes out of the layers.", low=0.0, high=0.99
-    )
+    hidden: tuple[int, ...] = launch.widths(192, help="Units of each layer.")
+    dropout: float = setting(0.0, "Dropout rate around the layers.", low=0.0, high=0.99)
     clip: float = setting(1.0, "Largest norm of a step's gradient.", low=1e-6)
-    text: str = setting(
-        "", "A UTF-8 file, or a folder of .txt, .md, .rst or .py; empty: docstrings."
-    )
+    text: str = setting("", "A file, or a folder of .txt, .md, .rst or .py; empty: docstrings.")
     characters: int = setting(2_000_000, "Characters of it to use.", low=10_000)
-    evaluations: int = setting(
-        5, "Evaluations on the way, at most; a divisor of steps is used.", low=1
-    )
+    evaluations: int = setting(5, "Evaluations on the way, at most.", low=1)
 
 
 def texts(config: Config) -> dict[str, str]:
@@ -93,7 +83,7 @@ def texts(config: Config) -> dict[str, str]:
         ends = [len(text) * tenths // 10 for tenths in (0, 8, 9, 10)]
         pieces = [text[start:end] for start, end in itertools.pairwise(ends)]
         return dict(zip(("train", "validation", "test"), pieces, strict=True))
-    found = [found[place] for place in np.random.default_rng(0).permutation(len(found))]
+    found = documents.sample(found, len(found), np.random.default_rng(0))
     kept = np.cumsum([len(text) for text in found]) <= config.characters
     parts = documents.split(list(itertools.compress(found, kept)))
     return {name: "\n\n".join(part) + "\n" for name, part in parts._asdict().items()}
@@ -140,19 +130,10 @@ def plan(config: Config) -> sweep.Plan:
         rate = schedules.scaled(hparams["learning_rate"], schedules.cosine(config.steps))
         return task, optax.chain(optax.clip_by_global_norm(config.clip), adam(rate))
 
-    run = sweep.make_run(
-        build,
-        steps=config.steps // segments,
-        batch_size=config.batch_size,
-        order=batches.ordered_indices,
-    )
-    return sweep.plan(
-        {"lstm": (run, sweep.grid(learning_rate=config.learning_rates))},
-        data,
-        seeds=config.seeds,
-        segments=segments,
-        keep_states=True,
-    )
+    steps, order = config.steps // segments, batches.ordered_indices
+    run = sweep.make_run(build, steps=steps, batch_size=config.batch_size, order=order)
+    programs = {"lstm": (run, sweep.grid(learning_rate=config.learning_rates))}
+    return sweep.plan(programs, data, seeds=config.seeds, segments=segments, keep_states=True)
 
 
 def n_grams(parts: dict[str, str], known: Vocabulary) -> dict[int, dict[str, float]]:
@@ -164,10 +145,9 @@ def n_grams(parts: dict[str, str], known: Vocabulary) -> dict[int, dict[str, flo
     for order in [order for order in ORDERS if len(known) ** order < 2**63]:
         own = {name: ngram.windows_of([ids[name]], order, vocabulary.START) for name in ids}
         counts = ngram.fit(own["train"], len(known))
-        tried = {d: ngram.bits(ngram.kneser_ney(counts, own["validation"], d)) for d in DISCOUNTS}
-        best = min(tried, key=lambda discount: tried[discount])
-        test = ngram.bits(ngram.kneser_ney(counts, own["test"], best))
-        found[order] = {"validation": tried[best], "test": test}
+        best = ngram.best_discount(counts, own["validation"], DISCOUNTS)
+        log_p = {name: ngram.kneser_ney(counts, own[name], best) for name in HELD_OUT}
+        found[order] = {name: ngram.bits(of_part) for name, of_part in log_p.items()}
     return found
 
 
@@ -193,15 +173,14 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         f"* the order chosen on validation. LSTM: mean of {len(tuned.trials)} seeds (rate "
         f"{rates}), {report.CHOSEN}, and its 95 % interval.",
     )
-    curves = report.training_curves(
-        results.curve_frame("loss", frame),
+    picture = report.course(
+        results,
+        frame,
         panel="program",
         line="learning_rate",
-        y_label="training loss (nats a character)",
         title="An LSTM of characters",
+        y_label="training loss (nats a character)",
     )
-    caption = "Mean over seeds of the loss of single batches, in windows of steps."
-    picture = Picture("curves", curves, "Training loss by rate", caption)
     samples = []
     if row := stats.example(frame, tuned, "lstm"):
         save(config, known, plan.replay(row).params, row, results.workdir)
@@ -217,6 +196,7 @@ def save(
     config: Config, known: Vocabulary, params: PyTree, row: dict[str, Any], workdir: Path
 ) -> None:
     """Keeps the trained model of a row of the results."""
+    options = {"vocabulary": len(known), "features": config.features}
     launch.save_best(
         workdir,
         params,
@@ -224,12 +204,7 @@ def save(
         None,
         task="language_model",
         model="char_rnn",
-        options={
-            "vocabulary": len(known),
-            "features": config.features,
-            "hidden": list(config.hidden),
-            "dropout": 0.0,
-        },
+        options=options | {"hidden": list(config.hidden), "dropout": 0.0},
         input_shape=None,
         words=list(known.words),
         **{name: row[name] for name in ("trial", "learning_rate", "seed")},

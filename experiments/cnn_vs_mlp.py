@@ -9,22 +9,20 @@ halves the image twice, so only shifts by 4 pixels commute with it.
     python -m experiments.cnn_vs_mlp --workdir=runs/cnn_vs_mlp  # 1 minute on 2 cores
 """
 
-import dataclasses
-
 import flax.linen as nn
 import jax
 import numpy as np
-import optax
 
 from jaxdl import launch, report, stats, sweep, tasks
-from jaxdl.data import batches, catalog, scaling, splits
+from jaxdl.data import catalog, scaling, splits
 from jaxdl.initializers import he_normal
 from jaxdl.launch import setting
 from jaxdl.models import CNN, MLP
 from jaxdl.ops.pooling import global_avg_pool
-from jaxdl.optimizers import adam, schedules
+from jaxdl.optimizers import adam
+from jaxdl.optimizers.schedules import cosine, scaled
 from jaxdl.report import Claim, Picture, Section
-from jaxdl.types import Batch, PyTree, Task
+from jaxdl.types import Batch
 
 CLAIMS = MIDDLE, SHIFTED, AVERAGING, INVARIANT = (
     Claim("V3", "a convolutional network beats an MLP of more parameters on digits in the middle",
@@ -41,22 +39,15 @@ SPLITS = {"test": 0, "shifted_1": 1, "shifted_2": 2}
 DENSE, FLAT, POOLED = "MLP", "CNN, flattened", "CNN, averaged"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How large the networks are, and how they are trained."""
 
     steps: int = setting(400, "Training steps of each trial.", low=1)
     seeds: int = setting(8, "Seeds of each setting.", low=2)
     batch_size: int = setting(64, "Examples in a step.", low=1, high=1077)
-    learning_rates: tuple[float, ...] = setting(
-        (3e-3, 1e-2, 3e-2), "Peak rates of Adam to try.", low=1e-12
-    )
-    channels: tuple[int, ...] = setting(
-        (16, 32), "Channels of each block of the CNNs.", low=1, repeats=True
-    )
-    hidden: tuple[int, ...] = setting(
-        (128,), "Widths of the hidden layers of the MLP.", low=1, repeats=True
-    )
+    learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2, 3e-2)
+    channels: tuple[int, ...] = launch.widths(16, 32, help="Channels of each block of the CNNs.")
+    hidden: tuple[int, ...] = launch.widths(128, help="Widths of the hidden layers of the MLP.")
 
 
 def networks(config: Config) -> dict[str, nn.Module]:
@@ -74,15 +65,16 @@ def plan(config: Config) -> sweep.Plan:
     data, _ = splits.for_run(catalog.load("digits"), scaling.fit_max)
     data = {name: {**split, "x": on_canvas(split["x"])} for name, split in data.items()}
     moved = {name: shifted(data["test"], shift) for name, shift in SPLITS.items() if shift}
-    data |= {name: batches.padded_batches(arrays, 512) for name, arrays in moved.items()}
+    data |= splits.in_batches(moved, 512)
     points = sweep.grid(learning_rate=config.learning_rates)
 
     def program(model: nn.Module) -> sweep.Run:
-        def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
-            rate = schedules.scaled(hparams["learning_rate"], schedules.cosine(config.steps))
-            return tasks.classification(model), adam(rate)
-
-        return sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
+        task = tasks.classification(model)
+        return sweep.make_run(
+            lambda hparams: (task, adam(scaled(hparams["learning_rate"], cosine(config.steps)))),
+            steps=config.steps,
+            batch_size=config.batch_size,
+        )
 
     programs = {name: (program(model), points) for name, model in networks(config).items()}
     return sweep.plan(programs, data, seeds=config.seeds, column="network")
@@ -115,12 +107,9 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     ]
     image = plan.data["train"]["x"][:1]
     sizes = [f"{name} {size(model, image):,}" for name, model in networks(config).items()]
-    section = Section("Accuracy by shift", (
-        curve(tuned),
-        *(report.tuned_table(tuned, f"{split}_accuracy", against=DENSE) for split in SPLITS),
-        f"Numbers of parameters: {', '.join(sizes)}.",
-        examples(plan.data),
-    ))  # fmt: skip
+    words = f"Numbers of parameters: {', '.join(sizes)}."
+    tables = [report.tuned_table(tuned, f"{split}_accuracy", against=DENSE) for split in SPLITS]
+    section = Section("Accuracy by shift", [curve(tuned), *tables, words, examples(plan.data)])
     return launch.Conclusion(claims, [section])
 
 
@@ -134,13 +123,11 @@ def curve(tuned: stats.Tuned) -> Picture:
     """Test accuracy over the shift."""
     scores = tuned.trials.rename(columns={f"{split}_accuracy": n for split, n in SPLITS.items()})
     by_shift = scores.melt(["network", "seed"], list(SPLITS.values()), "shift", "accuracy")
-    figure = report.training_curves(
-        by_shift.assign(accuracy=100 * by_shift["accuracy"], data="digits").astype({"shift": int}),
-        x="shift", y="accuracy", panel="data", line="network", y_scale="linear",
-        title="Networks that saw the middle only, on shifted images",
+    title = "Networks that saw the middle only, on shifted images"
+    return report.profile(
+        by_shift.astype({"shift": int}), "shift", "accuracy", line="network", title=title,
         x_label="shift (pixels)", y_label="test accuracy (%)",
     )  # fmt: skip
-    return Picture("shift", figure, "Test accuracy over the shift")
 
 
 def examples(data: sweep.Data) -> Picture:

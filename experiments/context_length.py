@@ -10,7 +10,6 @@ is chosen on validation, by context and width. Trained for longer, a fixed conte
     python -m experiments.context_length --workdir=runs/context_length  # 2 minutes on 2 cores
 """
 
-import dataclasses
 import re
 from collections.abc import Sequence
 
@@ -21,7 +20,7 @@ import numpy as np
 import optax
 
 from jaxdl import decoding, launch, losses, metrics, report, stats, sweep
-from jaxdl.data import batches
+from jaxdl.data import splits
 from jaxdl.data.sources import documents
 from jaxdl.launch import setting
 from jaxdl.layers.attention import Additive, Soft
@@ -49,7 +48,6 @@ DOCUMENTS = 4000
 KINDS = ("fixed", "attention")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The widths of the contexts, the decoder, and the training."""
 
@@ -58,9 +56,7 @@ class Config(launch.Config):
     batch_size: int = setting(32, "Lines in a step.", low=1)
     contexts: tuple[int, ...] = setting((16, 64), "Widths of the context, ascending.", low=2)
     width: int = setting(64, "Units of the decoder.", low=1)
-    learning_rates: tuple[float, ...] = setting(
-        (3e-3, 1e-2), "Peak rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2)
 
 
 def plan(config: Config) -> sweep.Plan:
@@ -70,8 +66,6 @@ def plan(config: Config) -> sweep.Plan:
     few = rng.choice(len(found), min(DOCUMENTS, len(found)), replace=False)
     parts = documents.split([found[place] for place in few])._asdict()
     data = {name: lines(rng, parts[name], count) for name, count in EXAMPLES.items()}
-    for name in ("validation", "test"):
-        data[name] = batches.padded_batches(data[name], 300)
     conditions = {f"{kind} {width}": (kind, width) for kind in KINDS for width in config.contexts}
 
     def run(kind: str, context: int) -> sweep.Run:
@@ -82,14 +76,14 @@ def plan(config: Config) -> sweep.Plan:
         return sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
 
     points = sweep.grid(learning_rate=config.learning_rates)
+    labels = {
+        name: {"kind": kind, "context": str(width)} for name, (kind, width) in conditions.items()
+    }
     return sweep.plan(
         {name: (run(*condition), points) for name, condition in conditions.items()},
-        data,
+        splits.in_batches(data, 300),
         seeds=config.seeds,
-        labels={
-            name: {"kind": kind, "context": str(width)}
-            for name, (kind, width) in conditions.items()
-        },
+        labels=labels,
         keep_states=True,
     )
 
@@ -149,8 +143,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     """Accuracy by length at the rate of each context, differences paired over seeds."""
     frame = results.frame()
     tuned = stats.tune(frame, ("kind", "context"), "learning_rate")
-    accuracy = {length: tuned.scores(f"test_accuracy_{length}") for length in LENGTHS}
-    short, long = accuracy[LENGTHS[0]], accuracy[LENGTHS[-1]]
+    short, long = (tuned.scores(f"test_accuracy_{n}") for n in (LENGTHS[0], LENGTHS[-1]))
 
     def lost(kind: str) -> dict[str, stats.Interval]:
         after, before = long[kind], short[kind]
@@ -165,10 +158,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     table = report.table(
         (
             {"context": kind, "width": width, "rate": report.distinct(trials["learning_rate"])}
-            | {
-                f"{length} (%)": float(scores[kind, width].mean(skipna=False))
-                for length, scores in accuracy.items()
-            }
+            | {f"{n} (%)": float(trials[f"test_accuracy_{n}"].mean(skipna=False)) for n in LENGTHS}
             for (kind, width), trials in tuned.trials.groupby(list(tuned.by), sort=False)
         ),
         "Characters right on test, by the characters of the line: means over seeds, "
@@ -176,27 +166,23 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     )
     row = stats.example(frame, tuned, ("fixed", wide))
     again = [] if row is None else [said_again(config, plan, row)]
-    section = Section("By length", (curves(tuned), table, *again))
-    return launch.Conclusion(claims, [section])
+    return launch.Conclusion(claims, [Section("By length", [curves(tuned), table, *again])])
 
 
 def curves(tuned: stats.Tuned) -> Picture:
     """Accuracy against the length of the line."""
     names = {f"test_accuracy_{length}": length for length in LENGTHS}
     long = tuned.trials.melt(["kind", "context", "seed"], list(names), "length", "accuracy")
-    figure = report.training_curves(
-        long.assign(length=long["length"].map(names), accuracy=100 * long["accuracy"]),
-        x="length",
-        y="accuracy",
+    return report.profile(
+        long.assign(length=long["length"].map(names)),
+        "length",
+        "accuracy",
         panel="kind",
         line="context",
         title="Characters said again, by the length of the line",
         x_label="length of the line (characters)",
         y_label="accuracy on test (%)",
-        y_scale="linear",
     )
-    caption = "Left the last states at every step, right attention, by width of the context."
-    return Picture("length", figure, "Accuracy by length", caption)
 
 
 def said_again(config: Config, plan: sweep.Plan, row: PyTree) -> Table:
@@ -219,11 +205,8 @@ def said_again(config: Config, plan: sweep.Plan, row: PyTree) -> Table:
         return "".join(LETTERS[i - FIRST] if i >= FIRST else "·" for i in said if i != PAD)
 
     said = np.asarray(again(plan.replay(row).params, x))
-    pairs = zip(map(text, x), map(text, said), strict=True)
-    return report.table(
-        ({"line": line, "said_again": other} for line, other in pairs),
-        f"Greedy decoding from a fixed context of {wide} numbers, first seed.",
-    )
+    rows = [{"line": text(a), "said_again": text(b)} for a, b in zip(x, said, strict=True)]
+    return report.table(rows, f"Greedily, from a fixed context of {wide} numbers, first seed.")
 
 
 if __name__ == "__main__":

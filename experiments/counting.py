@@ -45,7 +45,6 @@ CLAIMS = LSTM_COUNTS, GRU_DOES_NOT, FURTHER = (
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which cells are compared, and how far they are to count."""
 
@@ -55,24 +54,18 @@ class Config(launch.Config):
     trained: int = setting(10, "Longest n in training.", low=2)
     tested: int = setting(60, "Longest n that is tested.", low=6)
     hidden: int = setting(8, "Units of each network.", low=1)
-    learning_rates: tuple[float, ...] = setting(
-        (0.01, 0.03, 0.1), "Peak rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(0.01, 0.03, 0.1)
 
 
 def words(highest: int) -> dict[str, np.ndarray]:
     """One word for each n up to `highest`: x, y `[highest, 2·highest]`, y only where certain."""
     rng = np.random.default_rng(0)
-    made = [sequences.a_n_b_n(rng, 1, n, n) for n in range(1, highest + 1)]
-    widths = [((0, 0), (0, 2 * (highest - n))) for n in range(1, highest + 1)]
-    padded = [
-        {"x": np.pad(word["x"], width), "y": np.pad(word["y"] * (word["mask"] > 0), width)}
-        for word, width in zip(made, widths, strict=True)
-    ]
-    return {
-        name: np.concatenate([word[name] for word in padded]).astype(np.int32)
-        for name in ("x", "y")
-    }
+    found = {name: np.zeros((highest, 2 * highest), np.int32) for name in ("x", "y")}
+    for n in range(1, highest + 1):
+        word = sequences.a_n_b_n(rng, 1, n, n)
+        found["x"][n - 1, : 2 * n] = word["x"]
+        found["y"][n - 1, : 2 * n] = word["y"] * (word["mask"] > 0)
+    return found
 
 
 def plan(config: Config) -> sweep.Plan:
@@ -81,13 +74,9 @@ def plan(config: Config) -> sweep.Plan:
         raise launch.UserError(f"config.tested: {FAR} times config.trained is needed")
     points = sweep.grid(learning_rate=config.learning_rates)
     cells = launch.choose_all("cells", config.cells, CELLS)
-    return sweep.plan(
-        {name: (counting(config, cell), points) for name, cell in cells.items()},
-        {"train": words(config.trained), "words": words(config.tested)},
-        seeds=config.seeds,
-        column="cell",
-        keep_states=True,
-    )
+    programs = {name: (counting(config, cell), points) for name, cell in cells.items()}
+    data = {"train": words(config.trained), "words": words(config.tested)}
+    return sweep.plan(programs, data, seeds=config.seeds, column="cell", keep_states=True)
 
 
 def counting(config: Config, cell: Cell) -> sweep.Run:
@@ -108,7 +97,7 @@ def counting(config: Config, cell: Cell) -> sweep.Run:
         reach = jnp.cumprod(right.astype(jnp.int32)).sum()
         far = VALIDATION * config.trained
         found = {"validation_right": right[:far].mean(), "reach": reach}
-        return found | {f"right_{n + 1}": right[n] for n in range(config.tested)}
+        return sweep.numbered(found | {"right": right})
 
     run = sweep.make_run(build, steps=config.steps, batch_size=config.trained)
     return run._replace(evaluate=evaluate)
@@ -131,15 +120,9 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         further = dataclasses.replace(FURTHER, above=config.trained / 2)
         claims.append(further.judge(stats.paired_interval(reach["lstm"], reach["gru"])))
     rows = [
-        {
-            "cell": cell,
-            "rate": report.distinct(mine["learning_rate"]),
-            f"all right to {config.trained} (%)": (mine["reach"] >= config.trained).mean(),
-            f"to {far} (%)": (mine["reach"] >= far).mean(),
-            "lowest reach": mine["reach"].min(),
-            "median": mine["reach"].median(),
-            "highest": mine["reach"].max(),
-        }
+        {"cell": cell, "rate": report.distinct(mine["learning_rate"])}
+        | {f"all right to {n} (%)": (mine["reach"] >= n).mean() for n in (config.trained, far)}
+        | mine["reach"].agg(["min", "median", "max"]).add_suffix(" reach").to_dict()
         for cell, mine in trials.groupby("cell", sort=False)
     ]
     caption = (

@@ -15,7 +15,6 @@ from typing import Any
 
 import jax
 import numpy as np
-import optax
 import pandas as pd
 from scipy.special import log_softmax
 
@@ -23,9 +22,9 @@ from jaxdl import launch, report, stats, sweep, tasks
 from jaxdl.data import catalog, scaling, splits
 from jaxdl.launch import setting
 from jaxdl.models import CNN
-from jaxdl.optimizers import adam, schedules
+from jaxdl.optimizers import adam
+from jaxdl.optimizers.schedules import cosine, scaled
 from jaxdl.report import Claim, Picture, Section
-from jaxdl.types import PyTree, Task
 
 CLAIMS = (ACCURATE,) = (
     Claim("V3", "a convolutional network classifies better than the threshold",
@@ -34,26 +33,16 @@ CLAIMS = (ACCURATE,) = (
 EVALUATION_BATCH, SHOWN = 256, 10
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.DatasetConfig):
     """Which network is trained on which images, and how well it is to do."""
 
     steps: int = setting(800, "Training steps of each trial.", low=1)
     batch_size: int = setting(64, "Examples in a step.", low=1)
-    seeds: int = setting(5, "Seeds of each rate; they move initialization and data order.", low=1)
-    learning_rates: tuple[float, ...] = setting(
-        (1e-3, 3e-3, 1e-2), "Peak rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(1e-3, 3e-3, 1e-2)
     dropout: float = setting(0.4, "Dropout rate in front of each dense layer.", low=0.0, high=0.99)
-    channels: tuple[int, ...] = setting(
-        (32, 64), "Channels of each block: a convolution, then max pooling.", low=1, repeats=True
-    )
-    hidden: tuple[int, ...] = setting(
-        (128,), "Widths of the dense layers before the last.", low=1, repeats=True
-    )
-    evaluations: int = setting(
-        5, "Evaluations on the way, at most; a divisor of steps is used.", low=1
-    )
+    channels: tuple[int, ...] = launch.widths(32, 64, help="Channels of each block's convolution.")
+    hidden: tuple[int, ...] = launch.widths(128, help="Widths of the dense layers before the last.")
+    evaluations: int = setting(5, "Evaluations on the way, at most.", low=1)
     threshold: float = setting(0.98, "Test accuracy that is claimed.", low=0.0, high=1.0)
     train_examples: int = setting(0, "Training examples to keep, the first ones; 0: all.", low=0)
 
@@ -79,20 +68,17 @@ def load(config: Config) -> tuple[sweep.Data, scaling.Scaling, dict[str, Any]]:
 def plan(config: Config) -> sweep.Plan:
     """One program; rate and seed are numbers inside it."""
     data, _, options = load(config)
+    task = tasks.classification(CNN(**options))
     segments = sweep.segments(config.steps, config.evaluations)
-
-    def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
-        rate = schedules.scaled(hparams["learning_rate"], schedules.cosine(config.steps))
-        return tasks.classification(CNN(**options)), adam(rate)
-
-    run = sweep.make_run(build, steps=config.steps // segments, batch_size=config.batch_size)
+    run = sweep.make_run(
+        lambda hparams: (task, adam(scaled(hparams["learning_rate"], cosine(config.steps)))),
+        steps=config.steps // segments,
+        batch_size=config.batch_size,
+    )
+    programs = {"cnn": (run, sweep.grid(learning_rate=config.learning_rates))}
+    labels = {"cnn": {"model": "CNN"}}
     return sweep.plan(
-        {"cnn": (run, sweep.grid(learning_rate=config.learning_rates))},
-        data,
-        seeds=config.seeds,
-        labels={"cnn": {"model": "CNN"}},
-        segments=segments,
-        keep_states=True,
+        programs, data, seeds=config.seeds, labels=labels, segments=segments, keep_states=True
     )
 
 
@@ -102,35 +88,28 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     examples = int(plan.data["test"]["mask"].sum())
     summary = report.summary(frame, by, examples=examples)
     tuned = stats.tune(frame, by, "learning_rate")
-    figure = report.training_curves(
-        results.curve_frame("loss", frame),
-        panel="model",
-        line="learning_rate",
-        title=f"Training on {config.dataset}",
-    )
-    caption = "Mean over seeds of the loss of single batches, with dropout, in windows of steps."
-    curves = Picture("curves", figure, "Training loss by rate", caption)
-    sections = [Section("By rate", (report.summary_table(summary, by), curves))]
-    finished = frame.merge(summary[["model", "learning_rate"]])
-    finished = finished[finished["status"] == "ok"]
+    title = f"Training on {config.dataset}, with dropout"
+    curves = report.course(results, frame, panel="model", line="learning_rate", title=title)
+    sections = [Section("By rate", [report.summary_table(summary, by), curves])]
+    finished = stats.jointly_chosen(frame, tuned).query("status == 'ok'")
     if not finished.empty:
         best = finished.loc[finished["validation_accuracy"].idxmax()]
         sections.append(look_into(config, plan, best))
-    claimed = dataclasses.replace(ACCURATE, above=config.threshold)
     accuracy = tuned.interval("test_accuracy", "CNN", examples)
+    claim = dataclasses.replace(ACCURATE, above=config.threshold).judge(accuracy, config.dataset)
     headline = f"{config.dataset}: {report.percent(accuracy.mean)} % on test"
-    return launch.Conclusion([claimed.judge(accuracy, config.dataset)], sections, headline)
+    return launch.Conclusion([claim], sections, headline)
 
 
 def look_into(config: Config, plan: sweep.Plan, row: pd.Series) -> Section:
     """Saves the model of a ledger row as best/; its errors and first filters as a section."""
     assert plan.workdir is not None, "a plan that has results has a workdir"
-    state, (_, scaled, options) = plan.replay(row.to_dict()), load(config)
+    state, (_, scale, options) = plan.replay(row.to_dict()), load(config)
     launch.save_best(
         plan.workdir,
         state.params,
         state.model_state,
-        scaled,
+        scale,
         task="classification",
         model="cnn",
         options=options,

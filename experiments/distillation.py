@@ -10,9 +10,8 @@ might teach otherwise.
     python -m experiments.distillation --workdir=runs/distillation  # 1 minute on 2 cores
 """
 
-import dataclasses
+import functools
 import itertools
-import time
 from collections.abc import Callable
 
 import jax
@@ -20,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxdl import ensembles, keys, launch, losses, report, stats, sweep, tasks
+from jaxdl import clocks, ensembles, keys, launch, losses, report, stats, sweep, tasks
 from jaxdl.data import batches, catalog, scaling, splits
 from jaxdl.launch import setting
 from jaxdl.models import CNN, MLP
@@ -46,7 +45,6 @@ STRENGTHS = {LABELS: (0.0,), SMOOTHED: (0.1, 0.2, 0.4), SOFT: (2.0, 4.0, 8.0)}
 TEACHER, MEMBERS, TIMED = CNN(((16, 16), (32,)), 10, (64,)), 3, 20
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The student, its teacher, and how many images there are."""
 
@@ -162,16 +160,12 @@ def slowness(config: Config) -> stats.Interval:
     members = jax.vmap(lambda key: TEACHER.init(key, x, train=False)["params"])(
         jax.random.split(key, MEMBERS)
     )
-    calls = [
-        jax.jit(lambda x: answer(members, x)),
-        jax.jit(lambda x: small.apply(own, x, train=False)),
-    ]
-    seconds = np.zeros((1 + config.seeds, TIMED, 2))
-    for place in np.ndindex(seconds.shape):
-        began = time.perf_counter()
-        jax.block_until_ready(calls[place[-1]](x))
-        seconds[place] = time.perf_counter() - began
-    large, fast = np.median(seconds[1:], axis=1).T  # the first round compiles
+    calls = {
+        "teacher": functools.partial(jax.jit(lambda x: answer(members, x)), x),
+        "student": functools.partial(jax.jit(lambda x: small.apply(own, x, train=False)), x),
+    }
+    seconds = clocks.in_turn(calls, config.seeds, TIMED)
+    large, fast = seconds["teacher"], seconds["student"]
     return stats.mean_interval(large / fast, "positive")
 
 

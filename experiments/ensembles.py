@@ -12,8 +12,8 @@ the chance that lies in these few.
     python -m experiments.ensembles --workdir=runs/ensembles  # 1.5 minutes on 2 cores
 """
 
-import dataclasses
 import importlib.util
+import itertools
 from collections.abc import Callable, Mapping
 
 import jax
@@ -47,11 +47,11 @@ CLAIMS = tuple(
           above=0.005, unit="points")
     for name, baseline in PAIRS
 )  # fmt: skip
+SCORE = "test accuracy (%)"
 MEMBERS = ("initializations", "bagging", "AdaBoost", "gradient boosting")
 HELD_OUT = ("validation", "test")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which tables, how many members, how they are trained."""
 
@@ -60,8 +60,8 @@ class Config(launch.Config):
     tables: tuple[str, ...] = setting(("breast_cancer", "wine"), "Tables.", choices=tuple(CLASSES))
     members: int = setting(11, "Members of an ensemble.", low=2)
     examples: int = setting(60, "Training examples, drawn by the seed.", low=10, high=90)
-    hidden: tuple[int, ...] = setting((16,), "Widths of the hidden layers.", low=1, repeats=True)
-    learning_rates: tuple[float, ...] = setting((0.003, 0.01, 0.03), "Rates of Adam.", low=1e-12)
+    hidden: tuple[int, ...] = launch.widths(16)
+    learning_rates: tuple[float, ...] = launch.rates(0.003, 0.01, 0.03)
 
 
 def plan(config: Config) -> sweep.Plan:
@@ -70,11 +70,8 @@ def plan(config: Config) -> sweep.Plan:
     for name in config.tables:
         table = tabular.load(name)
         scale = scaling.fit_per_column(table.train["x"])
-        parts = {split: getattr(table, split) for split in ("train", *HELD_OUT)}
-        data[name] = {
-            split: {"x": scaling.apply(scale, arrays["x"]), "y": arrays["y"]}
-            for split, arrays in parts.items()
-        }
+        parts = {split: dict(getattr(table, split)) for split in ("train", *HELD_OUT)}
+        data[name] = {n: part | {"x": scaling.apply(scale, part["x"])} for n, part in parts.items()}
     rates = sweep.grid(learning_rate=config.learning_rates)
     programs = {name: (run(config, name), rates) for name in config.tables}
     return sweep.plan(programs, data, seeds=config.seeds)
@@ -207,28 +204,17 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
             })  # fmt: skip
             against = "" if baseline == SINGLE else f" − {baseline.split()[-1]}"
             names += [f"{name}{against}, {shown[table]}" for table in config.tables]
-    rows: list[dict[str, Cell]] = [
-        {
-            "table": shown[table],
-            "method": name,
-            "rate": rate(tuned[name], table) if name in tuned else "–",
-            "test accuracy (%)": stats.mean_interval(
-                scores[name][table], "share", examples=len(plan.data[table]["test"]["y"])
-            ),
-        }
-        for table in shown
-        for name in sorted(scores)
-    ]
+    rows: list[dict[str, Cell]] = []
+    for key, name in itertools.product(shown, sorted(scores)):
+        examples = len(plan.data[key]["test"]["y"])
+        score = stats.mean_interval(scores[name][key], "share", examples=examples)
+        rates = report.distinct(tuned[name].of(key)["learning_rate"]) if name in tuned else "–"
+        rows.append({"table": shown[key], "method": name, "rate": rates, SCORE: score})
     title = "Test accuracy minus that of a single network, or of boosted trees"
     chosen_by = f"{report.CHOSEN[0].upper()}{report.CHOSEN[1:]}."
     bars = Picture("differences", report.intervals(judged, names, title=title), title, chosen_by)
     table = report.table(rows, f"Means over seeds and their 95 % intervals, {report.CHOSEN}.")
     return launch.Conclusion(judged, [Section("Ensembles", (bars, table))])
-
-
-def rate(tuned: stats.Tuned, table: str) -> str:
-    """The rates that the seeds ran at on a table."""
-    return report.distinct(tuned.trials.loc[tuned.trials["program"] == table, "learning_rate"])
 
 
 def trees(config: Config, plan: sweep.Plan) -> dict[str, pd.DataFrame]:

@@ -13,8 +13,6 @@ A failure need not be an explosion through time: at a high rate networks with σ
     # 1 minute on 2 cores
 """
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -43,7 +41,6 @@ CLAIMS = SHRINKS, GROWS, SAVED = (
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which networks are looked at and trained, and how."""
 
@@ -52,7 +49,7 @@ class Config(launch.Config):
     scales: tuple[float, ...] = setting(
         (0.5, 0.8, 1.0, 1.25, 1.5, 2.0), "Largest singular values σ.", low=1e-6
     )
-    learning_rates: tuple[float, ...] = setting((0.1, 0.3, 1.0), "Rates of SGD.", low=1e-12)
+    learning_rates: tuple[float, ...] = launch.rates(0.1, 0.3, 1.0)
     clips: tuple[float, ...] = setting(
         (0.0, 1.0), "Largest norms of a gradient; 0: no clipping.", low=0.0
     )
@@ -88,21 +85,18 @@ def echoing(config: Config) -> sweep.Run:
         state = run.init(hparams, key, data)
         layer = dict(state.params["body"])
         layer["recurrent_kernel"] *= hparams["scale"]
-        _, h = body.apply({"params": layer}, data["train"]["x"][:LOOKED_AT])
-        growth = growth_by_step(layer["recurrent_kernel"], jnp.asarray(h))
-        return state._replace(params={**state.params, "body": layer}, model_state=growth)
+        return state._replace(params={**state.params, "body": layer})
 
-    def advance(
-        hparams: PyTree, state: TrainState, data: sweep.Data
-    ) -> tuple[TrainState, dict[str, Array]]:
-        after, curves = run.advance(hparams, state._replace(model_state={}), data)
-        return after._replace(model_state=state.model_state), curves
+    def growth(hparams: PyTree, state: TrainState, data: sweep.Data) -> Array:
+        layer = state.params["body"]
+        _, h = body.apply({"params": layer}, data["train"]["x"][:LOOKED_AT])
+        return growth_by_step(layer["recurrent_kernel"], jnp.asarray(h))
 
     def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
-        growth = {f"growth_{t + 1}": state.model_state[t] for t in range(config.length)}
-        return growth | run.evaluate(hparams, state._replace(model_state={}), data)
+        found = sweep.numbered({"growth": state.model_state})
+        return found | run.evaluate(hparams, state._replace(model_state={}), data)
 
-    return sweep.Run(init, advance, evaluate)
+    return sweep.keeping_first(growth, run._replace(init=init, evaluate=evaluate))
 
 
 def growth_by_step(recurrent: Array, h: Array) -> Array:
@@ -141,13 +135,11 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     failed = frame.pivot_table(index="seed", columns="clip", values="failed")
     if {0.0, 1.0} <= set(failed):
         claims.append(SAVED.judge(stats.paired_interval(failed[0.0], failed[1.0])))
-    return launch.Conclusion(
-        claims,
-        [
-            Section("Before training", (growth_picture(config, new),)),
-            Section("Training", (failures_picture(config, frame), failures(frame, baseline))),
-        ],
-    )
+    sections = [
+        Section("Before training", [growth_picture(new)]),
+        Section("Training", [failures_picture(config, frame), failures(frame, baseline)]),
+    ]
+    return launch.Conclusion(claims, sections)
 
 
 def error_of_zero(test: Batch) -> float:
@@ -186,21 +178,16 @@ def failures_picture(config: Config, frame: pd.DataFrame) -> Picture:
     return Picture("failures", figure, title, "γ = 1: an explosion needs σ > 1.")
 
 
-def growth_picture(config: Config, new: pd.DataFrame) -> Picture:
+def growth_picture(new: pd.DataFrame) -> Picture:
     """The gradient by the steps that it goes back, one line a scale."""
     long = pd.wide_to_long(new, "growth", ["scale", "seed"], "T", sep="_").reset_index()
     long = long.sort_values(["scale", "T"])
-    figure = report.lines(
-        long.assign(
-            panel=f"{config.hidden} units", σ=long["scale"].map("{:g}".format),
-            size=10.0 ** long["growth"],
-        ),
-        "T", "size", panel="panel", line="σ", x_scale="linear",
-        title="Gradient of the state over T steps, before training",
+    return report.profile(
+        long.assign(σ=long["scale"].map("{:g}".format), size=10.0 ** long["growth"]),
+        "T", "size", line="σ", y_scale="log",
+        title="Gradient of the state over T steps, geometric mean over sequences, new networks",
         x_label="T (steps)", y_label="largest singular value of ∂h_T/∂h_0 (1)",
     )  # fmt: skip
-    caption = "Geometric mean over sequences; lines: mean over the seeds; bands: all seeds."
-    return Picture("growth", figure, "Gradient over T steps", caption)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,6 @@ satisfy it, the spread of the samples within a class is compared with that of th
     python -m experiments.gan_digits --workdir=runs/gan_digits  # 2 minutes on 2 cores
 """
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,7 +20,7 @@ from jaxdl.models import MLP, DCDiscriminator, DCGenerator
 from jaxdl.optimizers import adam
 from jaxdl.report import Claim, Picture, Section
 from jaxdl.report.tables import Cell
-from jaxdl.types import Array, Batch, PyTree, Task, TrainState
+from jaxdl.types import Array, Batch, Metrics, PyTree, Task, TrainState
 
 CLAIMS = AGREES, WORST, VARIES = (
     Claim("V8", "the frozen classifier sees the label that was asked of a conditional DCGAN",
@@ -41,18 +39,17 @@ MEASURES = {
 JUDGE = tasks.classification(MLP((128,), CLASSES))
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The size of both players, and their rates."""
 
     steps: int = setting(1500, "Training steps of each trial, of both players.", low=1)
     seeds: int = setting(6, "Seeds of each setting.", low=2)
     batch_size: int = setting(64, "Digits, and generated ones, in a step.", low=2, high=1077)
-    features: tuple[int, ...] = setting(
-        (32, 16), "Channels of the generator; the discriminator's backwards.", low=1, repeats=True
+    features: tuple[int, ...] = launch.widths(
+        32, 16, help="Channels of the generator; the discriminator's backwards."
     )
-    learning_rates: tuple[float, ...] = setting(
-        (3e-4, 1e-3, 3e-3), "Rates of Adam to try, for both players.", low=0
+    learning_rates: tuple[float, ...] = launch.rates(
+        3e-4, 1e-3, 3e-3, help="Rates of both players."
     )
 
     @property
@@ -73,18 +70,17 @@ def plan(config: Config) -> sweep.Plan:
     )
 
 
+@jax.jit
 def classifier(digits: Batch) -> PyTree:
     """Parameters of an MLP after 1,000 steps on the training split."""
     tx, key = adam(3e-3), jax.random.key(0)
 
-    @jax.jit
-    def fit(digits: Batch) -> PyTree:
-        rows = batches.shuffled_indices(batches.order_key(key), len(digits["y"]), 64, 0, 1000)
-        state = train.init(JUDGE, tx, key, batches.take(digits, rows[0]))
-        step = lambda state, rows: train.step(JUDGE, tx, state, batches.take(digits, rows))  # noqa: E731
-        return jax.lax.scan(step, state, rows)[0].params
+    def step(state: TrainState, rows: Array) -> tuple[TrainState, Metrics]:
+        return train.step(JUDGE, tx, state, batches.take(digits, rows))
 
-    return fit(digits)
+    rows = batches.shuffled_indices(batches.order_key(key), len(digits["y"]), 64, 0, 1000)
+    state = train.init(JUDGE, tx, key, batches.take(digits, rows[0]))
+    return jax.lax.scan(step, state, rows)[0].params
 
 
 def task_of(config: Config) -> Task:
@@ -108,10 +104,6 @@ def program(config: Config) -> sweep.Run:
     """Training that asks the classifier after each segment."""
     task = task_of(config)
 
-    def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
-        rate = hparams["learning_rate"]
-        return task, tasks.two_player(adam(rate, 0.5), adam(rate, 0.5))
-
     def deviation(digits: Batch) -> Array:
         x, y = digits["x"].reshape(-1, 64), jax.nn.one_hot(digits["y"], CLASSES)
         means = y.T @ x / y.sum(axis=0)[:, None]
@@ -128,6 +120,9 @@ def program(config: Config) -> sweep.Run:
             metrics[f"{split}_worst_class"] = shares.min()
         return metrics
 
+    def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
+        return task, tasks.two_player(*(adam(hparams["learning_rate"], 0.5) for _ in "GD"))
+
     run = sweep.make_run(build, steps=config.segment, batch_size=config.batch_size)
     return run._replace(evaluate=evaluate)
 
@@ -142,34 +137,24 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         WORST.judge(stats.mean_interval(worst, "share", examples=EACH)),
         VARIES.judge(stats.mean_interval(spread, "positive")),
     ]
-    best = tuned.selection["learning_rate"].iloc[0]
     right = right_on_digits(plan.data)
-    rows: list[dict[str, Cell]] = [
-        {"images": "DCGAN", "rate": report.number(rate) + "*" * bool(rate == best)}
-        | trials[list(MEASURES)].mean().rename(MEASURES).to_dict()
-        for rate, trials in frame.groupby("learning_rate")
-    ]
-    rows.append(
-        {"images": "digits of the test set", "rate": None}
-        | dict(zip(MEASURES.values(), (right.mean(), right.min(), None), strict=True))
-    )
+    digits: dict[str, Cell] = {"learning_rate": "digits of the test set"}
+    digits |= dict(zip(MEASURES.values(), (right.mean(), right.min(), None), strict=True))
     caption = f"Means over {config.seeds} seeds. * chosen by all."
-    curves = results.curve_frame("test_agreement", frame)
-    figure = report.training_curves(
-        curves.assign(step=curves["step"] * config.segment),
-        y="test_agreement",
+    table = report.table([*report.searched(frame, tuned, MEASURES), digits], caption)
+    course = report.course(
+        results,
+        frame,
+        "test_agreement",
         panel="model",
         line="learning_rate",
         title="The classifier sees the label that was asked for",
         y_label="share of samples (1)",
         y_scale="linear",
+        every=config.segment,
     )
-    alt = "Agreement of the classifier by training step"
-    pictures = (*sheets(config, plan, best), Picture("agreement", figure, alt))
-    return launch.Conclusion(
-        claims,
-        [Section("By rate", (report.table(rows, caption),)), Section("Samples", pictures)],
-    )
+    pictures = (*sheets(config, plan, tuned.selection["learning_rate"].iloc[0]), course)
+    return launch.Conclusion(claims, [Section("By rate", (table,)), Section("Samples", pictures)])
 
 
 def right_on_digits(data: sweep.Data) -> np.ndarray:

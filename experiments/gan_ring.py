@@ -11,8 +11,6 @@ had left the difference open.
     python -m experiments.gan_ring --workdir=runs/gan_ring  # 2 minutes on 2 cores
 """
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -40,20 +38,23 @@ CLAIMS = PLAIN_COLLAPSES, WASSERSTEIN_COVERS, MORE_OFTEN = (
 MODES, RADIUS, STDDEV, EXAMPLES, LATENT, SAMPLES = 8, 1.0, 0.05, 8192, 8, 2048
 REACH, DUE = 3 * STDDEV, 1 / (4 * MODES)
 SEGMENTS, SHOWN = 10, 5
+MEASURES = {
+    "validation_overlap": "overlap on validation (%)",
+    "test_covered": "modes covered",
+    "collapsed": "seeds collapsed (%)",
+    "test_quality": "samples of high quality (%)",
+}
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The networks of both players, and their rates."""
 
     steps: int = setting(3000, "Training steps of each trial, of both players.", low=1)
     seeds: int = setting(24, "Seeds of each setting.", low=2)
     batch_size: int = setting(128, "Examples, and generated ones, in a step.", low=1, high=8192)
-    hidden: tuple[int, ...] = setting(
-        (64, 64), "Widths of the hidden layers of both players.", low=1, repeats=True
-    )
-    learning_rates: tuple[float, ...] = setting(
-        (3e-3, 1e-2, 3e-2), "Rates of Adam to try, for both players.", low=0
+    hidden: tuple[int, ...] = launch.widths(64, 64, help="Hidden layers of both players.")
+    learning_rates: tuple[float, ...] = launch.rates(
+        3e-3, 1e-2, 3e-2, help="Rates of both players."
     )
     penalty: float = setting(1.0, "λ of the gradient penalty.", low=0)
 
@@ -68,19 +69,14 @@ def plan(config: Config) -> sweep.Plan:
     centres = mixtures.ring(MODES, RADIUS)
     data = {"train": {"x": mixtures.sample(jax.random.key(0), centres, STDDEV, EXAMPLES)}}
     points = sweep.grid(learning_rate=config.learning_rates)
+    penalty = tasks.gradient_penalty(config.penalty)
     games = {
         "non-saturating": program(config, tasks.NON_SATURATING, 0.999),
-        "Wasserstein": program(
-            config, tasks.WASSERSTEIN, 0.9, tasks.gradient_penalty(config.penalty)
-        ),
+        "Wasserstein": program(config, tasks.WASSERSTEIN, 0.9, penalty),
     }
-    return sweep.plan(
-        {name: (run, points) for name, run in games.items()},
-        data,
-        seeds=config.seeds,
-        column="game",
-        segments=config.steps // config.segment,
-    )
+    programs = {name: (run, points) for name, run in games.items()}
+    segments = config.steps // config.segment
+    return sweep.plan(programs, data, seeds=config.seeds, column="game", segments=segments)
 
 
 def program(
@@ -94,8 +90,7 @@ def program(
     task = tasks.gan(*players, LATENT, game=game, penalty=penalty)
 
     def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
-        rate = hparams["learning_rate"]
-        return task, tasks.two_player(adam(rate, 0.5, b2), adam(rate, 0.5, b2))
+        return task, tasks.two_player(*(adam(hparams["learning_rate"], 0.5, b2) for _ in "GD"))
 
     def samples(state: TrainState, purpose: str, count: int) -> Array:
         z = jax.random.normal(keys.named(state.key, purpose), (count, LATENT))
@@ -120,7 +115,7 @@ def program(
             metrics[f"{split}_overlap"] = jnp.minimum(shares, 1 / MODES).sum()
         return metrics
 
-    return sweep.Run(run.init, advance, evaluate)
+    return run._replace(advance=advance, evaluate=evaluate)
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
@@ -139,50 +134,36 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         return stats.paired_interval(seeds["non-saturating"], seeds["Wasserstein"])
 
     chosen = {"at the rate chosen for each": difference(tuned.trials)}
-    fixed = {
-        f"both at the rate {rate:g}": difference(trials)
-        for rate, trials in frame.groupby("learning_rate")
-    }
+    by_rate = frame.groupby("learning_rate")
+    fixed = {f"both at the rate {rate:g}": difference(trials) for rate, trials in by_rate}
     more_often = MORE_OFTEN.judge_each(chosen) + MORE_OFTEN.judge_each(fixed)
     title = "How much more often the non-saturating GAN collapses"
     figure = report.intervals(more_often, [*chosen, *fixed], title=title)
-    pictures = (
-        scatter(config, tuned.trials, results),
-        by_step(config, frame, results),
-        Picture("collapse", figure, "Difference in share of collapsed seeds"),
+    course = report.course(
+        results,
+        frame,
+        "test_covered",
+        panel="game",
+        line="learning_rate",
+        title="Modes covered in the course of training",
+        y_label="modes covered, of 8",
+        y_scale="linear",
+        every=config.segment,
     )
-    return launch.Conclusion(
-        [
-            PLAIN_COLLAPSES.judge(lost["non-saturating"]),
-            WASSERSTEIN_COVERS.judge(lost["Wasserstein"]),
-            *more_often,
-        ],
-        [
-            Section("By loss and rate", (table(config, frame, tuned),)),
-            Section("Samples and modes", pictures),
-        ],
-    )
-
-
-def table(config: Config, frame: pd.DataFrame, tuned: stats.Tuned) -> report.Table:
-    """Means over seeds of all measures, by loss and rate."""
-    best = tuned.selection.set_index("game")["learning_rate"]
-    rows = [
-        {
-            "loss": game,
-            "rate": report.number(rate) + "*" * bool(rate == best[game]),
-            "overlap on validation (%)": trials["validation_overlap"].mean(),
-            "modes covered": trials["test_covered"].mean(),
-            "seeds collapsed (%)": trials["collapsed"].mean(),
-            "samples of high quality (%)": trials["test_quality"].mean(),
-        }
-        for (game, rate), trials in frame.groupby(["game", "learning_rate"], sort=False)
-    ]
+    bars = Picture("collapse", figure, "Difference in share of collapsed seeds")
     caption = (
         f"Means over {config.seeds} seeds. * chosen by all: the largest overlap, Σ min(share of a "
         f"mode, 1/{MODES})."
     )
-    return report.table(rows, caption)
+    table = report.table(report.searched(frame, tuned, MEASURES), caption)
+    claims = [
+        PLAIN_COLLAPSES.judge(lost["non-saturating"]),
+        WASSERSTEIN_COVERS.judge(lost["Wasserstein"]),
+        *more_often,
+    ]
+    pictures = [scatter(config, tuned.trials, results), course, bars]
+    sections = [Section("By loss and rate", [table]), Section("Samples and modes", pictures)]
+    return launch.Conclusion(claims, sections)
 
 
 def scatter(config: Config, trials: pd.DataFrame, results: sweep.Results) -> Picture:
@@ -200,9 +181,7 @@ def scatter(config: Config, trials: pd.DataFrame, results: sweep.Results) -> Pic
         for row, (game, of_game) in zip(grid, drawn.groupby("game", sort=False), strict=True):
             for axes, (seed, points) in zip(row, of_game.groupby("seed"), strict=True):
                 axes.plot(*circles.T, color=style.COLOURS[1], linewidth=1.0)
-                axes.plot(
-                    points["x"], points["y"], ".", color=style.COLOURS[0], markersize=2, alpha=0.6
-                )
+                axes.plot("x", "y", ".", data=points, color=style.COLOURS[0], ms=2, alpha=0.6)
                 covered = points["test_covered"].iloc[0]
                 axes.set_title(f"seed {seed}: {covered:.0f} modes", loc="left")
                 axes.set(xlim=(-1.5, 1.5), ylim=(-1.5, 1.5), aspect="equal")
@@ -210,21 +189,6 @@ def scatter(config: Config, trials: pd.DataFrame, results: sweep.Results) -> Pic
         figure.supxlabel("x (unit of length)")
     caption = "Dots: samples. Circles: 3 σ around the centres of the eight Gaussians."
     return Picture("samples", figure, "Scatter plots of samples", caption)
-
-
-def by_step(config: Config, frame: pd.DataFrame, results: sweep.Results) -> Picture:
-    """Modes covered in the course of training."""
-    curves = results.curve_frame("test_covered", frame)
-    figure = report.training_curves(
-        curves.assign(step=curves["step"] * config.segment),
-        y="test_covered",
-        panel="game",
-        line="learning_rate",
-        title="Modes covered in the course of training",
-        y_label="modes covered, of 8",
-        y_scale="linear",
-    )
-    return Picture("modes_by_step", figure, "Modes covered by training step")
 
 
 if __name__ == "__main__":

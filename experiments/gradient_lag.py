@@ -12,8 +12,6 @@ also where it vanished in the new network.
     python -m experiments.gradient_lag --workdir=runs/gradient_lag  # 1 minute on 2 cores
 """
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -28,7 +26,6 @@ from jaxdl.layers.recurrent import RNN
 from jaxdl.models import Acceptor
 from jaxdl.optimizers import adam, clip_by_global_norm
 from jaxdl.report import Claim, Picture, Section
-from jaxdl.report.blocks import BANDS
 from jaxdl.types import Array, PyTree, TrainState
 
 LEFT = "log10 of the gradient at the longest lag / lag 1"
@@ -37,12 +34,11 @@ CLAIMS = VANISHES, REMAINS = (
     Claim("S4", "the gradient does not vanish in an LSTM with forget bias 1",
           LEFT, above=-2.0, unit="decades"),
 )  # fmt: skip
-DEFAULT_BIAS = 1.0
+JUDGED = {"elman": VANISHES, "lstm": REMAINS}
 TIMES = {"new": "at initialization", "trained": "after training"}
-MEASURED = 64
+DEFAULT_BIAS, MEASURED = 1.0, 64
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which cells are compared, over how many steps."""
 
@@ -51,24 +47,17 @@ class Config(launch.Config):
     cells: tuple[str, ...] = setting(tuple(CELLS), "Cells.")
     lag: int = setting(50, "Longest lag that is measured; sequences are ten steps longer.", low=2)
     hidden: int = setting(32, "Units of each network.", low=1)
-    learning_rate: float = setting(
-        0.01, "Rate of Adam; gradients are clipped to norm 1.", low=1e-12
-    )
-    forget_biases: tuple[float, ...] = setting(
-        (0.0, 3.0), "Other forget biases of the LSTM than 1."
-    )
+    learning_rate: float = setting(0.01, "Rate; gradients are clipped to norm 1.", low=1e-12)
+    forget_biases: tuple[float, ...] = setting((0.0, 3.0), "Other forget biases of the LSTM.")
 
 
 def plan(config: Config) -> sweep.Plan:
     """One program per cell; seed and forget bias are numbers inside it."""
     made = sequences.adding(np.random.default_rng(0), 4096, config.lag + 10)
     data = {"train": {"x": made["x"], "y": made["y"][:, None]}}
-    others = [bias for bias in config.forget_biases if bias != DEFAULT_BIAS]
+    one, several = (dict.fromkeys((DEFAULT_BIAS, *each)) for each in ((), config.forget_biases))
     programs = {
-        name: (
-            adding(config, cell),
-            sweep.grid(forget_bias=[DEFAULT_BIAS, *(others if name == "lstm" else ())]),
-        )
+        name: (adding(config, cell), sweep.grid(forget_bias=several if name == "lstm" else one))
         for name, cell in launch.choose_all("cells", config.cells, CELLS).items()
     }
     return sweep.plan(programs, data, seeds=config.seeds, column="cell")
@@ -79,41 +68,33 @@ def adding(config: Config, cell: Cell) -> sweep.Run:
     model = Acceptor(1, RNN(config.hidden, cell))
     task = tasks.regression(model)
     tx = optax.chain(clip_by_global_norm(1.0), adam(config.learning_rate))
-    run = sweep.make_run(lambda hparams: (task, tx), steps=config.steps, batch_size=32)
+    plain = sweep.make_run(lambda hparams: (task, tx), steps=config.steps, batch_size=32)
 
-    def by_lag(params: PyTree, x: Array) -> Array:
+    def by_lag(params: PyTree, data: sweep.Data) -> Array:
         """log10 of the gradient at lags 1 … L; what underflows is the smallest normal number."""
 
         def total(x: Array) -> Array:
             return jnp.sum(jnp.asarray(model.apply({"params": params}, x)))
 
-        slopes = jax.grad(total)(x)
+        slopes = jax.grad(total)(data["train"]["x"][:MEASURED])
         size = jnp.abs(slopes).sum(axis=2).mean(axis=0)
         return jnp.log10(jnp.maximum(size, jnp.finfo(size.dtype).tiny))[::-1][1 : config.lag + 1]
 
     def init(hparams: PyTree, key: Array, data: sweep.Data) -> TrainState:
-        state = run.init(hparams, key, data)
+        state = plain.init(hparams, key, data)
         if cell.forget is not None:
             body = state.params["body"]
             gates = body["bias"].reshape(cell.gates, -1)
             bias = gates.at[cell.forget].set(hparams["forget_bias"]).ravel()
             state = state._replace(params={**state.params, "body": {**body, "bias": bias}})
-        return state._replace(
-            model_state={"new": by_lag(state.params, data["train"]["x"][:MEASURED])}
-        )
-
-    def advance(
-        hparams: PyTree, state: TrainState, data: sweep.Data
-    ) -> tuple[TrainState, dict[str, Array]]:
-        after, curves = run.advance(hparams, state._replace(model_state={}), data)
-        return after._replace(model_state=state.model_state), curves
+        return state
 
     def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
-        trained = by_lag(state.params, data["train"]["x"][:MEASURED])
-        found = {"new": state.model_state["new"], "trained": trained}
-        return {f"{time}_{k + 1}": found[time][k] for time in TIMES for k in range(config.lag)}
+        trained = by_lag(state.params, data)
+        return sweep.numbered({**state.model_state, "trained": trained})
 
-    return sweep.Run(init, advance, evaluate)
+    run = plain._replace(init=init, evaluate=evaluate)
+    return sweep.keeping_first(lambda _, state, data: {"new": by_lag(state.params, data)}, run)
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
@@ -131,13 +112,8 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
             for time, words in TIMES.items()
         }
 
-    judged = {"elman": VANISHES, "lstm": REMAINS}
-    claims = [
-        found
-        for cell, claim in judged.items()
-        if cell in config.cells
-        for found in claim.judge_each(left(cell))
-    ]
+    judged = {cell: claim for cell, claim in JUDGED.items() if cell in config.cells}
+    claims = [each for cell, claim in judged.items() for each in claim.judge_each(left(cell))]
     table = report.table(
         [{"cell": network, **left(network)} for network in frame["network"].unique()],
         "log10 of the gradient at this lag over that at lag 1 (decades), with its 95 % interval "
@@ -151,13 +127,12 @@ def by_lag_picture(frame: pd.DataFrame) -> Picture:
     keys = ["network", "seed", "lag"]
     long = pd.wide_to_long(frame, list(TIMES), keys[:2], "lag", sep="_").reset_index()
     long = long.rename(columns=TIMES).melt(keys, [*TIMES.values()], "weights", "decades")
-    figure = report.lines(
+    return report.profile(
         long.assign(gradient=10 ** long["decades"]),
-        "lag", "gradient", panel="weights", line="network", x_scale="linear",
+        "lag", "gradient", panel="weights", line="network", y_scale="log",
         title="Gradient of the answer to the input k steps before the end, adding task",
         x_label="lag k (steps)", y_label="mean |∂ŷ/∂x| (1)",
     )  # fmt: skip
-    return Picture("gradient_by_lag", figure, "Gradient by lag", BANDS)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ buckets as words, the second about the smallest.
     python -m experiments.hashing_trick --workdir=runs/hashing_trick  # 0.6 minutes on 2 cores
 """
 
-import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -17,7 +16,7 @@ import optax
 import pandas as pd
 
 from jaxdl import launch, report, stats, sweep, tasks
-from jaxdl.data import batches
+from jaxdl.data import splits
 from jaxdl.data.sources import documents
 from jaxdl.launch import setting
 from jaxdl.models import bag_of_words
@@ -37,20 +36,16 @@ QUARTER = 0.25
 Documents = list[tuple[tuple[str, ...], int]]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How many documents, and tables of which sizes."""
 
     steps: int = setting(600, "Training steps of each trial.", low=1)
-    seeds: int = setting(5, "Seeds of each setting.", low=1)
     bits: tuple[int, ...] = setting(
         (6, 8, 10, 12, 14, 16), "Tables of 2^bits buckets.", low=1, high=20
     )
     documents: int = setting(350, "Documents of each package to train on, at most.", low=10)
     batch_size: int = setting(64, "Documents in a step.", low=1)
-    learning_rates: tuple[float, ...] = setting(
-        (3e-3, 1e-2, 3e-2), "Rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2, 3e-2)
 
 
 def load(config: Config) -> tuple[sweep.Data, list[str], list[str]]:
@@ -67,10 +62,7 @@ def load(config: Config) -> tuple[sweep.Data, list[str], list[str]]:
         for name, start, end in zip(parts, ends[:-1], ends[1:], strict=True):
             parts[name] += kept[start:end]
     words = sorted({word for document, _ in parts["train"] for word in document})
-    of = {name: arrays(part, words) for name, part in parts.items()}
-    data = {"train": of["train"]} | {
-        name: batches.padded_batches(of[name], 300) for name in ("validation", "test")
-    }
+    data = splits.in_batches({name: arrays(part, words) for name, part in parts.items()}, 300)
     return data, words, list(found)
 
 
@@ -104,15 +96,13 @@ def plan(config: Config) -> sweep.Plan:
     def bucket(hparams: PyTree, x: Array) -> Array:
         return bag_of_words.buckets(x[:, 0], hparams["salt"], hparams["bits"])
 
-    programs = {
-        "listed": program(len(words), lambda hparams, x: x[:, 1]),
-        "hashed": program(2 ** max(config.bits), bucket),
-    }
+    listed = program(len(words), lambda hparams, x: x[:, 1])
+    programs = {"listed": listed, "hashed": program(2 ** max(config.bits), bucket)}
     trials = []
     for seed in range(config.seeds):
-        axes = {"learning_rate": config.learning_rates, "salt": [salt(seed)]}
-        trials += sweep.trials(["listed"], sweep.grid(bits=[0], **axes), [seed])
-        trials += sweep.trials(["hashed"], sweep.grid(bits=config.bits, **axes), [seed])
+        for name, bits in (("listed", (0,)), ("hashed", config.bits)):
+            points = sweep.grid(bits=bits, learning_rate=config.learning_rates, salt=[salt(seed)])
+            trials += sweep.trials([name], points, [seed])
     return sweep.Plan(programs, trials, data)
 
 
@@ -136,13 +126,13 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     enough = {where[bits]: cost[bits] for bits in cost if 2**bits >= QUARTER * size}
     least = min(config.bits)
     claims = [*CHEAP.judge_each(enough), DEAR.judge(cost[least], where[least])]
-    rates = dict(zip(tuned.selection["bits"], tuned.selection["learning_rate"], strict=True))
+    rates = tuned.selection.set_index("bits")["learning_rate"]
     taken = collisions(config, words)
     rows = [
         {
             "table": f"2^{bits}" if bits else "list of words",
             "rows": 2**bits if bits else size,
-            "words that find their row taken": round(taken[bits]) if bits else 0,
+            "words that find their row taken": round(taken.get(bits, 0)),
             "expected": round(size - 2**bits * (1 - (1 - 2.0**-bits) ** size)) if bits else 0,
             "rate": f"{rates[bits]:g}",
             "test accuracy (%)": tuned.interval("test_accuracy", bits),

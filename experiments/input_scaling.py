@@ -14,7 +14,6 @@ import dataclasses
 
 import jax
 import numpy as np
-import optax
 import pandas as pd
 
 from jaxdl import launch, report, stats, sweep, tasks
@@ -24,8 +23,7 @@ from jaxdl.launch import setting
 from jaxdl.models import MLP
 from jaxdl.optimizers import sgd
 from jaxdl.report import Claim, Judged, Section, Table
-from jaxdl.report.claims import Outcome
-from jaxdl.types import PyTree, Task
+from jaxdl.types import Array, PyTree
 
 DATASETS = ("wine", "breast_cancer", "digits")
 RAW, STANDARDIZED = "none", "per_column"
@@ -39,26 +37,16 @@ CLAIMS = SMALLER, SLOWER = (
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which scalings are compared, on what, at which rates."""
 
-    steps: int = setting(
-        300, "Training steps of each trial, each on the whole training split.", low=1
+    steps: int = setting(300, "Training steps, each on the whole training split.", low=1)
+    learning_rates: tuple[float, ...] = launch.rates(
+        *(float(f"{digit}e{power}") for power in range(-8, 1) for digit in (1, 3)), 10.0
     )
-    seeds: int = setting(5, "Seeds; each starts from other weights.", low=1)
-    learning_rates: tuple[float, ...] = setting(
-        (*(float(f"{digit}e{power}") for power in range(-8, 1) for digit in (1, 3)), 10.0),
-        "Learning rates to try.",
-        low=1e-12,
-    )
-    scalings: tuple[str, ...] = setting(
-        ("none", "max", "whole", "per_column"), "Scalings to compare."
-    )
-    datasets: tuple[str, ...] = setting(
-        DATASETS, "Data sets, one compiled program each.", choices=DATASETS
-    )
-    hidden: tuple[int, ...] = setting((32,), "Widths of the hidden layers.", low=1, repeats=True)
+    scalings: tuple[str, ...] = setting(("none", "max", "whole", "per_column"), "Scalings.")
+    datasets: tuple[str, ...] = setting(DATASETS, "Data sets.", choices=DATASETS)
+    hidden: tuple[int, ...] = launch.widths(32)
     target: float = setting(0.1, "Loss to be reached, as a share of that of guessing.", low=1e-12)
 
 
@@ -72,13 +60,8 @@ def plan(config: Config) -> sweep.Plan:
         scaled = [splits.for_run(dataset, fit)[0] for fit in fits.values()]
         data[name] = jax.tree.map(lambda *arrays: np.stack(arrays), *scaled)
         programs[name] = (run(config, dataset), points)
-    return sweep.plan(
-        programs,
-        data,
-        seeds=config.seeds,
-        column="dataset",
-        categories={"scaling": config.scalings},
-    )
+    categories = {"scaling": config.scalings}
+    return sweep.plan(programs, data, seeds=config.seeds, column="dataset", categories=categories)
 
 
 def load(name: str) -> catalog.Dataset:
@@ -94,24 +77,17 @@ def run(config: Config, dataset: catalog.Dataset) -> sweep.Run:
     """The run on the data set as the trial scales it."""
     task = tasks.classification(MLP(config.hidden, dataset.num_classes))
 
-    def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
-        return task, sgd(hparams["learning_rate"])
-
     inner = sweep.make_run(
-        build,
+        lambda hparams: (task, sgd(hparams["learning_rate"])),
         steps=config.steps,
         batch_size=len(dataset.train["y"]),
         order=batches.repeated_indices,
     )
 
-    def of(hparams: PyTree, data: sweep.Data) -> sweep.Data:
+    def scaled(hparams: PyTree, key: Array, data: sweep.Data) -> sweep.Data:
         return jax.tree.map(lambda array: array[hparams["scaling"]], data[dataset.name])
 
-    return sweep.Run(
-        lambda hparams, key, data: inner.init(hparams, key, of(hparams, data)),
-        lambda hparams, state, data: inner.advance(hparams, state, of(hparams, data)),
-        lambda hparams, state, data: inner.evaluate(hparams, state, of(hparams, data)),
-    )
+    return sweep.on(scaled, inner)
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
@@ -127,10 +103,8 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     order = frame.sort_values(["validation_loss", "learning_rate"], na_position="last")
     best = order.groupby([*by, "seed"], sort=False, as_index=False).first()
     best["decades"] = np.log10(best["learning_rate"])
-    raw = tuned.trials["scaling"] == RAW
-    needed = tuned.trials["steps_needed"].mask(
-        raw, tuned.trials["steps_needed"].fillna(config.steps)
-    )
+    steps, raw = tuned.trials["steps_needed"], tuned.trials["scaling"] == RAW
+    needed = steps.mask(raw, steps.fillna(config.steps))
     judged = [
         *on_all(SMALLER, ratios(best, "decades")),
         *on_all(SLOWER, ratios(tuned.trials.assign(doublings=np.log2(needed)), "doublings")),
@@ -140,16 +114,13 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         *report.along(
             capped, "learning_rate", "validation_loss", panel="dataset", line="scaling",
             title=f"Validation loss after training; above {HIGHEST:,g} it is drawn there",
-            x_label="learning rate (log scale)", y_label="validation loss (nats, log scale)",
+            y_label="validation loss (nats, log scale)",
             y_scale="log",
         ),
         *report.tuned_curves(results, tuned, y_label="training loss (nats, log scale)"),
     ]  # fmt: skip
-    sections = [
-        Section("Each scaling at its best rate", (findings(tuned, best),)),
-        Section("Figures", tuple(pictures)),
-    ]
-    return launch.Conclusion(judged, sections)
+    found = Section("Each scaling at its best rate", [findings(tuned, best)])
+    return launch.Conclusion(judged, [found, Section("Figures", pictures)])
 
 
 def ratios(trials: pd.DataFrame, column: str) -> dict[str, stats.Interval]:
@@ -165,28 +136,18 @@ def ratios(trials: pd.DataFrame, column: str) -> dict[str, stats.Interval]:
 def on_all(claim: Claim, intervals: dict[str, stats.Interval]) -> list[Judged]:
     """The claim on each data set, and on all with the numbers of the one that supports it least."""
     found = [claim.judge(each, name) for name, each in intervals.items()]
-    if not found:
-        return []
-    sign = 1 if claim.direction == "above" else -1
-    least = min(found, key=lambda judged: sign * judged.measured)
-    verdicts = {judged.verdict for judged in found}
-    mixed: Outcome = "depends" if {"holds", "fails"} <= verdicts else "inconclusive"
-    together = least._replace(
-        claim=f"{claim.text} (all data sets)",
-        quantity=f"{claim.quantity}: least",
-        verdict=verdicts.pop() if len(verdicts) == 1 else mixed,
-    )
-    return [*found, together]
+    text, quantity = f"{claim.text} (all data sets)", f"{claim.quantity}: least"
+    whole = dataclasses.replace(claim, text=text, quantity=quantity)
+    return [*found, whole.judge_together(found)] if found else []
 
 
 def findings(tuned: stats.Tuned, best: pd.DataFrame) -> Table:
     """One row a data set and scaling."""
     own = best.groupby(list(tuned.by))["decades"].mean()
-    groups = tuned.trials.groupby(list(tuned.by))
     rows = []
     for choice in tuned.selection.itertuples():
         key = (choice.dataset, choice.scaling)
-        group = groups.get_group(key)
+        group = tuned.of(key)
         rows.append({
             "data set": choice.dataset,
             "scaling": choice.scaling,

@@ -13,14 +13,13 @@ were set after a look at one seed; copying takes more:
     python -m experiments.long_memory --workdir=runs/long_memory  # 5 minutes on 2 cores
 """
 
-import dataclasses
 import math
 
 import numpy as np
 import optax
 
 from jaxdl import launch, report, stats, sweep, tasks
-from jaxdl.data import batches
+from jaxdl.data import splits
 from jaxdl.data.sources import sequences
 from jaxdl.launch import setting
 from jaxdl.layers.cells import CELLS, Cell
@@ -31,8 +30,15 @@ from jaxdl.report import Claim, Judged, Section
 from jaxdl.tasks import language_model
 from jaxdl.types import Batch, PyTree, Task
 
-EXAMPLES, TESTED, REMEMBERED, SYMBOLS = 8192, 1000, 5, 8
+TESTED, REMEMBERED, SYMBOLS = 1000, 5, 8
+PARTS = {"train": (8192, 0), "validation": (TESTED, 1), "test": (TESTED, 2)}
+"""How many examples a part has, and the seed that draws them."""
 CONSTANT, CHANCE = 1 / 6, 1 / SYMBOLS
+UNITS = {
+    "adding": ("squared error", f"always answering 1: {CONSTANT:.2g}"),
+    "copy": ("nats a recalled symbol", f"without memory: {math.log(SYMBOLS):.2g}"),
+}
+"""Of each task: the unit of the loss, and what it is without learning."""
 ERROR = "mean squared error on test, arithmetic mean over seeds"
 RECALL = "share of symbols recalled on test"
 CLAIMS = ADDS, STUCK, COPIES, COPIES_MORE = (
@@ -44,21 +50,15 @@ CLAIMS = ADDS, STUCK, COPIES, COPIES_MORE = (
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which cells are compared, over how many steps of which task."""
 
-    steps: int = setting(1000, "Training steps of each trial.", low=1)
     seeds: int = setting(3, "Seeds of each setting.", low=1)
     adding_lengths: tuple[int, ...] = setting((50, 200), "Steps T of the adding task.", low=20)
-    copy_lengths: tuple[int, ...] = setting(
-        (50,), "Steps T of the copy task; 50,200 takes long.", low=20
-    )
+    copy_lengths: tuple[int, ...] = setting((50,), "Steps T of the copy task.", low=20)
     cells: tuple[str, ...] = setting(tuple(CELLS), "Cells.")
     hidden: int = setting(32, "Units of each network.", low=1)
-    learning_rates: tuple[float, ...] = setting(
-        (3e-3, 1e-2, 3e-2), "Peak rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2, 3e-2)
 
 
 def plan(config: Config) -> sweep.Plan:
@@ -69,11 +69,8 @@ def plan(config: Config) -> sweep.Plan:
     for task, lengths in (("adding", config.adding_lengths), ("copy", config.copy_lengths)):
         for length in lengths:
             case = f"{task}, T = {length}"
-            data[case] = {
-                "train": examples(task, length, EXAMPLES, 0),
-                "validation": batches.padded_batches(examples(task, length, TESTED, 1), 250),
-                "test": batches.padded_batches(examples(task, length, TESTED, 2), 250),
-            }
+            parts = {name: examples(task, length, *drawn) for name, drawn in PARTS.items()}
+            data[case] = splits.in_batches(parts, 250)
             for name, cell in cells.items():
                 program = f"{case}, {name}"
                 programs[program] = (remembering(config, task, case, cell), points)
@@ -105,23 +102,17 @@ def remembering(config: Config, task: str, case: str, cell: Cell) -> sweep.Run:
         return learned, optax.chain(clip_by_global_norm(1.0), adam(rate))
 
     run = sweep.make_run(build, steps=config.steps, batch_size=32)
-    return sweep.Run(
-        lambda hparams, key, data: run.init(hparams, key, data[case]),
-        lambda hparams, state, data: run.advance(hparams, state, data[case]),
-        lambda hparams, state, data: run.evaluate(hparams, state, data[case]),
-    )
+    return sweep.on(lambda hparams, key, data: data[case], run)
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Error and recall on test at the rates that other seeds chose; learning curves."""
     by = ("task", "case", "cell")
     by_task = stats.tune(results.frame(), by, "learning_rate", "validation_loss").groups("task")
-    cases = {
-        (task, case): found
-        for task, mine in by_task.items()
-        for case, found in mine.groups("case").items()
-    }
-    claims = [claim for (task, case), found in cases.items() for claim in judged(task, case, found)]
+    cases = [
+        (task, *each) for task, mine in by_task.items() for each in mine.groups("case").items()
+    ]
+    claims = [claim for each in cases for claim in judged(*each)]
     rows = [
         {
             "task": case,
@@ -129,7 +120,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
             "rate": report.distinct(mine["learning_rate"]),
             "squared error, or share recalled": score(task, found, str(cell)),
         }
-        for (task, case), found in cases.items()
+        for task, case, found in cases
         for cell, mine in found.trials.groupby("cell", sort=False)
     ]
     caption = (
@@ -137,18 +128,12 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         f"Answering 1: {CONSTANT:.3f} in the adding task; "
         f"chance: {CHANCE:.3f} of {REMEMBERED} symbols recalled in the copy task."
     )
-    units = {
-        "adding": ("squared error", f"always answering 1: {CONSTANT:.2g}"),
-        "copy": ("nats a recalled symbol", f"without memory: {math.log(SYMBOLS):.2g}"),
-    }
-    pictures = [
-        picture._replace(name=f"{task}_curves")
-        for task, mine in by_task.items()
-        for picture in report.tuned_curves(
-            results, mine, title=f"The {task} task, at the rate of each cell; {units[task][1]}",
-            y_label=f"training loss ({units[task][0]})",
-        )
-    ]  # fmt: skip
+    pictures = []
+    for task, mine in by_task.items():
+        unit, level = UNITS[task]
+        title = f"The {task} task, at the rate of each cell; {level}"
+        drawn = report.tuned_curves(results, mine, title=title, y_label=f"training loss ({unit})")
+        pictures += [picture._replace(name=f"{task}_curves") for picture in drawn]
     return launch.Conclusion(claims, [Section("By cell", (report.table(rows, caption), *pictures))])
 
 
@@ -162,17 +147,12 @@ def score(task: str, found: stats.Tuned, cell: str) -> stats.Interval:
 def judged(task: str, case: str, found: stats.Tuned) -> list[Judged]:
     """The claims about the cells that were run on a case."""
     where, cells = case.split(", ")[1], set(found.selection["cell"])
-    if task == "adding":
-        claims = {"lstm": ADDS, "elman": STUCK}
-        return [
-            claim.judge(score(task, found, cell), where)
-            for cell, claim in claims.items()
-            if cell in cells
-        ]
-    copied = [COPIES.judge(score(task, found, "lstm"), where)] if "lstm" in cells else []
-    if {"lstm", "elman"} <= cells:
-        copied.append(COPIES_MORE.judge(found.gain("test_accuracy", "lstm", "elman"), where))
-    return copied
+    of_task = {"adding": {"lstm": ADDS, "elman": STUCK}, "copy": {"lstm": COPIES}}[task]
+    asked = {cell: claim for cell, claim in of_task.items() if cell in cells}
+    claims = [claim.judge(score(task, found, cell), where) for cell, claim in asked.items()]
+    if task == "copy" and {"lstm", "elman"} <= cells:
+        claims.append(COPIES_MORE.judge(found.gain("test_accuracy", "lstm", "elman"), where))
+    return claims
 
 
 if __name__ == "__main__":

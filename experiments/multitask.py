@@ -11,15 +11,13 @@ rate.
     python -m experiments.multitask --workdir=runs/multitask  # 1.5 minutes on 2 cores
 """
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
 from jaxdl import keys, launch, losses, metrics, report, stats, sweep
-from jaxdl.data import batches, catalog, scaling
+from jaxdl.data import batches, catalog, scaling, splits
 from jaxdl.launch import setting
 from jaxdl.models import Head, SharedTrunk
 from jaxdl.optimizers import adam
@@ -40,20 +38,15 @@ CLAIMS = HELPS, COIN, NEEDLESS = (
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How scarce labels are, which rates and weights are tried."""
 
     steps: int = setting(400, "Training steps of each trial.", low=1)
     seeds: int = setting(8, "Seeds of each setting.", low=1)
     few: int = setting(50, "Labels of the digit where they are scarce.", low=1, high=500)
-    batch_size: int = setting(
-        50, "Labelled images in a step, and images with the second label.", low=1
-    )
-    hidden: tuple[int, ...] = setting(
-        (64, 64), "Widths of the trunk's layers.", low=1, repeats=True
-    )
-    learning_rates: tuple[float, ...] = setting((1e-3, 3e-3, 1e-2), "Rates of Adam.", low=1e-12)
+    batch_size: int = setting(50, "Images in a step, of each of the two tasks.", low=1)
+    hidden: tuple[int, ...] = launch.widths(64, 64, help="Widths of the trunk's layers.")
+    learning_rates: tuple[float, ...] = launch.rates(1e-3, 3e-3, 1e-2)
     weights: tuple[float, ...] = setting(
         (0.3, 1.0, 3.0, 10.0), "Weights of the second loss.", low=1e-12
     )
@@ -61,9 +54,9 @@ class Config(launch.Config):
 
 def plan(config: Config) -> sweep.Plan:
     """One program per depth of the second head; its task and weight are numbers inside it."""
-    labels, rates = (float(config.few), float(MANY)), config.learning_rates
-    points = sweep.grid(second=SECOND[:1], weight=(0.0,), labels=labels, learning_rate=rates)
-    points += sweep.grid(second=SECOND, weight=config.weights, labels=labels, learning_rate=rates)
+    axes = {"labels": (float(config.few), float(MANY)), "learning_rate": config.learning_rates}
+    points = sweep.grid(second=SECOND[:1], weight=(0.0,), **axes)
+    points += sweep.grid(second=SECOND, weight=config.weights, **axes)
     return sweep.plan(
         {TOP: (run(config, len(config.hidden)), points), LOWER: (run(config, 1), points)},
         datasets(),
@@ -89,11 +82,8 @@ def datasets() -> sweep.Data:
             "second": np.stack(second, axis=1).astype(np.int32),
         }
 
-    parts = {name: with_second(getattr(digits, name)) for name in ("train", "validation", "test")}
-    return {
-        name: arrays if name == "train" else batches.padded_batches(arrays, len(arrays["y_main"]))
-        for name, arrays in parts.items()
-    }
+    names = ("train", "validation", "test")
+    return splits.in_batches({name: with_second(getattr(digits, name)) for name in names})
 
 
 def run(config: Config, depth: int) -> sweep.Run:
@@ -119,10 +109,6 @@ def run(config: Config, depth: int) -> sweep.Run:
         ]
         return jnp.concatenate(parts, axis=1)
 
-    single = sweep.make_run(
-        build, steps=config.steps, batch_size=2 * config.batch_size, order=halves
-    )
-
     def prepared(hparams: PyTree, key: Array, data: sweep.Data) -> sweep.Data:
         """The labelled rows over and over, then all rows without the label of the main task."""
         n = len(data["train"]["y_main"])
@@ -136,15 +122,9 @@ def run(config: Config, depth: int) -> sweep.Run:
             for name, part in {**data, "train": rows}.items()
         }
 
-    return sweep.Run(
-        lambda hparams, key, data: single.init(hparams, key, prepared(hparams, key, data)),
-        lambda hparams, state, data: single.advance(
-            hparams, state, prepared(hparams, state.key, data)
-        ),
-        lambda hparams, state, data: single.evaluate(
-            hparams, state, prepared(hparams, state.key, data)
-        ),
-    )
+    size = 2 * config.batch_size
+    single = sweep.make_run(build, steps=config.steps, batch_size=size, order=halves)
+    return sweep.on(prepared, single)
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
@@ -162,15 +142,13 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         return f"{labels:g} labels, {head.removeprefix('head on ').removesuffix(' layer')}"
 
     asked = [
-        *((HELPS, head, few, task) for head in (TOP, LOWER) for task in related),
-        (COIN, TOP, few, "coin"),
-        *((NEEDLESS, TOP, many, task) for task in related),
+        *((HELPS, (head, few, task)) for head in (TOP, LOWER) for task in related),
+        (COIN, (TOP, few, "coin")),
+        *((NEEDLESS, (TOP, many, task)) for task in related),
     ]
-    names = [f"{task}, {where(head, labels)}" for _, head, labels, task in asked]
-    judged = [
-        claim.judge(gain(head, labels, task), name)
-        for (claim, head, labels, task), name in zip(asked, names, strict=True)
-    ]
+    names = [f"{task}, {where(head, labels)}" for _, (head, labels, task) in asked]
+    pairs = zip(asked, names, strict=True)
+    judged = [claim.judge(gain(*each), name) for (claim, each), name in pairs]
     bars = report.intervals(judged, names, title="What a second task adds to the digits")
     gains = {
         where(head, labels): {task: gain(head, labels, task) for task in SECOND}

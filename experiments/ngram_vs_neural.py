@@ -11,9 +11,7 @@ repeat each other word for word across documents; how many is in the report.
     python -m experiments.ngram_vs_neural --workdir=runs/ngram_vs_neural  # 4 minutes on 2 cores
 """
 
-import dataclasses
 import math
-from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -22,13 +20,14 @@ import pandas as pd
 from flax import linen as nn
 
 from jaxdl import launch, losses, metrics, report, stats, sweep, tasks
-from jaxdl.data import batches
+from jaxdl.data import splits
 from jaxdl.data.sources import documents
 from jaxdl.data.text import tokenizers, vocabulary
 from jaxdl.launch import setting
 from jaxdl.models import WindowNetwork, ngram
 from jaxdl.optimizers import adam, schedules
-from jaxdl.report import Claim, Picture, Section, tables
+from jaxdl.report import Claim, Picture, Section
+from jaxdl.report.tables import Cell
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 CLAIMS = NETWORK, MIXTURE = (
@@ -41,16 +40,13 @@ DISCOUNTS = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How many words before are seen, and the text and the network."""
 
     steps: int = setting(1200, "Training steps of each trial.", low=1)
     seeds: int = setting(3, "Seeds of each setting.", low=1)
     batch_size: int = setting(256, "Words predicted in a step.", low=1)
-    learning_rates: tuple[float, ...] = setting(
-        (1e-2, 2e-2, 4e-2), "Peak rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(1e-2, 2e-2, 4e-2)
     orders: tuple[int, ...] = setting(
         (2, 3, 4, 5), "n of the n-grams; the network sees n − 1 words.", low=2, high=5
     )
@@ -60,22 +56,18 @@ class Config(launch.Config):
     hidden: int = setting(128, "Units of the hidden layer.", low=1)
 
 
-class Counted(NamedTuple):
-    """An n-gram model: its discount, and log p in nats of every word of validation and test."""
-
-    discount: float
-    validation: np.ndarray
-    test: np.ndarray
+Counted = tuple[float, dict[str, np.ndarray]]
+"""Of an n-gram model: the discount, and log p in nats of every word of validation and test."""
 
 
 def texts(config: Config) -> documents.Documents:
     """Train, validation and test: whole documents in an order that mixes the packages."""
     found = documents.docstrings()
     kept, size = [], 0
-    for place in np.random.default_rng(0).permutation(len(found)):
-        if (size := size + len(tokenizers.words(found[place]))) > config.words:
+    for text in documents.sample(found, len(found), np.random.default_rng(0)):
+        if (size := size + len(tokenizers.words(text))) > config.words:
             break
-        kept.append(found[place])
+        kept.append(text)
     return documents.split(kept)
 
 
@@ -101,27 +93,25 @@ def n_grams(config: Config, parts: dict[str, np.ndarray], size: int) -> dict[int
     found = {}
     for n in config.orders:
         own = {name: windows[:, -n:] for name, windows in parts.items()}
-        counts = ngram.fit(own["train"], size)
-        tried = {d: ngram.kneser_ney(counts, own["validation"], d) for d in DISCOUNTS}
-        best = max(tried, key=lambda discount: tried[discount].mean())
-        found[n] = Counted(best, tried[best], ngram.kneser_ney(counts, own["test"], best))
+        counts = ngram.fit(own.pop("train"), size)
+        best = ngram.best_discount(counts, own["validation"], DISCOUNTS)
+        found[n] = best, {name: ngram.kneser_ney(counts, own[name], best) for name in own}
     return found
 
 
 def plan(config: Config) -> sweep.Plan:
     """One program; n, rate and seed are numbers inside it."""
     parts, size = windows(config)
+    arrays: dict[str, dict[str, np.ndarray]] = {
+        name: {"x": rows[:, :-1].astype(np.int32), "y": rows[:, -1].astype(np.int32)}
+        for name, rows in parts.items()
+    }
     counted = n_grams(config, parts, size)
-    data = {}
-    for name, rows in parts.items():
-        arrays = {"x": rows[:, :-1].astype(np.int32), "y": rows[:, -1].astype(np.int32)}
-        if name == "train":
-            data[name] = arrays
-            continue
-        columns = np.zeros((len(rows), max(config.orders)), np.float32)
-        for n, model in counted.items():
-            columns[:, n - 1] = getattr(model, name)
-        data[name] = batches.padded_batches(arrays | {"counted": columns}, config.batch_size)
+    for name in ("validation", "test"):
+        columns = np.zeros((len(parts[name]), max(config.orders)), np.float32)
+        for n, (_, model) in counted.items():
+            columns[:, n - 1] = model[name]
+        arrays[name]["counted"] = columns
     network = WindowNetwork(size, config.features, config.hidden, size)
 
     def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
@@ -130,6 +120,7 @@ def plan(config: Config) -> sweep.Plan:
 
     run = sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
     points = sweep.grid(n=config.orders, learning_rate=config.learning_rates)
+    data = splits.in_batches(arrays, config.batch_size)
     return sweep.plan({"network": (run, points)}, data, seeds=config.seeds)
 
 
@@ -139,29 +130,28 @@ def shortened(model: nn.Module, context: Array) -> Task:
     What stands further away is <start> in every example: a constant, which adds to the biases.
     Evaluation batches have `counted [B, n]`, log p of the word by counts of 1 … n words.
     """
-    plain = tasks.classification(model)
 
     def cut(batch: Batch) -> Batch:
         x = batch["x"]
         far = x.shape[1] - jnp.arange(x.shape[1]) > context
         return {**batch, "x": jnp.where(far[None], vocabulary.START, x)}
 
+    task = tasks.on(cut, tasks.classification(model))
+
     def loss(
         params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
     ) -> tuple[Array, tuple[PyTree, Metrics]]:
-        value, (after, found) = plain.loss(params, model_state, cut(batch), key, train=train)
+        value, (after, found) = task.loss(params, model_state, batch, key, train=train)
         if not train:
-            learned = -losses.softmax_cross_entropy(predict(params, model_state, batch), batch["y"])
+            logits = task.predict(params, model_state, batch)
+            learned = -losses.softmax_cross_entropy(logits, batch["y"])
             counted = batch["counted"][:, jnp.asarray(context, jnp.int32)]
             for share in SHARES:
                 mixed = jnp.logaddexp(jnp.log(share) + learned, jnp.log1p(-share) + counted)
                 found = {**found, f"mixture_{share}": metrics.mean(-mixed, batch["mask"])}
         return value, (after, found)
 
-    def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Array:
-        return plain.predict(params, model_state, cut(batch))
-
-    return plain._replace(loss=loss, predict=predict)
+    return task._replace(loss=loss)
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
@@ -169,19 +159,20 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     tuned = stats.tune(results.frame(), "n", "learning_rate", "validation_loss")
     parts, size = windows(config)
     bits: dict[int, pd.DataFrame] = {}
-    rows = []
-    for n, model in n_grams(config, parts, size).items():
-        mine = tuned.trials[tuned.trials["n"] == n].set_index("seed").sort_index()
+    rows: list[dict[str, Cell]] = []
+    for n, (discount, model) in n_grams(config, parts, size).items():
+        mine = tuned.of(n).set_index("seed").sort_index()
         tried = mine[[f"validation_mixture_{share}" for share in SHARES]].mean()
         share = SHARES[int(tried.fillna(math.inf).to_numpy().argmin())]
         nats = {"network": mine["test_loss"], "mixture": mine[f"test_mixture_{share}"]}
         bits[n] = pd.DataFrame(nats) / math.log(2)
-        bits[n].insert(0, "counts", ngram.bits(model.test))
-        means = bits[n].mean(skipna=False)
-        row: dict[str, tables.Cell] = {"n": n}
-        row |= {name: report.number(mean, 4) for name, mean in means.items()}
-        row |= {"discount": model.discount, "rate": report.distinct(mine["learning_rate"])}
-        rows.append(row | {"λ of the network": share})
+        bits[n].insert(0, "counts", ngram.bits(model["test"]))
+        means = {str(name): report.number(bits[n][name].mean(skipna=False), 4) for name in bits[n]}
+        chosen: dict[str, Cell] = {
+            "discount": discount,
+            "rate": report.distinct(mine["learning_rate"]),
+        }
+        rows.append({"n": n, **means, **chosen, "λ of the network": share})
 
     def gains(name: str) -> dict[str, stats.Interval]:
         differences = {n: own["counts"] - own[name] for n, own in bits.items()}
@@ -215,20 +206,15 @@ def curves(bits: dict[int, pd.DataFrame]) -> Picture:
     long = pd.concat(bits, names=["n"]).melt(
         var_name="model", value_name="bits", ignore_index=False
     )
-    figure = report.training_curves(
-        long.reset_index().assign(text="held-out documents"),
-        x="n",
-        y="bits",
-        panel="text",
+    return report.profile(
+        long.reset_index(),
+        "n",
+        "bits",
         line="model",
         title="Prediction of the next word from n − 1 words",
         x_label="n",
         y_label="test cross-entropy (bits a word)",
-        y_scale="linear",
     )
-    figure.axes[0].set_xticks(list(bits))
-    caption = "Lines: mean over seeds; bands: lowest to highest. Lower is better."
-    return Picture("bits", figure, "Bits a word by n", caption)
 
 
 if __name__ == "__main__":

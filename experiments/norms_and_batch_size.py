@@ -9,7 +9,6 @@ moves initialization and order of the data, and is shared.
     # 1 minute on 2 cores
 """
 
-import dataclasses
 import warnings
 
 import jax.numpy as jnp
@@ -34,7 +33,6 @@ NORMS = ("batch norm", "layer norm")
 SMALL, CHANCE = 2, 0.1
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which batches are compared, at which rates."""
 
@@ -45,9 +43,9 @@ class Config(launch.Config):
     batch_sizes: tuple[int, ...] = setting(
         (1, 2, 16, 256), "Batch sizes; each divides the largest.", low=1, high=1077
     )
-    hidden: tuple[int, ...] = setting((64,), "Widths of the hidden layers.", low=1, repeats=True)
-    learning_rates: tuple[float, ...] = setting(
-        (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0), "Rates to try.", low=1e-12
+    hidden: tuple[int, ...] = launch.widths(64)
+    learning_rates: tuple[float, ...] = launch.rates(
+        0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0
     )
 
 
@@ -116,19 +114,12 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     pictures = report.along(
         frame, "learning_rate", "test_accuracy", panel="norm", line="batch_size",
         title="Test accuracy against the rate after equally many examples, by norm",
-        x_label="learning rate (log scale)", y_label="test accuracy (%)",
+        y_label="test accuracy (%)",
     )  # fmt: skip
-    return launch.Conclusion(
-        [
-            judged
-            for claim, norm in zip(CLAIMS, NORMS, strict=True)
-            for judged in claim.judge_each(lost(norm))
-        ],
-        [
-            Section("By norm and batch size", (report.summary_table(summary, by),)),
-            Section("By learning rate", tuple(pictures)),
-        ],
-    )
+    pairs = zip(CLAIMS, NORMS, strict=True)
+    claims = [judged for claim, norm in pairs for judged in claim.judge_each(lost(norm))]
+    table = Section("By norm and batch size", [report.summary_table(summary, by)])
+    return launch.Conclusion(claims, [table, Section("By learning rate", pictures)])
 
 
 if __name__ == "__main__":

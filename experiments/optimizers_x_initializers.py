@@ -38,7 +38,6 @@ CLAIMS = ZEROS, SPREAD, MOMENTUM, ADAM = (
 BY = ("optimizer", "initializer")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.DatasetConfig):
     """What is compared, on which data, at which rates."""
 
@@ -57,12 +56,8 @@ class Config(launch.DatasetConfig):
          "orthogonal"),
         "Initializers of the weight matrices; help lists them.",
     )  # fmt: skip
-    learning_rates: tuple[float, ...] = setting(
-        (1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0), "Learning rates to try.", low=1e-12
-    )
-    hidden: tuple[int, ...] = setting(
-        (128, 128), "Widths of the hidden layers.", low=1, repeats=True
-    )
+    learning_rates: tuple[float, ...] = launch.rates(1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
+    hidden: tuple[int, ...] = launch.widths(128, 128)
     activation: str = setting("relu", "Activation of the hidden layers; help lists them.")
     dropout: float = setting(0.0, "Dropout rate after each hidden layer.", low=0.0, high=0.99)
     scaling: str = setting(
@@ -142,20 +137,9 @@ def conclude(
     chosen = report.chosen_trials(fresh, summary)
     curves = confirmed.curve_frame("loss", chosen)
     headline, sections = report.comparison(frame, curves, fresh=fresh, examples=examples)
-    write_scalars(plan, curves)
+    report.write_curves(results.workdir / "tb", curves, BY, "loss")
     save_best(config, plan, summary, frame)
     return launch.Conclusion(claims(config, plan, chosen), sections, headline)
-
-
-def write_scalars(plan: sweep.Plan, curves: pd.DataFrame) -> None:
-    """The mean training loss of each condition for TensorBoard."""
-    assert plan.workdir is not None
-    mean = curves.groupby([*BY, "step"], sort=False)["loss"].mean()
-    runs = {
-        f"{optimizer}-{initializer}": {"loss": (loss.index.get_level_values("step"), loss)}
-        for (optimizer, initializer), loss in mean.groupby(level=[0, 1], sort=False)
-    }
-    report.write_scalars(plan.workdir / "tb", runs)
 
 
 def save_best(config: Config, plan: sweep.Plan, summary: pd.DataFrame, frame: pd.DataFrame) -> None:
@@ -164,34 +148,23 @@ def save_best(config: Config, plan: sweep.Plan, summary: pd.DataFrame, frame: pd
     eligible = summary[summary["eligible"]]
     if eligible.empty:
         return
-    best = eligible.loc[eligible["validation_accuracy"].idxmax()]
-    setting = [*BY, "learning_rate"]
-    mine = frame[frame[setting].eq(best[setting]).all(axis=1)]
-    row = mine.sort_values("validation_accuracy", ascending=False).iloc[0]
+    best = eligible.loc[[eligible["validation_accuracy"].idxmax()], [*BY, "learning_rate"]]
+    row = frame.merge(best).sort_values("validation_accuracy", ascending=False).iloc[0]
     state = plan.replay(row)
     _, scaling, num_classes = load(config)
+    numbers = ("learning_rate", "validation_accuracy", "test_accuracy")
+    options = {
+        "features": config.hidden,
+        "outputs": num_classes,
+        "activation": config.activation,
+        "dropout": config.dropout,
+    }
     launch.save_best(
-        plan.workdir,
-        state.params,
-        state.model_state,
-        scaling,
-        task="classification",
-        model="mlp",
-        options={
-            "features": config.hidden,
-            "outputs": num_classes,
-            "activation": config.activation,
-            "dropout": config.dropout,
-        },
-        input_shape=plan.data["train"]["x"].shape[1:],
-        seed=int(row["seed"]),
-        dataset=config.dataset,
-        **{name: row[name] for name in ("trial", *BY)},
-        **{
-            name: float(row[name])
-            for name in ("learning_rate", "validation_accuracy", "test_accuracy")
-        },
-    )
+        plan.workdir, state.params, state.model_state, scaling, task="classification", model="mlp",
+        options=options, input_shape=plan.data["train"]["x"].shape[1:], seed=int(row["seed"]),
+        dataset=config.dataset, **{name: row[name] for name in ("trial", *BY)},
+        **{name: float(row[name]) for name in numbers},
+    )  # fmt: skip
 
 
 def claims(config: Config, plan: sweep.Plan, chosen: pd.DataFrame) -> list[Judged]:

@@ -9,7 +9,6 @@ buckets, or the last number of buckets where 4 are not among them.
     python -m experiments.padding --workdir=runs/padding  # 1.3 minutes on 2 cores
 """
 
-import dataclasses
 import time
 from collections.abc import Sequence
 
@@ -26,7 +25,6 @@ from jaxdl.layers.recurrent import RNN
 from jaxdl.models import LanguageModel
 from jaxdl.optimizers import adam
 from jaxdl.report import Claim, Picture, Section
-from jaxdl.report.style import COLOURS, house_style, line_styles, new_figure
 from jaxdl.tasks import language_model
 from jaxdl.types import Batch, TrainState
 
@@ -37,7 +35,6 @@ CLAIMS = (SAVE_TIME,) = (
 ALL, BATCH = "longest of all", "longest of the batch"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How much is passed over, and in how many buckets."""
 
@@ -51,9 +48,7 @@ class Config(launch.Config):
 def plan(config: Config) -> sweep.Plan:
     """One row a repeat, with the numbers of its words' lengths; the clock runs in `conclude`."""
     points = sweep.grid(words=(config.steps * config.batch_size,))
-    data = {"train": {"x": np.zeros(1, np.float32)}}
-    repeat = sweep.without_training(lambda *_: {})
-    return sweep.plan({"repeat": (repeat, points)}, data, seeds=config.seeds)
+    return sweep.untrained("repeat", points, seeds=config.seeds)
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
@@ -66,14 +61,10 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     wide = frame.pivot(index="seed", columns="way")
     seconds, positions = wide["seconds"], wide["positions"]
     chosen = f"{4 if 4 in config.buckets else config.buckets[-1]} buckets"
-
-    def saved(other: str) -> stats.Interval:
-        time_saved = 1 - seconds[chosen] / seconds[other]
-        return stats.mean_interval(time_saved / (1 - positions[chosen] / positions[other]))
-
-    claims = SAVE_TIME.judge_each(
-        {f"{chosen}, against the {other}": saved(other) for other in (ALL, BATCH)}
-    )
+    saved = {}
+    for other in (ALL, BATCH):
+        time, work = (1 - each[chosen] / each[other] for each in (seconds, positions))
+        saved[f"{chosen}, against the {other}"] = stats.mean_interval(time / work)
     rows = [
         {
             "padded to": name,
@@ -90,10 +81,11 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         f"{config.steps * config.batch_size:,} words, with 95 % intervals of logarithms. "
         "Programs: of the repeats together, each compiled once, outside the measurement."
     )
-    blocks = (times_picture(frame), report.table(rows, caption))
-    sections = [Section("Time and padding", blocks),
-                Section("Lengths", (lengths_picture(config, lengths),))]  # fmt: skip
-    return launch.Conclusion(claims, sections)
+    sections = [
+        Section("Time and padding", (times_picture(frame), report.table(rows, caption))),
+        Section("Lengths", (lengths_picture(config, lengths),)),
+    ]
+    return launch.Conclusion(SAVE_TIME.judge_each(saved), sections)
 
 
 def planned(
@@ -109,13 +101,6 @@ def planned(
         chosen = bounds.least_padding(lengths, count)
         ways[f"{count} buckets"] = bucketing.plan(own, chosen, config.batch_size, seed)
     return rows, ways
-
-
-def batch_of(framed: list[np.ndarray], batch: Planned) -> Batch:
-    """x: each sequence without its last id, y: without its first; padding for rows not real."""
-    ids = bucketing.pad([framed[row] for row in batch.rows], batch.length + 1)["x"]
-    y = np.where(batch.real[:, None], ids[:, 1:], vocabulary.PAD)
-    return {"x": ids[:, :-1], "y": y}
 
 
 def measured(
@@ -140,7 +125,10 @@ def measured(
     rows = []
     for seed, (drawn, ways) in enumerate(repeats):
         own = [framed[row] for row in drawn]
-        made = {name: [batch_of(own, one) for one in batches] for name, batches in ways.items()}
+        made = {
+            name: [bucketing.next_ids(own, one) for one in batches]
+            for name, batches in ways.items()
+        }
         state = train.init(task, tx, jax.random.key(seed), made[ALL][0])
         for length in sorted(set().union(*shapes.values()) - set(compiled)):
             ids = np.ones((config.batch_size, length), np.int32)
@@ -163,41 +151,27 @@ def measured(
 
 def times_picture(frame: pd.DataFrame) -> Picture:
     """Every way's positions and time, as shares of those of padding to the longest of all."""
-    names, measures = list(frame["way"].unique()), {"positions": "positions", "seconds": "time"}
-    with house_style():
-        figure = new_figure(3.0, "What is left of the work when less is padded")
-        axes = figure.subplots()
-        for place, (measure, label) in enumerate(measures.items()):
-            wide = frame.pivot(index="seed", columns="way", values=measure)[names]
-            shares = 100 * wide.div(wide[ALL], axis="index")
-            ends = np.stack([shares.mean() - shares.min(), shares.max() - shares.mean()])
-            axes.barh(np.arange(len(names)) + 0.4 * place, shares.mean(), 0.36, xerr=ends,
-                      label=label, color=COLOURS[place])  # fmt: skip
-        axes.set_yticks(np.arange(len(names)) + 0.2, names)
-        axes.invert_yaxis()
-        axes.set_xlabel(f"share of padding to the {ALL} (%)")
-        figure.legend(loc="outside right upper")
-    caption = "Bars: mean over repeats; whiskers: lowest to highest."
-    return Picture("times", figure, "Time and positions by way", caption)
+    panels = {}
+    for measure, label in {"positions": "positions", "seconds": "time"}.items():
+        wide = frame.pivot(index="seed", columns="way", values=measure)[frame["way"].unique()]
+        shares = 100 * wide.div(wide[ALL], axis="index")
+        panels[f"{label} (% of the {ALL})"] = {name: shares[name] for name in shares}
+    figure = report.dots(panels, title="What is left of the work when less is padded")
+    return report.picture(figure, "A dot is a repeat, the bar the mean.")
 
 
 def lengths_picture(config: Config, lengths: np.ndarray) -> Picture:
     """The lengths of all words, with the bounds of the buckets."""
-    counts = np.bincount(lengths) / 1000
-    with house_style():
-        figure = new_figure(3.0, "Lengths of the words, and the buckets that pad least")
-        axes = figure.subplots()
-        axes.bar(np.arange(len(counts)), counts, color="#999999")
-        for number, (count, style) in enumerate(line_styles(config.buckets).items()):
-            chosen = bounds.least_padding(lengths, count)
-            heights = np.full(len(chosen), counts.max() * (1.08 + 0.08 * number))
-            style |= {"linestyle": "none"}
-            axes.plot(chosen, heights, label=f"bounds of {count} buckets", **style)
-        axes.set_xlabel("positions (the start and the phonemes of a word)")
-        axes.set_ylabel("words (thousands)")
-        axes.legend(loc="center right")
-    caption = "Each mark is the length that a bucket pads to."
-    return Picture("lengths", figure, "Histogram of lengths", caption)
+    chosen = {
+        f"bounds of {count} buckets": bounds.least_padding(lengths, count)
+        for count in config.buckets
+    }
+    figure = report.counts(
+        lengths, chosen, title="Lengths of the words, and the buckets that pad least",
+        x_label="positions (the start and the phonemes of a word)", y_label="words (thousands)",
+        unit=1000,
+    )  # fmt: skip
+    return report.picture(figure, "Each mark is the length that a bucket pads to.")
 
 
 if __name__ == "__main__":

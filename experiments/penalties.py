@@ -9,7 +9,6 @@ Zeros need time: an idle weight shrinks by rate·λ a step, and the noise of sma
     python -m experiments.penalties --workdir=runs/penalties  # 1 to 3 minutes on 2 cores
 """
 
-import dataclasses
 import math
 
 import jax
@@ -21,7 +20,7 @@ from jaxdl import launch, losses, report, stats, sweep, tasks
 from jaxdl.data import catalog, scaling, splits
 from jaxdl.launch import setting
 from jaxdl.models import MLP
-from jaxdl.optimizers import sgd
+from jaxdl.optimizers import proximal, sgd
 from jaxdl.params import kernels
 from jaxdl.report import Claim, Section, Table
 from jaxdl.types import Array, PyTree, Task, TrainState
@@ -50,9 +49,13 @@ PENALTIES = {
     "elastic net": (0.0, 0.5, 0.5),
 }
 """Share of λ in the L1 of the objective, in the L1 of the proximal step, in the L2."""
+COLUMNS = {
+    "zero": "weights exactly zero (%)",
+    "small": f"weights below {SMALL:g} (%)",
+    "validation_accuracy": "validation accuracy (%)",
+}
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which λ are tried, on how little data, how long."""
 
@@ -62,33 +65,29 @@ class Config(launch.Config):
     batch_size: int = setting(30, "Examples in a small batch.", low=1, high=1077)
     hidden: int = setting(32, "Width of the MLP's hidden layer.", low=1)
     learning_rate: float = setting(0.3, "Learning rate of SGD.", low=1e-12)
-    strengths: tuple[float, ...] = setting(
-        (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2), "Weights λ of the penalty.", low=1e-12
+    strengths: tuple[float, ...] = launch.rates(
+        1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, help="Weights λ of the penalty."
     )
 
 
 def plan(config: Config) -> sweep.Plan:
     """One program per model and batch size; penalty, λ and rate are numbers inside it."""
-    dataset = catalog.load("digits")
-    data, _ = splits.for_run(dataset, scaling.fit_max)
+    data, _ = splits.for_run(catalog.load("digits"), scaling.fit_max)
     if config.batch_size > config.examples:
         raise launch.UserError(f"config.batch_size: more than the {config.examples} examples")
     few = {name: array[: config.examples] for name, array in data["train"].items()}
-    models: dict[str, tuple[int, ...]] = {"softmax": (), "MLP": (config.hidden,)}
+    models = {"softmax": MLP((), 10), "MLP": MLP((config.hidden,), 10)}
     batches = {"full batch": config.examples, f"batches of {config.batch_size}": config.batch_size}
     points = sweep.grid(penalty=["none"], strength=[0.0])
     points += sweep.grid(penalty=list(PENALTIES)[1:], strength=config.strengths)
-    return sweep.plan(
-        {
-            f"{name}, {batch}": (run(config, MLP(hidden, dataset.num_classes), size), points)
-            for name, hidden in models.items()
-            for batch, size in batches.items()
-        },
-        {**data, "train": few},
-        seeds=config.seeds,
-        column="setting",
-        categories={"penalty": list(PENALTIES)},
-    )
+    programs = {
+        f"{name}, {batch}": (run(config, model, size), points)
+        for name, model in models.items()
+        for batch, size in batches.items()
+    }
+    names = {"penalty": list(PENALTIES)}
+    data = {**data, "train": few}
+    return sweep.plan(programs, data, seeds=config.seeds, column="setting", categories=names)
 
 
 def run(config: Config, model: MLP, batch_size: int) -> sweep.Run:
@@ -101,7 +100,12 @@ def run(config: Config, model: MLP, batch_size: int) -> sweep.Run:
         def penalty(params: PyTree) -> Array:
             return losses.elastic_net(params, subgradient, square, kernels(params))
 
-        tx = optax.chain(sgd(config.learning_rate), proximal(config.learning_rate * threshold))
+        amount = config.learning_rate * threshold
+
+        def soft_threshold(params: PyTree) -> PyTree:
+            return losses.soft_threshold(params, amount, kernels(params))
+
+        tx = optax.chain(sgd(config.learning_rate), proximal(soft_threshold))
         return tasks.classification(model, penalty=penalty), tx
 
     trained = sweep.make_run(build, steps=config.steps, batch_size=batch_size)
@@ -116,17 +120,6 @@ def run(config: Config, model: MLP, batch_size: int) -> sweep.Run:
     return trained._replace(evaluate=evaluate)
 
 
-def proximal(amount: Array) -> optax.GradientTransformation:
-    """Last of a chain: the step ends at the soft threshold of where it would have ended."""
-
-    def update(updates: PyTree, params: PyTree) -> PyTree:
-        moved = optax.apply_updates(params, updates)
-        kept = losses.soft_threshold(moved, amount, kernels(params))
-        return jax.tree.map(jnp.subtract, kept, params)
-
-    return optax.stateless(update)
-
-
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """At the λ that other seeds chose, and at the largest λ within a point of the best."""
     frame = results.frame()
@@ -134,19 +127,14 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     dense = frame["setting"].str.startswith("MLP")
     frame["weights"] = dense.map({True: (inputs + 10) * config.hidden, False: inputs * 10})
     best = stats.tune(frame, BY, "strength").trials
-    sparse = frame.merge(strongest(frame), on=[*BY, "strength"])
+    sparse = frame.merge(stats.largest_within(frame, BY, "strength", ONE_POINT))
     # Without a penalty the same at every λ.
     none = frame[frame["penalty"] == "none"]
     everywhere = [none.assign(strength=strength) for strength in config.strengths]
     path = pd.concat([*everywhere, frame[frame["penalty"] != "none"]], ignore_index=True)
-    columns = {
-        "zero": "weights exactly zero (%)",
-        "small": f"weights below {SMALL:g} (%)",
-        "validation_accuracy": "validation accuracy (%)",
-    }
     pictures = [
         picture
-        for column, label in columns.items()
+        for column, label in COLUMNS.items()
         for picture in report.along(
             path, "strength", column, panel="setting", line="penalty",
             title=f"{label.removesuffix(' (%)').capitalize()} against the penalty's weight",
@@ -165,15 +153,6 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
             Section("Weights that are zero, or small", tuple(pictures)),
         ],
     )
-
-
-def strongest(frame: pd.DataFrame) -> pd.DataFrame:
-    """The largest λ of each condition whose mean validation accuracy is a point below at most."""
-    means = frame.groupby([*BY, "strength"], sort=False)["validation_accuracy"]
-    rows = means.mean().where(means.count() == frame["seed"].nunique()).reset_index()
-    best = rows.groupby(BY)["validation_accuracy"].transform("max")
-    rows = rows[rows["validation_accuracy"] >= best - ONE_POINT]
-    return rows.groupby(BY, sort=False)["strength"].max().reset_index()
 
 
 def zeros(trials: pd.DataFrame, penalty: str) -> dict[str, stats.Interval]:

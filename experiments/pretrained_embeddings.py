@@ -11,25 +11,19 @@ far higher rates than trained ones.
     python -m experiments.pretrained_embeddings --workdir=runs/pretrained_embeddings
 """
 
-import dataclasses
-
 import flax.linen as nn
-import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 
-from jaxdl import keys, launch, report, stats, sweep, tasks
-from jaxdl.data import batches
+from jaxdl import launch, report, stats, sweep, tasks
+from jaxdl.data import splits
 from jaxdl.data.sources import documents
 from jaxdl.data.text import tokenizers, vocabulary
 from jaxdl.launch import setting
 from jaxdl.layers.embedding import Embedding, FrozenEmbedding, pretrained
 from jaxdl.models import Bag, TextClassifier
 from jaxdl.optimizers import adam
-from jaxdl.report import Claim, Picture, Section
-from jaxdl.types import Array, PyTree, Task, TrainState
-from jaxdl.word_vectors import windows, word2vec
+from jaxdl.report import Claim, Section
+from jaxdl.word_vectors import training
 
 CLAIMS = FROZEN_WINS, TUNED_WINS, TUNING_PAYS = (
     Claim("E2", "with 100 labels, frozen vectors are better than random ones",
@@ -40,11 +34,10 @@ CLAIMS = FROZEN_WINS, TUNED_WINS, TUNING_PAYS = (
           "paired difference in test accuracy, tuned minus frozen", above=0.01, unit="points"),
 )  # fmt: skip
 LABELS, LENGTH, BATCH, EACH, HELD_OUT = (100, 300, 1000), 40, 50, 125, 75
-SPREAD, STEP = 0.3, 0.05
+SPREAD = 0.3
 RANDOM, FROZEN, TUNED = "random", "frozen", "tuned"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The unlabelled words, their vectors, and the training with labels."""
 
@@ -54,9 +47,7 @@ class Config(launch.Config):
     epochs: int = setting(3, "Times that skip-gram goes through them.", low=1)
     vocabulary: int = setting(4000, "Words that have a vector.", low=10)
     dimensions: int = setting(50, "Numbers of a vector.", low=1)
-    learning_rates: tuple[float, ...] = setting(
-        (3e-3, 1e-2, 3e-2, 0.1, 0.3), "Rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2, 3e-2, 0.1, 0.3)
 
 
 def load(config: Config) -> tuple[sweep.Data, list[np.ndarray], int]:
@@ -66,54 +57,30 @@ def load(config: Config) -> tuple[sweep.Data, list[np.ndarray], int]:
         name: [] for name in ("test", "validation", "train", "others")
     }
     for label, found in enumerate(documents.docstrings_by_package().values()):
-        texts = [found[place] for place in rng.permutation(len(found))]
+        texts = documents.sample(found, len(found), rng)
         ends = np.cumsum([0, 2 * HELD_OUT, HELD_OUT, EACH, len(texts)])
         for name, start, end in zip(parts, ends[:-1], ends[1:], strict=True):
             parts[name] += [(text, label) for text in texts[start:end]]
-    others = parts.pop("others")
-    tokens, left = [], config.words
-    for place in rng.permutation(len(others)):
-        tokens.append(tokenizers.words(others[place][0])[:left])
+    others, left, tokens = parts.pop("others"), config.words, []
+    for text, _ in documents.sample(others, len(others), rng):
+        tokens.append(tokenizers.words(text)[:left])
         left -= len(tokens[-1])
         if not left:
             break
     known = vocabulary.build((word for words in tokens for word in words), config.vocabulary)
     data = {}
-    for name in ("train", "validation", "test"):
-        x = np.zeros((len(parts[name]), LENGTH), np.int32)
-        for row, (text, _) in zip(x, parts[name], strict=True):
-            ids = vocabulary.encode(known, tokenizers.words(text)[:LENGTH])
-            row[: len(ids)] = ids
-        arrays = {"x": x, "y": np.array([label for _, label in parts[name]], np.int32)}
-        data[name] = arrays if name == "train" else batches.padded_batches(arrays, 300)
-    return data, [vocabulary.encode(known, words) for words in tokens], len(known)
-
-
-def learned(config: Config, sentences: list[np.ndarray], size: int) -> np.ndarray:
-    """Word vectors `[V, D]` by skip-gram with negative sampling, with the spread of random ones."""
-    counts = np.bincount(np.concatenate(sentences), minlength=size)
-    keep = windows.keep_probabilities(counts)
-    corpus = windows.corpus(sentences, size)
-    noise = windows.noise_probabilities(counts)
-    method, sizes = word2vec.skip_gram(word2vec.negative_sampling(noise)), word2vec.Plan()
-    steps = sizes.steps(windows.kept_at_most(np.asarray(corpus.words), keep))
-
-    @jax.jit
-    def epoch(params: PyTree, corpus: PyTree, keep: Array, key: Array, rates: Array) -> PyTree:
-        return word2vec.epoch(method, sizes, params, corpus, keep, key, rates)
-
-    params: PyTree = word2vec.vectors(jax.random.key(0), method, size, config.dimensions)
-    rates = STEP * jnp.linspace(1, 0, config.epochs * steps, endpoint=False)
-    for number, some in enumerate(rates.reshape(config.epochs, steps)):
-        params = epoch(params, corpus, keep, jax.random.key(number + 1), some)
-    table = np.asarray(params["input"])
-    return SPREAD * table / table.std()
+    for name, part in parts.items():
+        x = vocabulary.rows(known, (tokenizers.words(text) for text, _ in part), LENGTH)
+        data[name] = {"x": x, "y": np.array([label for _, label in part], np.int32)}
+    sentences = [vocabulary.encode(known, words) for words in tokens]
+    return splits.in_batches(data, 300), sentences, len(known)
 
 
 def plan(config: Config) -> sweep.Plan:
     """One program a kind of table; the number of labels is a number inside it."""
     data, sentences, size = load(config)
-    ready = pretrained(learned(config, sentences, size))
+    found = training.skip_gram_vectors(sentences, size, config.dimensions, epochs=config.epochs)
+    ready = pretrained(SPREAD * found / found.std())
     tables = {
         RANDOM: Embedding(size, config.dimensions, nn.initializers.normal(SPREAD)),
         FROZEN: FrozenEmbedding(size, config.dimensions, ready),
@@ -124,36 +91,17 @@ def plan(config: Config) -> sweep.Plan:
 
     def run(table: nn.Module) -> sweep.Run:
         task = tasks.classification(TextClassifier(table, Bag(), classes))
+        run = sweep.make_run(sweep.by_rate(task, adam), steps=config.steps, batch_size=BATCH)
+        return sweep.few_labels(run)
 
-        def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
-            return task, adam(hparams["learning_rate"])
-
-        return few_labels(sweep.make_run(build, steps=config.steps, batch_size=BATCH))
-
-    return sweep.plan(
-        {name: (run(table), points) for name, table in tables.items()}, data, seeds=config.seeds
-    )
-
-
-def few_labels(run: sweep.Run) -> sweep.Run:
-    """The run on as many of the training examples as `hparams["labels"]` says."""
-
-    def advance(
-        hparams: PyTree, state: TrainState, data: sweep.Data
-    ) -> tuple[TrainState, dict[str, Array]]:
-        count = len(data["train"]["y"])
-        drawn = batches.permutation(keys.named(state.key, "labelled"), count)
-        # The labelled examples over and over, so that their number need not change the program.
-        rows = drawn[jnp.arange(count) % hparams["labels"].astype(jnp.int32)]
-        return run.advance(hparams, state, {**data, "train": batches.take(data["train"], rows)})
-
-    return run._replace(advance=advance)
+    programs = {name: (run(table), points) for name, table in tables.items()}
+    return sweep.plan(programs, data, seeds=config.seeds)
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Accuracy by table and number of labels, at the rates that other seeds chose."""
     frame = results.frame().rename(columns={"program": "vectors"})
-    frame = frame.assign(task="eight packages", labels=frame["labels"].astype(int))
+    frame = frame.assign(labels=frame["labels"].astype(int))
     frame = frame.sort_values("labels", kind="stable", ignore_index=True)
     tuned = stats.tune(frame, ("labels", "vectors"), "learning_rate")
     few, many = LABELS[0], LABELS[-1]
@@ -162,22 +110,14 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         TUNED_WINS.judge(tuned.gain("test_accuracy", (few, TUNED), (few, RANDOM))),
         TUNING_PAYS.judge(tuned.gain("test_accuracy", (many, TUNED), (many, FROZEN))),
     ]
-    figure = report.training_curves(
-        tuned.trials,
-        x="labels",
-        y="test_accuracy",
-        panel="task",
-        line="vectors",
-        x_label="labelled documents",
-        y_label="test accuracy (1)",
-        y_scale="linear",
+    picture = report.along(
+        tuned.trials, "labels", "test_accuracy", line="vectors",
         title="What vectors of unlabelled text are worth",
-    )
-    blocks = (
-        Picture("labels", figure, "Test accuracy by labels"),
-        report.tuned_table(tuned, "test_accuracy", against=RANDOM),
-    )
-    return launch.Conclusion(claims, [Section("Accuracy by labels and vectors", blocks)])
+        x_label="labelled documents (log scale)", y_label="test accuracy (%)",
+    )  # fmt: skip
+    table = report.tuned_table(tuned, "test_accuracy", against=RANDOM)
+    section = Section("Accuracy by labels and vectors", (*picture, table))
+    return launch.Conclusion(claims, [section])
 
 
 if __name__ == "__main__":

@@ -11,20 +11,19 @@ that error on validation.
     python -m experiments.pronunciation --workdir=runs/pronunciation --pronounce=attention
 """
 
-import dataclasses
+import functools
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
+import pandas as pd
 from flax import linen as nn
 
-from jaxdl import decoding, launch, report, stats, sweep
-from jaxdl.data import batches
-from jaxdl.data.sources import pronunciations
+from jaxdl import launch, report, stats, sweep
+from jaxdl.data import splits
+from jaxdl.data.sources import documents, pronunciations
 from jaxdl.data.text import bucketing, vocabulary
 from jaxdl.data.text.vocabulary import Vocabulary
 from jaxdl.launch import setting
@@ -33,9 +32,8 @@ from jaxdl.models import Attentive, Encoder, FixedContext, Seq2Seq
 from jaxdl.optimizers import adam, schedules
 from jaxdl.report import Claim, Picture, Section
 from jaxdl.report.alignments import Alignment, alignments
-from jaxdl.tasks import sequence_to_sequence
-from jaxdl.tasks.token_errors import greedy, with_token_errors
-from jaxdl.types import Array, PyTree, Task
+from jaxdl.tasks import sequence_to_sequence, token_errors
+from jaxdl.types import PyTree, Task
 
 CLAIMS = BETTER, LESS, GROWS = (
     Claim("S9", "attention lowers the phoneme error rate",
@@ -52,7 +50,6 @@ SHORT, LONG = range(3, 6), range(9, 13)
 DRAWN, BEAM, SAID = (5, 8, 11), 8, 3
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The words, the size of the models, and the training."""
 
@@ -62,41 +59,24 @@ class Config(launch.Config):
     batch_size: int = setting(64, "Words in a step.", low=1, high=128)
     features: int = setting(32, "Numbers that a letter or a phoneme is embedded in.", low=1)
     width: int = setting(64, "Units of the encoder, both directions, and of the decoder.", low=2)
-    learning_rates: tuple[float, ...] = setting(
-        (3e-3, 1e-2), "Peak rates of Adam to try.", low=1e-12
-    )
-
-
-Pairs = Sequence[tuple[str, Sequence[str]]]
+    learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2, help="Peak rates of Adam to try.")
 
 
 def load(config: Config) -> tuple[sweep.Data, Vocabulary, Vocabulary]:
     """The data as a run takes it, and the vocabularies of letters and of phonemes."""
-
-    def few(pairs: Pairs, count: int) -> Pairs:
-        fitting = [
-            (word, pronunciations.without_stress(spoken))
-            for word, spoken in pairs
-            if len(word) in LETTERS and len(spoken) <= PHONEMES
-        ]
-        order = np.random.default_rng(0).permutation(len(fitting))
-        return [fitting[place] for place in order[:count]]
-
-    found = pronunciations.load()
-    train = few(found.train, config.words)
-    letters = vocabulary.build(letter for word, _ in train for letter in word)
-    phonemes = vocabulary.build(phoneme for _, spoken in train for phoneme in spoken)
-
-    def arrays(pairs: Pairs) -> dict[str, np.ndarray]:
-        x = [vocabulary.encode(letters, word) for word, _ in pairs]
+    parts = {}
+    for name, part in pronunciations.load()._asdict().items():
+        count = config.words if name == "train" else NEW
+        fitting = pronunciations.plain(part, LETTERS, PHONEMES)
+        parts[name] = documents.sample(fitting, count, np.random.default_rng(0))
+    letters = vocabulary.build(letter for word, _ in parts["train"] for letter in word)
+    phonemes = vocabulary.build(phoneme for _, spoken in parts["train"] for phoneme in spoken)
+    data = {}
+    for name, pairs in parts.items():
         y = [vocabulary.framed(vocabulary.encode(phonemes, spoken)) for _, spoken in pairs]
-        longest = max(LETTERS)
-        return {"x": bucketing.pad(x, longest)["x"], "y": bucketing.pad(y, PHONEMES + 2)["x"]}
-
-    data = {"train": arrays(train)}
-    for name, pairs in (("validation", found.validation), ("test", found.test)):
-        data[name] = batches.padded_batches(arrays(few(pairs, NEW)), NEW // 4)
-    return data, letters, phonemes
+        x = vocabulary.rows(letters, (word for word, _ in pairs), max(LETTERS))
+        data[name] = {"x": x, "y": bucketing.pad(y, PHONEMES + 2)["x"]}
+    return splits.in_batches(data, NEW // 4), letters, phonemes
 
 
 def network(decoder: str, letters: int, phonemes: int, features: int, width: int) -> Seq2Seq:
@@ -121,31 +101,25 @@ def options(config: Config, decoder: str, letters: Vocabulary, phonemes: Vocabul
 def plan(config: Config) -> sweep.Plan:
     """One program a decoder; the rate is a number inside it."""
     data, letters, phonemes = load(config)
+    points = sweep.grid(learning_rate=config.learning_rates)
+
+    def clipped(rate: schedules.Shape) -> optax.GradientTransformation:
+        return optax.chain(optax.clip_by_global_norm(1.0), adam(rate))
 
     def run(decoder: str) -> sweep.Run:
-        model = network(**options(config, decoder, letters, phonemes))
-
-        def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
-            rate = schedules.scaled(hparams["learning_rate"], schedules.cosine(config.steps))
-            return reading(model), optax.chain(optax.clip_by_global_norm(1.0), adam(rate))
-
+        task = reading(network(**options(config, decoder, letters, phonemes)))
+        build = sweep.by_rate(task, clipped, schedules.cosine(config.steps))
         return sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
 
-    points = sweep.grid(learning_rate=config.learning_rates)
-    return sweep.plan(
-        {name: (run(name), points) for name in (ONE, ATTENTION)},
-        data,
-        seeds=config.seeds,
-        column="model",
-        keep_states=True,
-    )
+    programs = {name: (run(name), points) for name in (ONE, ATTENTION)}
+    return sweep.plan(programs, data, seeds=config.seeds, column="model", keep_states=True)
 
 
 def reading(model: Seq2Seq) -> Task:
     """The task, which in evaluation reports the errors of greedy decoding too."""
     groups = {"errors": LETTERS, "errors_short": SHORT, "errors_long": LONG}
     groups |= {f"errors_{size}": range(size, size + 1) for size in LETTERS}
-    return with_token_errors(sequence_to_sequence(model), model, PHONEMES + 1, groups)
+    return token_errors.with_token_errors(sequence_to_sequence(model), model, PHONEMES + 1, groups)
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
@@ -172,74 +146,38 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         f"Phoneme error rates on unseen words, means over seeds and 95 % intervals, "
         f"{report.CHOSEN}.",
     )
-    row = stats.example(frame, tuned, ATTENTION)
-    pictures = [] if row is None else [kept(config, plan, row, results.workdir)]
-    heading = "By decoder, and by the length of the word"
-    return launch.Conclusion(claims, [Section(heading, (by_length(tuned), table, *pictures))])
-
-
-def by_length(tuned: stats.Tuned) -> Picture:
-    """Phoneme error rate against the letters of the word."""
-    names = {f"test_errors_{size}": size for size in LETTERS}
-    curves = tuned.trials.melt(["model", "seed"], list(names), "letters", "error")
-    figure = report.training_curves(
-        curves.assign(words="unseen words", letters=curves["letters"].map(names)),
-        x="letters",
-        y="error",
-        panel="words",
-        line="model",
+    wide = tuned.trials.drop(columns="test_errors")
+    lengths = pd.wide_to_long(wide, "test_errors", ["model", "seed"], "letters", sep="_")
+    by_length = report.along(
+        lengths.reset_index(), "letters", "test_errors", line="model", x_scale="linear",
         title="Errors by length of the word",
-        x_label="letters of the word",
-        y_label="phoneme error rate (1)",
-        y_scale="linear",
-    )
-    return Picture("by_length", figure, "Errors on test by length")
-
-
-def kept(config: Config, plan: sweep.Plan, row: PyTree, workdir: Path) -> Picture:
-    """Keeps the trained model, and draws its attention to words of three lengths."""
-    data, letters, phonemes = load(config)
-    built = options(config, ATTENTION, letters, phonemes)
-    params = plan.replay(row).params
-    save(workdir, params, built, letters, phonemes, trial=row["trial"], seed=row["seed"])
-    return attention(network(**built), params, data["test"]["x"], letters, phonemes)
-
-
-def save(
-    workdir: Path,
-    params: PyTree,
-    options: PyTree,
-    letters: Vocabulary,
-    phonemes: Vocabulary,
-    **facts: str | int,
-) -> None:
-    """Keeps a model that `pronounce` can read."""
-    launch.save_best(
-        workdir, params, {}, None, task="sequence_to_sequence", model="pronunciation",
-        options=options, input_shape=None, letters=list(letters.words),
-        phonemes=list(phonemes.words), **facts,
+        x_label="letters of the word", y_label="phoneme error rate (%)",
     )  # fmt: skip
+    row = stats.example(frame, tuned, ATTENTION)
+    pictures = [] if row is None else [kept(config, plan, row)]
+    heading = "By decoder, and by the length of the word"
+    return launch.Conclusion(claims, [Section(heading, (*by_length, table, *pictures))])
 
 
-def attention(
-    model: Seq2Seq, params: PyTree, words: np.ndarray, letters: Vocabulary, phonemes: Vocabulary
-) -> Picture:
-    """What greedy decoding looks at, in the first words of three lengths among `[..., N]`."""
-    words = words.reshape(-1, words.shape[-1])
+def kept(config: Config, plan: sweep.Plan, row: PyTree) -> Picture:
+    """Keeps the trained model, and draws its attention to words of three lengths."""
+    _, letters, phonemes = load(config)
+    built, params = options(config, ATTENTION, letters, phonemes), plan.replay(row).params
+    assert plan.workdir is not None
+    launch.save_best(
+        plan.workdir, params, task="sequence_to_sequence", model="pronunciation", options=built,
+        letters=letters.words, phonemes=phonemes.words, trial=row["trial"], seed=row["seed"],
+    )  # fmt: skip
+    words = plan.data["test"]["x"].reshape(-1, max(LETTERS))
     sizes = (words != vocabulary.PAD).sum(axis=1)
     x = np.stack([words[np.flatnonzero(sizes == size)[0]] for size in DRAWN])
-
-    @jax.jit
-    def looked(params: PyTree, x: Array) -> PyTree:
-        spoken = greedy(model, {"params": params}, x, PHONEMES + 1)
-        before = jnp.pad(spoken, [(0, 0), (1, 0)], constant_values=vocabulary.START)[:, :-1]
-        return spoken, model.apply({"params": params}, x, x != vocabulary.PAD, before)[1]
-
+    look = functools.partial(token_errors.attended, network(**built), length=PHONEMES + 1)
     maps = []
-    for ids, spoken, weights in zip(x, *map(np.asarray, looked(params, x)), strict=True):
-        word = [letters.words[i] for i in vocabulary.content(ids)]
-        said = [phonemes.words[i] for i in vocabulary.content(spoken)]
-        said = [*said, "end"][: len(spoken)]
+    for ids, spoken, weights in zip(
+        x, *map(np.asarray, jax.jit(look)({"params": params}, x)), strict=True
+    ):
+        word = vocabulary.decode(letters, vocabulary.content(ids))
+        said = [*vocabulary.decode(phonemes, vocabulary.content(spoken)), "end"][: len(spoken)]
         maps.append(Alignment(weights[: len(said), : len(word)], said, word))
     figure = alignments(
         maps,
@@ -247,7 +185,7 @@ def attention(
         output_label="phoneme said",
         input_label="letter looked at",
     )
-    return Picture("attention", figure, "Unseen words, decoded greedily")
+    return report.picture(figure, "Unseen words, decoded greedily")
 
 
 def pronounce(workdir: Path, word: str) -> str:
@@ -261,19 +199,10 @@ def pronounce(workdir: Path, word: str) -> str:
         raise ValueError(f"the model does not know {', '.join(map(repr, sorted(strange)))}")
     if not word:
         raise ValueError("there is no word to pronounce")
-    model = network(**loaded.description["options"])
-
-    @jax.jit
-    def run(variables: PyTree, x: Array) -> tuple[Array, Array]:
-        def step(carry: PyTree, tokens: Array) -> PyTree:
-            return model.apply(variables, carry, tokens, method="step")
-
-        carry = model.apply(variables, x, jnp.ones(x.shape), method="begin")
-        start, length = jnp.full(1, vocabulary.START), 2 * x.shape[1] + 2
-        return decoding.beam(step, carry, start, length, width=BEAM, end=vocabulary.END)
-
+    model, length = network(**loaded.description["options"]), 2 * len(word) + 2
+    search = functools.partial(token_errors.beam, model, length=length, width=BEAM)
     x = vocabulary.encode(letters, word)[None]
-    found, scores = (np.asarray(part)[0] for part in run({"params": loaded.params}, x))
+    (found,), (scores,) = map(np.asarray, jax.jit(search)({"params": loaded.params}, x))
     said = [vocabulary.decode(phonemes, vocabulary.content(ids)) for ids in found[:SAID]]
     pairs = zip(said, scores, strict=False)
     return "\n".join(f"{' '.join(spoken)}   ({math.exp(score):.2f})" for spoken, score in pairs)

@@ -10,7 +10,6 @@ way across the ravine, at SGD's rate and decay 0.9, and of each form at its own 
     python -m experiments.ravine --workdir=runs/ravine  # 0.5 minutes on 2 cores
 """
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -23,7 +22,7 @@ import pandas as pd
 from jaxdl import launch, report, stats, sweep, train
 from jaxdl.launch import setting
 from jaxdl.optimizers import OPTIMIZERS
-from jaxdl.report import Claim, Judged, Picture, Section, Table, plots, style
+from jaxdl.report import Claim, Judged, Picture, Section, Table
 from jaxdl.report.tables import Cell
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task, TrainState
 
@@ -52,7 +51,6 @@ Paths = Mapping[str, np.ndarray]
 """Where a trial has been, [steps, 2], by trial."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How many starts there are, and how high the bumps."""
 
@@ -201,31 +199,28 @@ def faster(claim: Claim, trials: pd.DataFrame) -> list[Judged]:
 
 def oscillation(frame: pd.DataFrame, best: pd.DataFrame, paths: Paths) -> list[Judged]:
     """The way across the ravine, of each form; and whether two forms take the same path."""
-    habitual = frame[frame["decay"].isin([0.0, HABITUAL])]
+    habitual = frame[frame["decay"].isin([0.0, HABITUAL])].sort_values("seed")
     equal = habitual[habitual["learning_rate"].eq(OSCILLATING)]
     claims = []
     for trials, when in ((equal, f"rate {OSCILLATING:g}, decay {HABITUAL}"), (best, "best rates")):
         far = np.log2(trials.pivot(index="seed", columns="optimizer", values="far"))
         gaps = {f"{form}, {when}": stats.paired_interval(far[form], far["sgd"]) for form in FORMS}
         claims += DAMPS.judge_each(gaps)
-    at = {"momentum": SAME_AS, "momentum_averaged": AVERAGED}
-    pairs = [
-        habitual[habitual["optimizer"].eq(n) & habitual["learning_rate"].eq(at[n])] for n in at
-    ]
+    pairs = (
+        habitual.loc[habitual["optimizer"].eq(name) & habitual["learning_rate"].eq(rate), "trial"]
+        for name, rate in {"momentum": SAME_AS, "momentum_averaged": AVERAGED}.items()
+    )
     apart = [
         np.abs(paths[one] - paths[other]).max() / np.abs(paths[one][0]).max()
-        for one, other in zip(*(pair.sort_values("seed")["trial"] for pair in pairs), strict=True)
+        for one, other in zip(*pairs, strict=True)
     ]
     return [*claims, SAME_PATH.judge(stats.mean_interval(apart))]
 
 
 def crossing(trials: pd.DataFrame, bump: float) -> list[Judged]:
     """From what share of the starts each form, and SGD, comes over a bump."""
-    shares = {
-        name: stats.proportion_interval(int(crossed.sum()), len(crossed))
-        for name, crossed in trials.groupby("optimizer")["crossed"]
-    }
-    height = f"height {bump:g}"
+    crossed, height = trials.groupby("optimizer")["crossed"], f"height {bump:g}"
+    shares = {name: stats.proportion_of(group) for name, group in crossed}
     crosses = CROSSES.judge_each({f"{form}, {height}": shares[form] for form in FORMS})
     return [*crosses, STAYS.judge(shares["sgd"], height)]
 
@@ -233,15 +228,12 @@ def crossing(trials: pd.DataFrame, bump: float) -> list[Judged]:
 def best(selection: pd.DataFrame, chosen: pd.DataFrame) -> Table:
     """Every condition at its rate and decay."""
     means = chosen.groupby(list(BY))[["needed", "far", "crossed"]].mean().reset_index()
-    rows: list[dict[str, Cell]] = []
-    for row in selection.merge(means, on=list(BY)).to_dict("records"):
-        rows.append({
-            **{name: str(row[name]) for name in BY},
-            **{name: report.number(row[name]) + "*" * (name in row["borders"]) for name in OVER},
-            "steps": float(row["needed"]),
-            "way across": float(row["far"]),
-            "arrived (%)": float(row["crossed"]),
-        })  # fmt: skip
+    rows: list[dict[str, Cell]] = [
+        {name: str(row[name]) for name in BY}
+        | {name: report.number(row[name]) + "*" * (name in row["borders"]) for name in OVER}
+        | {"steps": row["needed"], "way across": row["far"], "arrived (%)": row["crossed"]}
+        for row in selection.merge(means, on=list(BY)).to_dict("records")
+    ]
     caption = (
         "Rate and decay chosen on other starts than those reported. Steps: until the loss stays "
         "below its goal, all steps where it never does. Way across: Σ|Δy| of the start's |y|. "
@@ -251,50 +243,32 @@ def best(selection: pd.DataFrame, chosen: pd.DataFrame) -> Table:
 
 
 def trajectories(name: str, trials: pd.DataFrame, paths: Paths) -> Picture:
-    """Level lines and paths, one panel an optimizer, both axes in the same unit."""
+    """Level lines and paths, one panel an optimizer."""
     bump = float(trials["bump"].iloc[0])
     title = "Paths in the ravine" if name == RAVINE else f"Paths over a bump of height {bump:g}"
-    (left, right), high = ((-1.15, 1.15), 0.16) if name == RAVINE else ((-4.5, 7.5), 1.6)
-    high = max(high, *(1.05 * np.abs(paths[trial][:, 1]).max() for trial in trials["trial"]))
-    grid = np.meshgrid(np.linspace(left, right, 400), np.linspace(-high, high, 120))
-    height = np.asarray(landscapes()[name].value(*grid, bump))
-    levels = np.quantile(height, np.linspace(0, 1, 16))
-    with style.house_style():
-        names = list(dict.fromkeys(trials["optimizer"]))
-        each = 9.0 * 2 * high / (right - left) + 0.35
-        figure = style.new_figure(0.9 + len(names) * each, title)
-        cells = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
-        for axes, optimizer in zip(cells, names, strict=True):
-            axes.contour(*grid, height, levels=levels, cmap="Greys_r", linewidths=0.7)
-            mine = trials[trials["optimizer"].eq(optimizer)]
-            for trial, color in zip(mine["trial"], style.COLOURS, strict=False):
-                x, y = paths[trial].T
-                axes.plot(x, y, color=color, linewidth=0.9, marker=".", markersize=3, alpha=0.9)
-                axes.plot(x[0], y[0], "o", color=color, markersize=7, mfc="white")
-                axes.plot(x[-1], y[-1], "X", color=color, markersize=8, mec="white")
-            first = mine.iloc[0]
-            decay = f", decay {first['decay']:g}" if first["decay"] else ""
-            axes.set_title(f"{optimizer}: rate {first['learning_rate']:.3g}{decay}", loc="left")
-            axes.set_aspect("equal")
-            axes.set(xlim=(left, right), ylim=(-high, high))
-            axes.grid(False)
-        figure.supxlabel("x (unit of length)")
-        figure.supylabel("y (unit of length)")
+    across, up = ((-1.15, 1.15), 0.16) if name == RAVINE else ((-4.5, 7.5), 1.6)
+    panels = {}
+    for optimizer, mine in trials.groupby("optimizer", sort=False):
+        rate, decay = mine[["learning_rate", "decay"]].iloc[0]
+        words = f", decay {decay:g}" if decay else ""
+        panels[f"{optimizer}: rate {rate:.3g}{words}"] = [paths[one] for one in mine["trial"]]
+    figure = report.paths(
+        lambda x, y: landscapes()[name].value(x, y, bump), panels, title=title, across=across, up=up
+    )
     caption = "Circle: start; cross: end; dots: steps; grey: level lines, darker where lower."
-    return Picture(f"paths_{name}", figure, title, caption)
+    return report.picture(figure, caption)
 
 
 def far_by_rate(ravine: pd.DataFrame) -> Picture:
     """The way across against the rate, where a trial ends in sight of the ravine."""
-    figure = plots.lines(
+    figure = report.lines(
         ravine[ravine["far"] < IN_SIGHT], "learning_rate", "far", panel="optimizer", line="decay",
         title="Way across the ravine against the rate",
         x_label="learning rate (log scale)", y_label="way across (start's distance)", points=125,
     )  # fmt: skip
     for axes in figure.axes:
         axes.set_xlim(8e-4, 1.2)
-    caption = "Lines: mean over the starts. They end where the ravine is left."
-    return Picture("far_by_rate", figure, "Way across by rate", caption)
+    return report.picture(figure, "Lines: mean over the starts. They end where the ravine is left.")
 
 
 if __name__ == "__main__":

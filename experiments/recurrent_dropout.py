@@ -10,14 +10,12 @@ the initialization, the batches and the masks.
     python -m experiments.recurrent_dropout --workdir=runs/recurrent_dropout  # 1 minute on 2 cores
 """
 
-import dataclasses
-
 import numpy as np
 import optax
 import pandas as pd
 
-from jaxdl import launch, report, stats, sweep
-from jaxdl.data import batches
+from jaxdl import launch, report, stats, sweep, tasks
+from jaxdl.data import splits
 from jaxdl.data.sources import documents
 from jaxdl.data.text import vocabulary
 from jaxdl.launch import setting
@@ -25,13 +23,13 @@ from jaxdl.layers.dropout import Dropout
 from jaxdl.layers.recurrent import RNN
 from jaxdl.models import LanguageModel
 from jaxdl.optimizers import adam
-from jaxdl.report import Claim, Picture, Section, Table
-from jaxdl.tasks import language_model
+from jaxdl.report import Claim, Section
 from jaxdl.types import PyTree, Task
 
 NONE, OUTPUTS, STATE, BOTH = "none", "outputs", "state", "outputs and state"
 SAVED, UNIT = "paired difference in test bits", "bit a character"
-CLAIMS = STATE_HELPS, OUTPUTS_HELP, STATE_IS_BETTER = (
+PAIRS = (NONE, STATE), (NONE, OUTPUTS), (OUTPUTS, STATE)
+CLAIMS = (
     Claim("S5", "one mask a sequence on the state needs fewer bits than none",
           f"{SAVED}: {NONE} minus {STATE}", above=0.05, unit=UNIT),
     Claim("S5", "dropout of outputs needs fewer bits than none",
@@ -40,11 +38,16 @@ CLAIMS = STATE_HELPS, OUTPUTS_HELP, STATE_IS_BETTER = (
           f"{SAVED}: {OUTPUTS} minus {STATE}", above=0.0, unit=UNIT),
 )  # fmt: skip
 HELD_OUT, FEATURES, EVALUATIONS = 20_000, 32, 16
+COLUMNS = {
+    "validation_bits": "validation at best (bits)",
+    "test_bits": "test there (bits)",
+    "last_bits": "test at the end (bits)",
+    "train_bits": "last training batch (bits)",
+}
 KINDS = {(0, 0): NONE, (1, 0): OUTPUTS, (0, 1): STATE, (1, 1): BOTH}
 """By whether the rate is that of outputs, and whether it is that of the state."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """What is learned from, by which network, at which dropout rates."""
 
@@ -62,19 +65,17 @@ def load(config: Config) -> tuple[sweep.Data, int]:
     """Sequences of characters of different docstrings; how many ids."""
     texts = {}
     for name, part in documents.split(documents.docstrings())._asdict().items():
-        order = np.random.default_rng(0).permutation(len(part))
+        shuffled = documents.sample(part, len(part), np.random.default_rng(0))
         size = config.characters if name == "train" else HELD_OUT
-        texts[name] = "\n\n".join(part[place] for place in order)[: size + 1]
+        texts[name] = "\n\n".join(shuffled)[: size + 1]
     known = vocabulary.build(texts["train"])
     data = {}
     for name, text in texts.items():
         ids = vocabulary.encode(known, text)
-        rows = (len(ids) - 1) // config.length
-        size = rows * config.length
-        x, y = (ids[shift : shift + size].reshape(rows, config.length) for shift in (0, 1))
-        arrays = {"x": x, "y": y}
-        data[name] = arrays if name == "train" else batches.padded_batches(arrays, 100)
-    return data, len(known)
+        size = (len(ids) - 1) // config.length * config.length
+        x, y = (ids[shift : shift + size].reshape(-1, config.length) for shift in (0, 1))
+        data[name] = {"x": x, "y": y}
+    return splits.in_batches(data, 100), len(known)
 
 
 def plan(config: Config) -> sweep.Plan:
@@ -85,7 +86,7 @@ def plan(config: Config) -> sweep.Plan:
     def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
         body = RNN(config.width, recurrent_dropout=hparams["state"])
         model = LanguageModel(size, FEATURES, body, Dropout(hparams["outputs"]))
-        return language_model(model), adam(config.learning_rate)
+        return tasks.language_model(model), adam(config.learning_rate)
 
     run = sweep.make_run(build, steps=config.steps // segments, batch_size=config.batch_size)
     points: list[sweep.Point] = [
@@ -100,72 +101,37 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     """Bits a character on test, at its best evaluation and the rate that other seeds chose."""
     frame = stopped(results)
     tuned = stats.tune(frame, "dropout", "rate", "validation_bits")
-
-    def saved(condition: str, baseline: str) -> stats.Interval:
-        return tuned.gain("test_bits", baseline, condition)
-
-    curves = results.curve_frame("validation_loss", tuned.trials)
-    figure = report.training_curves(
-        curves.assign(
-            step=curves["step"] * (config.steps // plan.segments),
-            bits=bits(curves["validation_loss"]), model="LSTM",
-        ),
-        y="bits", panel="model", line="dropout", y_scale="linear",
-        y_label="validation loss (bits a character)",
+    claims = [
+        claim.judge(tuned.gain("test_bits", baseline, condition))
+        for claim, (baseline, condition) in zip(CLAIMS, PAIRS, strict=True)
+    ]
+    picture = report.course(
+        results, tuned.trials.assign(model="LSTM"), "validation_loss", panel="model",
+        line="dropout", y_scale="linear", every=config.steps // plan.segments, factor=1 / np.log(2),
         title=f"An LSTM with {config.characters:,} characters to learn from",
+        y_label="validation loss (bits a character)",
     )  # fmt: skip
-    caption = (
-        "Each seed at the dropout rate that other seeds chose; the lowest point of each trial is "
-        "what counts."
-    )
-    picture = Picture("bits", figure, "Validation loss by dropout", caption)
-    return launch.Conclusion(
-        [
-            STATE_HELPS.judge(saved(STATE, NONE)),
-            OUTPUTS_HELP.judge(saved(OUTPUTS, NONE)),
-            STATE_IS_BETTER.judge(saved(STATE, OUTPUTS)),
-        ],
-        [Section("At the best evaluation of each trial", (picture, by_rate(frame, tuned)))],
-    )
-
-
-def bits(nats: pd.Series | np.ndarray) -> pd.Series | np.ndarray:
-    """Of a loss in nats."""
-    return nats / np.log(2)
+    caption = "Bits a character, means over seeds.  * the rate that all seeds chose on validation."
+    table = report.table(report.searched(frame, tuned, COLUMNS), caption)
+    section = Section("At the best evaluation of each trial", (picture, table))
+    return launch.Conclusion(claims, [section])
 
 
 def stopped(results: sweep.Results) -> pd.DataFrame:
     """The trials with the bits of their best evaluation on validation, kind and rate by name."""
-    frame, curves = results.frame(), results.curves()
+    frame = results.frame()
+    curves = {name: found / np.log(2) for name, found in results.curves().items() if "loss" in name}
     validation = np.where(np.isnan(curves["validation_loss"]), np.inf, curves["validation_loss"])
     at = (np.arange(len(frame)), validation.argmin(axis=1))
-    kinds = zip(frame["outputs"] > 0, frame["state"] > 0, strict=True)
+    on = (frame[name] > 0 for name in ("outputs", "state"))
     return frame.assign(
-        dropout=[KINDS[kind] for kind in kinds],
+        dropout=[KINDS[kind] for kind in zip(*on, strict=True)],
         rate=frame[["outputs", "state"]].max(axis=1),
-        validation_bits=bits(validation[at]),
-        test_bits=bits(curves["test_loss"][at]),
-        last_bits=bits(curves["test_loss"][:, -1]),
-        train_bits=bits(curves["loss"][:, -1]),
+        validation_bits=validation[at],
+        test_bits=curves["test_loss"][at],
+        last_bits=curves["test_loss"][:, -1],
+        train_bits=curves["loss"][:, -1],
     )
-
-
-def by_rate(frame: pd.DataFrame, tuned: stats.Tuned) -> Table:
-    """One row a kind and rate: bits of characters not seen and seen."""
-    chosen = dict(zip(tuned.selection["dropout"], tuned.selection["rate"], strict=True))
-    rows = [
-        {
-            "dropout": kind,
-            "rate": f"{rate:g}" + "*" * (rate == chosen[kind]),
-            "validation at best (bits)": mine["validation_bits"].mean(),
-            "test there (bits)": mine["test_bits"].mean(),
-            "test at the end (bits)": mine["last_bits"].mean(),
-            "last training batch (bits)": mine["train_bits"].mean(),
-        }
-        for (kind, rate), mine in frame.groupby(["dropout", "rate"], sort=False)
-    ]
-    caption = "Bits a character, means over seeds.  * the rate that all seeds chose on validation."
-    return report.table(rows, caption)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ each network and depth has the same rates to choose from, by the mean validation
     python -m experiments.residual_depth --workdir=runs/residual_depth  # 1 minute on 2 cores
 """
 
-import dataclasses
 import math
 
 import numpy as np
@@ -35,19 +34,18 @@ CLAIMS = HALF, STALLS, GOES_ON = (
 SHORTCUTS = {"plain": 0.0, "residual": 1.0}
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How deep the networks are, and how they are trained."""
 
     steps: int = setting(300, "Training steps of each trial.", low=1)
     seeds: int = setting(4, "Seeds of each setting.", low=2)
     batch_size: int = setting(32, "Examples in a step.", low=2, high=1077)
-    learning_rates: tuple[float, ...] = setting(
-        (0.01, 0.03, 0.1), "Peak rates of momentum to try.", low=1e-12
+    learning_rates: tuple[float, ...] = launch.rates(
+        0.01, 0.03, 0.1, help="Peak rates of momentum to try."
     )
     depths: tuple[int, ...] = setting((8, 56), "Depths, two or more: 2n + 2 of one stage.", low=4)
-    channels: tuple[int, ...] = setting(
-        (8,), "Channels of each stage; each but the first halves.", low=1, repeats=True
+    channels: tuple[int, ...] = launch.widths(
+        8, help="Channels of each stage; each but the first halves."
     )
 
 
@@ -75,12 +73,9 @@ def plan(config: Config) -> sweep.Plan:
 
         return sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
 
-    return sweep.plan(
-        {f"{depth} layers": (program(depth), points) for depth in config.depths},
-        data,
-        seeds=config.seeds,
-        labels={f"{depth} layers": {"depth": str(depth)} for depth in config.depths},
-    )
+    programs = {f"{depth} layers": (program(depth), points) for depth in config.depths}
+    labels = {f"{depth} layers": {"depth": str(depth)} for depth in config.depths}
+    return sweep.plan(programs, data, seeds=config.seeds, labels=labels)
 
 
 def halved(images: np.ndarray) -> np.ndarray:

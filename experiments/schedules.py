@@ -8,12 +8,9 @@ the batches and the noise, and is shared by all schedules.
     python -m experiments.schedules --workdir=runs/schedules  # 1 minute on 2 cores
 """
 
-import dataclasses
 import math
 from collections.abc import Callable
 
-import jax
-import jax.numpy as jnp
 import optax
 
 from jaxdl import launch, report, stats, sweep, tasks
@@ -22,7 +19,7 @@ from jaxdl.launch import setting
 from jaxdl.models import MLP
 from jaxdl.optimizers import adam, momentum, schedules
 from jaxdl.report import Claim, Section
-from jaxdl.types import Array, Batch, Metrics, PyTree, Task, TrainState
+from jaxdl.types import Array, PyTree, Task, TrainState
 
 CLAIMS = LOWER_LOSS, HIGHER_ACCURACY = (
     Claim("O7", "cosine decay ends at a lower test loss than the best constant rate",
@@ -32,23 +29,22 @@ CLAIMS = LOWER_LOSS, HIGHER_ACCURACY = (
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which schedules are compared, on what, at which peaks."""
 
     steps: int = setting(1000, "Training steps, and the length of each schedule.", low=4)
     seeds: int = setting(10, "Seeds of each setting.", low=1)
     batch_size: int = setting(16, "Digits per step.", low=1, high=1077)
-    hidden: tuple[int, ...] = setting((64, 64), "Widths of the hidden layers.", low=1, repeats=True)
+    hidden: tuple[int, ...] = launch.widths(64, 64)
     dimensions: int = setting(100, "Coordinates of the quadratic.", low=1)
-    momentum_peaks: tuple[float, ...] = setting(
-        (3e-3, 1e-2, 3e-2, 0.1, 0.3), "Peak rates of momentum on the digits.", low=1e-12
+    momentum_peaks: tuple[float, ...] = launch.rates(
+        3e-3, 1e-2, 3e-2, 0.1, 0.3, help="Peak rates of momentum on the digits."
     )
-    adam_peaks: tuple[float, ...] = setting(
-        (3e-4, 1e-3, 3e-3, 1e-2, 3e-2), "Peak rates of Adam on the digits.", low=1e-12
+    adam_peaks: tuple[float, ...] = launch.rates(
+        3e-4, 1e-3, 3e-3, 1e-2, 3e-2, help="Peak rates of Adam on the digits."
     )
-    quadratic_peaks: tuple[float, ...] = setting(
-        (3e-3, 1e-2, 3e-2, 0.1, 0.3), "Peak rates of momentum on the quadratic.", low=1e-12
+    quadratic_peaks: tuple[float, ...] = launch.rates(
+        3e-3, 1e-2, 3e-2, 0.1, 0.3, help="Peak rates of momentum on the quadratic."
     )
 
 
@@ -70,10 +66,9 @@ def shapes(steps: int) -> dict[str, schedules.Shape]:
 def plan(config: Config) -> sweep.Plan:
     """One program per problem and optimizer; schedule, peak and seed are numbers inside it."""
     known = shapes(config.steps)
-    dataset = catalog.load("digits")
-    data, _ = splits.for_run(dataset, scaling.fit_max)
-    digits = tasks.classification(MLP(config.hidden, dataset.num_classes))
-    quadratic = noisy_quadratic(config.dimensions)
+    data, _ = splits.for_run(catalog.load("digits"), scaling.fit_max)
+    digits = tasks.classification(MLP(config.hidden, 10))
+    quadratic = tasks.noisy_quadratic(config.dimensions)
 
     def program(task: Task, optimizer: Callable[..., optax.GradientTransformation]) -> sweep.Run:
         def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
@@ -82,15 +77,21 @@ def plan(config: Config) -> sweep.Plan:
 
         return sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
 
-    def points(peaks: tuple[float, ...]) -> list[sweep.Point]:
-        return sweep.grid(schedule=list(known), peak=peaks)
+    def both_walks(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
+        chosen_by, reported = quadratic.predict(state.params, state.model_state, {})
+        return {"validation_loss": chosen_by, "test_loss": reported}
 
-    walks = program(quadratic, momentum)._replace(evaluate=both_walks(quadratic))
+    settings = {
+        "digits, momentum": (program(digits, momentum), config.momentum_peaks),
+        "digits, Adam": (program(digits, adam), config.adam_peaks),
+        "quadratic, momentum": (
+            program(quadratic, momentum)._replace(evaluate=both_walks), config.quadratic_peaks
+        ),
+    }  # fmt: skip
     return sweep.plan(
         {
-            "digits, momentum": (program(digits, momentum), points(config.momentum_peaks)),
-            "digits, Adam": (program(digits, adam), points(config.adam_peaks)),
-            "quadratic, momentum": (walks, points(config.quadratic_peaks)),
+            name: (run, sweep.grid(schedule=list(known), peak=peaks))
+            for name, (run, peaks) in settings.items()
         },
         data,
         seeds=config.seeds,
@@ -99,54 +100,14 @@ def plan(config: Config) -> sweep.Plan:
     )
 
 
-def noisy_quadratic(dimensions: int) -> Task:
-    """½ Σ hᵢ wᵢ² with gradient noise of variance hᵢ, hᵢ = 1/i, from w ~ N(0, 1).
-
-    Two walks side by side, of independent noise: one to choose a peak by, one to report.
-    """
-    h = 1 / jnp.arange(1.0, dimensions + 1)
-
-    def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
-        return {"w": jax.random.normal(key, (2, dimensions))}, {}
-
-    def loss(
-        params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
-    ) -> tuple[Array, tuple[PyTree, Metrics]]:
-        risks = risk(params)
-        noise = jax.random.normal(key, (2, dimensions)) * jnp.sqrt(h)[None]
-        reported = {"loss": (risks[1], jnp.ones(()))}
-        return risks.sum() + jnp.sum(noise * params["w"]), (model_state, reported)
-
-    def risk(params: PyTree) -> Array:
-        return 0.5 * jnp.sum(h[None] * params["w"] ** 2, axis=1)
-
-    return Task(init, loss, lambda params, model_state, batch: risk(params))
-
-
-def both_walks(task: Task) -> Callable[..., dict[str, Array]]:
-    """The evaluation of a run: the risk of the first walk chooses, that of the second reports."""
-
-    def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
-        chosen_by, reported = task.predict(state.params, state.model_state, {})
-        return {"validation_loss": chosen_by, "test_loss": reported}
-
-    return evaluate
-
-
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Peaks chosen on validation, by loss and for the accuracies by accuracy; reported on test."""
-    frame = results.frame()
+    frame, by = results.frame(), ("setting", "schedule")
     on_digits = frame[frame["setting"].str.startswith("digits")].reset_index(drop=True)
-    by = ("setting", "schedule")
     loss = stats.tune(frame, by, "peak", "validation_loss")
     accuracy = stats.tune(on_digits, by, "peak")
-
-    def gains(tuned: stats.Tuned, score: str, *, log: bool = False) -> dict[str, stats.Interval]:
-        return {
-            name: group.gain(score, "cosine", "constant", log=log)
-            for name, group in tuned.groups("setting").items()
-        }
-
+    lower = loss.gain_in_each("setting", "test_loss", "cosine", "constant", log=True)
+    higher = accuracy.gain_in_each("setting", "test_accuracy", "cosine", "constant")
     tables = (
         report.tuned_table(loss, "test_loss", against="constant"),
         report.tuned_table(accuracy, "test_accuracy", against="constant"),
@@ -161,10 +122,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         ),
     ]  # fmt: skip
     return launch.Conclusion(
-        [
-            *LOWER_LOSS.judge_each(gains(loss, "test_loss", log=True)),
-            *HIGHER_ACCURACY.judge_each(gains(accuracy, "test_accuracy")),
-        ],
+        [*LOWER_LOSS.judge_each(lower), *HIGHER_ACCURACY.judge_each(higher)],
         [Section("Against the constant rate", tables), Section("Training", tuple(pictures))],
     )
 

@@ -9,24 +9,19 @@ number with a diagnosis of bias and variance against a target error.
     python -m experiments.shuffling --workdir=runs/shuffling  # 0.5 minutes on 2 cores
 """
 
-import dataclasses
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-import pandas as pd
 
-from jaxdl import diagnostics, keys, launch, report, stats, sweep, tasks
+from jaxdl import keys, launch, report, stats, sweep, tasks
 from jaxdl.data import batches, catalog, scaling, splits
 from jaxdl.launch import setting
 from jaxdl.models import MLP
 from jaxdl.optimizers import sgd
-from jaxdl.report import Claim, Picture, Section, Table, plots
-from jaxdl.report.blocks import BANDS
-from jaxdl.report.tables import Cell
-from jaxdl.types import Array, PyTree, Task, TrainState
+from jaxdl.report import Claim, Section
+from jaxdl.types import Array, PyTree, TrainState
 
 CLAIMS = AHEAD, SHRINKS = (
     Claim("F16", "shuffled data trains better than data sorted by class",
@@ -37,17 +32,14 @@ CLAIMS = AHEAD, SHRINKS = (
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """At which rates the orders are compared, and how many examples there are."""
 
     steps: int = setting(600, "Training steps of each trial.", low=1)
     seeds: int = setting(10, "Seeds of each setting.", low=1)
     batch_size: int = setting(32, "Examples in a step.", low=1, high=1077)
-    hidden: tuple[int, ...] = setting((64,), "Widths of the hidden layers.", low=1, repeats=True)
-    learning_rates: tuple[float, ...] = setting(
-        (0.01, 0.03, 0.1, 0.3, 1.0, 3.0), "Rates of SGD to try.", low=1e-12
-    )
+    hidden: tuple[int, ...] = launch.widths(64)
+    learning_rates: tuple[float, ...] = launch.rates(0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
     examples: tuple[int, ...] = setting(
         (20, 50, 100, 200, 500, 1077), "Numbers of examples.", low=1, high=1077
     )
@@ -76,10 +68,7 @@ def plan(config: Config) -> sweep.Plan:
 
 def program(config: Config, order: Callable[..., Array]) -> sweep.Run:
     """Training by SGD on the batches of an order."""
-
-    def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
-        return tasks.classification(MLP(config.hidden, 10)), sgd(hparams["learning_rate"])
-
+    build = sweep.by_rate(tasks.classification(MLP(config.hidden, 10)), sgd)
     return sweep.make_run(build, steps=config.steps, batch_size=config.batch_size, order=order)
 
 
@@ -98,18 +87,16 @@ def program_on_part(config: Config) -> sweep.Run:
 
         return program(config, order)
 
+    trained = sweep.of_hparams(run)
+
     def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
         rows = drawn(batches.order_key(state.key), len(data["train"]["y"]))
         seen = jnp.arange(len(rows)) < hparams["examples"]
         part = {**batches.take(data["train"], rows), "mask": seen.astype(jnp.float32)}
         data = {**data, "seen": {name: array[None] for name, array in part.items()}}
-        return run(hparams).evaluate(hparams, state, data)
+        return trained.evaluate(hparams, state, data)
 
-    return sweep.Run(
-        lambda hparams, key, data: run(hparams).init(hparams, key, data),
-        lambda hparams, state, data: run(hparams).advance(hparams, state, data),
-        evaluate,
-    )
+    return trained._replace(evaluate=evaluate)
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
@@ -126,53 +113,34 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         AHEAD.judge(orders.gain("test_accuracy", "shuffled", "sorted")),
         SHRINKS.judge(stats.paired_interval(gap[few], gap[many]), f"{few} and {many}"),
     ]
+    means = curve.groupby("examples")[["training", "dev"]].mean()
+    found = report.diagnoses(means, config.target_error, config.tolerance)
     summary = report.summary(whole, ["order"], examples=int(plan.data["test"]["mask"].sum()))
-    by_order = (report.summary_table(summary, ["order"]), loss_curves(results, orders.trials))
-    by_number = (diagnoses(config, curve), learning_curve(config, curve))
-    return launch.Conclusion(
-        claims,
-        [Section("Order of the data", by_order), Section("By number of examples", by_number)],
-    )
-
-
-def diagnoses(config: Config, curve: pd.DataFrame) -> Table:
-    """Bias and variance by the number of examples."""
-    rows: list[dict[str, Cell]] = []
-    for examples, errors in curve.groupby("examples")[["training", "dev"]].mean().iterrows():
-        training, dev = float(errors["training"]), float(errors["dev"])
-        found = diagnostics.diagnose(training, dev, config.target_error, config.tolerance)
-        rows.append({
-            "examples": f"{examples:g}", "training error (%)": training, "dev error (%)": dev,
-            "bias (points)": found.bias, "variance (points)": found.variance,
-            "finding": found.finding,
-        })  # fmt: skip
-    caption = (
-        f"Mean errors over seeds; the target is {100 * config.target_error:g} %, more than "
-        f"{100 * config.tolerance:g} points are high."
-    )
-    return report.table(rows, caption)
-
-
-def loss_curves(results: sweep.Results, chosen: pd.DataFrame) -> Picture:
-    """Training loss in both orders."""
-    figure = report.training_curves(
-        results.curve_frame("loss", chosen.assign(data="digits")), panel="data", line="order",
+    losses = report.course(
+        results, orders.trials.assign(data="digits"), panel="data", line="order",
         title="Training loss by the order of the data, at the chosen rates",
     )  # fmt: skip
-    caption = "In sorted order each batch is of one class, or two: its loss is not that of the set."
-    return Picture("orders", figure, "Training loss by order", caption)
-
-
-def learning_curve(config: Config, curve: pd.DataFrame) -> Picture:
-    """Both errors against the number of examples."""
-    table = curve.melt(["examples", "seed"], ["training", "dev"], "set", "error")
-    figure = plots.lines(
-        table.assign(error=100 * table["error"]), "examples", "error", line="set",
-        title="Learning curve of the MLP on the digits", y_scale="linear",
+    errors = curve.melt(["examples", "seed"], ["training", "dev"], "set", "error")
+    by_number = report.profile(
+        errors, "examples", "error", line="set", x_scale="log",
+        title="Learning curve of the MLP on the digits",
         x_label="training examples (log scale)", y_label="error (%)",
         references={"target error": lambda examples: 100 * config.target_error},
     )  # fmt: skip
-    return Picture("learning_curve", figure, "Error by examples", BANDS)
+    in_sorted = (
+        "In sorted order each batch is of one class, or two: its loss is not that of the set."
+    )
+    by_order = (report.summary_table(summary, ["order"]), losses, in_sorted)
+    return launch.Conclusion(
+        claims,
+        [
+            Section("Order of the data", by_order),
+            Section(
+                "By number of examples",
+                (found, by_number),
+            ),
+        ],
+    )
 
 
 if __name__ == "__main__":

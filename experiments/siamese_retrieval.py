@@ -13,17 +13,13 @@ intervals hold no chance of theirs.
     python -m experiments.siamese_retrieval --workdir=runs/siamese_retrieval  # 1 minute on 2 cores
 """
 
-import dataclasses
-
 import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from jaxdl import launch, report, similarity, stats, sweep
-from jaxdl.data import batches
-from jaxdl.data.sources import pronunciations
+from jaxdl.data import splits
+from jaxdl.data.sources import documents, pronunciations
 from jaxdl.launch import setting
 from jaxdl.layers.cells import GRU
 from jaxdl.layers.recurrent import RNN, Bidirectional
@@ -32,7 +28,7 @@ from jaxdl.models import SentenceEncoder, Siamese, last_state
 from jaxdl.optimizers import adam, schedules
 from jaxdl.report import Claim, Section
 from jaxdl.tasks import siamese
-from jaxdl.types import Array, Batch, PyTree, Task, TrainState
+from jaxdl.types import Array, PyTree, Task, TrainState
 
 CLAIMS = (FOUND,) = (
     Claim("S11", "a trained encoder finds the sound of a word better than tf-idf",
@@ -40,12 +36,11 @@ CLAIMS = (FOUND,) = (
           unit="points"),
 )  # fmt: skip
 NEW, LONGEST, NEARBY = 500, 12, 5
-LOSSES = ("triplet", "contrastive")
+LOSSES = {"triplet": siamese.triplet, "contrastive": siamese.contrastive_of_triplets}
 MEASURES = {"recall_1": "nearest", "recall_10": "among the 10 nearest", "mrr": "mean 1/rank"}
 Pairs = list[tuple[str, tuple[str, ...]]]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How many words, and the encoder's size and rates."""
 
@@ -54,25 +49,19 @@ class Config(launch.Config):
     words: int = setting(20_000, "Words to train on.", low=100)
     batch_size: int = setting(64, "Triplets in a step.", low=1, high=100)
     width: int = setting(48, "Units of the encoder, each way.", low=1)
-    learning_rates: tuple[float, ...] = setting(
-        (3e-3, 1e-2), "Peak rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2, help="Peak rates of Adam to try.")
 
 
 def words(config: Config) -> dict[str, Pairs]:
     """Words of both forms within 12 symbols; those to search have no homophones among them."""
     rng = np.random.default_rng(0)
     found = {}
-    for name, pairs in pronunciations.load()._asdict().items():
-        short = [
-            (pair.word, pronunciations.without_stress(pair.phonemes))
-            for pair in pairs
-            if len(pair.word) >= 3 and max(len(pair.word), len(pair.phonemes)) <= LONGEST
-        ]
-        short = [short[place] for place in rng.permutation(len(short))]
+    for name, part in pronunciations.load()._asdict().items():
+        fitting = pronunciations.plain(part, range(3, LONGEST + 1), LONGEST)
+        pairs = documents.sample(fitting, len(fitting), rng)
         if name != "train":
-            short = list({sound: (word, sound) for word, sound in short}.values())
-        found[name] = short[: config.words if name == "train" else NEW]
+            pairs = list({sound: (word, sound) for word, sound in pairs}.values())
+        found[name] = pairs[: config.words if name == "train" else NEW]
     return found
 
 
@@ -88,23 +77,10 @@ def load(parts: dict[str, Pairs]) -> tuple[sweep.Data, int]:
         for row, pair in enumerate(sorted(part) if name == "train" else part):
             for form, text in enumerate(pair):
                 forms[name][row, form, : len(text)] = [ids[symbol] for symbol in text]
-    data = {"train": triplets(forms.pop("train"))}
-    for name, x in forms.items():
-        data[name] = batches.padded_batches({"x": x}, len(x))
-    return data, len(ids) + 1
-
-
-def triplets(forms: np.ndarray) -> dict[str, np.ndarray]:
-    """Each word is an anchor in both forms; forms `[N, 2, T]` in alphabetical order."""
-    rng = np.random.default_rng(0)
-    anchor, form = np.repeat(np.arange(len(forms)), 2), np.tile([0, 1], len(forms))
-    near = rng.integers(1, NEARBY + 1, len(anchor)) * rng.choice([-1, 1], len(anchor))
-    far = rng.integers(1, len(forms), len(anchor))
-    other = (anchor + np.where(rng.random(len(anchor)) < 0.5, near, far)) % len(forms)
-    while (alike := (forms[anchor] == forms[other]).all(axis=2).any(axis=1)).any():
-        other[alike] = (other[alike] + 1) % len(forms)  # a homophone would be no other word
-    x = [forms[anchor, form], forms[anchor, 1 - form], forms[other, 1 - form]]
-    return {"x": np.stack(x, axis=1), "y": np.stack([anchor, anchor, other], 1).astype(np.int32)}
+    data = {name: {"x": x} for name, x in forms.items()} | {
+        "train": siamese.triplets_of_forms(np.random.default_rng(0), forms["train"], NEARBY)
+    }
+    return splits.in_batches(data), len(ids) + 1
 
 
 def plan(config: Config) -> sweep.Plan:
@@ -114,10 +90,6 @@ def plan(config: Config) -> sweep.Plan:
     def program(loss: str) -> sweep.Run:
         task = siamese_task(loss, size, config.width)
 
-        def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
-            rate = schedules.scaled(hparams["learning_rate"], schedules.cosine(config.steps))
-            return task, adam(rate)
-
         def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
             found: dict[str, Array] = {}
             for split in ("validation", "test"):
@@ -126,6 +98,7 @@ def plan(config: Config) -> sweep.Plan:
                 found |= {f"{split}_{name}": value for name, value in measures.items()}
             return found
 
+        build = sweep.by_rate(task, adam, schedules.cosine(config.steps))
         run = sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
         return run._replace(evaluate=evaluate)
 
@@ -141,21 +114,7 @@ def siamese_task(loss: str, size: int, width: int) -> Task:
         return similarity.unit(last_state(carry, outputs, mask))
 
     body = Bidirectional(RNN(width, GRU), RNN(width, GRU, reverse=True))
-    model = Siamese(SentenceEncoder(size, width, body, on_the_sphere))
-    if loss == "triplet":
-        return siamese.triplet(model)
-    task = siamese.contrastive(model)
-
-    def pairs(batch: Batch) -> Batch:
-        """Anchor and positive, anchor and negative."""
-        return {name: jnp.concatenate([v[:, :2], v[:, ::2]]) for name, v in batch.items()}
-
-    return task._replace(
-        init=lambda key, batch: task.init(key, pairs(batch)),
-        loss=lambda params, state, batch, key, *, train: task.loss(
-            params, state, pairs(batch), key, train=train
-        ),
-    )
+    return LOSSES[loss](Siamese(SentenceEncoder(size, width, body, on_the_sphere)))
 
 
 def tf_idf(parts: dict[str, Pairs]) -> dict[str, float]:
@@ -178,7 +137,6 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     trained = frame[frame["learning_rate"] > 0]
     tuned = stats.tune(trained, "program", "learning_rate", "validation_mrr")
     trials = {name: group.trials for name, group in tuned.groups("program").items()}
-    rates = [f"{name} {report.distinct(part['learning_rate'])}" for name, part in trials.items()]
     trials["untrained"] = frame[frame["learning_rate"] == 0]
     picture, table = report.shares(
         {
@@ -187,18 +145,15 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
             for measure, label in MEASURES.items()
         },
         title="Finding the sound of a spelling among 500",
-        caption=f"Mean over seeds and its 95 % interval, {report.CHOSEN}: {'; '.join(rates)}.",
+        caption="Mean over seeds and its 95 % interval, "
+        f"{report.CHOSEN}: {report.chosen_values(tuned)}.",
         examples={label: NEW for measure, label in MEASURES.items() if measure != "mrr"},
     )
+    better = {loss: trials[loss]["test_recall_1"] - counted["recall_1"] for loss in LOSSES}
     claims = [
-        FOUND.judge(
-            stats.mean_interval(trials[loss]["test_recall_1"] - counted["recall_1"]),
-            f"{loss} loss",
-        )
-        for loss in LOSSES
+        FOUND.judge(stats.mean_interval(more), f"{loss} loss") for loss, more in better.items()
     ]
-    shown = trained.merge(tuned.selection[["program", "learning_rate"]]).sort_values("seed")
-    first = shown[shown["program"] == "triplet"].iloc[0]
+    first = stats.jointly_chosen(trained, tuned).query("program == 'triplet'").iloc[0]
     nearest = examples(config, plan, plan.replay(first).params, parts)
     sections = [
         Section("Among 500 sounds of new words", (table, picture)),

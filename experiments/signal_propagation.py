@@ -10,7 +10,6 @@ theory. Then shallow MLPs are trained from equal weights, and from zero and from
     # 1.3 minutes on 2 cores
 """
 
-import dataclasses
 from collections.abc import Callable, Iterator
 
 import jax
@@ -19,16 +18,16 @@ import numpy as np
 import optax
 import pandas as pd
 
-from jaxdl import initializers, launch, losses, report, stats, sweep, tasks
+from jaxdl import diagnostics, initializers, launch, report, stats, sweep, tasks
 from jaxdl.data import catalog, scaling, splits
 from jaxdl.launch import setting
 from jaxdl.layers import activations
 from jaxdl.models import MLP
 from jaxdl.optimizers import adam
 from jaxdl.report import Claim, Judged, Picture, Section
-from jaxdl.types import Array, Batch, PyTree, Task, TrainState
+from jaxdl.types import Array, PyTree, Task, TrainState
 
-FLAT, SAME = 0.1, 1e-3
+SAME = 1e-3
 DISTANCE = "distance of the ratio last / first hidden layer from that"
 CLAIMS = CONSTANT, HALVES, FALLS_SLOWLY, MORE_DEAD, SATURATED, IDENTICAL, AS_GOOD = (
     Claim("I2", "the second moment is constant", DISTANCE, below=1.0, unit="log2"),
@@ -57,7 +56,6 @@ QUANTITIES = {
 Activation = Callable[[Array], Array]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How large the networks are, and which activations they have."""
 
@@ -71,8 +69,8 @@ class Config(launch.Config):
     activations: tuple[str, ...] = setting(
         ("relu", "tanh", "sigmoid", "elu", "gelu_exact"), "Activations."
     )
-    learning_rates: tuple[float, ...] = setting(
-        (1e-3, 3e-3, 1e-2), "Rates of Adam, shallow networks.", low=1e-12
+    learning_rates: tuple[float, ...] = launch.rates(
+        1e-3, 3e-3, 1e-2, help="Rates of Adam, shallow networks."
     )
     bias_stddev: float = setting(0.1, "Standard deviation of the random biases.", low=1e-6)
 
@@ -103,62 +101,20 @@ def plan(config: Config) -> sweep.Plan:
 def untrained(config: Config, activation: Activation) -> sweep.Run:
     """A deep network that is looked at, not trained."""
 
-    def init(hparams: PyTree, key: Array, data: sweep.Data) -> TrainState:
+    def kernels(hparams: PyTree, key: Array, data: sweep.Data) -> PyTree:
         draw, width = initializers.switch(hparams["initializer"]), config.width
         inputs, outputs, *hidden = jax.random.split(key, config.depth + 1)
-        kernels = {
+        return {
             "first": draw(inputs, (data["train"]["x"][0].size, width)),
             "hidden": jax.lax.map(lambda key: draw(key, (width, width)), jnp.stack(hidden)),
             "last": draw(outputs, (width, 10)),
         }
-        return TrainState(jnp.zeros((), jnp.int32), key, kernels, {}, ())
-
-    def advance(
-        hparams: PyTree, state: TrainState, data: sweep.Data
-    ) -> tuple[TrainState, dict[str, Array]]:
-        return state, {"unchanged": jnp.ones(1)}
 
     def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
         batch = {name: array[: config.examples] for name, array in data["train"].items()}
-        values = by_layer(activation, state.params, batch)
-        layers = range(config.depth)
-        return {f"{name}_{i + 1}": value[i] for name, value in values.items() for i in layers}
+        return sweep.numbered(diagnostics.signal_by_layer(activation, state.params, batch))
 
-    return sweep.Run(init, advance, evaluate)
-
-
-def by_layer(activation: Activation, kernels: PyTree, batch: Batch) -> dict[str, Array]:
-    """The quantities of each hidden layer, [depth] each; the biases are zero."""
-
-    def layer(z: Array, kernel: Array) -> tuple[Array, Array]:
-        z = activation(z) @ kernel
-        return z, z
-
-    def loss(kernels: PyTree) -> tuple[Array, Array]:
-        first = batch["x"].reshape(len(batch["y"]), -1) @ kernels["first"]
-        last, others = jax.lax.scan(layer, first, kernels["hidden"])
-        logits = activation(last) @ kernels["last"]
-        value = losses.softmax_cross_entropy(logits, batch["y"]).mean()
-        return value, jnp.concatenate([first[None], others])
-
-    def log2_square(x: Array) -> Array:
-        # The sum itself may be too small for float32; nan where all is zero.
-        largest = jnp.max(jnp.abs(x))
-        scaled = x / jnp.where(largest > 0, largest, 1)
-        size = 2 * jnp.log2(largest) + jnp.log2(jnp.sum(scaled**2))
-        return jnp.where(largest > 0, size, jnp.nan)
-
-    grads, z = jax.grad(loss, has_aux=True)(kernels)
-    steepness = jax.vmap(jax.grad(activation))
-    steepest = jnp.max(jnp.abs(steepness(jnp.linspace(-5.0, 5.0, 1001))))
-    flat = (jnp.abs(steepness(z.reshape(-1))) < FLAT * steepest).reshape(z.shape)
-    first, others = log2_square(grads["first"]), jax.vmap(log2_square)(grads["hidden"])
-    return {
-        "moment": jax.vmap(log2_square)(z) - jnp.log2(z[0].size),
-        "gradient": jnp.concatenate([first[None], others]) / 2,
-        "saturated": flat.mean(axis=(1, 2)),
-        "dead": flat.all(axis=1).mean(axis=1),
-    }
+    return sweep.without_training(evaluate, kernels)
 
 
 def two_layers(config: Config, activation: Activation) -> sweep.Run:
@@ -166,12 +122,10 @@ def two_layers(config: Config, activation: Activation) -> sweep.Run:
 
     def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
         model = MLP(
-            (config.width,) * 2,
-            10,
-            activation,
+            (config.width,) * 2, 10, activation,
             kernel_init=initializers.switch(hparams["initializer"]),
             bias_init=initializers.normal(hparams["bias"]),
-        )
+        )  # fmt: skip
         return tasks.classification(model), adam(hparams["learning_rate"])
 
     run = sweep.make_run(build, steps=config.steps, batch_size=64)
@@ -247,8 +201,7 @@ def of_training(config: Config, trained: pd.DataFrame, tuned: stats.Tuned) -> It
     for initializer, words in EQUAL.items():
         mine = trained[trained["initializer"] == initializer]
         apart = mine.groupby("seed")["apart"].agg(lambda values: values.max(skipna=False))
-        share = stats.proportion_interval(int((apart < SAME).sum()), len(apart))
-        yield IDENTICAL.judge(share, words)
+        yield IDENTICAL.judge(stats.proportion_of(apart < SAME), words)
     for name in config.activations:
         gap = tuned.gain("test_accuracy", (name, 0.0), (name, config.bias_stddev))
         yield AS_GOOD.judge(stats.magnitude(gap), name)
@@ -263,26 +216,21 @@ def heat_map(config: Config, deep: pd.DataFrame) -> Picture:
     cells = report.grid(means, *by, "change")
     figure = report.heat_map(cells, title=title, label="ratio (log2), mean over seeds")
     caption = "0: the signal keeps its size; a dash: nothing arrives. One unit is a factor of two."
-    return Picture("second_moments", figure, title, caption)
+    return report.picture(figure, caption)
 
 
 def lines(config: Config, deep: pd.DataFrame) -> Iterator[Picture]:
     """Each quantity by layer, a panel an activation, a line an initializer."""
     keys = ["activation", "initializer", "seed"]
-    columns = [f"{name}_{i + 1}" for name in QUANTITIES for i in range(config.depth)]
-    table = pd.wide_to_long(deep[keys + columns], list(QUANTITIES), keys, "layer", sep="_")
-    table = table.reset_index()
+    table = pd.wide_to_long(deep, list(QUANTITIES), keys, "layer", sep="_").reset_index()
     for quantity, (label, shown) in QUANTITIES.items():
         part = table[table["initializer"].isin(shown)]
-        order = part["initializer"].map(shown.index).argsort(kind="stable")
-        figure = report.training_curves(
-            part.iloc[order],
-            x="layer", y=quantity, panel="activation", line="initializer", y_scale="linear",
+        part = part.iloc[part["initializer"].map(shown.index).argsort(kind="stable")]
+        yield from report.along(
+            part, "layer", quantity, panel="activation", line="initializer", x_scale="linear",
             title=label.split(" (")[0].capitalize() + ", before training",
-            x_label="hidden layer", y_label=label, points=config.depth,
+            x_label="hidden layer", y_label=label,
         )  # fmt: skip
-        caption = "Lines: mean over the seeds; bands: from the lowest to the highest seed."
-        yield Picture(f"{quantity}_by_layer", figure, label, caption)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ tell kin: the mean of random word vectors is far above chance already.
     python -m experiments.skip_thoughts --workdir=runs/skip_thoughts --similar="Sort an array."
 """
 
-import dataclasses
+import itertools
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -20,7 +20,7 @@ import optax
 from sklearn.feature_extraction.text import TfidfTransformer
 
 from jaxdl import keys, launch, report, similarity, stats, sweep
-from jaxdl.data import batches
+from jaxdl.data import splits
 from jaxdl.data.sources import documents, sentences
 from jaxdl.data.text import tokenizers, vocabulary
 from jaxdl.data.text.vocabulary import PAD, Vocabulary
@@ -42,10 +42,15 @@ CLAIMS = BY_CHANCE, UNTRAINED, TF_IDF = (
           "share of test sentences, minus that by tf-idf", above=0.0, unit="points"),
 )  # fmt: skip
 SHORTEST, SHOWN, NEAREST = 5, 6, 3
+MEASURES = {
+    "skip-thought": "test_kin",
+    "its word vectors, mean": "test_kin_of_words",
+    "skip-thought, untrained": "test_kin_untrained",
+    "word vectors, untrained": "test_kin_of_words_untrained",
+}
 Parts = dict[str, list[list[str]]]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How much is read, and by how large a network."""
 
@@ -62,16 +67,7 @@ class Config(launch.Config):
 
 def texts(config: Config) -> Parts:
     """Train, validation and test: docstrings of two sentences or more, none that another has."""
-    found: list[list[str]] = []
-    seen: set[str] = set()
-    for text in documents.docstrings():
-        kept = [
-            sentence
-            for sentence in sentences.prose(text)
-            if sentence not in seen and len(tokenizers.words(sentence)) >= SHORTEST
-        ]
-        seen.update(kept)
-        found += [kept] if len(kept) > 1 else []
+    found = sentences.connected(documents.docstrings(), SHORTEST)
     sampled = documents.sample(found, config.documents, np.random.default_rng(0))
     joined = {"\n".join(sentences): sentences for sentences in sampled}
     parts = documents.split(list(joined))
@@ -89,9 +85,8 @@ def load(parts: Parts, config: Config) -> tuple[sweep.Data, Vocabulary]:
     data = {}
     for name, part in tokens.items():
         ids = [[vocabulary.encode(known, words) for words in document] for document in part]
-        arrays = sentences.neighbours(ids, config.length)
-        data[name] = arrays if name == "train" else batches.padded_batches(arrays, 64)
-    return data, known
+        data[name] = sentences.neighbours(ids, config.length)
+    return splits.in_batches(data, 64), known
 
 
 def network(vocabulary: int, width: int) -> SkipThought:
@@ -104,10 +99,10 @@ def plan(config: Config) -> sweep.Plan:
     data, known = load(texts(config), config)
     task = skip_thought(network(len(known), config.width))
 
-    def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
-        rate = schedules.scaled(hparams["learning_rate"], schedules.cosine(config.steps))
-        return task, optax.chain(optax.clip_by_global_norm(config.clip), adam(rate))
+    def clipped(rate: schedules.Shape) -> optax.GradientTransformation:
+        return optax.chain(optax.clip_by_global_norm(config.clip), adam(rate))
 
+    build = sweep.by_rate(task, clipped, schedules.cosine(config.steps))
     run = sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
 
     def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
@@ -126,24 +121,16 @@ def kin(task: Task, params: PyTree, data: sweep.Data) -> dict[str, Array]:
     flat = {name: array.reshape(-1, *array.shape[2:]) for name, array in data["test"].items()}
     of_words = params["encoder"]["embedding"]["embedding"][flat["x"]]
     vectors = {
-        "kin": task.predict(params, {}, {"x": flat["x"]}),
-        "kin_of_words": embedding.mean(of_words, jnp.asarray(flat["x"] != PAD, jnp.float32)),
+        "test_kin": task.predict(params, {}, {"x": flat["x"]}),
+        "test_kin_of_words": embedding.mean(of_words, jnp.asarray(flat["x"] != PAD, jnp.float32)),
     }
-    found = {}
-    others = (flat["mask"] > 0)[None] & ~jnp.eye(len(flat["mask"]), dtype=bool)
-    for name, values in vectors.items():
-        unit = similarity.unit(values)
-        nearest = jnp.where(others, unit @ unit.T, -jnp.inf).argmax(axis=1)
-        same = (flat["document"][nearest] == flat["document"]) * flat["mask"]
-        found[f"test_{name}"] = same.sum() / flat["mask"].sum()
-    return found
+    return similarity.same_group(vectors, flat["document"], flat["mask"])
 
 
 def baselines(data: sweep.Data, size: int) -> tuple[float, float]:
     """The share by the cosine of tf-idf vectors of the same ids, and by guessing."""
-    real = data["test"]["mask"].ravel() > 0
-    x = data["test"]["x"].reshape(len(real), -1)[real]
-    document = data["test"]["document"].ravel()[real]
+    test = {name: array.reshape(-1, *array.shape[2:]) for name, array in data["test"].items()}
+    x, document = (test[name][test["mask"] > 0] for name in ("x", "document"))
     weigher = TfidfTransformer().fit(vocabulary.bag_of_words(data["train"]["x"], size))
     rows = weigher.transform(vocabulary.bag_of_words(x, size))
     cosines = (rows @ rows.T).toarray()
@@ -159,44 +146,30 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     _, known = load(parts, config)
     counted, guessed = baselines(plan.data, len(known))
     frame = results.frame()
-    shares = {
-        "skip-thought": frame["test_kin"],
-        "its word vectors, mean": frame["test_kin_of_words"],
-        "skip-thought, untrained": frame["test_kin_untrained"],
-        "word vectors, untrained": frame["test_kin_of_words_untrained"],
-        "tf-idf": [counted],
-        "chance": [guessed],
-    }
+    shares = {name: frame[column] for name, column in MEASURES.items()}
     ours = shares["skip-thought"]
     picture, table = report.shares(
-        {"share of held-out sentences": shares},
+        {"share of held-out sentences": shares | {"tf-idf": [counted], "chance": [guessed]}},
         title="How often the nearest sentence is of the same docstring",
         caption="Means over seeds with their 95 % intervals.",
         examples={"share of held-out sentences": int(plan.data["test"]["mask"].sum())},
     )
     row = frame.sort_values("status", key=lambda status: status != "ok", kind="stable").iloc[0]
-    save(results.workdir, config, plan.replay(row).params, known, parts["test"], row["trial"])
+    launch.save_best(
+        results.workdir, plan.replay(row).params, task="skip_thought", model="skip_thoughts",
+        options={"vocabulary": len(known), "width": config.width}, input_shape=[config.length],
+        words=known.words, sentences=[*itertools.chain(*parts["test"])], trial=row["trial"],
+    )  # fmt: skip
     claims = [
         BY_CHANCE.judge(stats.mean_interval(ours - guessed)),
         UNTRAINED.judge(stats.paired_interval(ours, shares["skip-thought, untrained"])),
         TF_IDF.judge(stats.mean_interval(ours - counted)),
     ]
-    nearest = Section("Sentences and the nearest ones", (examples(results.workdir),))
-    return launch.Conclusion(
-        claims, [Section("Whose nearest sentence is kin", (table, picture)), nearest]
-    )
-
-
-def save(
-    workdir: Path, config: Config, params: PyTree, known: Vocabulary, test: list[list[str]],
-    trial: str,
-) -> None:  # fmt: skip
-    """Keeps a trained network, with the test sentences that `similar` searches."""
-    launch.save_best(
-        workdir, params, {}, None, task="skip_thought", model="skip_thoughts",
-        options={"vocabulary": len(known), "width": config.width}, input_shape=[config.length],
-        words=list(known.words), sentences=[s for document in test for s in document], trial=trial,
-    )  # fmt: skip
+    sections = [
+        Section("Whose nearest sentence is kin", (table, picture)),
+        Section("Sentences and the nearest ones", (examples(results.workdir),)),
+    ]
+    return launch.Conclusion(claims, sections)
 
 
 def vectors(workdir: Path, further: list[str]) -> tuple[list[str], np.ndarray]:
@@ -214,18 +187,13 @@ def examples(workdir: Path) -> report.Table:
     found, unit = vectors(workdir, [])
     cosines = unit @ unit.T
     np.fill_diagonal(cosines, -1)
-    return report.table(
-        [
-            {
-                "sentence": found[query],
-                "cosine": cosines[query, place],
-                "near sentence": found[place],
-            }
-            for query in np.linspace(0, len(found) - 1, SHOWN).astype(int)
-            for place in np.argsort(-cosines[query])[:NEAREST]
-        ],
-        "Held-out sentences at even distances, each with its nearest others; first seed.",
-    )
+    rows = [
+        {"sentence": found[query], "cosine": cosines[query, place], "near sentence": found[place]}
+        for query in np.linspace(0, len(found) - 1, SHOWN).astype(int)
+        for place in np.argsort(-cosines[query])[:NEAREST]
+    ]
+    caption = "Held-out sentences at even distances, each with its nearest others; first seed."
+    return report.table(rows, caption)
 
 
 def similar(workdir: Path, sentence: str) -> str:

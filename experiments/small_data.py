@@ -9,7 +9,6 @@ each seed is at the strength that other seeds chose on them.
     python -m experiments.small_data --workdir=runs/small_data  # 1.5 minutes on 2 cores
 """
 
-import dataclasses
 import functools
 
 import jax
@@ -60,7 +59,6 @@ NARROWS = Claim(
 CLAIMS = (*HELPS.values(), *FADES.values(), NARROWS)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """What is compared, on how many images."""
 
@@ -74,9 +72,7 @@ class Config(launch.Config):
     conditions: tuple[str, ...] = setting(
         CONDITIONS, "What is compared with nothing.", choices=CONDITIONS
     )
-    hidden: tuple[int, ...] = setting(
-        (128, 128), "Widths of the hidden layers.", low=1, repeats=True
-    )
+    hidden: tuple[int, ...] = launch.widths(128, 128)
     batch_size: int = setting(50, "Examples in a step, drawn with replacement.", low=1)
     learning_rate: float = setting(1e-3, "Learning rate of Adam.", low=1e-12)
 
@@ -85,62 +81,46 @@ def plan(config: Config) -> sweep.Plan:
     """One program; condition, strength and number of images are numbers inside it."""
     data, _ = splits.for_run(catalog.load("digits"), scaling.fit_max)
     segments = sweep.segments(config.steps, SEGMENTS)
-    points = [
-        point
-        for name in ("nothing", *config.conditions)
-        for point in sweep.grid(
-            condition=[name], examples=config.examples, strength=STRENGTHS[name][1]
-        )
-    ]
-    return sweep.plan(
-        {"MLP": (run(config, config.steps // segments), points)},
-        data,
-        seeds=config.seeds,
-        segments=segments,
-        categories={"condition": list(STRENGTHS)},
-    )
+    points: list[sweep.Point] = []
+    for name in ("nothing", *config.conditions):
+        tried = STRENGTHS[name][1]
+        points += sweep.grid(condition=[name], examples=config.examples, strength=tried)
+    mlp = sweep.of_hparams(lambda hparams: run(config, hparams, config.steps // segments))
+    programs, names = {"MLP": (mlp, points)}, {"condition": list(STRENGTHS)}
+    return sweep.plan(programs, data, seeds=config.seeds, segments=segments, categories=names)
 
 
-def run(config: Config, steps: int) -> sweep.Run:
-    """The run, built inside each of its functions around the traced numbers."""
+def run(config: Config, hparams: PyTree, steps: int) -> sweep.Run:
+    """The run around a trial's traced numbers."""
 
     def drawn(key: Array, n: int) -> Array:
         """All rows in the trial's order, of which the first are those it trains on."""
         return batches.permutation(keys.named(key, "examples"), n)
 
-    def made(hparams: PyTree) -> sweep.Run:
-        def order(key: Array, n: int, batch_size: int, first_step: Array, steps: int) -> Array:
-            def one(step: Array) -> Array:
-                step_key, size = jax.random.fold_in(key, step), hparams["examples"].astype(int)
-                return jax.random.randint(step_key, (batch_size,), 0, size)
+    def order(key: Array, n: int, batch_size: int, first_step: Array, steps: int) -> Array:
+        def one(step: Array) -> Array:
+            step_key, size = jax.random.fold_in(key, step), hparams["examples"].astype(int)
+            return jax.random.randint(step_key, (batch_size,), 0, size)
 
-            return drawn(key, n)[jax.vmap(one)(first_step + jnp.arange(steps))]
+        return drawn(key, n)[jax.vmap(one)(first_step + jnp.arange(steps))]
 
-        build = functools.partial(regularized, config)
-        trained = sweep.make_run(build, steps=steps, batch_size=config.batch_size, order=order)
+    build = functools.partial(regularized, config)
+    trained = sweep.make_run(build, steps=steps, batch_size=config.batch_size, order=order)
 
-        def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
-            key, n = batches.order_key(state.key), len(data["train"]["y"])
-            batch = batches.take(data["train"], drawn(key, n)[: min(config.examples)])
-            seen = train.mean(train.measure(build(hparams)[0], state, batch))
-            return {**trained.evaluate(hparams, state, data), "train_accuracy": seen["accuracy"]}
+    def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
+        key, n = batches.order_key(state.key), len(data["train"]["y"])
+        batch = batches.take(data["train"], drawn(key, n)[: min(config.examples)])
+        seen = train.mean(train.measure(build(hparams)[0], state, batch))
+        return {**trained.evaluate(hparams, state, data), "train_accuracy": seen["accuracy"]}
 
-        patience = strengths(hparams)["early stopping"]
+    patience = strengths(hparams)["early stopping"]
 
-        def better(value: Array, best: Array) -> Array:
-            # Without early stopping it is the last state that counts.
-            return (value > best) | (patience == 0)
+    def better(value: Array, best: Array) -> Array:
+        # Without early stopping it is the last state that counts.
+        return (value > best) | (patience == 0)
 
-        waits = jnp.where(patience > 0, patience, SEGMENTS)
-        return early_stopping(
-            trained._replace(evaluate=evaluate), "validation_accuracy", waits, better
-        )
-
-    return sweep.Run(
-        lambda hparams, key, data: made(hparams).init(hparams, key, data),
-        lambda hparams, state, data: made(hparams).advance(hparams, state, data),
-        lambda hparams, state, data: made(hparams).evaluate(hparams, state, data),
-    )
+    waits = jnp.where(patience > 0, patience, SEGMENTS)
+    return early_stopping(trained._replace(evaluate=evaluate), "validation_accuracy", waits, better)
 
 
 def strengths(hparams: PyTree) -> dict[str, Array]:
@@ -176,13 +156,8 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     tuned = stats.tune(results.frame(), ("examples", "condition"), "strength")
     scores, few, many = tuned.scores("test_accuracy"), min(config.examples), max(config.examples)
     gap = tuned.scores("train_accuracy") - scores
-    effects = {
-        size: {
-            name: tuned.gain("test_accuracy", (size, name), (size, "nothing"))
-            for name in config.conditions
-        }
-        for size in config.examples
-    }
+    groups = tuned.groups("examples")
+    effects = {size: groups[size].gains("test_accuracy", "nothing") for size in config.examples}
     claims = [HELPS[name].judge(effects[few][name], f"{few:,}") for name in config.conditions]
     for name in config.conditions:
         if name in FADES and few < many:
@@ -218,20 +193,17 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
 def seen(plan: sweep.Plan) -> Picture:
     """What the networks see of one digit of each class."""
     _, rows = np.unique(plan.data["train"]["y"], return_index=True)
-    changes: dict[str, list[augmentation.Augmentation]] = {
-        "clean": [],
-        "shift of 1 pixel": [functools.partial(augmentation.shift, pixels=1.0)],
-        "noise of 0.4": [functools.partial(augmentation.noise, deviation=0.4)],
-    }
-    clean, key = {"x": plan.data["train"]["x"][rows]}, jax.random.key(0)
-    sheet = [
-        jax.jit(functools.partial(augmentation.augment, functions=change))(clean, key)["x"]
-        for change in changes.values()
-    ]
+    clean = plan.data["train"]["x"][rows]
+    shift = functools.partial(augmentation.shift, pixels=1.0)
+    add_noise = functools.partial(augmentation.noise, deviation=0.4)
+    sheet = {"clean": clean}
+    for name, change in {"shift of 1 pixel": shift, "noise of 0.4": add_noise}.items():
+        changed = functools.partial(augmentation.augment, functions=[change])
+        sheet[name] = jax.jit(changed)({"x": clean}, jax.random.key(0))["x"]
     title = "Digits as they are, shifted and noisy, at the largest strengths"
     digits = [str(digit) for digit in range(10)]
-    figure = report.images(1 - np.stack(sheet)[..., 0], list(changes), digits, title)
-    return Picture("seen", figure, title, "Drawn anew at every step.")
+    figure = report.images(1 - np.stack(list(sheet.values()))[..., 0], list(sheet), digits, title)
+    return report.picture(figure, "Drawn anew at every step.")
 
 
 if __name__ == "__main__":

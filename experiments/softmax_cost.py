@@ -10,23 +10,23 @@ over log V. Vectors here are not trained to any use: only the clock counts.
 """
 
 import dataclasses
-import time
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from jaxdl import launch, report, stats, sweep
+from jaxdl import clocks, launch, report, stats, sweep
 from jaxdl.launch import setting
 from jaxdl.report import Claim, Section
 from jaxdl.types import Array, PyTree
-from jaxdl.word_vectors import huffman, windows, word2vec
+from jaxdl.word_vectors import full_softmax, huffman, windows, word2vec
 
 FULL, TREE, NEGATIVE = "full softmax", "Huffman tree", "5 negatives"
 EXPONENT = "exponent of the size in the time of a step"
-CLAIMS = (*EXPONENTS, RATIO) = (
+CLAIMS = *_, RATIO = (
     Claim("E6", f"{FULL}: the time of a step grows as V or nearly", EXPONENT, above=0.8),
     Claim("E6", f"{TREE}: the time of a step grows hardly with V", EXPONENT, below=0.25),
     Claim("E6", f"{NEGATIVE}: the time of a step grows hardly with V", EXPONENT, below=0.2),
@@ -34,19 +34,17 @@ CLAIMS = (*EXPONENTS, RATIO) = (
           "time of the full softmax over that of negative sampling", above=10.0),
 )  # fmt: skip
 METHODS = (FULL, TREE, NEGATIVE)
+EXPONENTS = dict(zip(METHODS, CLAIMS, strict=False))
 WORDS, WINDOW, RATE, INNER = 4096, 5, 0.025, 4
 Step = Callable[[PyTree, windows.Blocks, Array], PyTree]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which sizes are timed, and how often."""
 
     steps: int = setting(5, "Timed calls in each repeat, of which the median counts.", low=1)
     seeds: int = setting(5, "Repeats of the measurement.", low=2)
-    sizes: tuple[int, ...] = setting(
-        (1000, 3000, 10_000, 30_000, 100_000), "Words in the vocabulary.", low=10
-    )
+    sizes: tuple[int, ...] = setting((1000, 3000, 10_000, 30_000, 100_000), "Words known.", low=10)
     dimensions: int = setting(64, "Numbers in a vector.", low=1)
 
 
@@ -54,36 +52,11 @@ def plan(config: Config) -> sweep.Plan:
     """One row a size and repeat; the clock runs in `conclude`."""
     if len(config.sizes) < 2:
         raise launch.UserError("config.sizes: an exponent needs two sizes")
-    data = {"train": {"x": np.zeros(1, np.float32)}}  # a run has data; this one needs none
-    programs = {"sizes": (sweep.without_training(lambda *_: {}), sweep.grid(size=config.sizes))}
-    return sweep.plan(programs, data, seeds=config.seeds)
+    return sweep.untrained("sizes", sweep.grid(size=config.sizes), seeds=config.seeds)
 
 
-def full_loss(hidden: Array, output: Array, words: Array, near: Array) -> Array:
-    """−Σ log softmax(h·O)_w over centres `[M, T]` and their neighbours w, in nats.
-
-    hidden `[M, T, D]`, output `[V, D]`, words `[M, S]`, near `[M, T, S]`.
-    """
-    flat = hidden.reshape(-1, hidden.shape[-1])
-    normalizer = jax.nn.logsumexp(flat @ output.T, axis=1).reshape(near.shape[:2])
-    scores = jnp.einsum("mtd,msd->mts", hidden, output[words])
-    return (near * (normalizer[..., None] - scores)).sum()
-
-
-def full_step(params: PyTree, blocks: windows.Blocks, rate: float) -> PyTree:
-    """Gradient descent with the full softmax; all rows of the output table move."""
-    rows = params["input"][blocks.centres]
-    of_rows, of_output = jax.grad(full_loss, argnums=(0, 1))(
-        rows, params["output"], blocks.words, blocks.near
-    )
-    return {
-        "input": params["input"].at[blocks.centres].add(-rate * of_rows),
-        "output": params["output"] - rate * of_output,
-    }
-
-
-def calls(size: int, dimensions: int) -> dict[str, tuple[Callable[..., PyTree], PyTree]]:
-    """By method: compiled steps `(params, key) -> params`, and the first parameters."""
+def calls(size: int, dimensions: int) -> dict[str, Callable[[], PyTree]]:
+    """By method: `INNER` compiled steps, each call from where the one before has ended."""
     counts = 1e6 / np.arange(1, size + 1)  # Zipf's law
     words = np.random.default_rng(0).choice(size, WORDS, p=counts / counts.sum())
     step_plan = word2vec.Plan(WINDOW)
@@ -92,84 +65,73 @@ def calls(size: int, dimensions: int) -> dict[str, tuple[Callable[..., PyTree], 
     tree = word2vec.skip_gram(word2vec.hierarchical_softmax(huffman.tree(counts)))
     negatives = word2vec.skip_gram(word2vec.negative_sampling(noise))
     steps: dict[str, Step] = {
-        FULL: lambda params, blocks, key: full_step(params, blocks, RATE),
+        FULL: lambda params, blocks, key: full_softmax.step(params, blocks, RATE),
         TREE: lambda params, blocks, key: word2vec.step(tree, params, blocks, key, RATE),
         NEGATIVE: lambda params, blocks, key: word2vec.step(negatives, params, blocks, key, RATE),
     }
 
-    def compiled(step: Step) -> tuple[Callable[..., PyTree], PyTree]:
-        def several(params: PyTree, key: Array) -> PyTree:
-            def body(params: PyTree, key: Array) -> tuple[PyTree, None]:
-                last = WORDS - step_plan.length
-                starts = jax.random.randint(key, (step_plan.blocks,), 0, last)
-                blocks = windows.blocks(key, laid, starts, step_plan.length, WINDOW)
-                return step(params, blocks, key), None
+    def stepper(step: Step) -> Callable[[], PyTree]:
+        def body(params: PyTree, key: Array) -> tuple[PyTree, None]:
+            starts = jax.random.randint(key, (step_plan.blocks,), 0, WORDS - step_plan.length)
+            blocks = windows.blocks(key, laid, starts, step_plan.length, WINDOW)
+            return step(params, blocks, key), None
 
-            return jax.lax.scan(body, params, jax.random.split(key, INNER))[0]
+        def several(params: PyTree, key: Array) -> tuple[PyTree, Array]:
+            key, *inner = jax.random.split(key, 1 + INNER)
+            return jax.lax.scan(body, params, jnp.stack(inner))[0], key
 
         params = word2vec.vectors(jax.random.key(0), tree, size, dimensions)
         params["output"] = jnp.zeros((size, dimensions))
         # Donated, or each call would copy both tables.
-        call = jax.jit(several, donate_argnums=0).lower(params, jax.random.key(0)).compile()
-        return call, params
+        compiled = jax.jit(several, donate_argnums=0)
 
-    return {name: compiled(step) for name, step in steps.items()}
+        def states() -> Iterator[PyTree]:
+            state = params, jax.random.key(0)
+            while True:
+                yield (state := compiled(*state))
+
+        return functools.partial(next, states())
+
+    return {name: stepper(step) for name, step in steps.items()}
 
 
 def times(config: Config) -> pd.DataFrame:
-    """Milliseconds of a step: one row a size, method and repeat."""
+    """Milliseconds of a step: one row a method, size and repeat."""
     cases = {
-        (size, name): list(case)
+        (name, size): call
         for size in config.sizes
-        for name, case in calls(size, config.dimensions).items()
+        for name, call in calls(size, config.dimensions).items()
     }
-    measured = []
-    # The first round is slower and does not count.
-    for count in range(1 + config.steps * config.seeds):
-        for (size, name), case in cases.items():
-            key = jax.random.key(count)
-            began = time.perf_counter()
-            case[1] = jax.block_until_ready(case[0](case[1], key))
-            milliseconds = 1000 * (time.perf_counter() - began) / INNER
-            seed = (count - 1) // config.steps
-            measured.append({"size": size, "method": name, "seed": seed, "ms": milliseconds})
-    frame = pd.DataFrame(measured)
-    frame = frame[frame["seed"] >= 0]
-    return frame.groupby(["size", "method", "seed"], sort=False)["ms"].median().reset_index()
+    seconds = pd.DataFrame(clocks.in_turn(cases, config.seeds, config.steps))
+    seconds = seconds.rename_axis(index="seed", columns=["method", "size"])
+    return (1000 / INNER * seconds).unstack().rename("ms").reset_index()
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Exponents of time in the size, repeat by repeat, and the largest size's ratio."""
     frame, largest = times(config), max(config.sizes)
     by_size = frame.pivot(index="seed", columns=["method", "size"], values="ms")
-    sizes = np.log(config.sizes)
+    sizes, logs = list(config.sizes), np.log(by_size)
     slopes = {
-        name: stats.mean_interval(
-            np.polyfit(sizes, np.log(by_size[name][list(config.sizes)].T), 1)[0]
-        )
+        name: stats.mean_interval(np.polyfit(np.log(sizes), logs[name][sizes].T, 1)[0])
         for name in METHODS
     }
-    ratio = by_size[FULL][largest] / by_size[NEGATIVE][largest]
+    ratio = stats.mean_interval(by_size[FULL][largest] / by_size[NEGATIVE][largest], "positive")
     faster = dataclasses.replace(RATIO, text=f"{largest:,} words: {RATIO.text}")
-    claims = [
-        *(claim.judge(slopes[name]) for claim, name in zip(EXPONENTS, METHODS, strict=True)),
-        faster.judge(stats.mean_interval(ratio, "positive")),
+    claims = [*(EXPONENTS[name].judge(slopes[name]) for name in METHODS), faster.judge(ratio)]
+    rows = [
+        {"method": name}
+        | {f"V = {size:,} (ms)": by_size[name][size].median() for size in config.sizes}
+        | {"exponent": slopes[name]}
+        for name in METHODS
     ]
-    table = report.table(
-        (
-            {"method": name}
-            | {f"V = {size:,} (ms)": by_size[name][size].median() for size in config.sizes}
-            | {"exponent": slopes[name]}
-            for name in METHODS
-        ),
-        f"Median times of a step of 128 centres; 95 % intervals over {config.seeds} repeats.",
-    )
+    caption = f"Median times of a step of 128 centres; 95 % intervals over {config.seeds} repeats."
     pictures = report.along(
-        frame.assign(panel="128 centres", status="ok"), "size", "ms", panel="panel", line="method",
+        frame.assign(status="ok"), "size", "ms", line="method", y_scale="log",
         title="Time of a step of skip-gram by the size of the vocabulary",
         x_label="words in the vocabulary (log scale)", y_label="time of a step (ms, log scale)",
-        y_scale="log",
     )  # fmt: skip
+    table = report.table(rows, caption)
     return launch.Conclusion(claims, [Section("By the size of the vocabulary", (table, *pictures))])
 
 

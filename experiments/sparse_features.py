@@ -12,6 +12,7 @@ gains over SGD at constant rates is the falling rate.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import flax.linen as nn
@@ -23,16 +24,15 @@ import pandas as pd
 
 from jaxdl import keys, launch, losses, report, stats, sweep, tasks, train
 from jaxdl.data import batches, catalog, scaling, splits
+from jaxdl.data.sources import teachers
+from jaxdl.data.sources.teachers import FEATURES
 from jaxdl.launch import setting
 from jaxdl.models import MLP
 from jaxdl.optimizers import OPTIMIZERS, AdagradState
-from jaxdl.report import Claim, Judged, Picture, Section, plots
-from jaxdl.report.blocks import BANDS
+from jaxdl.report import Claim, Judged, Picture, Section
 from jaxdl.types import Array, Batch, PyTree, Task, TrainState
 
-FEATURES, DIGITS = ("zipf", "equal", "dense"), "digits MLP"
-COMMONEST, TEACHER, EVALUATED = 0.5, 1.5, 2048
-SLOPE = -0.5
+DIGITS, EVALUATED, SLOPE = "digits MLP", 2048, -0.5
 CLAIMS = AS_ROOT, TO_LITTLE, BEATS = (
     Claim("O3", "Adagrad's effective rate falls as 1/√t",
           f"distance of the slope of log rate over log step from {SLOPE:g}", below=0.1),
@@ -43,9 +43,9 @@ CLAIMS = AS_ROOT, TO_LITTLE, BEATS = (
 )  # fmt: skip
 Factory = Callable[..., optax.GradientTransformation]
 Draw = Callable[[PyTree, Array, Array | int, sweep.Data], Batch]
+Measure = Callable[[PyTree, TrainState, sweep.Data], dict[str, Array]]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which optimizers are compared, on how many features, at which rates."""
 
@@ -53,8 +53,8 @@ class Config(launch.Config):
     seeds: int = setting(10, "Seeds; each has its own teacher, examples and initialization.", low=1)
     size: int = setting(256, "Number of features.", low=2)
     batch_size: int = setting(16, "Examples in a step.", low=1, high=1077)
-    learning_rates: tuple[float, ...] = setting(
-        (3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0), "Rates to try.", low=1e-12
+    learning_rates: tuple[float, ...] = launch.rates(
+        3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, help="Rates to try."
     )
     optimizers: tuple[str, ...] = setting(
         ("adagrad", "sgd", "momentum", "rmsprop", "adam"), "Adagrad and its rivals."
@@ -81,34 +81,19 @@ def plan(config: Config) -> sweep.Plan:
 
 
 def followed(
-    config: Config,
-    task: Task,
-    factory: Factory,
-    batch: Draw,
-    evaluate: Callable[[PyTree, TrainState, sweep.Data], dict[str, Array]],
+    config: Config, task: Task, factory: Factory, batch: Draw, evaluate: Measure
 ) -> sweep.Run:
     """Training on `batch(hparams, key, step, data)`, the rate constant or falling, followed."""
 
-    def rate(hparams: PyTree) -> Callable[[Array], Array]:
+    def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation, sweep.Record]:
         change = (hparams["end"] - 1) / config.steps
-        return lambda step: hparams["learning_rate"] * (1 + change * step)
 
-    def init(hparams: PyTree, key: Array, data: sweep.Data) -> TrainState:
-        return train.init(task, factory(rate(hparams)), key, batch(hparams, key, 0, data))
+        def rate(step: Array) -> Array:
+            return hparams["learning_rate"] * (1 + change * step)
 
-    def advance(
-        hparams: PyTree, state: TrainState, data: sweep.Data
-    ) -> tuple[TrainState, dict[str, Array]]:
-        falling = rate(hparams)
+        return task, factory(rate), functools.partial(effective, rate)
 
-        def body(state: TrainState, _: None) -> tuple[TrainState, dict[str, Array]]:
-            examples = batch(hparams, state.key, state.step, data)
-            state, metrics = train.step(task, factory(falling), state, examples)
-            return state, {"loss": train.mean(metrics)["loss"], **effective(falling, state)}
-
-        return jax.lax.scan(body, state, None, config.steps)
-
-    return sweep.Run(init, advance, evaluate)
+    return sweep.online(build, batch, evaluate, config.steps)
 
 
 def effective(rate: Callable[[Array], Array], state: TrainState) -> dict[str, Array]:
@@ -120,37 +105,11 @@ def effective(rate: Callable[[Array], Array], state: TrainState) -> dict[str, Ar
     return {"effective": rate(state.step - 1) / jnp.sqrt(mean)}
 
 
-def drawing(config: Config) -> Callable[[Array, Array, Array, int], Batch]:
-    """`(key of a trial, key of a batch, features, count) -> {"x": [B, D], "y": [B, 1]}`."""
-    zipf = COMMONEST / jnp.arange(1, config.size + 1)
-    frequencies = jnp.stack([zipf, jnp.full(config.size, zipf.mean())])
-    scale = jnp.sqrt(zipf.mean())
-
-    def draw(trial: Array, batch: Array, features: Array, count: int) -> Batch:
-        teacher = TEACHER * jax.random.normal(trial, (config.size,))
-        x_key, y_key = jax.random.split(batch)
-        shape = (count, config.size)
-
-        def sparse() -> Array:
-            there = jax.random.uniform(x_key, shape) < frequencies[None, jnp.minimum(features, 1)]
-            return 1.0 * there
-
-        x = jax.lax.cond(
-            features == FEATURES.index("dense"),
-            lambda: scale * jax.random.normal(x_key, shape),
-            sparse,
-        )
-        y = jax.random.bernoulli(y_key, jax.nn.sigmoid(x @ teacher))
-        return {"x": x, "y": y[:, None].astype(jnp.float32)}
-
-    return draw
-
-
 def logistic(config: Config, factory: Factory) -> sweep.Run:
     """Online logistic regression: fresh examples in each step, others for validation and test."""
     model = MLP((), 1, kernel_init=nn.initializers.zeros)
     task = tasks.supervised(model, losses.binary_cross_entropy)
-    draw = drawing(config)
+    draw = teachers.logistic(config.size)
 
     def numbered(hparams: PyTree, key: Array, number: Array | int, count: int) -> Batch:
         # One stream of keys a trial: the teacher's, those of two evaluations, then the batches'.
@@ -186,23 +145,22 @@ def on_digits(config: Config, factory: Factory) -> sweep.Run:
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Rates by validation loss, differences of test loss, and slopes of the effective rate."""
-    frame, rivals = results.frame(), [name for name in config.optimizers if name != "adagrad"]
+    frame = results.frame()
     frame["course"] = np.where(frame["end"].eq(1.0), "held constant", "falling")
     courses = {
         "constant rates": frame[frame["end"].eq(1.0)].reset_index(drop=True),
         "constant or falling rates": frame,
     }
+    by, over = ("features", "optimizer"), ("learning_rate", "course")
     tuned = {
-        course: stats.tune(
-            trials, ("features", "optimizer"), ("learning_rate", "course"), "validation_loss"
-        )
+        course: stats.tune(trials, by, over, "validation_loss")
         for course, trials in courses.items()
     }
     constant, free = tuned.values()
     mine = constant.trials[constant.trials["optimizer"].eq("adagrad")]
     rates = results.curve_frame("effective", mine)
     claims = rate_claims(config, rates)
-    for rival in rivals:
+    for rival in (name for name in config.optimizers if name != "adagrad"):
         quantity = f"difference in test loss from {rival}"
         beats = dataclasses.replace(BEATS, text=f"Adagrad beats {rival}", quantity=quantity)
         gaps = {
@@ -211,14 +169,19 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
             for name in FEATURES
         }
         claims += beats.judge_each(gaps)
+    shown = frame[frame["features"].isin(FEATURES)].merge(free.selection[[*by, "course"]])
+    sensitivity = report.along(
+        shown, "learning_rate", "validation_loss", panel="features", line="optimizer",
+        title="Validation loss against the learning rate, constant or falling as was chosen",
+        x_label="learning rate (log scale)", y_label="validation loss (nats, log scale)",
+        y_scale="log",
+    )  # fmt: skip
     tables = [report.tuned_table(found, "test_loss", against="adagrad") for found in tuned.values()]
-    return launch.Conclusion(
-        claims,
-        [
-            Section("Test loss", (*tables, *sensitivity(frame, free))),
-            Section("Adagrad's effective rate", (picture(rates),)),
-        ],
-    )
+    sections = [
+        Section("Test loss", (*tables, *sensitivity)),
+        Section("Adagrad's effective rate", (picture(rates),)),
+    ]
+    return launch.Conclusion(claims, sections)
 
 
 def rate_claims(config: Config, rates: pd.DataFrame) -> list[Judged]:
@@ -235,29 +198,16 @@ def rate_claims(config: Config, rates: pd.DataFrame) -> list[Judged]:
     return AS_ROOT.judge_each(slopes) + TO_LITTLE.judge_each(left)
 
 
-def sensitivity(frame: pd.DataFrame, tuned: stats.Tuned) -> list[Picture]:
-    """Validation loss by rate, each optimizer with the course of its rate that was chosen."""
-    columns = ["features", "optimizer", "course"]
-    shown = frame[frame["features"].isin(FEATURES)].merge(tuned.selection[columns], on=columns)
-    return report.along(
-        shown, "learning_rate", "validation_loss", panel="features", line="optimizer",
-        title="Validation loss against the learning rate, constant or falling as was chosen",
-        x_label="learning rate (log scale)", y_label="validation loss (nats, log scale)",
-        y_scale="log",
-    )  # fmt: skip
-
-
 def picture(rates: pd.DataFrame) -> Picture:
     """The effective rate of what it was after step 1."""
     first = rates.groupby(["features", "seed"])["effective"].transform("first")
-    figure = plots.lines(
+    return report.profile(
         rates.assign(relative=rates["effective"] / first), "step", "relative", line="features",
-        title="Adagrad's effective rate at a constant η",
+        title="Adagrad's effective rate at a constant η", x_scale="log", y_scale="log",
         x_label="training step (log scale)",
         y_label="effective rate, of that after step 1 (log scale)",
         references={"1/√t": lambda step: step**-0.5},
     )  # fmt: skip
-    return Picture("effective_rate", figure, "Effective rate against steps", BANDS)
 
 
 if __name__ == "__main__":

@@ -12,16 +12,15 @@ loss.
     python -m experiments.tagging --workdir=runs/tagging --tag="See numpy.sum if axis is None."
 """
 
-import dataclasses
+from collections import Counter
 from pathlib import Path
 
 import jax
 import numpy as np
-import optax
 import pandas as pd
 
 from jaxdl import launch, report, stats, sweep
-from jaxdl.data import batches
+from jaxdl.data import splits
 from jaxdl.data.sources import documents, markup
 from jaxdl.data.text import bio, tagged, vocabulary
 from jaxdl.data.text.vocabulary import Vocabulary
@@ -32,7 +31,7 @@ from jaxdl.models import CharacterFeatures, Tagger
 from jaxdl.optimizers import adam, schedules
 from jaxdl.report import Claim, Picture, Section
 from jaxdl.tasks import tagging
-from jaxdl.types import PyTree, Task
+from jaxdl.types import PyTree
 
 LONGEST, WIDTH = 32, 12
 BEST, FORWARD, ALONE = "two directions", "forward", "without characters"
@@ -48,7 +47,6 @@ CLAIMS = BEHIND, BOTH, CHARACTERS = (
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The sentences, the taggers, and their training."""
 
@@ -60,18 +58,15 @@ class Config(launch.Config):
     letters: int = setting(32, "Numbers that the characters of a word give.", low=1)
     hidden: int = setting(48, "Units of each of two directions.", low=1)
     taggers: tuple[str, ...] = setting(tuple(ARMS), "What to compare.")
-    learning_rates: tuple[float, ...] = setting(
-        (3e-3, 1e-2, 3e-2), "Peak rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2, 3e-2)
 
 
 def load(config: Config) -> tuple[sweep.Data, Vocabulary, Vocabulary]:
     """The data as a run takes it, and the vocabularies of words and characters."""
     found = documents.sample(documents.docstrings(), config.documents, np.random.default_rng(0))
-    parts = markup.split(documents.split(found))
     kept = {
         name: [sentence for sentence in part if len(sentence.words) <= LONGEST]
-        for name, part in parts._asdict().items()
+        for name, part in markup.split(documents.split(found))._asdict().items()
     }
     words = [word for sentence in kept["train"] for word in sentence.words]
     known = vocabulary.build(words, min_count=2), vocabulary.build("".join(words), min_count=20)
@@ -79,9 +74,7 @@ def load(config: Config) -> tuple[sweep.Data, Vocabulary, Vocabulary]:
         name: tagged.encode(part, *known, markup.TYPES, LONGEST, WIDTH)
         for name, part in kept.items()
     }
-    for name in ("validation", "test"):
-        data[name] = batches.padded_batches(data[name], 100)
-    return data, *known
+    return splits.in_batches(data, 100), *known
 
 
 def tagger(
@@ -89,24 +82,21 @@ def tagger(
 ) -> Tagger:
     """The model, from plain numbers; a forward one is as wide as makes it equally large."""
     tags = len(bio.labels(markup.TYPES))
-    inputs = features + letters * spelled
+
+    def weights(width: int) -> int:
+        return 4 * width * (features + letters * spelled + width + 1) + width * tags
+
+    def miss(width: int) -> int:
+        return abs(weights(width) - 2 * weights(hidden))
+
     body = (
         Bidirectional(RNN(hidden), RNN(hidden, reverse=True))
         if both
-        else RNN(equal_width(inputs, hidden, tags))
+        else RNN(min(range(hidden, 2 * hidden + 1), key=miss))
     )
-    of_words = CharacterFeatures(characters, letters) if spelled else None
-    return Tagger(words, features, body, tags, of_words)
-
-
-def equal_width(inputs: int, hidden: int, tags: int) -> int:
-    """Units of a forward LSTM with as many weights as two directions of `hidden` units each."""
-
-    def weights(width: int) -> int:
-        return 4 * width * (inputs + width + 1) + width * tags
-
-    wanted = 2 * weights(hidden)
-    return min(range(hidden, 2 * hidden + 1), key=lambda width: abs(weights(width) - wanted))
+    return Tagger(
+        words, features, body, tags, CharacterFeatures(characters, letters) if spelled else None
+    )
 
 
 def options(config: Config, words: Vocabulary, characters: Vocabulary, arm: str) -> PyTree:
@@ -123,57 +113,39 @@ def plan(config: Config) -> sweep.Plan:
         raise launch.UserError(f"config.taggers: {BEST!r} and {FORWARD!r} are to be among them")
     arms = launch.choose_all("taggers", config.taggers, ARMS)
     data, words, characters = load(config)
+    points = sweep.grid(learning_rate=config.learning_rates)
 
     def run(arm: str) -> sweep.Run:
         task = tagging(tagger(**options(config, words, characters, arm)))
-
-        def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
-            rate = schedules.scaled(hparams["learning_rate"], schedules.cosine(config.steps))
-            return task, adam(rate)
-
+        build = sweep.by_rate(task, adam, schedules.cosine(config.steps))
         return sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
 
-    points = sweep.grid(learning_rate=config.learning_rates)
-    return sweep.plan(
-        {arm: (run(arm), points) for arm in arms},
-        data,
-        seeds=config.seeds,
-        column="model",
-        keep_states=True,
-    )
+    programs = {arm: (run(arm), points) for arm in arms}
+    return sweep.plan(programs, data, seeds=config.seeds, column="model", keep_states=True)
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Accuracy and F1 on test, paired over seeds, each arm at its own rates."""
     frame = results.frame()
     tuned = stats.tune(frame, "model", "learning_rate", "validation_loss")
-    claims = [
-        BEHIND.judge(tuned.gain("test_accuracy", BEST, FORWARD)),
-        BOTH.judge(tuned.gain("test_f1", BEST, FORWARD)),
-    ]
+    of_spans = [BOTH.judge(tuned.gain("test_f1", BEST, FORWARD))]
     if ALONE in config.taggers:
-        claims.append(CHARACTERS.judge(tuned.gain("test_f1", BEST, ALONE)))
-    of_spans = claims[1:]
-    gains = report.intervals(
-        of_spans, [claim.claim for claim in of_spans], title="What is gained in span F1"
-    )
+        of_spans.append(CHARACTERS.judge(tuned.gain("test_f1", BEST, ALONE)))
+    names = [claim.claim for claim in of_spans]
+    gains = report.intervals(of_spans, names, title="What is gained in span F1")
     test = plan.data["test"]
     outside = float((test["y"][real_words(test)] == 0).mean())
-    sections = [
-        Section(
-            "On sentences of held-out documents",
-            (
-                report.tuned_table(tuned, "test_f1", against=FORWARD),
-                report.tuned_table(tuned, "test_accuracy", against=FORWARD),
-                f"{report.percent(outside)} % of the words are outside any markup.",
-                Picture("gains", gains, "Paired differences in span F1"),
-            ),
-        )
-    ]
+    blocks = (
+        report.tuned_table(tuned, "test_f1", against=FORWARD),
+        report.tuned_table(tuned, "test_accuracy", against=FORWARD),
+        f"{report.percent(outside)} % of the words are outside any markup.",
+        report.picture(gains),
+    )
+    sections = [Section("On sentences of held-out documents", blocks)]
     if row := stats.example(frame, tuned, BEST):
-        picture = by_type(config, plan, row, results.workdir)
-        sections.append(Section("By kind of markup", (picture,)))
-    return launch.Conclusion(claims, sections)
+        sections.append(Section("By kind of markup", (by_type(config, plan, row),)))
+    behind = BEHIND.judge(tuned.gain("test_accuracy", BEST, FORWARD))
+    return launch.Conclusion([behind, *of_spans], sections)
 
 
 def real_words(batch: PyTree) -> np.ndarray:
@@ -181,48 +153,33 @@ def real_words(batch: PyTree) -> np.ndarray:
     return (batch["words"] > 0) & (batch["mask"][..., None] > 0)
 
 
-def by_type(config: Config, plan: sweep.Plan, row: PyTree, workdir: Path) -> Picture:
+def by_type(config: Config, plan: sweep.Plan, row: PyTree) -> Picture:
     """Precision, recall and F1 of each type for one trained tagger, which is kept."""
-    _, words, characters = load(config)
-    plain = options(config, words, characters, BEST)
+    _, words, letters = load(config)
+    plain = options(config, words, letters, BEST)
     params, test = plan.replay(row).params, plan.data["test"]
-    save(plain, words, characters, params, row, workdir)
-    task, names = tagging(tagger(**plain)), bio.labels(markup.TYPES)
-    logits = jax.jit(lambda test: jax.lax.map(lambda b: task.predict(params, {}, b), test))(test)
-    real = real_words(test).reshape(-1, LONGEST)
-    read = [
-        [
-            spans.lenient([names[tag] for tag in tags[there]])
-            for tags, there in zip(ids.reshape(-1, LONGEST), real, strict=True)
-        ]
-        for ids in (np.asarray(logits).argmax(axis=-1), test["y"])
-    ]
-    scores = {}
-    for kind in markup.TYPES:
-        ours, theirs = ([[one for one in row if one.type == kind] for row in part] for part in read)
-        label = f"{kind} ({sum(map(len, theirs))} spans)"
-        scores[label] = [100 * share for share in spans.score(ours, theirs)]
-    cells = pd.DataFrame.from_dict(scores, orient="index", columns=["precision", "recall", "F1"])
-    figure = report.heat_map(
-        cells, title=f"Spans on test: {BEST}", label="share of spans (%)", limits=(0, 100)
-    )
-    return Picture("types", figure, "Scores by type", "One seed.")
-
-
-def save(
-    plain: PyTree,
-    words: Vocabulary,
-    characters: Vocabulary,
-    params: PyTree,
-    row: PyTree,
-    workdir: Path,
-) -> None:
-    """Keeps a tagger that `tag` can read; `row` is that of its trial."""
+    assert plan.workdir is not None
     launch.save_best(
-        workdir, params, {}, None, task="tagging", model="tagger", options=plain,
-        input_shape=None, words=list(words.words), letters=list(characters.words),
-        **{name: row[name] for name in ("trial", "learning_rate", "seed")},
+        plan.workdir, params, task="tagging", model="tagger", options=plain, words=words.words,
+        letters=letters.words, **{name: row[name] for name in ("trial", "learning_rate", "seed")},
     )  # fmt: skip
+    predict = tagging(tagger(**plain)).predict
+    logits = jax.jit(lambda test: jax.lax.map(lambda b: predict(params, {}, b), test))(test)
+    real = real_words(test).reshape(-1, LONGEST)
+    ours, theirs = (
+        spans.read(ids.reshape(-1, LONGEST), real, markup.TYPES)
+        for ids in (np.asarray(logits).argmax(axis=-1), test["y"])
+    )
+    count = Counter(one.type for row in theirs for one in row)
+    cells = pd.DataFrame(
+        {f"{kind} ({count[kind]} spans)": spans.score_of_type(ours, theirs, kind)
+         for kind in markup.TYPES},
+        index=["precision", "recall", "F1"],
+    )  # fmt: skip
+    figure = report.heat_map(
+        100 * cells.T, title=f"Spans on test: {BEST}", label="share of spans (%)", limits=(0, 100)
+    )
+    return report.picture(figure, "One seed.")
 
 
 def tag(workdir: Path, text: str) -> str:
@@ -234,16 +191,11 @@ def tag(workdir: Path, text: str) -> str:
     known, letters = (Vocabulary(tuple(loaded.description[name])) for name in ("words", "letters"))
     sentence = markup.Sentence(words, ["O"] * len(words))
     batch = tagged.encode([sentence], known, letters, markup.TYPES, len(words), WIDTH)
-    logits = np.asarray(jax.jit(loaded.task.predict)(loaded.params, {}, batch))[0]
-    names = bio.labels(markup.TYPES)
-    found = spans.lenient([names[best] for best in logits.argmax(axis=-1)])
+    logits = np.asarray(jax.jit(loaded.task.predict)(loaded.params, {}, batch))
+    (found,) = spans.read(logits.argmax(axis=-1), np.ones((1, len(words)), bool), markup.TYPES)
     if not found:
         return f"{' '.join(words)}\n(no span found; looked for {', '.join(markup.TYPES)})"
-    pieces, end = [], 0
-    for kind, start, stop in found:
-        pieces += [*words[end:start], f"[{' '.join(words[start:stop])}]/{kind}"]
-        end = stop
-    return " ".join(pieces + words[end:])
+    return bio.bracketed(words, found)
 
 
 USES = {"tag": launch.Use("Sentence to tag with what the run has trained.", tag)}

@@ -12,26 +12,23 @@ passes over the sentences, so the stacks may be judged too early.
     python -m experiments.text_cnn --workdir=runs/text_cnn  # 1 minute on 2 cores
 """
 
-import dataclasses
 import itertools
 from collections import Counter
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 
-from jaxdl import launch, metrics, models, report, stats, sweep, tasks
-from jaxdl.data import batches
+from jaxdl import launch, models, report, stats, sweep, tasks
+from jaxdl.data import splits
 from jaxdl.data.sources import documents, sections
 from jaxdl.data.sources.sections import SECTIONS
-from jaxdl.data.text import bucketing, vocabulary
+from jaxdl.data.text import vocabulary
 from jaxdl.data.text.vocabulary import Vocabulary
 from jaxdl.launch import setting
 from jaxdl.layers.embedding import Embedding
 from jaxdl.optimizers import adam, schedules
-from jaxdl.report import Claim, Picture, Section, Table
-from jaxdl.types import Array, Batch, Metrics, PyTree, Task
+from jaxdl.report import Claim, Section, Table
+from jaxdl.types import PyTree
 
 CLAIMS = CONVOLUTIONS, ARGMAX = (
     Claim("E9", "a convolution is better than a bag of words",
@@ -43,10 +40,9 @@ CLAIMS = CONVOLUTIONS, ARGMAX = (
 SHORTEST, LONGEST = 6, 32
 OF_A_SECTION = {"train": 2500, "validation": 250, "test": 250}
 BAG, KIM = "bag of words", "n-grams"
-SHOWN = 8
+SHOWN, LOST = 8, "lost by the predicted class (nats)"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """The sentences, what is compared, and the training."""
 
@@ -59,9 +55,7 @@ class Config(launch.Config):
     bodies: tuple[str, ...] = setting(
         ("bag of words", "n-grams", "dilated", "hierarchical"), "What to compare."
     )
-    learning_rates: tuple[float, ...] = setting(
-        (1e-3, 3e-3, 1e-2), "Peak rates of Adam to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(1e-3, 3e-3, 1e-2)
 
 
 def load(config: Config) -> tuple[sweep.Data, Vocabulary]:
@@ -69,21 +63,20 @@ def load(config: Config) -> tuple[sweep.Data, Vocabulary]:
     found = documents.sample(documents.docstrings(), config.documents, np.random.default_rng(0))
     cuts = [0, int(0.7 * len(found)), int(0.85 * len(found)), len(found)]
     parts = sections.split(found[a:b] for a, b in itertools.pairwise(cuts))
-    data = {}
+    kept: dict[str, list[sections.Placed]] = {}
     for (name, most), part in zip(OF_A_SECTION.items(), parts, strict=True):
         fit = [placed for placed in part if SHORTEST <= len(placed.words) <= LONGEST]
-        kept = [
-            placed
-            for section in SECTIONS
-            for placed in [placed for placed in fit if placed.section == section][:most]
-        ]
-        if name == "train":
-            known = vocabulary.build((word for placed in kept for word in placed.words), None, 2)
-        ids = [vocabulary.encode(known, placed.words) for placed in kept]
-        y = np.array([SECTIONS.index(placed.section) for placed in kept], np.int32)
-        arrays = {"x": bucketing.pad(ids, LONGEST)["x"], "y": y}
-        data[name] = arrays if name == "train" else batches.padded_batches(arrays, 100)
-    return data, known
+        of = {section: [one for one in fit if one.section == section] for section in SECTIONS}
+        kept[name] = [placed for mine in of.values() for placed in mine[:most]]
+    known = vocabulary.build((word for one in kept["train"] for word in one.words), None, 2)
+    data = {
+        name: {
+            "x": vocabulary.rows(known, (placed.words for placed in part), LONGEST),
+            "y": np.array([SECTIONS.index(placed.section) for placed in part], np.int32),
+        }
+        for name, part in kept.items()
+    }
+    return splits.in_batches(data, 100), known
 
 
 def classifier(config: Config, words: int, name: str) -> models.TextClassifier:
@@ -100,87 +93,28 @@ def classifier(config: Config, words: int, name: str) -> models.TextClassifier:
 
 def plan(config: Config) -> sweep.Plan:
     """A program for each body; rate and seed are numbers inside it."""
+    if {BAG, KIM} - set(config.bodies):
+        raise launch.UserError(f"config.bodies: {BAG} and {KIM} are to be among them")
     data, known = load(config)
+    points = sweep.grid(learning_rate=config.learning_rates)
 
     def run(name: str) -> sweep.Run:
         model = classifier(config, len(known), name)
         task = tasks.classification(model)
-        task = blanking(task, model) if name == KIM else task
-
-        def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
-            rate = schedules.scaled(hparams["learning_rate"], schedules.cosine(config.steps))
-            return task, adam(rate)
-
+        task = tasks.blanking(task, model) if name == KIM else task
+        build = sweep.by_rate(task, adam, schedules.cosine(config.steps))
         return sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
 
-    if {BAG, KIM} - set(config.bodies):
-        raise launch.UserError(f"config.bodies: {BAG} and {KIM} are to be among them")
-    points = sweep.grid(learning_rate=config.learning_rates)
-    return sweep.plan(
-        {name: (run(name), points) for name in config.bodies},
-        data,
-        seeds=config.seeds,
-        column="model",
-        keep_states=True,
-    )
-
-
-def blanking(task: Task, model: models.TextClassifier) -> Task:
-    """The task that also reports what blanked n-grams cost the predicted class, in nats."""
-
-    def loss(
-        params: PyTree, state: PyTree, batch: Batch, key: Array, *, train: bool
-    ) -> tuple[Array, tuple[PyTree, Metrics]]:
-        value, (state, reported) = task.loss(params, state, batch, key, train=train)
-        if train:
-            return value, (state, reported)
-        words = batch["x"]
-        start, width, best = informative(model, params, words)
-        length = (words > 0).sum(axis=1)
-        share = jax.random.uniform(key, length.shape)
-        elsewhere = jnp.floor(share * (length - width + 1)).astype(int)
-
-        def nats(words: Array) -> Array:
-            logits: PyTree = model.apply({"params": params}, words, train=False)
-            return jnp.take_along_axis(jax.nn.log_softmax(logits), best[:, None], axis=1)[:, 0]
-
-        for name, place in (("at_argmax", start), ("at_random", elsewhere)):
-            places = jnp.arange(words.shape[1])[None]
-            inside = (places >= place[:, None]) & (places < (place + width)[:, None])
-            lost = nats(words) - nats(jnp.where(inside, 0, words))
-            reported = {**reported, name: metrics.mean(lost, batch["mask"])}
-        return value, (state, reported)
-
-    return task._replace(loss=loss)
-
-
-def informative(
-    model: models.TextClassifier, params: PyTree, words: Array
-) -> tuple[Array, Array, Array]:
-    """Start and width of the n-gram that speaks loudest for the predicted class, and that class.
-
-    An n-gram at the end of a sentence is as short as what is left of it.
-    """
-    variables = {"params": params}
-    logits: PyTree = model.apply(variables, words, train=False)
-    best = logits.argmax(axis=-1)
-    contributions: PyTree = model.apply(variables, words, method="contributions")
-    of_classes, starts = contributions
-    mine = jnp.take_along_axis(of_classes, best[:, None, None], axis=2)[..., 0]
-    feature = mine.argmax(axis=1)
-    start = jnp.take_along_axis(starts, feature[:, None], axis=1)[:, 0]
-    width = jnp.asarray(model.body.widths)[feature // model.body.features]
-    return start, jnp.minimum(width, (words > 0).sum(axis=1) - start), best
+    programs = {name: (run(name), points) for name in config.bodies}
+    return sweep.plan(programs, data, seeds=config.seeds, column="model", keep_states=True)
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Accuracy paired over seeds, each body at its own rate; what blanking costs; the n-grams."""
     frame = results.frame()
     tuned = stats.tune(frame, "model", "learning_rate", "validation_loss")
-    rivals = [name for name in config.bodies if name != BAG]
-    accuracy = CONVOLUTIONS.judge_each(
-        {name: tuned.gain("test_accuracy", name, BAG) for name in rivals}
-    )
+    gains = tuned.gains("test_accuracy", BAG)
+    accuracy = CONVOLUTIONS.judge_each(gains)
     lost = {
         f"at {place}": tuned.scores(f"test_at_{name}")[KIM]
         for place, name in (("the argmax", "argmax"), ("a random place", "random"))
@@ -188,17 +122,15 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     argmax = ARGMAX.judge(stats.paired_interval(*lost.values()))
     blanked = report.table(
         (
-            {
-                "n-gram that is blanked": place,
-                "lost by the predicted class (nats)": stats.mean_interval(nats),
-            }
+            {"n-gram that is blanked": place, LOST: stats.mean_interval(nats)}
             for place, nats in lost.items()
         ),
         "Means over test sentences and seeds, and 95 % intervals over seeds.",
     )
-    figure = report.intervals(accuracy, rivals, title="Accuracy above a bag of words")
     scores = (
-        Picture("accuracy", figure, "Paired differences in accuracy"),
+        report.picture(
+            report.intervals(accuracy, list(gains), title="Accuracy above a bag of words")
+        ),
         report.tuned_table(tuned, "test_accuracy", against=BAG),
         report.tuned_table(tuned, "test_loss", against=BAG),
     )
@@ -218,24 +150,20 @@ def loudest(config: Config, plan: sweep.Plan, row: PyTree) -> Table:
     _, known = load(config)
     params, test = plan.replay(row).params, plan.data["test"]
     model = classifier(config, len(known), KIM)
-    found = jax.jit(lambda words: jax.lax.map(lambda x: informative(model, params, x), words))
+    found = jax.jit(lambda words: jax.lax.map(lambda x: tasks.loudest(model, params, x), words))
     starts, widths, best = (np.asarray(part).ravel() for part in found(test["x"]))
-    words, right = test["x"].reshape(-1, LONGEST), best == test["y"].ravel()
-    real = right & (test["mask"].ravel() > 0)
-    rows = []
+    words = test["x"].reshape(-1, LONGEST)
+    right = (best == test["y"].ravel()) & (test["mask"].ravel() > 0)
+    rows: list[dict[str, str]] = []
     for number, section in enumerate(SECTIONS):
-        here = np.flatnonzero(real & (best == number))
         counts = Counter(
             " ".join(known.words[i] for i in words[place, starts[place] :][: widths[place]])
-            for place in here
+            for place in np.flatnonzero(right & (best == number))
         )
         grams = "; ".join(f"{gram} ({n})" for gram, n in counts.most_common(SHOWN))
+        sentences = str(counts.total())
         rows.append(
-            {
-                "section": section,
-                "sentences": str(len(here)),
-                "most frequent loudest n-grams": grams,
-            }
+            {"section": section, "sentences": sentences, "most frequent loudest n-grams": grams}
         )
     return report.table(rows, "One seed; in brackets, in how many sentences.")
 

@@ -11,20 +11,18 @@ the rate that other seeds chose on validation. Frozen strategies choose the high
     python -m experiments.transfer --workdir=runs/transfer  # 1 minute on 2 cores
 """
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from sklearn.datasets import load_sample_images
 
 from jaxdl import keys, launch, optimizers, report, stats, sweep, tasks, train
-from jaxdl.data import batches, catalog, scaling
+from jaxdl.data import batches, catalog, scaling, splits
+from jaxdl.data.sources import photographs
 from jaxdl.launch import setting
 from jaxdl.models import MLP
 from jaxdl.optimizers import adam
-from jaxdl.report import Claim, Picture, Section
+from jaxdl.report import Claim, Section
 from jaxdl.types import Array, PyTree, Task, TrainState
 
 MANY, CLASSES = 500, 5
@@ -54,7 +52,6 @@ CLAIMS = tuple(
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How much is learned from what, at which rates."""
 
@@ -62,64 +59,44 @@ class Config(launch.Config):
     seeds: int = setting(8, "Seeds of each setting.", low=1)
     few: int = setting(50, "Labels of a target with little data.", low=1, high=500)
     batch_size: int = setting(50, "Examples in a step.", low=1, high=500)
-    hidden: tuple[int, ...] = setting(
-        (64, 64), "Widths of the two hidden layers.", low=1, repeats=True
-    )
+    hidden: tuple[int, ...] = launch.widths(64, 64, help="Widths of the two hidden layers.")
     source_rate: float = setting(3e-3, "Rate of Adam in pretraining.", low=1e-12)
-    learning_rates: tuple[float, ...] = setting(
-        (1e-3, 3e-3, 1e-2, 3e-2), "Rates of Adam on the target.", low=1e-12
+    learning_rates: tuple[float, ...] = launch.rates(
+        1e-3, 3e-3, 1e-2, 3e-2, help="Rates of Adam on the target."
     )
 
 
 def plan(config: Config) -> sweep.Plan:
     """One program: target, number of labels, strategy and rate are numbers inside it."""
     points = sweep.grid(
-        target=TARGETS,
-        labels=(float(config.few), float(MANY)),
-        strategy=list(STRATEGIES),
+        target=TARGETS, labels=(float(config.few), float(MANY)), strategy=list(STRATEGIES),
         learning_rate=config.learning_rates,
-    )
-    return sweep.plan(
-        {"transfer": (run(config), points)},
-        datasets(),
-        seeds=config.seeds,
-        categories={"target": TARGETS, "strategy": list(STRATEGIES)},
-    )
+    )  # fmt: skip
+    categories = {"target": TARGETS, "strategy": list(STRATEGIES)}
+    programs = {"transfer": (run(config), points)}
+    return sweep.plan(programs, datasets(), seeds=config.seeds, categories=categories)
 
 
 def datasets() -> sweep.Data:
     """The source, and both targets side by side: train [2, 500, ...], others [2, 1, B, ...]."""
     digits = catalog.load("digits")
     scale = scaling.fit_max(digits.train["x"])
-    patches = photographs()
 
     def half(split: str, upper: bool) -> dict[str, np.ndarray]:
         arrays = getattr(digits, split)
         rows = (arrays["y"] >= CLASSES) == upper
         return {"x": scaling.apply(scale, arrays["x"][rows]), "y": arrays["y"][rows] % CLASSES}
 
-    parts = {"source": half("train", False)}
-    for split, patch in patches.items():
-        digit = half(split, True)
-        n = min(MANY, len(digit["y"]))
-        pair = [{key: array[:n] for key, array in each.items()} for each in (digit, patch)]
-        if split != "train":
-            pair = [batches.padded_batches(each, n) for each in pair]
-        parts[split] = {key: np.stack([each[key] for each in pair]) for key in pair[0]}
-    return parts
-
-
-def photographs() -> dict[str, dict[str, np.ndarray]]:
-    """Patches of 16×16 pixels of scikit-learn's two photographs, averaged to grey 8×8 ones."""
-    patches = []
-    for image in load_sample_images().images:
-        grey = image.mean(axis=2)[:416, :640].reshape(208, 2, 320, 2).mean(axis=(1, 3)) / 255
-        patches.append(grey.reshape(26, 8, 40, 8).swapaxes(1, 2).reshape(-1, 8, 8, 1))
-    y = np.repeat(np.arange(2, dtype=np.int32), [len(each) for each in patches])
-    order = np.random.default_rng(0).permutation(len(y))
-    x, y = np.concatenate(patches).astype(np.float32)[order], y[order]
-    ends = {"train": (0, 1000), "validation": (1000, 1500), "test": (1500, 2080)}
-    return {name: {"x": x[a:b], "y": y[a:b]} for name, (a, b) in ends.items()}
+    similar = {split: half(split, True) for split in ("train", "validation", "test")}
+    most = {split: min(MANY, len(arrays["y"])) for split, arrays in similar.items()}
+    targets = [
+        splits.in_batches({
+            split: {name: array[: most[split]] for name, array in arrays.items()}
+            for split, arrays in parts.items()
+        })
+        for parts in (similar, photographs.which())
+    ]  # fmt: skip
+    return {"source": half("train", False)} | jax.tree.map(lambda *both: np.stack(both), *targets)
 
 
 def run(config: Config) -> sweep.Run:
@@ -134,7 +111,7 @@ def run(config: Config) -> sweep.Run:
 
     target = sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
 
-    def chosen(hparams: PyTree, data: sweep.Data) -> dict[str, PyTree]:
+    def chosen(hparams: PyTree, key: Array, data: sweep.Data) -> dict[str, PyTree]:
         parts = {name: part for name, part in data.items() if name != "source"}
         return jax.tree.map(lambda array: array[hparams["target"]], parts)
 
@@ -142,26 +119,19 @@ def run(config: Config) -> sweep.Run:
         hparams: PyTree, state: TrainState, data: sweep.Data
     ) -> tuple[TrainState, dict[str, Array]]:
         source_key, draw_key = (keys.named(state.key, name) for name in ("source", "labelled"))
-        options = {"steps": config.steps, "batch_size": config.batch_size}
         source = train.fit_scan(
-            task, adam(config.source_rate), source_key, data["source"], **options
-        )
+            task, adam(config.source_rate), source_key, data["source"],
+            steps=config.steps, batch_size=config.batch_size,
+        )  # fmt: skip
         params = dict(state.params)
         for layer, copied in zip(layers, copies[hparams["strategy"]], strict=True):
             params[layer] = optax.tree.where(copied > 0, source.params[layer], params[layer])
-        parts = chosen(hparams, data)
-        # The labelled examples over and over, so that their number need not change the program.
-        rows = batches.permutation(draw_key, MANY)[
-            jnp.arange(MANY) % hparams["labels"].astype(jnp.int32)
-        ]
+        parts = chosen(hparams, state.key, data)
+        rows = batches.part_indices(draw_key, MANY, hparams["labels"])
         parts["train"] = batches.take(parts["train"], rows)
         return target.advance(hparams, state._replace(params=params), parts)
 
-    return sweep.Run(
-        lambda hparams, key, data: target.init(hparams, key, chosen(hparams, data)),
-        advance,
-        lambda hparams, state, data: target.evaluate(hparams, state, chosen(hparams, data)),
-    )
+    return sweep.on(chosen, target)._replace(advance=advance)
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
@@ -187,13 +157,11 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         caption=f"Mean over seeds and its 95 % interval, {report.CHOSEN}. "
         f"Little: {config.few} labels, lots: {MANY}.",
     )  # fmt: skip
-    names = [f"{amount} data, {likeness} task" for likeness, amount in CELLS]
-    bars = report.intervals(judged, names, title="The four claims")
+    bars = report.intervals(judged, list(scores), title="Differences between strategies")
     caption = "; ".join(claim.text for claim in CLAIMS) + "."
-    claims = Picture("claims", bars, "Differences between strategies", caption)
     table = report.tuned_table(tuned, "test_accuracy", against=SCRATCH)
-    section = Section("Strategies, each at its own rates", (strategies, claims, table))
-    return launch.Conclusion(judged, [section])
+    blocks = (strategies, report.picture(bars, caption), table)
+    return launch.Conclusion(judged, [Section("Strategies, each at its own rates", blocks)])
 
 
 if __name__ == "__main__":

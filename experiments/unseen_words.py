@@ -14,14 +14,12 @@ intervals hold no chance of these 160 words.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pandas as pd
 
 from jaxdl import launch, report, similarity, stats, sweep
 from jaxdl.data.sources import documents, inflections
@@ -29,9 +27,8 @@ from jaxdl.keys import named
 from jaxdl.launch import setting
 from jaxdl.report import Claim, Section
 from jaxdl.types import Array, Batch, PyTree, TrainState
-from jaxdl.word_vectors import cooccurrence, fasttext, indexing, windows, word2vec
-from jaxdl.word_vectors.ngrams import UNSEEN, FastText, ngram_ids
-from jaxdl.word_vectors.training import word_vectors
+from jaxdl.word_vectors import cooccurrence, fasttext, indexing, training, windows, word2vec
+from jaxdl.word_vectors.ngrams import UNSEEN, ngram_ids
 
 FREQUENT, NEIGHBOURS, OFTEN, BEGINNING = 2500, 10, 4.0, 4
 SHORTEST, LONGEST, LETTERS = 3, 5, 16
@@ -49,7 +46,6 @@ METHODS = {"trained": "fastText", "spelling": "spelling alone", "mean": "mean ve
 SPLITS = ("validation", "test")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How much is read, and into how many numbers."""
 
@@ -59,9 +55,7 @@ class Config(launch.Config):
     documents: int = setting(5000, "Docstrings to train on; as many others judge.", low=50)
     dimensions: int = setting(48, "Numbers in a vector.", low=1)
     buckets: int = setting(30_000, "Rows that n-grams are hashed to.", low=1)
-    learning_rates: tuple[float, ...] = setting(
-        (0.025, 0.05), "Rates at the start to try.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(0.025, 0.05, help="Rates at the start to try.")
 
 
 def text(config: Config) -> tuple[indexing.Indexed, dict[str, str], list[str]]:
@@ -82,9 +76,7 @@ def load(config: Config) -> tuple[sweep.Data, indexing.Indexed]:
     """The data as a run takes it: the words, and what is known of the unseen forms."""
     read, pairs, held_out = text(config)
     frequent, unseen = read.words[:FREQUENT], list(pairs.values())
-    others = [[w for part in indexing.paragraphs(t) for w in part] for t in held_out]
-    known = indexing.encode(others, [*frequent, *unseen])
-    lifts = cooccurrence.lifts(known, len(frequent) + len(unseen))[len(frequent) :]
+    lifts = cooccurrence.lifts_in(held_out, [*frequent, *unseen])[len(frequent) :]
     ids, mask = ngram_ids(unseen, config.buckets, SHORTEST, LONGEST)
     beginnings = np.array([word[:BEGINNING] for word in frequent])
     forms = {
@@ -94,14 +86,11 @@ def load(config: Config) -> tuple[sweep.Data, indexing.Indexed]:
         "together": lifts[:, : len(frequent)] >= OFTEN,
         "akin": beginnings[None] == np.array([w[:BEGINNING] for w in unseen])[:, None],
     }
-    data = {
-        "train": windows.corpus(read.ids, len(read.words))._asdict(),
-        "keep": windows.keep_probabilities(read.counts),
-    } | {
+    halves = {
         split: {name: array[start::2] for name, array in forms.items()}
         for start, split in enumerate(SPLITS)
     }
-    return data, read
+    return training.data_of(read) | halves, read
 
 
 def plan(config: Config) -> sweep.Plan:
@@ -125,7 +114,7 @@ def plan(config: Config) -> sweep.Plan:
             found |= measures(f"{split}_spelling", *vectors(fresh, words, frequent, forms), forms)
         return found
 
-    run = word_vectors(
+    run = training.word_vectors(
         method, word2vec.Plan(), evaluate, size=size, dimensions=config.dimensions,
         steps=config.steps, epochs=config.epochs,
     )  # fmt: skip
@@ -137,13 +126,10 @@ def vectors(
     params: PyTree, words: int, frequent: Sequence[np.ndarray], forms: Batch
 ) -> tuple[Array, Array]:
     """Vectors of the frequent words, and of forms that are none."""
-    table = jnp.asarray(params["input"])
-    variables = fasttext.variables({"input": table}, words)
-    model = FastText(words, len(table) - words, table.shape[1])
-    apply = cast(Callable[..., Array], model.apply)
+    read = fasttext.reader(params, words)
     unseen = jnp.full(len(forms["ngrams"]), UNSEEN)
-    known = apply(variables, jnp.arange(len(frequent[0])), *map(jnp.asarray, frequent))
-    return known, apply(variables, unseen, forms["ngrams"], forms["mask"])
+    known = read(jnp.arange(len(frequent[0])), *map(jnp.asarray, frequent))
+    return known, read(unseen, forms["ngrams"], forms["mask"])
 
 
 def measures(name: str, rows: Array, queries: Array, forms: Batch) -> dict[str, Array]:
@@ -186,20 +172,17 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         examples={"base form among the 10 nearest": words},
     )
     sections = [Section("Unseen words", (table, picture))]
-    shown = frame.merge(tuned.selection[["program", "learning_rate"]]).sort_values("seed")
-    for _, row in shown[shown["status"] == "ok"].head(1).iterrows():
+    if row := stats.example(frame, tuned, "fastText"):
         neighbours = save(config, plan, row, results.workdir)
         sections.append(Section("Their nearest words", (neighbours,)))
     return launch.Conclusion(claims, sections)
 
 
-def save(config: Config, plan: sweep.Plan, row: pd.Series, workdir: Path) -> report.Table:
+def save(config: Config, plan: sweep.Plan, row: PyTree, workdir: Path) -> report.Table:
     """Keeps the vectors of one seed; the nearest words of some unseen forms."""
     (read, pairs, _), params = text(config), plan.replay(row).params
-    launch.save_best(
-        workdir, {"input": params["input"]}, {}, None, task="word2vec", model="unseen_words",
-        options={}, input_shape=None, words=read.words,
-    )  # fmt: skip
+    table = {"input": params["input"]}
+    launch.save_best(workdir, table, task="word2vec", model="unseen_words", words=read.words)
     return report.table(
         {
             "unseen word": form,
@@ -223,9 +206,8 @@ def nearest(workdir: Path, word: str) -> str:
     """The frequent words nearest to any word of the user's, by its spelling."""
     if not word.strip():
         raise ValueError("an empty word has no n-grams")
-    task = word2vec.word2vec(word2vec.skip_gram(word2vec.negative_sampling(np.ones(1))), 1, 1)
-    loaded = launch.load(workdir, lambda description: task)
-    return ", ".join(nearest_words(loaded.params, loaded.description["words"], word.lower()))
+    description, tree = launch.read_best(workdir)
+    return ", ".join(nearest_words(tree["params"], description["words"], word.lower()))
 
 
 USES = {"nearest": launch.Use("Any word, to print the nearest of, by its spelling.", nearest)}

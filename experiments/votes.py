@@ -8,8 +8,6 @@ turned labels, and about 60 %, where members err more often than not.
     python -m experiments.votes --workdir=runs/votes  # 0.5 minutes on 2 cores
 """
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import pandas as pd
@@ -36,14 +34,13 @@ CLAIMS = INDEPENDENT, SHARED, WORSE = (
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How many members vote, and how each is trained."""
 
     steps: int = setting(150, "Training steps of each member, on all examples.", low=1)
     seeds: int = setting(12, "Seeds of each setting.", low=1)
     members: int = setting(11, "Members of an ensemble, an odd number.", low=3)
-    hidden: tuple[int, ...] = setting((16,), "Widths of the hidden layers.", low=1, repeats=True)
+    hidden: tuple[int, ...] = launch.widths(16)
     learning_rate: float = setting(0.03, "Learning rate of Adam.", low=1e-12)
 
 

@@ -10,21 +10,20 @@ as few cores, do not.
     python -m experiments.wavefront --workdir=runs/wavefront  # 0.4 minutes on 2 cores
 """
 
-import dataclasses
-import time
+import functools
+import itertools
 from collections.abc import Callable
-from statistics import median
 
 import flax.linen as nn
 import jax
 import numpy as np
 import pandas as pd
 
-from jaxdl import launch, report, stats, sweep
+from jaxdl import clocks, launch, report, stats, sweep
 from jaxdl.launch import setting
 from jaxdl.layers.recurrent import RNN, Stack
 from jaxdl.layers.wavefront import Wavefront, stacked
-from jaxdl.report import Claim, Picture, Section
+from jaxdl.report import Claim, Section
 from jaxdl.types import Array, PyTree, TrainState
 
 WAYS = DIAGONALS, LAYERS = "along diagonals", "layer by layer"
@@ -36,7 +35,6 @@ CLAIMS = LITTLE_BY_LAYERS, BY_STEPS, IN_TURN = (
 )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which sizes are measured."""
 
@@ -51,26 +49,21 @@ class Config(launch.Config):
 def plan(config: Config) -> sweep.Plan:
     """One row a size and repeat, with the steps of both ways; the clock runs in `conclude`."""
 
-    def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
+    def steps(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
         length, layers = hparams["length"], hparams["layers"]
         return {"diagonals": length + layers - 1, "cells": length * layers}
 
     points = sweep.grid(width=config.widths, layers=config.layers, length=config.lengths)
-    data = {"train": {"x": np.zeros(1, np.float32)}}
-    return sweep.plan({"sizes": (sweep.without_training(evaluate), points)}, data,
-                      seeds=config.seeds)  # fmt: skip
+    return sweep.untrained("sizes", points, seeds=config.seeds, evaluate=steps)
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Times of every size in both ways, and their slopes."""
-    frame = measured(config, results.frame())
+    frame = measured(config)
 
     def slopes(way: str, by: str) -> dict[str, stats.Interval]:
-        mine = frame[frame["way"] == way]
-        return {
-            f"{width} units": stats.mean_interval(slope(mine[mine["width"] == width], by))
-            for width in config.widths
-        }
+        mine = frame[frame["way"] == way].groupby("width")
+        return {f"{width} units": stats.mean_interval(slope(part, by)) for width, part in mine}
 
     rows = []
     for (width, length, layers), group in frame.groupby(["width", "length", "layers"]):
@@ -80,16 +73,20 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
             **{f"{way} (ms)": times[way].median() for way in WAYS},
             "times faster": stats.mean_interval(times[LAYERS] / times[DIAGONALS], "positive"),
         })  # fmt: skip
-    caption = (
-        f"Batch of {config.batch_size}; over {config.seeds} repeats, with 95 % intervals of "
-        "logarithms."
-    )
+    caption = f"Batch of {config.batch_size}; 95 % intervals of logarithms over the repeats."
     claims = [
         *LITTLE_BY_LAYERS.judge_each(slopes(DIAGONALS, "layers")),
         *BY_STEPS.judge_each(slopes(DIAGONALS, "length")),
         *IN_TURN.judge_each(slopes(LAYERS, "layers")),
     ]
-    blocks = (picture(config, frame), report.table(rows, caption))
+    longest = frame[frame["length"] == max(config.lengths)]
+    picture = report.profile(
+        longest.assign(units=longest["width"].map("{} units".format)),
+        "layers", "ms", panel="units", line="way", x_scale="log", y_scale="log",
+        title=f"Time of {max(config.lengths)} steps of an LSTM by its layers",
+        x_label="layers (log scale)", y_label="time (ms, log scale)",
+    )  # fmt: skip
+    blocks = (picture, report.table(rows, caption))
     return launch.Conclusion(claims, [Section("By layers", blocks)])
 
 
@@ -104,52 +101,30 @@ def slope(frame: pd.DataFrame, axis: str) -> list[float]:
     ]
 
 
-def measured(config: Config, frame: pd.DataFrame) -> pd.DataFrame:
-    """Of each row two, one a way: the median milliseconds."""
-    rows = []
-    keys = ["width", "layers", "length"]
-    for sizes, group in frame.astype(dict.fromkeys(keys, int)).groupby(keys):
-        size = dict(zip(keys, sizes, strict=True))
-        clocks = clocks_of(**size, batch=config.batch_size)
-        for seed in group["seed"]:
-            # In turn, so that what else the machine does meets both.
-            pairs = [[clock() for clock in clocks] for _ in range(config.steps)]
-            for way, times in zip(WAYS, zip(*pairs, strict=True), strict=True):
-                rows.append({**size, "seed": seed, "way": way, "ms": 1000 * median(times)})
-    return pd.DataFrame(rows)
+def measured(config: Config) -> pd.DataFrame:
+    """Milliseconds of the outputs: one row a size, way and repeat."""
+    calls = {
+        (*size, way): call
+        for size in itertools.product(config.widths, config.layers, config.lengths)
+        for way, call in outputs(*size, config.batch_size).items()
+    }
+    seconds = pd.DataFrame(clocks.in_turn(calls, config.seeds, config.steps))
+    seconds = seconds.rename_axis(index="seed", columns=["width", "layers", "length", "way"])
+    return (1000 * seconds).unstack().rename("ms").reset_index()
 
 
-def clocks_of(width: int, layers: int, length: int, *, batch: int) -> list[Callable[[], float]]:
-    """Measures seconds of the outputs, along diagonals and layer by layer, compiled and warm."""
+def outputs(width: int, layers: int, length: int, batch: int) -> dict[str, Callable[[], Array]]:
+    """The outputs of an LSTM on a batch, to be computed along diagonals and layer by layer."""
     x = jax.random.normal(jax.random.key(0), (batch, length, width))
     stack = Stack([RNN(width) for _ in range(layers)])
     params = jax.jit(stack.init)(jax.random.key(1), x)["params"]
 
-    def clock_of(body: nn.Module, params: PyTree) -> Callable[[], float]:
-        outputs = jax.jit(lambda params, x: body.apply({"params": params}, x)[1])
+    def computed(body: nn.Module, params: PyTree) -> Callable[[], Array]:
+        apply = jax.jit(lambda params, x: body.apply({"params": params}, x)[1])
+        return functools.partial(apply, params, x)
 
-        def seconds() -> float:
-            began = time.perf_counter()
-            jax.block_until_ready(outputs(params, x))
-            return time.perf_counter() - began
-
-        seconds()
-        return seconds
-
-    return [clock_of(Wavefront(width, layers), stacked(params)), clock_of(stack, params)]
-
-
-def picture(config: Config, frame: pd.DataFrame) -> Picture:
-    """The time of the longest sequences by the number of layers, one panel a width."""
-    longest = frame[frame["length"] == max(config.lengths)]
-    figure = report.lines(
-        longest.assign(units=longest["width"].map("{} units".format)),
-        "layers", "ms", panel="units", line="way",
-        title=f"Time of {max(config.lengths)} steps of an LSTM by its layers",
-        x_label="layers (log scale)", y_label="time (ms, log scale)",
-    )  # fmt: skip
-    caption = "Lines: mean over the repeats; bands: lowest to highest."
-    return Picture("times", figure, "Time by layers", caption)
+    ways = (Wavefront(width, layers), stacked(params)), (stack, params)
+    return {way: computed(*each) for way, each in zip(WAYS, ways, strict=True)}
 
 
 if __name__ == "__main__":

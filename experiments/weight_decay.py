@@ -9,7 +9,6 @@ seed by others.
     python -m experiments.weight_decay --workdir=runs/weight_decay  # 1 to 2 minutes on 2 cores
 """
 
-import dataclasses
 from collections.abc import Callable
 
 import optax
@@ -40,7 +39,6 @@ OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
 """`(rate, decay) -> transformation`, by name."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How few the examples are, and which pairs of rate and λ are tried."""
 
@@ -48,12 +46,8 @@ class Config(launch.Config):
     seeds: int = setting(10, "Seeds of each setting.", low=1)
     examples: int = setting(200, "Training examples, drawn by the seed.", low=1, high=1077)
     batch_size: int = setting(50, "Examples in a step.", low=1, high=1077)
-    hidden: tuple[int, ...] = setting(
-        (128, 128), "Widths of the hidden layers.", low=1, repeats=True
-    )
-    learning_rates: tuple[float, ...] = setting(
-        (3e-4, 1e-3, 3e-3, 1e-2, 3e-2), "Peak rates to try.", low=1e-12
-    )
+    hidden: tuple[int, ...] = launch.widths(128, 128)
+    learning_rates: tuple[float, ...] = launch.rates(3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
     l2: tuple[float, ...] = setting(
         (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0), "λ of Adam with L2 to try: λθ is added.", low=0
     )
@@ -129,8 +123,7 @@ def heat_map(frame: pd.DataFrame, name: str) -> Picture:
         means, title=f"{name}: validation accuracy", label="validation accuracy (%)"
     )
     caption = "Mean over seeds in %; λ = 0 is Adam alone. A grey cell: a seed diverged."
-    slug = name.lower().replace(" + ", "_")
-    return Picture(slug, figure, f"Heat map of validation accuracy of {name}", caption)
+    return report.picture(figure, caption)
 
 
 if __name__ == "__main__":

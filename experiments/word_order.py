@@ -10,23 +10,21 @@ chosen on validation.
     python -m experiments.word_order --workdir=runs/word_order  # 0.5 minutes on 2 cores
 """
 
-import dataclasses
 import functools
 from collections.abc import Callable
 
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from jaxdl import launch, report, stats, sweep, tasks
-from jaxdl.data import batches
+from jaxdl.data import splits
 from jaxdl.data.sources import documents
 from jaxdl.launch import setting
 from jaxdl.layers import embedding
 from jaxdl.models import WindowNetwork
 from jaxdl.optimizers import adam
 from jaxdl.report import Claim, Section
-from jaxdl.types import Array, PyTree, Task
+from jaxdl.types import Array
 from jaxdl.word_vectors import indexing
 
 WINDOW, EVALUATED, HALF_A_POINT = 5, 2000, 0.005
@@ -40,7 +38,6 @@ CLAIMS = LEARNED, GUESSED = (
 Combination = Callable[[Array, Array], Array]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """How many windows, of which words, and the network on top."""
 
@@ -51,7 +48,7 @@ class Config(launch.Config):
     features: int = setting(16, "Numbers in an embedding.", low=1)
     hidden: int = setting(64, "Units of the hidden layer.", low=1)
     batch_size: int = setting(64, "Windows and twins in a step.", low=2)
-    learning_rates: tuple[float, ...] = setting((3e-3, 1e-2), "Rates of Adam to try.", low=1e-12)
+    learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2, help="Rates of Adam to try.")
 
 
 def combinations() -> dict[str, Combination]:
@@ -65,8 +62,8 @@ def combinations() -> dict[str, Combination]:
     }
 
 
-def load(config: Config) -> tuple[sweep.Data, list[str]]:
-    """Windows and twins, side by side; y is 1 for the genuine one. Splits have other documents."""
+def load(config: Config) -> tuple[sweep.Data, int]:
+    """Windows and twins, side by side, and of how many words; y is 1 for the genuine one."""
     rng = np.random.default_rng(0)
     texts = documents.sample(documents.docstrings(), config.documents, rng)
     parts = documents.split(texts)._asdict()
@@ -88,9 +85,8 @@ def load(config: Config) -> tuple[sweep.Data, list[str]]:
         twins = rng.permuted(windows, axis=1)
         both = np.stack([windows, twins], axis=1)[(windows != twins).any(axis=1)]
         y = np.tile(np.array([1, 0], np.int32), len(both))
-        arrays = {"x": both.reshape(-1, WINDOW), "y": y}
-        data[name] = arrays if name == "train" else batches.padded_batches(arrays, 500)
-    return data, words
+        data[name] = {"x": both.reshape(-1, WINDOW), "y": y}
+    return splits.in_batches(data, 500), len(words)
 
 
 def plan(config: Config) -> sweep.Plan:
@@ -98,10 +94,8 @@ def plan(config: Config) -> sweep.Plan:
     data, words = load(config)
 
     def program(combine: Combination) -> sweep.Run:
-        def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
-            model = WindowNetwork(len(words), config.features, config.hidden, 2, combine)
-            return tasks.classification(model), adam(hparams["learning_rate"])
-
+        model = WindowNetwork(words, config.features, config.hidden, 2, combine)
+        build = sweep.by_rate(tasks.classification(model), adam)
         return sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
 
     points = sweep.grid(learning_rate=config.learning_rates)
@@ -114,24 +108,14 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     tuned = stats.tune(results.frame(), "combination", "learning_rate")
     seeds = tuned.scores("test_accuracy")
     guessed = abs(seeds - 0.5) <= HALF_A_POINT
-    claims = [
-        LEARNED.judge(tuned.gain("test_accuracy", "concatenation", "sum")),
-        *(
-            GUESSED.judge(
-                stats.proportion_interval(int(guessed[name].sum()), len(seeds)), f"by the {name}"
-            )
-            for name in ("sum", "mean")
-        ),
-    ]
-    rates = [
-        f"{name} {report.distinct(mine.trials['learning_rate'])}"
-        for name, mine in tuned.groups("combination").items()
-    ]
+    claims = [LEARNED.judge(tuned.gain("test_accuracy", "concatenation", "sum"))]
+    for name in ("sum", "mean"):
+        claims.append(GUESSED.judge(stats.proportion_of(guessed[name]), f"by the {name}"))
     picture, table = report.shares(
         {"test accuracy": {name: seeds[name] for name in plan.programs}},
         title="Five words in their order, or shuffled: who can tell?",
         caption=f"{len(plan.data['train']['y']) // 2:,} windows and their twins to train on; means "
-        f"over seeds and 95 % intervals, {report.CHOSEN}: {'; '.join(rates)}.",
+        f"over seeds and 95 % intervals, {report.CHOSEN}: {report.chosen_values(tuned)}.",
         row="combination",
         examples={"test accuracy": int(plan.data["test"]["mask"].sum())},
         chance=0.5,

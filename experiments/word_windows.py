@@ -17,15 +17,13 @@ from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
-import pandas as pd
 
 from jaxdl import launch, report, similarity, stats, sweep
-from jaxdl.data.sources import documents
+from jaxdl.data.sources import documents, inflections
 from jaxdl.launch import setting
 from jaxdl.report import Claim, Section
 from jaxdl.types import Array, TrainState
-from jaxdl.word_vectors import cooccurrence, indexing, windows, word2vec
-from jaxdl.word_vectors.training import word_vectors
+from jaxdl.word_vectors import cooccurrence, indexing, training, windows, word2vec
 
 CLAIMS = SYNTACTIC, TOPICAL = (
     Claim("E6", "neighbours by a small window are more syntactic than those by a large one",
@@ -38,7 +36,6 @@ SHOWN = ("array", "plotting", "computed", "thread", "keys", "probability")
 MEASURES = {"syntactic": "with the same ending", "topical": "in the same documents"}
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which windows, on how much text."""
 
@@ -51,50 +48,35 @@ class Config(launch.Config):
     learning_rate: float = setting(0.025, "Rate at the start; it falls to zero.", low=1e-12)
 
 
-def ending(word: str) -> str:
-    """-ing, -ed, -ly, a plural -s, or nothing; what is left before it has three letters or more."""
-    for suffix in ("ing", "ed", "ly", "s"):
-        if word.endswith(suffix) and len(word) >= len(suffix) + 3:
-            return "" if word.endswith(("ss", "us", "is", "eed")) else suffix
-    return ""
-
-
 def load(config: Config) -> tuple[sweep.Data, indexing.Indexed]:
     """The data as a run takes it, and the words that are trained."""
     rng = np.random.default_rng(0)
     texts = documents.sample(documents.docstrings(), 2 * config.documents, rng)
-    train, held_out = texts[: config.documents], texts[config.documents :]
-    read = indexing.index(train)
+    read = indexing.index(texts[: config.documents])
     frequent = read.words[:FREQUENT]
-    others = [[word for part in indexing.paragraphs(text) for word in part] for text in held_out]
-    lifts = cooccurrence.lifts(indexing.encode(others, frequent), len(frequent))
-    endings = np.array([ending(word) for word in frequent])
+    lifts = cooccurrence.lifts_in(texts[config.documents :], frequent)
+    endings = np.array([inflections.ending(word) for word in frequent])
     same = (endings[:, None] == endings[None]) & (endings != "")[:, None]
     np.fill_diagonal(same, False)
     np.fill_diagonal(lifts, 0)
-    data = {
-        "train": windows.corpus(read.ids, len(read.words))._asdict(),
-        "keep": windows.keep_probabilities(read.counts),
-        "has_ending": (endings != "").astype(np.float32),
-        "syntactic": same,
-        "topical": lifts >= OFTEN,
-    }
-    return data, read
+    has_ending = (endings != "").astype(np.float32)
+    judged = {"has_ending": has_ending, "syntactic": same, "topical": lifts >= OFTEN}
+    return training.data_of(read) | judged, read
 
 
 def plan(config: Config) -> sweep.Plan:
     """One program a window."""
     data, read = load(config)
     noise = windows.noise_probabilities(read.counts)
+    points = sweep.grid(learning_rate=[config.learning_rate])
 
     def program(window: int) -> sweep.Run:
-        return word_vectors(
+        return training.word_vectors(
             word2vec.skip_gram(word2vec.negative_sampling(noise)), word2vec.Plan(window), evaluate,
             size=len(read.words), dimensions=config.dimensions, steps=config.steps,
             epochs=config.epochs,
         )  # fmt: skip
 
-    points = sweep.grid(learning_rate=[config.learning_rate])
     return sweep.plan(
         {f"window {size}": (program(size), points) for size in config.windows},
         data,
@@ -148,30 +130,25 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         "words that have one; means over seeds with 95 % intervals.",
         row="neighbours",
     )
-    neighbours = save(results.workdir, load(config)[1].words, frame, plan)
+    words = load(config)[1].words
+    rows = frame[frame["status"] == "ok"].drop_duplicates("program").to_dict("records")
+    tables = {row["program"]: plan.replay(row).params["input"] for row in rows}
+    launch.save_best(results.workdir, tables, task="word2vec", model="word_windows", words=words)
+    near = {word: nearest_words(tables, words, word) for word in SHOWN if word in words}
+    neighbours = report.table(
+        {
+            "word": word,
+            "window": window.removeprefix("window "),
+            "nearest frequent words": ", ".join(found),
+        }
+        for word, of in near.items()
+        for window, found in of.items()
+    )
     sections = [
         Section("Shares of the nearest words", (table, picture)),
         Section("Nearest words", (neighbours,)),
     ]
     return launch.Conclusion(claims, sections)
-
-
-def save(workdir: Path, words: list[str], frame: pd.DataFrame, plan: sweep.Plan) -> report.Table:
-    """Nearest words of some words by both windows; saves the vectors of one seed."""
-    finished = frame[frame["status"] == "ok"].drop_duplicates("window")
-    tables = {
-        str(row["window"]): plan.replay(row).params["input"] for _, row in finished.iterrows()
-    }
-    launch.save_best(
-        workdir, tables, {}, None, task="word2vec", model="word_windows", options={},
-        input_shape=None, words=words,
-    )  # fmt: skip
-    return report.table(
-        {"word": word, "window": window, "nearest frequent words": ", ".join(found)}
-        for word in SHOWN
-        if word in words
-        for window, found in nearest_words(tables, words, word).items()
-    )
 
 
 def nearest_words(
@@ -191,13 +168,12 @@ def nearest_words(
 
 def nearest(workdir: Path, word: str) -> str:
     """The words nearest to one of the user's, a line a window."""
-    task = word2vec.word2vec(word2vec.skip_gram(word2vec.negative_sampling(np.ones(1))), 1, 1)
-    loaded = launch.load(workdir, lambda description: task)
-    words = loaded.description["words"]
+    description, tree = launch.read_best(workdir)
+    words = description["words"]
     if word not in words:
         raise ValueError(f"{word!r} is none of the {len(words)} words that the run has trained")
-    found = nearest_words(loaded.params, words, word)
-    return "\n".join(f"window {window}: {', '.join(near)}" for window, near in found.items())
+    found = nearest_words(tree["params"], words, word)
+    return "\n".join(f"{window}: {', '.join(near)}" for window, near in found.items())
 
 
 USES = {"nearest": launch.Use("Word whose nearest to print, by what the run has trained.", nearest)}

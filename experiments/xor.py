@@ -7,20 +7,16 @@ Some texts ask for several layers.
     python -m experiments.xor --workdir=runs/xor  # 0.3 minutes on 2 cores
 """
 
-import dataclasses
-
 import numpy as np
-import optax
 
 from jaxdl import launch, report, stats, sweep, tasks
-from jaxdl.data.batches import padded_batches
+from jaxdl.data import splits
 from jaxdl.launch import setting
 from jaxdl.layers import activations
 from jaxdl.models import MLP
 from jaxdl.optimizers import adam
-from jaxdl.report import Claim, Judged, Picture, Section
+from jaxdl.report import Claim, Judged, Section
 from jaxdl.report.tables import Cell
-from jaxdl.types import PyTree, Task
 
 SHARE = "share of trials with all four points right"
 CLAIMS = LINEAR, HIDDEN = (
@@ -29,7 +25,6 @@ CLAIMS = LINEAR, HIDDEN = (
 )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(launch.Config):
     """Which widths are tried, at which rates."""
 
@@ -38,9 +33,7 @@ class Config(launch.Config):
     hidden: tuple[int, ...] = setting(
         (0, 2, 3, 4), "Widths of the hidden layer; 0 is a linear model.", low=0
     )
-    learning_rates: tuple[float, ...] = setting(
-        (0.01, 0.03, 0.1), "Learning rates of Adam.", low=1e-12
-    )
+    learning_rates: tuple[float, ...] = launch.rates(0.01, 0.03, 0.1)
     activation: str = setting("tanh", "Activation of the hidden layer.")
 
 
@@ -53,19 +46,13 @@ def plan(config: Config) -> sweep.Plan:
     }
 
     def program(width: int) -> sweep.Run:
-        def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
-            model = MLP((width,) if width else (), 2, activation)
-            return tasks.classification(model), adam(hparams["learning_rate"])
-
-        return sweep.make_run(build, steps=config.steps, batch_size=4)
+        task = tasks.classification(MLP((width,) if width else (), 2, activation))
+        return sweep.make_run(sweep.by_rate(task, adam), steps=config.steps, batch_size=4)
 
     rates = sweep.grid(learning_rate=config.learning_rates)
-    return sweep.plan(
-        {name_of(width): (program(width), rates) for width in config.hidden},
-        {"train": points, "test": padded_batches(points, 4)},
-        seeds=config.seeds,
-        column="model",
-    )
+    programs = {name_of(width): (program(width), rates) for width in config.hidden}
+    data = splits.in_batches({"train": points, "test": points})
+    return sweep.plan(programs, data, seeds=config.seeds, column="model")
 
 
 def name_of(width: int) -> str:
@@ -86,7 +73,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
             first = trials["seed"] < config.seeds / 2
             rate = trials[first].groupby("learning_rate")["solved"].mean().idxmax()
             chosen, claim = trials[~first & (trials["learning_rate"] == rate)], HIDDEN
-        share = stats.proportion_interval(int(chosen["solved"].sum()), len(chosen))
+        share = stats.proportion_of(chosen["solved"])
         claims.append(claim.judge(share, name_of(width) if width else ""))
         shares = trials.groupby("learning_rate")["solved"].mean()
         rows.append({
@@ -97,10 +84,8 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         })  # fmt: skip
     names = [name_of(width) for width in config.hidden]
     figure = report.intervals(claims, names, title="XOR by width of the hidden layer")
-    picture = Picture("solved", figure, "Share of trials solved by width")
-    return launch.Conclusion(
-        claims, [Section("By width of the hidden layer", (picture, report.table(rows)))]
-    )
+    section = Section("By width of the hidden layer", (report.picture(figure), report.table(rows)))
+    return launch.Conclusion(claims, [section])
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from types import ModuleType
 __all__ = [
     "backprop",
     "checkpoint",
+    "clocks",
     "data",
     "decoding",
     "diagnostics",

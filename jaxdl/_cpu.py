@@ -52,9 +52,11 @@ def tune(environment: MutableMapping[str, str] = os.environ) -> None:
         environment.setdefault("XLA_FLAGS", EIGEN_CONVOLUTIONS)
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
     if mallopt is not None:
-        trim_threshold, mmap_max = -1, -4
+        trim_threshold, mmap_max, arena_max = -1, -4, -8
         mallopt(trim_threshold, 2**31 - 1)
         mallopt(mmap_max, 0)
+        # A thread's own arena ends at 64 MiB, and what is larger is not kept.
+        mallopt(arena_max, 1)
 
 
 def keep_compiled(environment: MutableMapping[str, str] = os.environ) -> None:

@@ -1,4 +1,4 @@
-"""What is wrong with a training that does not work: signals, gradients, bias and variance.
+"""Diagnostics of training: signals, gradients, bias and variance.
 
 Glorot & Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html (activations and gradients by
 layer); Pascanu, Mikolov & Bengio 2013, https://arxiv.org/abs/1211.5063 (gradients through time).
@@ -16,7 +16,7 @@ import optax
 import pandas
 from flax.linen.module import InterceptorContext
 
-from jaxdl import train
+from jaxdl import losses, train
 from jaxdl.numerics import moderate, norm, root, wide
 from jaxdl.similarity import unit
 from jaxdl.types import Array, Batch, PyTree, Task
@@ -255,3 +255,46 @@ def overfit_batch(
 
     first, last = ({name: float(m) for name, m in means.items()} for means in run(key, batch))
     return Overfit(first, last, last["loss"] < near_zero)
+
+
+def signal_by_layer(
+    activation: Predicate, kernels: PyTree, batch: Batch, flat: float = 0.1
+) -> dict[str, Array]:
+    """How far a signal gets in a deep MLP without biases: of each hidden layer, `[depth]` each.
+
+    kernels: `first` `[D, width]`, `hidden` `[depth − 1, width, width]`, `last` `[width, classes]`.
+    batch: `x` `[B, ...]`, `y` `[B]`, for the softmax cross-entropy.
+    Returns `moment`, log2 of the second moment of the pre-activations; `gradient`, log2 of the norm
+    of the kernel's gradient; `saturated`, the share of units and examples whose derivative is less
+    than `flat` of its largest; `dead`, the share of units of which that is so for every example.
+    """
+
+    def layer(z: Array, kernel: Array) -> tuple[Array, Array]:
+        z = activation(z) @ kernel
+        return z, z
+
+    def loss(kernels: PyTree) -> tuple[Array, Array]:
+        first = batch["x"].reshape(len(batch["y"]), -1) @ kernels["first"]
+        last, others = jax.lax.scan(layer, first, kernels["hidden"])
+        logits = activation(last) @ kernels["last"]
+        value = losses.softmax_cross_entropy(logits, batch["y"]).mean()
+        return value, jnp.concatenate([first[None], others])
+
+    def log2_square(x: Array) -> Array:
+        # The sum itself may be too small for float32; nan where all is zero.
+        largest = jnp.max(jnp.abs(x))
+        scaled = x / jnp.where(largest > 0, largest, 1)
+        size = 2 * jnp.log2(largest) + jnp.log2(jnp.sum(scaled**2))
+        return jnp.where(largest > 0, size, jnp.nan)
+
+    grads, z = jax.grad(loss, has_aux=True)(kernels)
+    steepness = jax.vmap(jax.grad(activation))
+    steepest = jnp.max(jnp.abs(steepness(jnp.linspace(-5.0, 5.0, 1001))))
+    still = (jnp.abs(steepness(z.reshape(-1))) < flat * steepest).reshape(z.shape)
+    first, others = log2_square(grads["first"]), jax.vmap(log2_square)(grads["hidden"])
+    return {
+        "moment": jax.vmap(log2_square)(z) - jnp.log2(z[0].size),
+        "gradient": jnp.concatenate([first[None], others]) / 2,
+        "saturated": still.mean(axis=(1, 2)),
+        "dead": still.all(axis=1).mean(axis=1),
+    }

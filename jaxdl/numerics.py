@@ -1,5 +1,7 @@
 """Arithmetic that does not lose in silence what its inputs hold: width, lengths, wrong labels."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
@@ -68,3 +70,10 @@ def loud(values: Array, valid: Array) -> Array:
     large = jnp.finfo(values.dtype).max ** 0.75 + 0 * jax.lax.stop_gradient(values)
     large = jnp.where(valid, 1, large)
     return values * large * large + jnp.where(valid, 0, jnp.nan)
+
+
+def broken(loss: Callable[..., Array], *examples: Array) -> Array:
+    """Of which examples `[B, ...]` the loss of one, or its gradient by the first, is not finite."""
+    values, gradients = jax.vmap(jax.value_and_grad(loss))(*examples)
+    finite = jnp.isfinite(gradients).reshape(len(values), -1).all(axis=1)
+    return ~(jnp.isfinite(values) & finite)

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxdl.types import PyTree
+from jaxdl.types import Array, PyTree
 
 BATCH_STATS = "batch_stats"
 """The collection of running statistics, as Flax's batch norm names it."""
@@ -70,6 +70,27 @@ def graft(params: PyTree, fresh: PyTree, pattern: str) -> PyTree:
         return fresh_leaf if new else old_leaf
 
     return jax.tree.map(choose, by_path(fresh, pattern), params, fresh)
+
+
+def transplant(params: PyTree, source: PyTree, pattern: str) -> PyTree:
+    """`params` with the leaves whose path matches taken from `source`, the params of another model:
+    the encoder of a language model for a classifier, say.
+
+    Raises ValueError if no path matches, and naming a path that `source` has not, or not in that
+    shape.
+    """
+    given = dict(zip(paths(source), jax.tree.leaves(source), strict=True))
+
+    def choose(keys: tuple, chosen: bool, leaf: Array) -> Array:
+        path = _path(keys)
+        if not chosen:
+            return leaf
+        if path not in given or given[path].shape != leaf.shape:
+            there = f"{given[path].shape} there" if path in given else f"not among {list(given)}"
+            raise ValueError(f"{path} {leaf.shape} cannot be transplanted: it is {there}")
+        return given[path]
+
+    return jax.tree_util.tree_map_with_path(choose, by_path(params, pattern), params)
 
 
 def running_statistics(model_state: PyTree) -> dict[str, Any]:

@@ -1,9 +1,11 @@
-"""Which rows of a matrix of vectors lie in which direction: cosine, neighbours, analogies.
+"""Cosine similarity, nearest neighbours and analogies of the rows of a matrix.
 
 Levy & Goldberg 2014, https://aclanthology.org/W14-1618 (analogies); Goldberg 2017, section 11.6.
 A matrix `[V, D]` has a vector a row. The cosine with a vector of zeros is 0, and so is its gradient
 there. Cosines are computed and returned in float32, from narrower vectors too, or in float64.
 """
+
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
@@ -50,6 +52,20 @@ def nearest(
         excluded = jnp.where(jnp.asarray(excluded) < 0, len(matrix), excluded)
         cosines = cosines.at[rows, excluded].set(-jnp.inf, mode="drop")
     return jax.lax.top_k(cosines, k)
+
+
+def same_group(kinds: Mapping[str, Array], groups: Array, mask: Array) -> dict[str, Array]:
+    """Share of vectors `[N, D]` of each kind whose nearest other, by cosine, is of their group.
+
+    groups, mask: `[N]`; what the mask has 0 for neither counts nor is near.
+    """
+    others = (mask > 0)[None] & ~jnp.eye(len(mask), dtype=bool)
+    shares = {}
+    for name, vectors in kinds.items():
+        rows = unit(vectors)
+        nearest = jnp.where(others, rows @ rows.T, -jnp.inf).argmax(axis=1)
+        shares[name] = ((groups[nearest] == groups) * mask).sum() / mask.sum()
+    return shares
 
 
 def to_group(matrix: Array, group: Array) -> Array:

@@ -1,4 +1,4 @@
-"""The interfaces of the house: what is learned (`Task`) and what changes while learning."""
+"""Core interfaces: what is learned (`Task`) and what changes while learning."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple

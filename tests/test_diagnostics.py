@@ -5,7 +5,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxdl import diagnostics, tasks
+from jaxdl import diagnostics, losses, tasks
 from jaxdl.layers.norms import BatchNorm
 from jaxdl.models import MLP
 from jaxdl.types import Task
@@ -232,3 +232,29 @@ def test_overfit_batch(rate, memorized):
 def test_a_diverged_training_has_no_diagnosis():
     with pytest.raises(ValueError, match="nan, 12 and 0 are not all finite"):
         diagnostics.diagnose(float("nan"), 12, 0, 1)
+
+
+def test_signals_by_layer_are_those_of_a_plain_forward_and_backward_pass():
+    rng = np.random.default_rng(0)
+    shapes = {"first": (4, 6), "hidden": (2, 6, 6), "last": (6, 3)}
+    kernels = {name: jnp.asarray(rng.normal(size=s), jnp.float32) for name, s in shapes.items()}
+    x, y = rng.normal(size=(5, 2, 2)).astype(np.float32), rng.integers(3, size=5)
+
+    def loss(layers):
+        z = x.reshape(5, 4)
+        for kernel in layers[:-1]:
+            z = jnp.tanh(z @ kernel)
+        return losses.softmax_cross_entropy(z @ layers[-1], y).mean()
+
+    layers = [kernels["first"], *kernels["hidden"], kernels["last"]]
+    norms = [np.linalg.norm(g) for g in jax.grad(loss)(layers)[:-1]]
+    z, seen = x.reshape(5, 4), []
+    for kernel in layers[:-1]:
+        seen.append(np.asarray(z @ kernel))
+        z = np.tanh(seen[-1])
+    still = [1 - np.tanh(each) ** 2 < 0.1 for each in seen]
+    found = jax.jit(lambda k: diagnostics.signal_by_layer(jnp.tanh, k, {"x": x, "y": y}))(kernels)
+    np.testing.assert_allclose(found["moment"], [np.log2((a**2).mean()) for a in seen], rtol=1e-4)
+    np.testing.assert_allclose(found["gradient"], np.log2(norms), rtol=1e-4)
+    np.testing.assert_allclose(found["saturated"], [each.mean() for each in still], rtol=1e-6)
+    np.testing.assert_allclose(found["dead"], [each.all(0).mean() for each in still], rtol=1e-6)

@@ -126,6 +126,8 @@ LOSSES = {
     "smooth_labels": (lambda t, a: losses.smooth_labels(t, C, a), (LABELLED, Typed(0.1)),
                       lambda t, a: (1 - a) * np.eye(C)[t] + a / C),
     "squared_error": (losses.squared_error, (FIRST, SECOND), lambda a, b: (a - b) ** 2),
+    "one_hot_squared_error": (losses.one_hot_squared_error, (SCORED, LABELLED),
+                              lambda z, t: ((z - np.eye(C)[t]) ** 2).sum(1)),
     "absolute_error": (losses.absolute_error, (FIRST, SECOND), lambda a, b: np.abs(a - b)),
     "huber": (lambda a, b: losses.huber(a, b, MARGIN), (FIRST, SECOND), huber(MARGIN)),
     "negative_sampling": (losses.negative_sampling, (Typed(SCORES[:, 0]), Typed(SCORES[:, 1:])),
@@ -196,7 +198,7 @@ RETRIEVAL = {
 NUMERICS = {
     "norm": (numerics.norm, (FIRST,), lambda v: np.linalg.norm(v, axis=-1)),
 }
-TAKE_IDS = {"edit_distance"}
+TAKE_IDS = {"edit_distance", "same_group"}
 TABLES = {
     losses: LOSSES | RANKING,
     metrics: METRICS,

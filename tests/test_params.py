@@ -3,7 +3,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxdl.params import by_path, kernels, paths
+from jaxdl.params import by_path, kernels, paths, transplant
 
 
 class Model(nn.Module):
@@ -81,3 +81,28 @@ def test_by_path_finds_the_matches(pattern, expected):
 def test_by_path_without_a_match_names_pattern_and_paths():
     with pytest.raises(ValueError, match=r"'haed/\.\*'.*head/kernel"):
         by_path(PARAMS, "haed/.*")
+
+
+def test_an_encoder_is_transplanted_into_another_model():
+    source = {"encoder": {"a": jnp.ones(2), "b": jnp.full(3, 2.0)}, "decoder": jnp.ones(4)}
+    params = {"encoder": {"a": jnp.zeros(2), "b": jnp.zeros(3)}, "head": {"encoder": jnp.zeros(1)}}
+    found = transplant(params, source, "^encoder/")
+    assert found["encoder"]["a"] is source["encoder"]["a"]
+    assert found["encoder"]["b"] is source["encoder"]["b"]
+    assert found["head"]["encoder"] is params["head"]["encoder"]
+    only_b = transplant(params, source, "b$")
+    assert only_b["encoder"]["a"] is params["encoder"]["a"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("^head", r"head \(1,\) cannot be transplanted: it is not among \['decoder'"),
+        ("other", r"other \(5,\) cannot be transplanted: it is \(4,\) there"),
+        ("haed", "no parameter path matches 'haed'"),
+    ],
+)
+def test_what_cannot_be_transplanted_is_named(pattern, message):
+    params = {"head": jnp.zeros(1), "other": jnp.zeros(5)}
+    with pytest.raises(ValueError, match=message):
+        transplant(params, {"decoder": jnp.ones(4), "other": jnp.ones(4)}, pattern)

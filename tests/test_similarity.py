@@ -89,3 +89,11 @@ def test_places_that_do_not_exist():
     assert np.isnan(similarity.to_group(matrix[:2], jnp.array([0, -1]))).all()
     cosines, _ = similarity.analogy(matrix[:2], *jnp.array([[0], [-1], [1]]))
     assert np.isneginf(cosines).all()
+
+
+def test_the_share_whose_nearest_is_of_their_group():
+    vectors = jnp.array([[1, 0], [1, 0.1], [0, 1], [0.1, 1], [1, 0.05]], jnp.float32)
+    groups, mask = jnp.array([0, 0, 1, 0, 1]), jnp.array([1.0, 1, 1, 1, 0])
+    # The last would be nearest to the first two, but does not count.
+    found = similarity.same_group({"all": vectors}, groups, mask)
+    assert {name: float(share) for name, share in found.items()} == {"all": 0.5}

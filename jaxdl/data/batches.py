@@ -85,6 +85,11 @@ def permutation(key: Array, n: int) -> Array:
     return order
 
 
+def part_indices(key: Array, n: int, count: Array) -> Array:
+    """`count` of `n` rows, drawn by the key and over and over, `[n]`: `count` may be traced."""
+    return permutation(key, n)[jnp.arange(n) % jnp.asarray(count).astype(jnp.int32)]
+
+
 def take(arrays: Batch, indices: Array) -> dict[str, Array]:
     """The rows `indices: [...]` of every array `[N, ...]`; floats are NaN where out of range."""
     return {name: jnp.take(array, indices, axis=0) for name, array in arrays.items()}

@@ -1,4 +1,4 @@
-"""The error of this room."""
+"""Exception raised for invalid data."""
 
 
 class DataError(ValueError):

@@ -1,6 +1,6 @@
 """A dataset as a run takes it: scaled, the training split whole, the others in padded batches."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from jaxdl.data.catalog import Dataset
 from jaxdl.data.check import check_arrays, check_finite
 from jaxdl.data.errors import DataError
 from jaxdl.data.scaling import Scaling, apply
+from jaxdl.types import Batch
 
 EVALUATION_BATCH = 2048
 
@@ -42,8 +43,20 @@ def for_run(
         check_arrays(dataset.name, split, arrays, dataset.num_classes)
         return arrays
 
-    splits: dict[str, Any] = {"train": scaled("train")}
-    for name in ("validation", "test"):
-        arrays = scaled(name)
-        splits[name] = padded_batches(arrays, min(evaluation_batch, len(arrays["y"])))
-    return splits, scaling
+    parts = {split: scaled(split) for split in ("train", "validation", "test")}
+    return in_batches(parts, evaluation_batch), scaling
+
+
+def in_batches(
+    parts: Mapping[str, Batch], evaluation_batch: int = EVALUATION_BATCH
+) -> dict[str, Any]:
+    """Parts of arrays as a run takes them: `train` as it is, the others in padded batches.
+
+    evaluation_batch: examples of a batch; of a smaller part there are no more than it has.
+    """
+    return {
+        name: arrays
+        if name == "train"
+        else padded_batches(arrays, min(evaluation_batch, len(next(iter(arrays.values())))))
+        for name, arrays in parts.items()
+    }

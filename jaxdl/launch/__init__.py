@@ -1,10 +1,11 @@
 """Launching of experiments, and loading of what they found."""
 
-from jaxdl.launch.best import load, save_best
+from jaxdl.launch.best import load, read_best, save_best
 from jaxdl.launch.config import Config, UserError, choose, choose_all, setting
 from jaxdl.launch.dataset import DatasetConfig
 from jaxdl.launch.experiment import Conclusion, Experiment, Use
 from jaxdl.launch.runner import main
+from jaxdl.launch.settings import rates, widths
 
 __all__ = [
     "Conclusion",
@@ -17,6 +18,9 @@ __all__ = [
     "choose_all",
     "load",
     "main",
+    "rates",
+    "read_best",
     "save_best",
     "setting",
+    "widths",
 ]

@@ -22,6 +22,7 @@ from jaxdl.tasks import TASKS
 from jaxdl.types import PyTree, Task
 
 PARAMS, MODEL = "params.safetensors", "model.json"
+NO_OPTIONS: Mapping[str, Any] = {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,13 +51,13 @@ class Loaded:
 def save_best(
     workdir: Path,
     params: "PyTree",
-    model_state: "PyTree",
-    scaling: "Scaling | None",
+    model_state: "PyTree | None" = None,
+    scaling: "Scaling | None" = None,
     *,
     task: str,
     model: str,
-    options: Mapping[str, Any],
-    input_shape: Sequence[int] | None,
+    options: Mapping[str, Any] = NO_OPTIONS,
+    input_shape: Sequence[int] | None = None,
     **facts: Any,
 ) -> None:
     """Writes `best/`: parameters, and which task and model they are of: keys of TASKS and
@@ -69,7 +70,7 @@ def save_best(
     """
     folder = workdir / "best"
     folder.mkdir(exist_ok=True)
-    tree = {"params": params, "model_state": model_state}
+    tree = {"params": params, "model_state": model_state or {}}
     if scaling is not None:
         tree["scaling"] = scaling._asdict()
     arrays = {
@@ -92,13 +93,7 @@ def load(workdir: str | Path, build: "Callable[[Mapping[str, Any]], Task] | None
     build: `description -> Task`, for a model that is not in `jaxdl.models.MODELS`.
     Raises UserError if there is none, or the description names what jaxdl does not have.
     """
-    folder = Path(workdir) / "best"
-    try:
-        description = json.loads((folder / MODEL).read_text())
-        arrays = load_file(folder / PARAMS)
-    except (OSError, ValueError, SafetensorError) as error:
-        raise UserError(f"{folder}: no trained model to load ({error})") from None
-    tree = unflatten_dict(arrays, sep="/")
+    description, tree = read_best(workdir)
     task = (_build if build is None else build)(description)
     return Loaded(
         description,
@@ -107,6 +102,20 @@ def load(workdir: str | Path, build: "Callable[[Mapping[str, Any]], Task] | None
         tree.get("model_state", {}),
         scaling.Scaling(**tree["scaling"]) if "scaling" in tree else None,
     )
+
+
+def read_best(workdir: str | Path) -> tuple[dict[str, Any], "PyTree"]:
+    """What `save_best` wrote: the description, and the tree of arrays, `params` and what else.
+
+    For parameters that need no task, such as word vectors. Raises UserError if there are none.
+    """
+    folder = Path(workdir) / "best"
+    try:
+        description = json.loads((folder / MODEL).read_text())
+        arrays = load_file(folder / PARAMS)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise UserError(f"{folder}: no trained model to load ({error})") from None
+    return description, unflatten_dict(arrays, sep="/")
 
 
 def _build(description: Mapping[str, Any]) -> "Task":

@@ -7,7 +7,7 @@ import math
 import runpy
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, ClassVar, NamedTuple, TypeVar, cast, dataclass_transform
 
 from absl import flags
 from ml_collections import ConfigDict
@@ -59,20 +59,35 @@ def setting(
     return dataclasses.field(default=default, metadata={"flag": field})
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
-    """The configuration of an experiment; subclasses add fields and change defaults.
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class Flags:
+    """What makes every subclass a frozen dataclass whose fields are flags."""
 
-    Each field is made by `setting` and is a flag `--config.NAME`.
-    """
+    _flags: ClassVar[Mapping[str, Field]] = {}
 
-    steps: int = setting(1000, "Training steps of each trial.", low=1)
-    seeds: int = setting(5, "Seeds of each setting.", low=1)
+    def __init_subclass__(cls) -> None:
+        made = {n: f for n, f in vars(cls).items() if isinstance(f, dataclasses.Field)}
+        cls._flags = {
+            **cls._flags,
+            **{name: field.metadata["flag"] for name, field in made.items()},
+        }
+        dataclasses.dataclass(frozen=True, kw_only=True)(cls)
 
     @classmethod
     def fields(cls) -> dict[str, Field]:
         """The flags, in the order of the fields."""
-        return {field.name: field.metadata["flag"] for field in dataclasses.fields(cls)}
+        return dict(cls._flags)
+
+
+class Config(Flags):
+    """The configuration of an experiment; subclasses add fields and change defaults.
+
+    Each field is made by `setting` and is a flag `--config.NAME`; a subclass is a frozen dataclass
+    without being declared as one.
+    """
+
+    steps: int = setting(1000, "Training steps of each trial.", low=1)
+    seeds: int = setting(5, "Seeds of each setting.", low=1)
 
     def to_dict(self) -> dict[str, Any]:
         """Names and values, tuples as tuples."""

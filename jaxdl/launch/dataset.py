@@ -1,12 +1,9 @@
 """The configuration of an experiment that runs on any classification data set of the catalog."""
 
-import dataclasses
-
 from jaxdl.data import catalog
 from jaxdl.launch.config import Config, setting
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class DatasetConfig(Config):
     """Adds which data set, and where it lies."""
 

@@ -1,5 +1,6 @@
 """Building blocks that several models share, as Flax Linen modules and functions."""
 
+from jaxdl.layers._unroll import unroll
 from jaxdl.layers.activations import (
     ACTIVATIONS,
     Maxout,
@@ -15,11 +16,12 @@ from jaxdl.layers.conv import Conv, ConvTranspose
 from jaxdl.layers.dropout import Dropout
 from jaxdl.layers.embedding import Embedding, FrozenEmbedding, pretrained
 from jaxdl.layers.hard_attention import Drawn, Hard
+from jaxdl.layers.mix import LayerMix
 from jaxdl.layers.monotonic_attention import Monotonic
 from jaxdl.layers.multi_head import MultiHeadAttention, Sight
 from jaxdl.layers.norms import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from jaxdl.layers.positions import ALiBi, Learned, NoPositions, Positions, Rotary, Sinusoidal
-from jaxdl.layers.recurrent import RNN, Bidirectional, Stack, unroll
+from jaxdl.layers.recurrent import RNN, Bidirectional, Stack
 from jaxdl.layers.transformer import FeedForward, TransformerLayer, TransformerStack
 from jaxdl.layers.wavefront import Wavefront
 from jaxdl.ops.pooling import avg_pool, global_avg_pool, max_pool
@@ -52,6 +54,7 @@ __all__ = [
     "GroupNorm",
     "Hard",
     "InstanceNorm",
+    "LayerMix",
     "LayerNorm",
     "Learned",
     "Maxout",

@@ -1,4 +1,4 @@
-"""Hard attention: one position, drawn. Xu et al. 2015, section 4.1, https://arxiv.org/abs/1502.03044
+"""Hard attention: one position, sampled. Xu et al. 2015, section 4.1, https://arxiv.org/abs/1502.03044
 
 With scores e over the positions, α = softmax(e) and L(s) the loss when only position s is seen:
 

@@ -1,4 +1,4 @@
-"""Attention of several heads, with what it needs to go on token by token. Vaswani et al. 2017, https://arxiv.org/abs/1706.03762"""
+"""Multi-head attention, with a cache of keys and values for decoding. Vaswani et al. 2017, https://arxiv.org/abs/1706.03762"""
 
 import functools
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Where a token stands: five ways to tell attention, which by itself knows no order.
+"""Positional encodings, since attention by itself knows no order.
 
 Places are counted from 0; `at` `[B, T]` are those of the tokens, None: 0..T−1 in all rows.
 """

@@ -1,11 +1,9 @@
-"""Recurrent layers over whole sequences, with a backward pass that is fast on every backend.
+"""Recurrent layers over whole sequences, of any cell of `layers.cells`.
 
-What the inputs contribute is one matrix product before the loop; of the way back only the gradient
-of the state is in the loop, and that of the weights is one matrix product after it, as cuDNN does.
-Back-propagation through time: Werbos 1990, https://doi.org/10.1109/5.58337
+What the inputs contribute is one matrix product before the loop; the loop itself, and its backward
+pass, are `unroll`.
 """
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,8 +13,9 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxdl.initializers import side_by_side
+from jaxdl.layers._unroll import unroll
 from jaxdl.layers.cells import LSTM, Carry, Cell, Weights, first_bias
-from jaxdl.layers.dropout import is_zero
+from jaxdl.layers.dropout import Dropout, is_zero
 from jaxdl.types import Array
 
 
@@ -26,18 +25,27 @@ class RNN(nn.Module):
     features: H. reverse: time runs backwards; outputs stay where their inputs are.
     recurrent_dropout: rate of a mask on h that is the same at all steps (Gal & Ghahramani 2016,
         https://arxiv.org/abs/1512.05287), from the `dropout` key; may be traced.
+    weight_drop: rate at which weights are 0 in training, the same ones at all steps and in all
+        sequences of a batch, the others scaled by 1/(1 − rate) (DropConnect; Merity et al. 2018,
+        https://arxiv.org/abs/1708.02182), from the `dropout` key; may be traced.
+    dropped: the matrices, by their names below, that weight_drop is for.
     carry: the states to begin with, `[B, H]` each; default: zeros.
     mask `[B, T]`: where it is 0 the carry stays and the output is 0, whatever x holds, so that
         nothing depends on padding. The carry that is returned is that after the last real step.
+    segments `[B, T]`: ids of the sequences that are packed in a row, as `bucketing.pack` numbers
+        them: a step of another one than the real step before it begins with zeros; 0 is padding.
     Params: `kernel [D, G·H]`, `recurrent_kernel [H, G·H]`, `bias [G·H]` and the cell's own weights.
     kernel_init, recurrent_init: of each gate, a matrix `[D, H]` or `[H, H]` of its own.
     Reverse-mode derivatives of any order; forward mode (`jax.jvp`) is not defined.
+    Raises ValueError for an x of other than three axes, and a name in `dropped` of no matrix.
     """
 
     features: int
     cell: Cell = LSTM
     reverse: bool = False
     recurrent_dropout: ArrayLike = 0.0
+    weight_drop: ArrayLike = 0.0
+    dropped: Sequence[str] = ("recurrent_kernel",)
     kernel_init: Callable[..., Array] = nn.initializers.lecun_normal()
     recurrent_init: Callable[..., Array] = nn.initializers.orthogonal()
 
@@ -48,27 +56,16 @@ class RNN(nn.Module):
         carry: Carry | None = None,
         mask: Array | None = None,
         *,
+        segments: Array | None = None,
         train: bool = False,
     ) -> tuple[Carry, Array]:
         if x.ndim != 3:
             raise ValueError(f"a recurrent layer takes [batch, time, features], not {x.shape}")
         cell, batch, width = self.cell, x.shape[0], self.features
-        kernel = self.param(
-            "kernel", side_by_side(self.kernel_init, cell.gates), (x.shape[-1], cell.gates * width)
-        )
-        recurrent = self.param(
-            "recurrent_kernel",
-            side_by_side(self.recurrent_init, cell.gates),
-            (width, cell.gates * width),
-        )
-        bias = self.param("bias", first_bias(cell), (cell.gates * width,))
-        own = {
-            name: self.param(name, nn.initializers.zeros, (rows, width))
-            for name, rows in cell.weights
-        }
-        if mask is not None:
-            mask = (jnp.swapaxes(mask, 0, 1) != 0)[..., None]
-            x = jnp.where(jnp.swapaxes(mask, 0, 1), x, 0)
+        kernel, recurrent, bias, own = self._weights(x.shape[-1], train)
+        real, begins = _steps(mask, segments, self.reverse)
+        if real is not None:
+            x = jnp.where(jnp.swapaxes(real, 0, 1), x, 0)
         # Rows side by side: the gradient of a product over two axes is slow on CPU.
         rows = jnp.swapaxes(x, 0, 1).reshape(-1, x.shape[-1])
         inputs = (rows @ kernel + bias[None]).reshape(-1, batch, cell.gates * width)
@@ -89,11 +86,51 @@ class RNN(nn.Module):
             recurrent,
             own,
             carry,
-            mask=mask,
+            mask=real,
             kept=kept,
+            begins=begins,
             reverse=self.reverse,
         )
         return carry, jnp.swapaxes(outputs, 0, 1)
+
+    def _weights(self, inputs: int, train: bool) -> tuple[Array, Array, Array, Weights]:
+        """Kernel, recurrent kernel, bias and the cell's own, some of them dropped in training."""
+        cell, width = self.cell, self.features
+        wide = cell.gates * width
+        kernel_init, recurrent_init = (
+            side_by_side(init, cell.gates) for init in (self.kernel_init, self.recurrent_init)
+        )
+        matrices = {
+            "kernel": self.param("kernel", kernel_init, (inputs, wide)),
+            "recurrent_kernel": self.param("recurrent_kernel", recurrent_init, (width, wide)),
+        }
+        bias = self.param("bias", first_bias(cell), (wide,))
+        for name, rows in cell.weights:
+            matrices[name] = self.param(name, nn.initializers.zeros, (rows, width))
+        if strange := set(self.dropped) - set(matrices):
+            raise ValueError(f"no matrix {sorted(strange)} to drop weights of: {list(matrices)}")
+        drop = Dropout(self.weight_drop)
+        for name in self.dropped:
+            matrices[name] = drop(matrices[name], train=train)
+        return matrices.pop("kernel"), matrices.pop("recurrent_kernel"), bias, matrices
+
+
+def _steps(
+    mask: Array | None, segments: Array | None, reverse: bool
+) -> tuple[Array | None, Array | None]:
+    """Which steps are real, and which of them begin a segment: booleans `[T, B, 1]`, or None."""
+    real = None if mask is None else jnp.swapaxes(mask, 0, 1) != 0
+    if segments is None:
+        return (None, None) if real is None else (real[..., None], None)
+    ids = jnp.swapaxes(segments, 0, 1)
+    real = ids != 0 if real is None else real & (ids != 0)
+    there, ids_read = (real[::-1], ids[::-1]) if reverse else (real, ids)
+    # The last real step up to each, and so before the next; -1 where there is none.
+    last = jax.lax.cummax(jnp.where(there, jnp.arange(len(ids))[:, None], -1))
+    last = jnp.concatenate([jnp.full_like(last[:1], -1), last[:-1]])
+    before = jnp.take_along_axis(ids_read, jnp.maximum(last, 0), axis=0)
+    begins = there & (last >= 0) & (ids_read != before)
+    return real[..., None], (begins[::-1] if reverse else begins)[..., None]
 
 
 class Bidirectional(nn.Module):
@@ -112,13 +149,14 @@ class Bidirectional(nn.Module):
         carry: tuple[Carry, Carry] | None = None,
         mask: Array | None = None,
         *,
+        segments: Array | None = None,
         train: bool = False,
     ) -> tuple[tuple[Carry, Carry], Array]:
         if self.forward.reverse or not self.backward.reverse:
             raise ValueError("a bidirectional layer needs its backward layer reversed, alone")
         ahead, back = (None, None) if carry is None else carry
-        ahead, outputs = self.forward(x, ahead, mask, train=train)
-        back, reversed_outputs = self.backward(x, back, mask, train=train)
+        ahead, outputs = self.forward(x, ahead, mask, segments=segments, train=train)
+        back, reversed_outputs = self.backward(x, back, mask, segments=segments, train=train)
         return (ahead, back), jnp.concatenate([outputs, reversed_outputs], axis=-1)
 
 
@@ -138,6 +176,7 @@ class Stack(nn.Module):
         carry: Sequence[Any] | None = None,
         mask: Array | None = None,
         *,
+        segments: Array | None = None,
         train: bool = False,
     ) -> tuple[tuple[Any, ...], Array]:
         before = [None] * len(self.layers) if carry is None else carry
@@ -145,114 +184,6 @@ class Stack(nn.Module):
         for number, (layer, state) in enumerate(zip(self.layers, before, strict=True)):
             if number and self.dropout is not None:
                 x = self.dropout(x, train=train)
-            state, x = layer(x, state, mask, train=train)
+            state, x = layer(x, state, mask, segments=segments, train=train)
             after.append(state)
         return tuple(after), x
-
-
-def unroll(
-    cell: Cell,
-    inputs: Array,
-    recurrent: Array,
-    weights: Weights,
-    carry: Carry,
-    *,
-    mask: Array | None = None,
-    kept: Array | None = None,
-    reverse: bool = False,
-) -> tuple[Carry, Array]:
-    """A cell over time: `inputs [T, B, G·H]`, `recurrent [H, G·H]` to (carry, `h [T, B, H]`).
-
-    All floats have one dtype.
-    mask: `[T, B, 1]` booleans: where False the carry stays and h is given as 0.
-    kept: `[B, H]` factors of h where it meets `recurrent`, the same at all steps.
-    """
-    return _unroll(cell, reverse, inputs, recurrent, weights, carry, mask, kept)
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _unroll(
-    cell: Cell,
-    reverse: bool,
-    inputs: Array,
-    recurrent: Array,
-    weights: Weights,
-    carry: Carry,
-    mask: Array | None,
-    kept: Array | None,
-) -> tuple[Carry, Array]:
-    return _forward(cell, reverse, inputs, recurrent, weights, carry, mask, kept)[0]
-
-
-def _forward(
-    cell: Cell,
-    reverse: bool,
-    inputs: Array,
-    recurrent: Array,
-    weights: Weights,
-    carry: Carry,
-    mask: Array | None,
-    kept: Array | None,
-) -> tuple[tuple[Carry, Array], tuple[Any, ...]]:
-    def step(carry: Carry, now: tuple[Array, Array | None]) -> tuple[Carry, tuple[Carry, Any]]:
-        a, real = now
-        after, saved = cell.forward(weights, carry, a, _seen(carry[0], kept) @ recurrent)
-        after = _held(real, after, carry)
-        return after, (after, saved)
-
-    last, (states, saved) = jax.lax.scan(step, carry, (inputs, mask), reverse=reverse)
-    residuals = recurrent, weights, carry, mask, kept, states, saved
-    return (last, _masked(mask, states[0])), residuals
-
-
-def _backward(
-    cell: Cell, reverse: bool, residuals: tuple[Any, ...], gradients: tuple[Carry, Array]
-) -> tuple[Any, ...]:
-    recurrent, weights, carry, mask, kept, states, saved = residuals
-    d_last, d_outputs = gradients
-    d_outputs = _masked(mask, d_outputs)
-    earlier = tuple(
-        jnp.concatenate([state, first[None]])[1:]
-        if reverse
-        else jnp.concatenate([first[None], state])[:-1]
-        for first, state in zip(carry, states, strict=True)
-    )
-
-    def step(running: tuple[Carry, Any], now: tuple[Any, ...]) -> tuple[Any, Any]:
-        (d_after, d_shared), (d_output, real, before, after, kept_back) = running, now
-        d_after = (d_after[0] + d_output, *d_after[1:])
-        felt = tuple(_masked(real, gradient) for gradient in d_after)
-        d_own, d_before, da, du = cell.backward(weights, kept_back, before, after, felt)
-        through = du @ recurrent.T
-        d_before = (d_before[0] + _seen(through, kept), *d_before[1:])
-        # All of it is linear in what is felt: 0 where the step was no step.
-        both = (da,) if du is da else (da, du)
-        d_shared = jax.tree.map(
-            jnp.add, d_shared, (d_own, None if kept is None else before[0] * through)
-        )
-        return (_held(real, d_before, d_after), d_shared), both
-
-    zeros = jax.tree.map(jnp.zeros_like, (weights, kept))
-    (d_carry, (d_weights, d_kept)), both = jax.lax.scan(
-        step, (d_last, zeros), (d_outputs, mask, earlier, states, saved), reverse=not reverse
-    )
-    du = both[-1].reshape(-1, recurrent.shape[1])
-    d_recurrent = _seen(earlier[0], kept).reshape(-1, recurrent.shape[0]).T @ du
-    return both[0], d_recurrent, d_weights, d_carry, None, d_kept
-
-
-_unroll.defvjp(_forward, _backward)
-
-
-def _seen(h: Array, kept: Array | None) -> Array:
-    return h if kept is None else h * jnp.broadcast_to(kept, h.shape)
-
-
-def _held(real: Array | None, new: tuple[Array, ...], old: tuple[Array, ...]) -> Carry:
-    if real is None:
-        return new
-    return tuple(jnp.where(real, *pair) for pair in zip(new, old, strict=True))
-
-
-def _masked(mask: Array | None, values: Array) -> Array:
-    return values if mask is None else jnp.where(mask, values, 0)

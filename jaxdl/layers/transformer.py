@@ -1,4 +1,4 @@
-"""Layers of attention and a network at each place, and stacks of them. Vaswani et al. 2017, https://arxiv.org/abs/1706.03762
+"""Transformer layers and stacks of them. Vaswani et al. 2017, https://arxiv.org/abs/1706.03762
 
 With f the attention, or the network: y = norm(x + f(x)) as in the paper (post-norm), or
 y = x + f(norm(x)) with one norm more at the end of the stack (pre-norm; Xiong et al. 2020,

@@ -24,7 +24,7 @@ from jaxdl.losses._classification import (
 )
 from jaxdl.losses._penalties import elastic_net, l1, l2, soft_threshold
 from jaxdl.losses._ranking import contrastive, margin_ranking, pairwise_logistic, triplet
-from jaxdl.losses._regression import absolute_error, huber, squared_error
+from jaxdl.losses._regression import absolute_error, huber, one_hot_squared_error, squared_error
 
 __all__ = [
     "absolute_error",
@@ -39,6 +39,7 @@ __all__ = [
     "margin_ranking",
     "multiclass_hinge",
     "negative_sampling",
+    "one_hot_squared_error",
     "pairwise_logistic",
     "perceptron",
     "smooth_labels",

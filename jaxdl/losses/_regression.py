@@ -1,5 +1,6 @@
 """Losses of real numbers, one value per number."""
 
+import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
@@ -32,3 +33,9 @@ def _errors(predictions: Array, targets: Array) -> Array:
     require_shape(targets, jnp.shape(predictions))
     predictions, targets = wide(predictions, targets)
     return predictions - targets
+
+
+def one_hot_squared_error(outputs: Array, labels: Array) -> Array:
+    """Σ (o_k − [k = y])², outputs `[..., K]` and labels `[...]`: squares as a loss of a class."""
+    targets = jax.nn.one_hot(labels, outputs.shape[-1], dtype=jnp.float32)
+    return squared_error(outputs, targets).sum(-1)

@@ -1,4 +1,4 @@
-"""How far two sequences are apart, in edits. Levenshtein 1966; row by row: Wagner & Fischer 1974, https://doi.org/10.1145/321796.321811
+"""Edit (Levenshtein) distance. Levenshtein 1966; row by row: Wagner & Fischer 1974, https://doi.org/10.1145/321796.321811
 
 d_ij = min(d_{i−1,j} + 1, d_{i,j−1} + 1, d_{i−1,j−1} + [a_i ≠ b_j])
 """

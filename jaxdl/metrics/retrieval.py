@@ -1,4 +1,4 @@
-"""How far down a list of candidates the one stands that belongs to a query.
+"""Retrieval metrics: rank, recall at k, mean reciprocal rank.
 
 Voorhees 1999, https://trec.nist.gov/pubs/trec8/papers/qa_report.pdf (mean reciprocal rank).
 """

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from jaxdl.data.text.bio import Span
+from jaxdl.data.text.bio import Span, labels
 from jaxdl.types import Array
 
 
@@ -45,6 +46,24 @@ def score(predicted: Sequence[Sequence[Span]], true: Sequence[Sequence[Span]]) -
     correct = sum(len(set(ours) & set(theirs)) for ours, theirs in pairs)
     found, there = (sum(map(len, spans)) for spans in (predicted, true))
     return Score(_share(correct, found), _share(correct, there), _share(2 * correct, found + there))
+
+
+def score_of_type(
+    predicted: Sequence[Sequence[Span]], true: Sequence[Sequence[Span]], name: str
+) -> Score:
+    """The `score` of the spans of one type."""
+    parts = (
+        [[one for one in row if one.type == name] for row in rows] for rows in (predicted, true)
+    )
+    return score(*parts)
+
+
+def read(ids: np.ndarray, real: np.ndarray, types: Sequence[str]) -> list[list[Span]]:
+    """The spans of N sequences by `lenient`, from ids of tags `[N, T]`, of real tokens `[N, T]`."""
+    names = labels(types)
+    return [
+        lenient([names[tag] for tag in row[there]]) for row, there in zip(ids, real, strict=True)
+    ]
 
 
 def matches(predicted: Array, true: Array, mask: Array) -> tuple[Array, Array, Array]:

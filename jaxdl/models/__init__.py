@@ -6,13 +6,21 @@ from jaxdl.models._bert import BERT, BERTClassifier, BERTPretraining, BERTTagger
 from jaxdl.models._captioner import Captioner, Regions
 from jaxdl.models._cnn import CNN
 from jaxdl.models._dcgan import DCDiscriminator, DCGenerator
+from jaxdl.models._elmo import Contextual, ELMo
 from jaxdl.models._gan import Discriminator, Generator
 from jaxdl.models._gpt import GPT, GPTCarry
 from jaxdl.models._language import LanguageModel
 from jaxdl.models._mlp import MLP
 from jaxdl.models._multitask import Head, SharedTrunk
 from jaxdl.models._resnet import Block, ResNet, identity_shortcut, no_shortcut
-from jaxdl.models._sentence import SentenceEncoder, last_state, mean_state
+from jaxdl.models._sentence import (
+    SentenceEncoder,
+    Summary,
+    concat_pooling,
+    last_state,
+    max_state,
+    mean_state,
+)
 from jaxdl.models._seq2seq import (
     AttendFirst,
     Attentive,
@@ -28,6 +36,7 @@ from jaxdl.models._skip_thought import SkipThought
 from jaxdl.models._tagger import CharacterFeatures, Tagger
 from jaxdl.models._text_cnn import Bag, Dilated, Hierarchical, NGrams, TextClassifier
 from jaxdl.models._transformer import Transformer, TransformerCarry
+from jaxdl.models._ulmfit import AWDLSTM, NO_DROPS, Drops, ULMFiT, ULMFiTClassifier
 from jaxdl.models._vae import VAE
 from jaxdl.models._window import WindowNetwork
 from jaxdl.models.bag_of_words import BagOfWords
@@ -37,11 +46,13 @@ MODELS = {"cnn": CNN, "mlp": MLP, "resnet": ResNet}
 """What `launch.load` finds by name."""
 
 __all__ = [
+    "AWDLSTM",
     "BERT",
     "CNN",
     "GPT",
     "MLP",
     "MODELS",
+    "NO_DROPS",
     "VAE",
     "Acceptor",
     "AttendFirst",
@@ -54,6 +65,7 @@ __all__ = [
     "Block",
     "Captioner",
     "CharacterFeatures",
+    "Contextual",
     "ConvAutoencoder",
     "DCDiscriminator",
     "DCGenerator",
@@ -61,6 +73,8 @@ __all__ = [
     "DenseAutoencoder",
     "Dilated",
     "Discriminator",
+    "Drops",
+    "ELMo",
     "Encoder",
     "FixedContext",
     "GPTCarry",
@@ -79,16 +93,21 @@ __all__ = [
     "SharedTrunk",
     "Siamese",
     "SkipThought",
+    "Summary",
     "Tagger",
     "TextClassifier",
     "Transducer",
     "Transformer",
     "TransformerCarry",
+    "ULMFiT",
+    "ULMFiTClassifier",
     "WindowNetwork",
     "bag_of_words",
+    "concat_pooling",
     "deblur",
     "identity_shortcut",
     "last_state",
+    "max_state",
     "mean_state",
     "ngram",
     "no_shortcut",

@@ -1,4 +1,4 @@
-"""A language model of masked attention, GPT. Radford et al. 2018, 2019, https://openai.com/index/better-language-models"""
+"""GPT: a causal Transformer language model. Radford et al. 2018, 2019, https://openai.com/index/better-language-models"""
 
 import math
 from collections.abc import Sequence

@@ -14,6 +14,7 @@ class LanguageModel(nn.Module):
     (carry, y [B, T, H])`, such as `layers.recurrent.RNN` or `Stack`. dropout: a module called with
     `train`, on what goes into the body and comes out of it (Zaremba et al. 2014: on no state).
     carry: the states of a sequence that goes on; default: those of a new one.
+    segments: ids `[B, T]` of packed sequences, for a body that takes them.
     """
 
     vocabulary: int
@@ -23,10 +24,16 @@ class LanguageModel(nn.Module):
 
     @nn.compact
     def __call__(
-        self, x: Array, carry: PyTree = None, *, train: bool = False
+        self,
+        x: Array,
+        carry: PyTree = None,
+        *,
+        segments: Array | None = None,
+        train: bool = False,
     ) -> tuple[PyTree, Array]:
+        options = {} if segments is None else {"segments": segments}
         embedded = nn.Embed(self.vocabulary, self.features, name="embedding")(x)
-        carry, y = self.body(self._drop(embedded, train), carry, train=train)
+        carry, y = self.body(self._drop(embedded, train), carry, train=train, **options)
         logits = nn.Dense(self.vocabulary, name="logits")
         return carry, by_rows(logits, self._drop(y, train))
 

@@ -31,6 +31,21 @@ def mean_state(carry: PyTree, outputs: Array, mask: Array) -> Array:
     return outputs.sum(axis=1) / jnp.maximum(mask.sum(axis=1, keepdims=True), 1)
 
 
+def max_state(carry: PyTree, outputs: Array, mask: Array) -> Array:
+    """The largest h of each unit over the real steps; zeros where there is none."""
+    real = mask[..., None] != 0
+    # Not -inf: its difference to itself, where a row has no step, is NaN in a gradient.
+    lowest = jnp.finfo(outputs.dtype).min
+    return jnp.where(real.any(axis=1), jnp.where(real, outputs, lowest).max(axis=1), 0)
+
+
+def concat_pooling(carry: PyTree, outputs: Array, mask: Array) -> Array:
+    """The last state, the largest and the mean, `[B, 3 H]` (Howard & Ruder 2018, section 3.3,
+    https://arxiv.org/abs/1801.06146)."""
+    parts = (last_state, max_state, mean_state)
+    return jnp.concatenate([part(carry, outputs, mask) for part in parts], axis=-1)
+
+
 class SentenceEncoder(nn.Module):
     """Vectors of sequences of ids: `(ids [B, T]) -> [B, H]`, whatever their padding.
 

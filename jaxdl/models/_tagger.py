@@ -41,8 +41,10 @@ class Tagger(nn.Module):
     Padding is `PAD`; logits of real words do not depend on it.
     vocabulary: how many words there are; features: of their embedding. body: `(x [B, T, D], carry,
     mask, train=...) -> (carry, y [B, T, H])`, such as `layers.recurrent.Bidirectional`.
-    characters: `[B·T, C] -> [B·T, F]`, such as `CharacterFeatures`; None: words alone. dropout: a
-    module called with `train`, on what goes into the body and comes out of it.
+    characters: `[B·T, C] -> [B·T, F]`, such as `CharacterFeatures`; None: words alone. context: ids
+    to further vectors of the words where they stand, `(ids, train=...) -> [B, T, F]`, such as
+    `Contextual`. dropout: a module called with `train`, on what goes into the body and comes out of
+    it.
     """
 
     vocabulary: int
@@ -50,6 +52,7 @@ class Tagger(nn.Module):
     body: nn.Module
     tags: int
     characters: nn.Module | None = None
+    context: nn.Module | None = None
     dropout: nn.Module | None = None
     kernel_init: Initializer = nn.initializers.lecun_normal()
 
@@ -58,6 +61,8 @@ class Tagger(nn.Module):
         x = Embedding(self.vocabulary, self.features, name="embedding")(words)
         if self.characters is not None:
             x = jnp.concatenate([x, by_rows(self.characters, spelled)], axis=-1)
+        if self.context is not None:
+            x = jnp.concatenate([x, self.context(words, train=train)], axis=-1)
         _, y = self.body(self._drop(x, train), None, words != PAD, train=train)
         logits = nn.Dense(self.tags, kernel_init=self.kernel_init, name="logits")
         return by_rows(logits, self._drop(y, train))

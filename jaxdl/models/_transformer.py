@@ -1,4 +1,4 @@
-"""Encoder and decoder of attention alone. Vaswani et al. 2017, https://arxiv.org/abs/1706.03762"""
+"""Transformer: encoder and decoder. Vaswani et al. 2017, https://arxiv.org/abs/1706.03762"""
 
 import math
 from collections.abc import Callable

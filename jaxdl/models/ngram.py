@@ -132,6 +132,11 @@ def kneser_ney(counts: Counts, windows: np.ndarray, discount: float = 0.75) -> n
     return np.log(p)
 
 
+def best_discount(counts: Counts, windows: np.ndarray, discounts: Sequence[float]) -> float:
+    """The discount at which `kneser_ney` finds held-out windows `[M, n]` likeliest."""
+    return max(discounts, key=lambda each: kneser_ney(counts, windows, each).mean())
+
+
 def following(context: Sequence[int] | np.ndarray, size: int) -> np.ndarray:
     """Windows `[K, n]` of every id behind a context `[n − 1]`: a model gives them log p(· | h)."""
     behind = np.arange(size)[:, None]

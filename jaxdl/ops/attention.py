@@ -13,8 +13,9 @@ from jaxdl.numerics import wide
 from jaxdl.ops.blockwise_attention import blockwise_attention
 from jaxdl.types import Array
 
-LONG = 512
-"""Queries, and keys, from which on the weights are not kept: they would fill the memory."""
+LONG, LONG_ON_CPU = 2048, 256
+"""Queries, and keys, from which on weights are not kept. On CPU caches are soon too small for them;
+elsewhere one large product is faster than many, while memory lasts."""
 
 
 def masked_softmax(scores: Array, mask: Array | None = None) -> Array:
@@ -66,14 +67,15 @@ def dot_product_attention(
     segments: `[B, T]` of the queries and `[B, S]` of the keys: only equal ones see each other.
     slopes: `[H]`, m in the bias −m·|t − s| (ALiBi, Press et al. 2022); no gradient goes through.
     drop: done to the weights `[B, H, T, S]`.
-    From T·S = `LONG`² on, unless there is a bias, a drop or a mask of queries, weights exist for
-    one block at a time (`blockwise_attention`). On a GPU narrow floats without mask, segments and
-    slopes go to cuDNN.
+    From T·S = `LONG`² on (`LONG_ON_CPU`²) weights exist for one block at a time, unless there is a
+    bias, a drop or a mask of queries: see `blockwise_attention`. On a GPU narrow floats without
+    mask, segments and slopes go to cuDNN.
     """
     whole = drop is not None or bias is not None or (mask is not None and mask.ndim != 2)
     if not whole and mask is None and segments is None and slopes is None and _by_cudnn(q, k):
         return jax.nn.dot_product_attention(q, k, v, is_causal=causal, implementation="cudnn")
-    if not whole and q.shape[1] * k.shape[1] >= LONG**2:
+    long = LONG_ON_CPU if jax.default_backend() == "cpu" else LONG
+    if not whole and q.shape[1] * k.shape[1] >= long**2:
         return blockwise_attention(
             q, k, v, mask=mask, causal=causal, segments=segments, slopes=slopes
         )

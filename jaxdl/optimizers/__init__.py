@@ -14,7 +14,7 @@ from jaxdl.optimizers._adagrad import AdagradState, adagrad, scale_by_adagrad
 from jaxdl.optimizers._adam import adam, scale_by_adam
 from jaxdl.optimizers._adamw import adamw
 from jaxdl.optimizers._averages import Scalar, accumulators, corrected_ema, ema
-from jaxdl.optimizers._by_path import Frozen, freeze, scale_by_path
+from jaxdl.optimizers._by_path import Frozen, by_depth, freeze, scale_by_path, unfreeze_gradually
 from jaxdl.optimizers._clipping import (
     adaptive_clip,
     clip_by_global_norm,
@@ -29,6 +29,7 @@ from jaxdl.optimizers._momentum import (
     scale_by_momentum,
 )
 from jaxdl.optimizers._nesterov import nesterov, scale_by_nesterov
+from jaxdl.optimizers._proximal import proximal
 from jaxdl.optimizers._rmsprop import (
     rmsprop,
     rmsprop_centered,
@@ -72,6 +73,7 @@ __all__ = [
     "adaptive_clip",
     "add_weight_decay",
     "average_params",
+    "by_depth",
     "clip_by_global_norm",
     "clip_by_layer_norm",
     "clip_by_value",
@@ -84,6 +86,7 @@ __all__ = [
     "momentum",
     "momentum_averaged",
     "nesterov",
+    "proximal",
     "rmsprop",
     "rmsprop_centered",
     "rmsprop_momentum",
@@ -97,4 +100,5 @@ __all__ = [
     "scale_by_rmsprop",
     "schedules",
     "sgd",
+    "unfreeze_gradually",
 ]

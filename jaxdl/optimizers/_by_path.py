@@ -1,19 +1,21 @@
-"""Parts of the parameters: freeze some, and a rate for each layer (Yosinski et al. 2014).
+"""Parts of the parameters: freeze some, a rate for each layer (Yosinski et al. 2014), layers that
+join in one after the other (Howard & Ruder 2018, https://arxiv.org/abs/1801.06146).
 
 Paths and patterns are those of `jaxdl.params`.
 """
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
 
 from jaxdl.params import by_path, paths
-from jaxdl.types import PyTree
+from jaxdl.types import Array, PyTree
 
 
 @jax.tree_util.register_static
@@ -57,6 +59,70 @@ def freeze(tx: optax.GradientTransformation, pattern: str) -> optax.GradientTran
         return updates, state._replace(inner=inner)
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+class HeldState(NamedTuple):
+    """step: int32 [], of the optimizer around; inner: of the one that waits."""
+
+    step: Array
+    inner: PyTree
+
+
+def unfreeze_gradually(
+    tx: optax.GradientTransformation, groups: Sequence[str], every: ArrayLike
+) -> optax.GradientTransformationExtraArgs:
+    """`tx` for one group of layers after the other: number k joins in at step k · `every`.
+
+    groups: patterns of paths, in the order of joining (from the head down in ULMFiT, one an epoch);
+        a leaf belongs to the first that its path matches, and to the first group if none does.
+    every: steps, may be traced; 0: all train from the start.
+    Until then a group's parameters keep their bits, and each group has a state of `tx` of its own,
+    which is fresh when it joins in. So `tx` is to be a `scale_by_adam`, say, with what goes by the
+    time of all behind it: `chain(unfreeze_gradually(scale_by_adam(), ...),
+    optax.scale_by_learning_rate(schedule))`. Frozen modules compute as in training, running
+    statistics of theirs move. No gradient may be None (`optax.partition`). Raises ValueError in
+    `init` for a pattern that no path matches.
+    """
+
+    def labels(params: PyTree) -> PyTree:
+        for pattern in groups:
+            by_path(params, pattern)
+
+        def group(path: str) -> int:
+            return next((k for k, pattern in enumerate(groups) if re.search(pattern, path)), 0)
+
+        structure = jax.tree.structure(params)
+        return jax.tree.unflatten(structure, [group(path) for path in paths(params)])
+
+    waiting = {k: _held(tx, k * jnp.asarray(every)) for k in range(len(groups))}
+    return optax.partition(waiting, labels)
+
+
+def _held(tx: optax.GradientTransformation, start: Array) -> optax.GradientTransformationExtraArgs:
+    """`tx` from step `start` on; before it no updates and the first state."""
+    tx = optax.with_extra_args_support(tx)
+
+    def init(params: PyTree) -> HeldState:
+        return HeldState(jnp.zeros((), jnp.int32), tx.init(params))
+
+    def update(
+        updates: PyTree, state: HeldState, params: PyTree | None = None, **extra_args: Any
+    ) -> tuple[PyTree, HeldState]:
+        new, inner = tx.update(updates, state.inner, params, **extra_args)
+        begun = state.step >= start
+        updates = jax.tree.map(lambda leaf: jnp.where(begun, leaf, 0), new)
+        inner = optax.tree.where(begun, inner, state.inner)
+        return updates, HeldState(optax.safe_increment(state.step), inner)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def by_depth(groups: Sequence[str], decay: ArrayLike) -> dict[str, ArrayLike]:
+    """Factors for `scale_by_path`: 1, decay, decay², ... for groups from the head down.
+
+    Discriminative rates of ULMFiT: decay 1/2.6; 1: all have the same; may be traced.
+    """
+    return {pattern: decay**depth for depth, pattern in enumerate(groups)}
 
 
 def scale_by_path(factors: Mapping[str, ArrayLike]) -> optax.GradientTransformationExtraArgs:

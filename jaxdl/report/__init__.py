@@ -1,6 +1,13 @@
 """From the ledger to a page: tables, plots, claims and one self-contained HTML file."""
 
-from jaxdl.report.blocks import along, interval_map, shares, tuned_curves, tuned_table
+from jaxdl.report.blocks import (
+    chosen_values,
+    diagnoses,
+    interval_map,
+    searched,
+    shares,
+    tuned_table,
+)
 from jaxdl.report.claims import (
     Claim,
     Judged,
@@ -12,8 +19,11 @@ from jaxdl.report.claims import (
     write_verdict,
 )
 from jaxdl.report.compare import Columns, comparison
+from jaxdl.report.curves import along, course, profile, tuned_curves
+from jaxdl.report.histograms import counts
+from jaxdl.report.landscapes import paths
 from jaxdl.report.page import Code, Picture, Report, Section, render, write
-from jaxdl.report.pictures import images
+from jaxdl.report.pictures import images, picture
 from jaxdl.report.plots import dots, heat_map, intervals, lines, sensitivity, training_curves
 from jaxdl.report.style import to_png
 from jaxdl.report.summaries import CHOSEN, chosen_trials, grid, summary, summary_table
@@ -29,7 +39,7 @@ from jaxdl.report.tables import (
     table,
     to_html,
 )
-from jaxdl.report.tensorboard import write_scalars
+from jaxdl.report.tensorboard import write_curves, write_scalars
 
 __all__ = [
     "CHOSEN",
@@ -44,9 +54,13 @@ __all__ = [
     "along",
     "between",
     "chosen_trials",
+    "chosen_values",
     "claims_table",
     "comparison",
+    "counts",
+    "course",
     "depends",
+    "diagnoses",
     "distinct",
     "dots",
     "estimate",
@@ -60,8 +74,12 @@ __all__ = [
     "judge",
     "lines",
     "number",
+    "paths",
     "percent",
+    "picture",
+    "profile",
     "render",
+    "searched",
     "sensitivity",
     "shares",
     "show",
@@ -75,6 +93,7 @@ __all__ = [
     "tuned_curves",
     "tuned_table",
     "write",
+    "write_curves",
     "write_scalars",
     "write_verdict",
 ]

@@ -1,23 +1,16 @@
-"""Blocks of most reports: scores and curves of tuned conditions, a metric along a number."""
+"""Tables and maps of most reports: scores, gains and choices of tuned conditions."""
 
 from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from jaxdl import stats
+from jaxdl import diagnostics, stats
 from jaxdl.report import plots
 from jaxdl.report.page import Picture
-from jaxdl.report.plots import Scale
 from jaxdl.report.summaries import BORDER, CHOSEN
 from jaxdl.report.tables import Cell, Table, distinct, in_hundredths, label, measure, table
-
-if TYPE_CHECKING:
-    from jaxdl.sweep.results import Results
-
-BANDS = "Lines: mean over the seeds; bands: from the lowest to the highest seed."
 
 
 def tuned_table(tuned: stats.Tuned, score: str, against: Hashable | None = None) -> Table:
@@ -55,68 +48,31 @@ def tuned_table(tuned: stats.Tuned, score: str, against: Hashable | None = None)
     return table(rows, caption)
 
 
-def tuned_curves(
-    results: "Results",
-    tuned: stats.Tuned,
-    *,
-    title: str = "Training, each seed at the value that other seeds chose",
-    y: str = "loss",
-    y_label: str = "training loss (nats)",
-    y_scale: Scale = "log",
-) -> list[Picture]:
-    """A curve at the chosen hyperparameters, of the conditions of which every seed ended.
+def searched(
+    frame: pd.DataFrame, tuned: stats.Tuned, columns: Mapping[str, str]
+) -> list[dict[str, Cell]]:
+    """Rows for a table: means over seeds at each value that was searched, `*` at the chosen ones.
 
-    One panel per value of the first column of `tuned.by`, one line per value of the last.
+    columns: the header of each metric, by its name. What is the same in all rows of `tuned.by` is
+        left out.
     """
-    ended = tuned.trials["status"].eq("ok").groupby([tuned.trials[name] for name in tuned.by])
-    trials = tuned.trials[ended.transform("all")]
-    if trials.empty:
-        return []
-    figure = plots.training_curves(
-        results.curve_frame(y, trials),
-        y=y,
-        panel=tuned.by[0],
-        line=tuned.by[-1],
-        title=title,
-        y_label=y_label,
-        y_scale=y_scale,
-    )
-    caption = f"Means over windows of steps. {BANDS} A condition is left out where a seed diverged."
-    return [Picture("training", figure, "Training curves by step", caption)]
+    by = [name for name in tuned.by if frame[name].nunique() > 1]
+    keys, rows = [*tuned.by, *tuned.over], []
+    chosen = set(tuned.selection[keys].itertuples(index=False, name=None))
+    for _, trials in frame.groupby(keys, sort=False):
+        first = trials.iloc[0]
+        mark = "*" * (tuple(first[keys]) in chosen)
+        row: dict[str, Cell] = {name: str(first[name]) for name in by}
+        row |= {name: _values(trials[name]) + mark for name in tuned.over}
+        rows.append(row | trials[list(columns)].mean().rename(columns).to_dict())
+    return rows
 
 
-def along(
-    frame: pd.DataFrame,
-    x: str,
-    y: str,
-    *,
-    panel: str,
-    line: str,
-    title: str,
-    x_label: str,
-    y_label: str,
-    y_scale: Scale = "linear",
-) -> list[Picture]:
-    """A metric along a hyperparameter (`plots.sensitivity`); nothing where every trial diverged.
-
-    A share is drawn times 100 where `y_label` ends with `(%)` or `(points)`.
-    """
-    if not frame["status"].eq("ok").any():
-        return []
-    if in_hundredths(y_label):
-        frame = frame.assign(**{y: 100 * frame[y].astype(float)})
-    figure = plots.sensitivity(
-        frame,
-        x=x,
-        y=y,
-        panel=panel,
-        line=line,
-        title=title,
-        x_label=x_label,
-        y_label=y_label,
-        y_scale=y_scale,
-    )
-    return [Picture(f"{y}_by_{x}", figure, f"{y_label} by {x_label}", BANDS)]
+def chosen_values(tuned: stats.Tuned) -> str:
+    """What each condition was run at, in words: `sum 0.003, 0.01; mean 0.01`."""
+    (by,), (over,) = tuned.by, tuned.over
+    found = tuned.trials.groupby(by, sort=False)[over]
+    return "; ".join(f"{name} {_values(values)}" for name, values in found)
 
 
 def interval_map(
@@ -209,3 +165,24 @@ def _ratio(gain: stats.Interval) -> stats.Interval:
     """The interval of a difference of logarithms as a relative change."""
     mean, low, high = np.expm1([gain.mean, gain.low, gain.high])
     return gain._replace(mean=float(mean), low=float(low), high=float(high))
+
+
+def diagnoses(errors: pd.DataFrame, target: float, tolerance: float) -> Table:
+    """Bias and variance by condition, as `diagnostics.diagnose` tells them from mean errors.
+
+    errors: `training` and `dev`, shares 0 … 1, one row a condition, which the named index says.
+    """
+    rows: list[dict[str, Cell]] = []
+    for name, (training, dev) in errors[["training", "dev"]].astype(float).iterrows():
+        found = diagnostics.diagnose(training, dev, target, tolerance)
+        rows.append({
+            str(errors.index.name): f"{name:g}" if isinstance(name, float) else str(name),
+            "training error (%)": training, "dev error (%)": dev,
+            "bias (points)": found.bias, "variance (points)": found.variance,
+            "finding": found.finding,
+        })  # fmt: skip
+    caption = (
+        f"Mean errors over seeds; the target is {100 * target:g} %, more than "
+        f"{100 * tolerance:g} points are high."
+    )
+    return table(rows, caption)

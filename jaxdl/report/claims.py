@@ -94,6 +94,21 @@ class Claim:
         """One verdict per named condition; `depends` where some hold and some fail."""
         return depends([self.judge(found, where) for where, found in intervals.items()])
 
+    def judge_together(self, claims: "Sequence[Judged]") -> Judged:
+        """What verdicts on single conditions say of all of them, with the numbers of the weakest.
+
+        Where they are not one: `depends` if some hold and some fail, else `inconclusive`.
+        """
+        sign = 1 if self.direction == "above" else -1
+        weakest = min(claims, key=lambda claim: sign * claim.measured)
+        verdicts = {claim.verdict for claim in claims}
+        mixed: Outcome = "depends" if {"holds", "fails"} <= verdicts else "inconclusive"
+        return weakest._replace(
+            claim=self.text,
+            quantity=self.quantity,
+            verdict=verdicts.pop() if len(verdicts) == 1 else mixed,
+        )
+
 
 def judge(
     row: str,

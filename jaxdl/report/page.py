@@ -3,6 +3,7 @@
 import base64
 import html
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -47,7 +48,7 @@ class Section(NamedTuple):
     """A heading and what stands below it; a `str` is a paragraph."""
 
     heading: str
-    blocks: tuple["str | tables.Table | Picture | Code", ...]
+    blocks: "Sequence[str | tables.Table | Picture | Code]"
 
 
 class Report(NamedTuple):

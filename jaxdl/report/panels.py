@@ -35,7 +35,7 @@ def small_multiples(
     heights: Sequence[float] = (2.1,),
     keys: Sequence["Artist"] = (),
 ) -> tuple["Figure", Panels]:
-    """One panel a `panel`, one line a `line`: the mean over seeds, a band from lowest to highest.
+    """One panel per `panel`, one line per `line`: mean over seeds, band from lowest to highest.
 
     marker_every: one each so many points (int), or each such part of a panel's diagonal (float)
     heights: inches of a panel, and of the strips below it, which share its x axis

@@ -1,11 +1,13 @@
 """Sheets of images: samples, reconstructions, filters, attention."""
 
+import re
 import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jaxdl.report.page import Picture
 from jaxdl.report.style import WIDTH, house_style, new_figure, short
 
 if TYPE_CHECKING:
@@ -15,6 +17,12 @@ LABEL, ROOM, LARGEST = 1.1, 0.3, 1.5
 """Inches of a row's label, around the sheet, and of the largest cell."""
 LINE = 20
 """Letters of a line of a row's label."""
+
+
+def picture(figure: "Figure", caption: str = "") -> Picture:
+    """A figure for a page, named and described by its title."""
+    title = " ".join(figure.get_suptitle().split())
+    return Picture(re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_"), figure, title, caption)
 
 
 @house_style()

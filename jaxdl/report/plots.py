@@ -76,9 +76,10 @@ def sensitivity(
     title: str = "",
     x_label: str = "learning rate (log scale)",
     y_label: str = "validation accuracy (1)",
+    x_scale: Scale = "log",
     y_scale: Scale = "linear",
 ) -> "Figure":
-    """A metric against a rate: one panel a `panel`, one line a `line`, bands over seeds.
+    """A metric against a rate: one panel per `panel`, one line per `line`, bands over seeds.
 
     frame: one row a trial, with `seed` and `status`. A line is the mean over seeds, its band runs
     from the lowest to the highest; both are broken at a rate where a seed did not end `ok`. A
@@ -96,7 +97,7 @@ def sensitivity(
         title=title,
         x_label=x_label,
         y_label=y_label,
-        x_scale="log",
+        x_scale=x_scale,
         y_scale=y_scale,
         marker_every=1,
         heights=(2.1, 0.05 + 0.085 * len(styles)) if diverged.any() else (2.1,),
@@ -123,7 +124,7 @@ def training_curves(
     y_scale: Scale = "log",
     points: int = 25,
 ) -> "Figure":
-    """Curves of trials: one panel a `panel`, one line a `line`, bands over seeds.
+    """Curves of trials: one panel per `panel`, one line per `line`, bands over seeds.
 
     frame: one row a trial (`panel`, `line`, `seed`) and step. Each trial's curve is first reduced
     to the means of at most `points` windows of steps. A line is the mean over seeds, its band runs
@@ -283,9 +284,9 @@ def lines(
     points: int = 40,
     references: Mapping[str, Callable[[np.ndarray], Any]] | None = None,
 ) -> "Figure":
-    """Any number along any other: one panel a `panel`, one line a `line`, bands over seeds.
+    """Any number along any other: one panel per `panel`, one line per `line`, bands over seeds.
 
-    frame: one row a `panel`, `line`, seed and x; without a panel all lines share one.
+    frame: one row per `panel`, `line`, seed and x; without a panel all lines share one.
     points: of a line with more values of x about so many are drawn, evenly along its logarithm.
     references: known functions of x, a number or one per x, dotted in each panel, by name.
     """

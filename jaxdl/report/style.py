@@ -62,7 +62,7 @@ def house_style() -> Iterator[None]:
 
 
 def new_figure(height: float, title: str, width: float = WIDTH) -> "Figure":
-    """An empty figure of so many inches that no pyplot knows of, its title wrapped to its width."""
+    """An empty figure, not registered with pyplot; height and width in inches."""
     from matplotlib.figure import Figure
 
     figure = Figure((width, height), layout="constrained")

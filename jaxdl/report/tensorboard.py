@@ -4,6 +4,8 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 
 def write_scalars(
     folder: Path, curves: Mapping[str, Mapping[str, tuple[Sequence[int], Sequence[float]]]]
@@ -18,3 +20,13 @@ def write_scalars(
             for tag, (steps, values) in tags.items():
                 for step, value in zip(steps, values, strict=True):
                     writer.add_scalar(tag, float(value), int(step))
+
+
+def write_curves(folder: Path, curves: pd.DataFrame, by: Sequence[str], name: str) -> None:
+    """Writes the mean over seeds of a curve of each condition: `Results.curve_frame` by `step`."""
+    means = curves.groupby([*by, "step"], sort=False)[name].mean().reset_index()
+    runs = {
+        "-".join(map(str, condition)): {name: (part["step"], part[name])}
+        for condition, part in means.groupby(list(by), sort=False)
+    }
+    write_scalars(folder, runs)

@@ -13,9 +13,10 @@ from jaxdl.stats.intervals import (
     paired_interval,
     population_interval,
     proportion_interval,
+    proportion_of,
 )
 from jaxdl.stats.kinds import KINDS, SHARE, Kind, Mode, Scale, direction, kind
-from jaxdl.stats.selection import choices_of_others, chosen_trials, select
+from jaxdl.stats.selection import choices_of_others, chosen_trials, largest_within, select
 from jaxdl.stats.tuned import Tuned, example, jointly_chosen, tune
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "iqm_interval",
     "jointly_chosen",
     "kind",
+    "largest_within",
     "magnitude",
     "mean_interval",
     "paired_interval",
@@ -47,6 +49,7 @@ __all__ = [
     "performance_profile",
     "population_interval",
     "proportion_interval",
+    "proportion_of",
     "select",
     "tune",
     "verdict",

@@ -118,6 +118,12 @@ def proportion_interval(successes: int, trials: int, confidence: float = 0.95) -
     return Interval(successes / trials, low, high, trials, method)
 
 
+def proportion_of(flags: ArrayLike, confidence: float = 0.95) -> Interval:
+    """`proportion_interval` of the share of `flags` [N] that are true."""
+    found = np.asarray(flags, bool)
+    return proportion_interval(int(found.sum()), found.size, confidence)
+
+
 def population_interval(accuracies: ArrayLike, examples: int, confidence: float = 0.95) -> Interval:
     """Interval of an accuracy for another seed *and* other examples than those of the test set.
 

@@ -51,6 +51,25 @@ def select(
     return pd.DataFrame(rows).assign(chosen_on=chosen_on)
 
 
+def largest_within(
+    frame: pd.DataFrame,
+    by: Sequence[str],
+    over: str,
+    tolerance: float,
+    metric: str = "validation_accuracy",
+) -> pd.DataFrame:
+    """The largest `over` of each condition whose mean metric is at most so much below the best.
+
+    A penalty as strong as costs nothing, say. The metric is one to be high; a value at which a seed
+    is missing is not taken. Returns the columns `by` and `over`, one row a condition.
+    """
+    groups = frame.groupby([*by, over], sort=False)[metric]
+    means = groups.mean().where(groups.count() == frame["seed"].nunique()).reset_index()
+    best = means.groupby(list(by))[metric].transform("max")
+    near = means[means[metric] >= best - tolerance]
+    return near.groupby(list(by), sort=False)[over].max().reset_index()
+
+
 def chosen_trials(frame: pd.DataFrame, selection: pd.DataFrame, on: Sequence[str]) -> pd.DataFrame:
     """Of each condition and seed the trial that may report what `select` chose, in frame's order.
 

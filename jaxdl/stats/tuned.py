@@ -26,7 +26,7 @@ class Tuned(NamedTuple):
     selection: pd.DataFrame
     trials: pd.DataFrame
 
-    def groups(self, column: str) -> "dict[str, Tuned]":
+    def groups(self, column: str) -> "dict[Any, Tuned]":
         """The conditions split by one of their columns, in order of appearance."""
         rest = tuple(name for name in self.by if name != column)
         return {
@@ -59,6 +59,21 @@ class Tuned(NamedTuple):
         """The paired difference of two conditions over seeds, of logarithms where `log`."""
         seeds = self.scores(score, log=log)
         return paired_interval(seeds[condition], seeds[baseline])
+
+    def gains(self, score: str, baseline: Hashable, *, log: bool = False) -> dict[Any, Interval]:
+        """The `gain` of every other value of `by`, which names a single column, by that value."""
+        (column,) = self.by
+        others = [name for name in dict.fromkeys(self.selection[column]) if name != baseline]
+        return {name: self.gain(score, name, baseline, log=log) for name in others}
+
+    def gain_in_each(
+        self, column: str, score: str, condition: Hashable, baseline: Hashable, *, log: bool = False
+    ) -> dict[Any, Interval]:
+        """The `gain` within each of the `groups` by a column."""
+        return {
+            name: group.gain(score, condition, baseline, log=log)
+            for name, group in self.groups(column).items()
+        }
 
 
 def tune(

@@ -12,13 +12,14 @@ from jaxdl.sweep.conditions import ForeignRows
 from jaxdl.sweep.engine import Failed, Interrupted, execute
 from jaxdl.sweep.ledger import LedgerError
 from jaxdl.sweep.placement import place, use_all_cores
-from jaxdl.sweep.plans import Plan, plan, segments
+from jaxdl.sweep.plans import Plan, plan, segments, untrained
 from jaxdl.sweep.programs import compile_run
 from jaxdl.sweep.progress import Progress, reporter
 from jaxdl.sweep.results import Results
-from jaxdl.sweep.run import Data, Run, make_run, without_training
+from jaxdl.sweep.run import Data, Record, Run, by_rate, make_run, online, without_training
 from jaxdl.sweep.space import Point, Trial, grid, halton, log_spaced, random, trial_id, trials
 from jaxdl.sweep.store import pending
+from jaxdl.sweep.wrappers import few_labels, keeping_first, numbered, of_hparams, on
 
 __all__ = [
     "Data",
@@ -29,16 +30,24 @@ __all__ = [
     "Plan",
     "Point",
     "Progress",
+    "Record",
     "Results",
     "Run",
     "Trial",
+    "by_rate",
     "compile_run",
     "execute",
+    "few_labels",
     "grid",
     "halton",
+    "keeping_first",
     "kept_state",
     "log_spaced",
     "make_run",
+    "numbered",
+    "of_hparams",
+    "on",
+    "online",
     "pending",
     "place",
     "plan",
@@ -49,6 +58,7 @@ __all__ = [
     "segments",
     "trial_id",
     "trials",
+    "untrained",
     "use_all_cores",
     "without_training",
 ]

@@ -1,13 +1,15 @@
 """What a sweep runs: programs, the trials of each, and their data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from jaxdl.sweep._replay import kept_state, replay
 from jaxdl.sweep.engine import execute
 from jaxdl.sweep.results import Results
-from jaxdl.sweep.run import Data, Run
+from jaxdl.sweep.run import Data, Run, without_training
 from jaxdl.sweep.space import Point, Trial, trial_id, trials
 from jaxdl.types import TrainState
 
@@ -93,6 +95,21 @@ def plan(
     if column != "program":
         known = {name: {column: name, **columns} for name, columns in known.items()}
     return Plan(runs, tried, data, labels=known if any(known.values()) else {}, **options)
+
+
+def untrained(
+    program: str,
+    points: Sequence[Point],
+    *,
+    seeds: int,
+    evaluate: Callable[[Any, TrainState, Data], dict[str, Any]] = lambda *_: {},
+) -> Plan:
+    """A plan that trains nothing: what its trials are about is measured in `conclude`.
+
+    evaluate: what else is said of a point, as in `without_training`.
+    """
+    data = {"train": {"x": np.zeros(1, np.float32)}}  # A run has data; this one needs none.
+    return plan({program: (without_training(evaluate), points)}, data, seeds=seeds)
 
 
 def segments(steps: int, at_most: int) -> int:

@@ -9,10 +9,15 @@ import optax
 
 from jaxdl import keys, train
 from jaxdl.data import batches
-from jaxdl.types import Array, PyTree, Task, TrainState
+from jaxdl.optimizers.schedules import Shape, scaled
+from jaxdl.types import Array, Batch, PyTree, Task, TrainState
 
 Data = Mapping[str, Any]
 """`train`: arrays [N, ...]; other names: evaluation batches [num_batches, B, ...] with masks."""
+
+
+Record = Callable[[TrainState], dict[str, Array]]
+"""Numbers of a state, to be curves."""
 
 
 class Run(NamedTuple):
@@ -123,11 +128,67 @@ def make_run(
     return Run(init, advance, evaluate)
 
 
-def without_training(evaluate: Callable[[PyTree, TrainState, Data], dict[str, Array]]) -> Run:
-    """The run that trains nothing: its rows are what `evaluate` says of their hyperparameters."""
+def by_rate(
+    task: Task,
+    optimizer: Callable[[Any], optax.GradientTransformation],
+    shape: Shape | None = None,
+) -> Callable[[PyTree], tuple[Task, optax.GradientTransformation]]:
+    """The usual `build` of `make_run`: a task that is trained at the rate `learning_rate`.
+
+    optimizer: `rate -> transformation`. shape: of a schedule, whose peak the rate then is.
+    """
+
+    def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
+        rate = hparams["learning_rate"]
+        return task, optimizer(rate if shape is None else scaled(rate, shape))
+
+    return build
+
+
+def online(
+    build: Callable[[PyTree], tuple[Task, optax.GradientTransformation, Record]],
+    batch: Callable[[PyTree, Array, Array | int, Data], Batch],
+    evaluate: Callable[[PyTree, TrainState, Data], dict[str, Array]],
+    steps: int,
+) -> Run:
+    """The run whose examples are drawn as it goes, in one segment of `steps` steps.
+
+    build: `hparams -> (task, transformation, record)`; `record(state)` gives further curves, after
+        each step.
+    batch: `(hparams, key, step, data) -> batch`; the key is that of the state, in `init` the
+        trial's.
+    """
 
     def init(hparams: PyTree, key: Array, data: Data) -> TrainState:
-        return TrainState(jnp.zeros((), jnp.int32), key, {}, {}, ())
+        task, tx, _ = build(hparams)
+        return train.init(task, tx, key, batch(hparams, key, 0, data))
+
+    def advance(
+        hparams: PyTree, state: TrainState, data: Data
+    ) -> tuple[TrainState, dict[str, Array]]:
+        task, tx, record = build(hparams)
+
+        def body(state: TrainState, _: None) -> tuple[TrainState, dict[str, Array]]:
+            examples = batch(hparams, state.key, state.step, data)
+            state, metrics = train.step(task, tx, state, examples)
+            return state, {"loss": train.mean(metrics)["loss"], **record(state)}
+
+        return jax.lax.scan(body, state, None, steps)
+
+    return Run(init, advance, evaluate)
+
+
+def without_training(
+    evaluate: Callable[[PyTree, TrainState, Data], dict[str, Array]],
+    draw: Callable[[PyTree, Array, Data], PyTree] = lambda *_: {},
+) -> Run:
+    """The run that trains nothing: its rows are what `evaluate` says of their hyperparameters.
+
+    draw: `(hparams, key, data) -> params` to look at; none by default.
+    """
+
+    def init(hparams: PyTree, key: Array, data: Data) -> TrainState:
+        return TrainState(jnp.zeros((), jnp.int32), key, draw(hparams, key, data), {}, ())
 
     def advance(
         hparams: PyTree, state: TrainState, data: Data

@@ -2,6 +2,8 @@
 
 from jaxdl.tasks import noise, siamese, statistics, token_errors
 from jaxdl.tasks._adversarial import Attack, adversarial, attacked, fgsm, pgd
+from jaxdl.tasks._bidirectional_language_model import bidirectional_language_model
+from jaxdl.tasks._blanking import blanking, loudest
 from jaxdl.tasks._captioning import captioning
 from jaxdl.tasks._classification import classification
 from jaxdl.tasks._distillation import Teacher, distillation, taught
@@ -19,6 +21,8 @@ from jaxdl.tasks._gan import (
 from jaxdl.tasks._language_model import language_model
 from jaxdl.tasks._masked_language_model import masked_language_model
 from jaxdl.tasks._multitask import Objective, multitask
+from jaxdl.tasks._noisy_quadratic import noisy_quadratic
+from jaxdl.tasks._on import on
 from jaxdl.tasks._reconstruction import absolute_code, code_divergence, reconstruction
 from jaxdl.tasks._regression import regression
 from jaxdl.tasks._sequence_to_sequence import sequence_to_sequence
@@ -45,6 +49,8 @@ __all__ = [
     "absolute_code",
     "adversarial",
     "attacked",
+    "bidirectional_language_model",
+    "blanking",
     "captioning",
     "classification",
     "code_divergence",
@@ -56,9 +62,12 @@ __all__ = [
     "gaussian_nll",
     "gradient_penalty",
     "language_model",
+    "loudest",
     "masked_language_model",
     "multitask",
     "noise",
+    "noisy_quadratic",
+    "on",
     "pgd",
     "reconstruction",
     "regression",

@@ -1,4 +1,4 @@
-"""What a large model says of examples, learned by a small one. Hinton, Vinyals & Dean 2015,
+"""Knowledge distillation: a small model learns what a large one says. Hinton, Vinyals & Dean 2015,
 https://arxiv.org/abs/1503.02531; hidden layers too: Romero et al. 2015, https://arxiv.org/abs/1412.6550
 """
 

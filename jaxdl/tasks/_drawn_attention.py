@@ -1,4 +1,4 @@
-"""A sequence for a sequence, by a model that draws where it looks. Xu et al. 2015, https://arxiv.org/abs/1502.03044
+"""Sequence-to-sequence training with sampled (hard) attention. Xu et al. 2015, https://arxiv.org/abs/1502.03044
 
 The gradient of E[Σ_t L_t] over the drawn positions, with b_t the mean loss of the other examples of
 the batch at step t:   Σ_t ∇L_t + (L_t − b_t) ∇ log α_t

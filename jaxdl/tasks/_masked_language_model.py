@@ -1,4 +1,4 @@
-"""Words guessed from those around them, and whether a sentence follows another, by cross-entropy.
+"""Masked language modelling and next-sentence prediction, by cross-entropy.
 
 Devlin et al. 2019, https://aclanthology.org/N19-1423
 """

@@ -1,4 +1,4 @@
-"""A sequence for a sequence, each token given those before it. Sutskever et al. 2014, https://arxiv.org/abs/1409.3215"""
+"""Sequence-to-sequence training with teacher forcing. Sutskever et al. 2014, https://arxiv.org/abs/1409.3215"""
 
 from collections.abc import Callable
 from typing import Any

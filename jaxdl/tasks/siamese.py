@@ -12,7 +12,7 @@ from jax.typing import ArrayLike
 from jaxdl import losses, metrics
 from jaxdl.numerics import wide
 from jaxdl.tasks._supervised import supervised
-from jaxdl.types import Array, Metrics, Task
+from jaxdl.types import Array, Batch, Metrics, Task
 
 
 def contrastive(model: nn.Module, margin: ArrayLike = 1.0) -> Task:
@@ -34,6 +34,22 @@ def contrastive(model: nn.Module, margin: ArrayLike = 1.0) -> Task:
         return {"accuracy": metrics.mean((near == _same(labels)) & ~jnp.isnan(apart), weights)}
 
     return supervised(model, loss, measure)
+
+
+def contrastive_of_triplets(model: nn.Module, margin: ArrayLike = 1.0) -> Task:
+    """`contrastive` on the batches of `triplet`: each is two pairs, one alike and one not."""
+    task = contrastive(model, margin)
+
+    def pairs(batch: Batch) -> Batch:
+        """Anchor and positive, anchor and negative."""
+        return {name: jnp.concatenate([v[:, :2], v[:, ::2]]) for name, v in batch.items()}
+
+    return task._replace(
+        init=lambda key, batch: task.init(key, pairs(batch)),
+        loss=lambda params, state, batch, key, *, train: task.loss(
+            params, state, pairs(batch), key, train=train
+        ),
+    )
 
 
 def triplet(model: nn.Module, margin: ArrayLike = 0.2) -> Task:
@@ -95,3 +111,22 @@ def _members(embeddings: Array, count: int) -> tuple[Array, ...]:
 
 def _same(labels: Array) -> Array:
     return labels[:, 0] == labels[:, 1]
+
+
+def triplets_of_forms(
+    rng: np.random.Generator, forms: np.ndarray, nearby: int
+) -> dict[str, np.ndarray]:
+    """Triplets `{"x": [2 N, 3, ...], "y": [2 N, 3]}` of N things in two forms `[N, 2, ...]`.
+
+    An anchor in either form, the same in the other, and another thing in the other: half of the
+    time one of the `nearby` rows on either side, which are alike where rows are sorted. Things that
+    share a form, such as homophones, are no other things.
+    """
+    anchor, form = np.repeat(np.arange(len(forms)), 2), np.tile([0, 1], len(forms))
+    near = rng.integers(1, nearby + 1, len(anchor)) * rng.choice([-1, 1], len(anchor))
+    far = rng.integers(1, len(forms), len(anchor))
+    other = (anchor + np.where(rng.random(len(anchor)) < 0.5, near, far)) % len(forms)
+    while (alike := (forms[anchor] == forms[other]).all(axis=2).any(axis=1)).any():
+        other[alike] = (other[alike] + 1) % len(forms)
+    x = [forms[anchor, form], forms[anchor, 1 - form], forms[other, 1 - form]]
+    return {"x": np.stack(x, axis=1), "y": np.stack([anchor, anchor, other], 1).astype(np.int32)}

@@ -1,4 +1,4 @@
-"""What is wrong in sequences that a model decodes by itself: its token error rate.
+"""Token error rate of sequences that a model decodes.
 
 The edits that a decoded sequence needs, over the tokens of the right one: the word error rate of
 speech recognition, for any tokens.
@@ -49,6 +49,27 @@ def greedy(model: nn.Module, variables: PyTree, x: Array, length: int) -> Array:
     carry = model.apply(variables, x, (x != PAD).astype(jnp.float32), method="begin")
     step = cast(decoding.Step, functools.partial(model.apply, variables, method="step"))
     return decoding.greedy(step, carry, jnp.full(len(x), START, jnp.int32), length, END)
+
+
+def beam(
+    model: nn.Module, variables: PyTree, x: Array, length: int, width: int
+) -> tuple[Array, Array]:
+    """The likeliest sequences by `decoding.beam`, `[B, width, length]`, and their log p.
+
+    model: as in `greedy`.
+    """
+    x = jnp.asarray(x)
+    carry = model.apply(variables, x, (x != PAD).astype(jnp.float32), method="begin")
+    step = cast(decoding.Step, functools.partial(model.apply, variables, method="step"))
+    start = jnp.full(len(x), START, jnp.int32)
+    return decoding.beam(step, carry, start, length, width=width, end=END)
+
+
+def attended(model: nn.Module, variables: PyTree, x: Array, length: int) -> tuple[Array, Array]:
+    """What `greedy` gives, and the weights `[B, length, N]` of what it looks at for each token."""
+    said = greedy(model, variables, x, length)
+    before = jnp.pad(said, [(0, 0), (1, 0)], constant_values=START)[:, :-1]
+    return said, cast(PyTree, model.apply(variables, x, x != PAD, before))[1]
 
 
 def _errors(

@@ -9,6 +9,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxdl.data.text.vocabulary import check_ids
+from jaxdl.word_vectors import indexing
+
+
+def lifts_in(texts: Sequence[str], words: Sequence[str]) -> np.ndarray:
+    """The `lifts` of these words, each a text a document."""
+    split = [[word for part in indexing.paragraphs(text) for word in part] for text in texts]
+    return lifts(indexing.encode(split, words), len(words))
 
 
 def lifts(documents: Sequence[np.ndarray], size: int) -> np.ndarray:

@@ -6,6 +6,10 @@ stand in one table, `input` `[V + buckets, D]`, the words first, so that `word2v
 `word2vec.step` and `word2vec.epoch` train it as they train word vectors.
 """
 
+import functools
+from collections.abc import Callable
+from typing import cast
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +17,7 @@ import numpy as np
 from jaxdl.layers import embedding
 from jaxdl.types import Array, PyTree
 from jaxdl.word_vectors import word2vec
+from jaxdl.word_vectors.ngrams import FastText
 from jaxdl.word_vectors.word2vec import Method, Objective
 
 
@@ -62,3 +67,15 @@ def variables(params: PyTree, words: int) -> PyTree:
             "ngrams": {"embedding": table[words:]},
         }
     }
+
+
+def reader(params: PyTree, words: int) -> Callable[[Array, Array, Array], Array]:
+    """`(ids [B], ngrams [B, G], mask [B, G]) -> [B, D]`: vectors by `ngrams.FastText`.
+
+    An id of `ngrams.UNSEEN` is its n-grams alone; see `ngram_ids`. params: as `skip_gram` trains
+    them. words: V, how many of the rows of `input` are words'.
+    """
+    table = jnp.asarray(params["input"])
+    found = variables({"input": table}, words)
+    model = FastText(words, len(table) - words, table.shape[1])
+    return functools.partial(cast(Callable[..., Array], model.apply), found)

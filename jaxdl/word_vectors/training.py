@@ -1,14 +1,53 @@
-"""Word vectors as a trial of a sweep: an epoch a segment, the rate falling to zero."""
+"""Word vectors as a trial of a sweep: one epoch per segment, the rate decays to zero."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxdl.sweep.run import Data, Run
 from jaxdl.types import Array, PyTree, TrainState
-from jaxdl.word_vectors import word2vec
+from jaxdl.word_vectors import windows, word2vec
+from jaxdl.word_vectors.indexing import Indexed
 from jaxdl.word_vectors.windows import Corpus
+
+
+def skip_gram_vectors(
+    sentences: Sequence[np.ndarray],
+    size: int,
+    dimensions: int,
+    *,
+    epochs: int,
+    learning_rate: float = 0.05,
+) -> np.ndarray:
+    """Word vectors `[V, D]` by skip-gram with 5 negatives, the rate falling to zero.
+
+    sentences: ids `[T]` below V = `size`. Always the same vectors for the same sentences.
+    """
+    counts = np.bincount(np.concatenate(sentences), minlength=size)
+    keep = windows.keep_probabilities(counts)
+    corpus = windows.corpus(sentences, size)
+    noise = windows.noise_probabilities(counts)
+    method, sizes = word2vec.skip_gram(word2vec.negative_sampling(noise)), word2vec.Plan()
+    steps = sizes.steps(windows.kept_at_most(np.asarray(corpus.words), keep))
+
+    @jax.jit
+    def epoch(params: PyTree, corpus: PyTree, keep: Array, key: Array, rates: Array) -> PyTree:
+        return word2vec.epoch(method, sizes, params, corpus, keep, key, rates)
+
+    params: PyTree = word2vec.vectors(jax.random.key(0), method, size, dimensions)
+    rates = learning_rate * jnp.linspace(1, 0, epochs * steps, endpoint=False)
+    for number, some in enumerate(rates.reshape(epochs, steps)):
+        params = epoch(params, corpus, keep, jax.random.key(number + 1), some)
+    return np.asarray(params["input"])
+
+
+def data_of(read: Indexed) -> dict[str, Any]:
+    """What `word_vectors` is trained on: the words of documents, and their chances to be kept."""
+    corpus = windows.corpus(read.ids, len(read.words))
+    return {"train": corpus._asdict(), "keep": windows.keep_probabilities(read.counts)}
 
 
 def word_vectors(

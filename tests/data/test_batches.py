@@ -16,6 +16,7 @@ from jaxdl.data.batches import (
     epochs,
     ordered_indices,
     padded_batches,
+    part_indices,
     permutation,
     repeated_indices,
     shuffled_indices,
@@ -242,3 +243,9 @@ def test_ordered_rows_go_round_as_they_stand():
     np.testing.assert_array_equal(later, [[2, 3], [4, 5]])
     with pytest.raises(ValueError, match=r"batch_size 8 is outside 1\.\.7"):
         ordered_indices(key, 7, 8, 0, 1)
+
+
+def test_a_part_is_gone_through_over_and_over():
+    rows = np.asarray(part_indices(jax.random.key(0), 10, jnp.float32(3)))
+    assert len(set(rows[:3])) == 3
+    np.testing.assert_array_equal(rows, np.tile(rows[:3], 4)[:10])

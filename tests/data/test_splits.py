@@ -3,7 +3,7 @@ import pytest
 
 from jaxdl.data import DataError, scaling
 from jaxdl.data.catalog import Dataset
-from jaxdl.data.splits import for_run
+from jaxdl.data.splits import for_run, in_batches
 
 RNG = np.random.default_rng(0)
 
@@ -80,3 +80,11 @@ def test_bad_splits_are_refused_in_one_line(changes, message):
         for_run(table(**changes), scaling.fit_per_column)
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
+
+
+def test_parts_are_padded_but_the_one_to_train_on():
+    parts = {name: {"x": np.arange(n)} for name, n in (("train", 5), ("test", 5), ("few", 2))}
+    found = in_batches(parts, 4)
+    assert found["train"] is parts["train"]
+    np.testing.assert_array_equal(found["test"]["mask"], [[1, 1, 1, 1], [1, 0, 0, 0]])
+    np.testing.assert_array_equal(found["few"]["x"], [[0, 1]])

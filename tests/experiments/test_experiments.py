@@ -10,7 +10,7 @@ import pytest
 from support import short, synthetic
 
 import experiments
-from jaxdl import launch, report, stats
+from jaxdl import clocks, launch, report, stats
 from jaxdl.launch import config
 from jaxdl.launch.experiment import Conclusion
 
@@ -60,7 +60,8 @@ def test_a_run_can_be_repeated_from_its_configuration_alone(name, tmp_path):
 
 
 @every
-def test_a_ledger_with_diverged_and_missing_trials_is_concluded(name, tmp_path):
+def test_a_ledger_with_diverged_and_missing_trials_is_concluded(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(clocks, "in_turn", synthetic.in_turn)
     module = module_of(name)
     settings = short.SHORT | {"seeds": "3"} | short.FEWER.get(name, {})
     arguments = [f"--config.{key}={value}" for key, value in settings.items()]

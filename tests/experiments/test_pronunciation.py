@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from experiments import pronunciation
+from jaxdl import launch
 from jaxdl.data.text import vocabulary
 from jaxdl.launch import UserError
 
@@ -30,7 +31,10 @@ def workdir(tmp_path_factory):
     params["logits"]["bias"] = jnp.where(
         np.isin(np.arange(len(PHONEMES)), [PHONEMES.ids["T"], vocabulary.END]), 10.0, -10.0
     )
-    pronunciation.save(folder, params, options, LETTERS, PHONEMES, trial="a", seed=0)
+    launch.save_best(
+        folder, params, task="sequence_to_sequence", model="pronunciation", options=options,
+        letters=LETTERS.words, phonemes=PHONEMES.words,
+    )  # fmt: skip
     return folder
 
 

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import pytest
 
 from experiments import skip_thoughts
+from jaxdl import launch
 from jaxdl.data.text import tokenizers, vocabulary
 
 TEST = [["Sort the rows of an array.", "The order is kept."], ["Draw a line, and a dot."]]
@@ -18,8 +19,11 @@ def workdir(tmp_path_factory):
     ids = jnp.ones((1, 5), jnp.int32)
     model = skip_thoughts.network(len(known), 4)
     params = jax.jit(lambda key: model.init(key, ids, ids, ids))(jax.random.key(0))["params"]
-    config = skip_thoughts.Config(width=4, length=5)
-    skip_thoughts.save(folder, config, params, known, TEST, "a")
+    launch.save_best(
+        folder, params, task="skip_thought", model="skip_thoughts",
+        options={"vocabulary": len(known), "width": 4}, input_shape=[5], words=known.words,
+        sentences=SENTENCES,
+    )  # fmt: skip
     return folder
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from experiments import tagging
+from jaxdl import launch
 from jaxdl.data.sources import markup
 from jaxdl.data.text import bio, vocabulary
 from jaxdl.launch import UserError
@@ -42,8 +43,11 @@ def test_a_sentence_is_tagged_word_by_word(tmp_path):
     forward["kernel"] = forward["kernel"].at[0, 10:15].set(1)
     forward["bias"] = jnp.full(20, 2.0).at[5:10].set(-9)
     params["logits"]["kernel"] = params["logits"]["kernel"].at[:5, code].set(1)
-    row = {"trial": "t", "learning_rate": 0.1, "seed": 0}
-    tagging.save(options, *known, params, row, tmp_path)
+    words, letters = (each.words for each in known)
+    launch.save_best(
+        tmp_path, params, task="tagging", model="tagger", options=options, words=words,
+        letters=letters,
+    )  # fmt: skip
     assert tagging.tag(tmp_path, "If axis is None.") == "If [axis]/CODE is [None]/CODE ."
     assert tagging.tag(tmp_path, "If.").startswith("If .\n(no span found")
     with pytest.raises(ValueError, match="no word"):

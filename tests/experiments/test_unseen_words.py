@@ -17,8 +17,7 @@ def finished(tmp_path):
     for axis, (row, there) in enumerate(zip(ids, mask > 0, strict=True)):
         table[len(WORDS) + row[there], axis] += 1
     launch.save_best(
-        tmp_path, {"input": table}, {}, None, task="word2vec", model="unseen_words", options={},
-        input_shape=None, words=WORDS,
+        tmp_path, {"input": table}, task="word2vec", model="unseen_words", words=WORDS,
     )  # fmt: skip
     return tmp_path
 

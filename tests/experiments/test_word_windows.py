@@ -10,10 +10,9 @@ def finished(tmp_path):
     """Vectors by hand: the nearest of the first word is the second by one window, else the last."""
     words = ["array", "matrix", "the"]
     small = np.array([[1, 0], [1, 0.1], [0, 1]], np.float32)
-    tables = {"2": small, "10": small[[0, 2, 1]]}
+    tables = {"window 2": small, "window 10": small[[0, 2, 1]]}
     launch.save_best(
-        tmp_path, tables, {}, None, task="word2vec", model="word_windows", options={},
-        input_shape=None, words=words,
+        tmp_path, tables, task="word2vec", model="word_windows", words=words,
     )  # fmt: skip
     return tmp_path
 
@@ -26,12 +25,3 @@ def test_the_nearest_words_are_printed_by_window(finished):
 def test_an_unknown_word_is_one_clear_line(finished):
     with pytest.raises(ValueError, match="'zebra' is none of the 3 words"):
         word_windows.nearest(finished, "zebra")
-
-
-@pytest.mark.parametrize(
-    ("word", "ending"),
-    [("training", "ing"), ("passed", "ed"), ("exactly", "ly"), ("values", "s"), ("string", "ing"),
-     ("class", ""), ("axis", ""), ("status", ""), ("speed", ""), ("was", ""), ("ring", "")],
-)  # fmt: skip
-def test_endings(word, ending):
-    assert word_windows.ending(word) == ending

@@ -88,3 +88,11 @@ def test_the_file_is_plain_safetensors(saved):
     shifted = launch.load(saved[0]).predict(X)
     np.testing.assert_allclose(shifted, saved[1] + 1, rtol=1e-5)
     assert json.loads((folder / "model.json").read_text())["options"]["features"] == [4]
+
+
+def test_arrays_that_need_no_task_are_read_with_their_description(tmp_path):
+    launch.save_best(tmp_path, {"input": X}, task="word2vec", model="vectors", words=("a", "b"))
+    description, tree = launch.read_best(tmp_path)
+    np.testing.assert_array_equal(tree["params"]["input"], X)
+    assert description["words"] == ["a", "b"]
+    assert description["input_shape"] is None

@@ -1,12 +1,11 @@
-import dataclasses
 import json
 
 import pytest
 
 from jaxdl.launch.config import Config, UserError, choose, parse, setting, usage
+from jaxdl.launch.settings import rates, widths
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Some(Config):
     steps: int = setting(100, "Steps.", low=1)
     rate: float = setting(0.1, "Rate.", low=0.0, high=1.0)
@@ -173,3 +172,17 @@ def test_a_wrong_python_file_is_told_in_one_line(tmp_path, body, message):
     with pytest.raises(UserError, match=message) as caught:
         parse(["program", f"--config={path}"], Some, "xor")
     assert "\n" not in str(caught.value)
+
+
+def test_rates_and_widths_are_fields():
+    class Network(Config):
+        rates: tuple[float, ...] = rates(0.1, 1.0)
+        hidden: tuple[int, ...] = widths(64, 64, help="Units.")
+
+    def config(*arguments):
+        return parse(["program", *arguments], Network, "xor").config
+
+    assert config("--config.hidden=8,8").hidden == (8, 8)
+    assert config().rates == (0.1, 1.0)
+    with pytest.raises(UserError, match="is not at least"):
+        config("--config.rates=0")

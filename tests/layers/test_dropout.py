@@ -29,6 +29,15 @@ def test_identity_in_evaluation_and_at_rate_zero():
     assert (Dropout(0.0).apply({}, X, train=True) == X).all()
 
 
+def test_one_draw_along_the_axes_that_share_it():
+    x, rngs = jnp.ones((20, 30, 40)), {"dropout": jax.random.key(0)}
+    y = np.asarray(Dropout(0.5, shared=(1,)).apply({}, x, train=True, rngs=rngs))
+    np.testing.assert_array_equal(y, np.broadcast_to(y[:, :1], y.shape))
+    assert set(np.unique(y)) == {0, 2}
+    assert abs(y.mean() - 1) < 5 / np.sqrt(20 * 40)
+    assert (y[0] != y[1]).any()
+
+
 def test_same_key_same_mask():
     assert (drop(0.5) == drop(0.5)).all()
     assert (drop(0.5) != drop(0.5, seed=1)).any()

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxdl.layers import unroll
 from jaxdl.layers.cells import CELLS, COUPLED, ELMAN, GRU, LSTM, MINIMAL_GRU, PEEPHOLE
 from jaxdl.layers.dropout import Dropout
-from jaxdl.layers.recurrent import RNN, Bidirectional, Stack, unroll
+from jaxdl.layers.recurrent import RNN, Bidirectional, Stack
 
 KEY = jax.random.key(0)
 T, B, H = 3, 3, 2

@@ -371,3 +371,9 @@ def test_thresholds_leave_the_dtype_of_the_parameters():
     shrunk = losses.soft_threshold(jnp.ones(2, jnp.bfloat16), jnp.float32(0.25), True)
     assert shrunk.dtype == jnp.bfloat16
     np.testing.assert_array_equal(shrunk.astype(jnp.float32), [0.75, 0.75])
+
+
+def test_squares_of_a_class_by_hand():
+    outputs = jnp.array([[0.5, 0.25], [1.0, -1.0]])
+    found = losses.one_hot_squared_error(outputs, jnp.array([0, 1]))
+    np.testing.assert_allclose(found, [0.25 + 0.0625, 1 + 4])

@@ -97,3 +97,19 @@ def test_what_is_no_tag_is_in_no_span():
     ids = np.array([[1, 2, -1, 2]], np.int8)
     right, found, there = spans.matches(ids, np.array([[1, 2, 0, 2]]), np.ones((1, 4)))
     assert (float(right), float(found), float(there)) == (2, 2, 2)
+
+
+def test_spans_are_read_from_ids_of_real_tokens_and_scored_by_type():
+    types = ("X", "Y")  # 1: B-X, 2: I-X, 3: B-Y, 4: I-Y
+    ids = np.array([[1, 2, 3, 4], [0, 3, 1, 1]])
+    real = np.array([[1, 1, 1, 0], [1, 1, 1, 1]], bool)
+    found = spans.read(ids, real, types)
+    assert found == [
+        [Span("X", 0, 2), Span("Y", 2, 3)],
+        [Span("Y", 1, 2), Span("X", 2, 3), Span("X", 3, 4)],
+    ]
+    other = [found[0], found[1][:2]]
+    assert spans.score_of_type(found, other, "X") == (2 / 3, 1, 4 / 5)
+    assert spans.score_of_type(found, other, "Y") == (1, 1, 1)
+    assert bio.bracketed(list("abcd"), found[1]) == "a [b]/Y [c]/X [d]/X"
+    assert bio.bracketed(list("ab"), []) == "a b"

@@ -171,6 +171,12 @@ def test_longer_contexts_help_where_the_text_has_them():
     assert perplexities[2] == pytest.approx(perplexities[1], rel=0.03)
 
 
+def test_the_best_discount_is_the_one_of_the_fewest_bits():
+    counts, windows = fitted(2)
+    bits = {each: ngram.bits(ngram.kneser_ney(counts, windows, each)) for each in (0.1, 0.5, 0.9)}
+    assert ngram.best_discount(counts, windows, tuple(bits)) == min(bits, key=bits.get)
+
+
 def test_what_cannot_be_counted_is_refused():
     counts, windows = fitted(2)
     bad = windows.copy()

@@ -131,9 +131,9 @@ def test_long_sequences_need_a_fraction_of_the_memory(monkeypatch):
     shape = jax.ShapeDtypeStruct((1, 2048, 2, 8), jnp.float32)
 
     def temporaries(long):
-        monkeypatch.setattr(attention, "LONG", long)
+        monkeypatch.setattr(attention, "LONG_ON_CPU", long)
         loss = lambda q: attention.dot_product_attention(q, q, q, causal=True).sum()  # noqa: E731
         compiled = jax.jit(jax.grad(loss)).lower(shape).compile()
         return compiled.memory_analysis().temp_size_in_bytes
 
-    assert temporaries(attention.LONG) <= temporaries(10**6) / 4
+    assert temporaries(attention.LONG_ON_CPU) <= temporaries(10**6) / 4

@@ -80,6 +80,43 @@ def test_a_factor_is_a_learning_rate_of_its_own():
         np.testing.assert_allclose(found["Dense_1"]["kernel"], -0.1, rtol=1e-6)
 
 
+def adam_by_hand(gradients):
+    m = v = 0.0
+    for t, g in enumerate(gradients, 1):
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        yield m / (1 - 0.9**t) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+
+
+def test_groups_join_in_one_after_the_other_with_fresh_states():
+    """Each as an Adam of its own that begins where the group does; the bias is of no group."""
+    gradients = np.random.default_rng(0).normal(size=(4, 6)).astype(np.float32)
+    names = ("bias", "head", "upper", "lower")
+    params = dict.fromkeys(names, jnp.zeros(()))
+
+    @traced_once
+    def walk(every):
+        tx = optimizers.unfreeze_gradually(optimizers.scale_by_adam(), names[1:], every)
+
+        def step(state, gradient):
+            updates, state = tx.update(dict(zip(names, gradient, strict=True)), state, params)
+            return state, updates
+
+        return jax.lax.scan(step, tx.init(params), gradients.T)[1]
+
+    for every in (2.0, 0.0):
+        found = walk(every)
+        for name, depth, gradient in zip(names, (0, 0, 1, 2), gradients, strict=True):
+            start = int(every) * depth
+            expected = [0.0] * start + list(adam_by_hand(gradient[start:]))
+            np.testing.assert_allclose(found[name], expected, rtol=1e-4)
+
+
+def test_discriminative_rates_are_those_of_ulmfit():
+    found = optimizers.by_depth(("head", "upper", "lower"), 1 / 2.6)
+    assert found == pytest.approx({"head": 1, "upper": 1 / 2.6, "lower": 1 / 6.76})
+    assert list(found) == ["head", "upper", "lower"]
+
+
 def test_a_graft_takes_the_head_and_leaves_the_rest():
     old = TASK.init(KEY, BATCH)[0]
     fresh = tasks.classification(MLP((6, 5), 7)).init(jax.random.key(1), BATCH)[0]
@@ -97,7 +134,14 @@ def test_a_graft_that_leaves_another_shape_is_refused():
         graft(old, fresh, "Dense_2")
 
 
-@pytest.mark.parametrize("tx", [optimizers.freeze(sgd(0.1), "haed"), scaled_adam(0.0)])
+@pytest.mark.parametrize(
+    "tx",
+    [
+        optimizers.freeze(sgd(0.1), "haed"),
+        scaled_adam(0.0),
+        optimizers.unfreeze_gradually(sgd(0.1), ("head", "bdoy"), 1),
+    ],
+)
 def test_a_pattern_without_a_leaf_is_refused(tx):
     params = {"head": jnp.zeros(2)}
     with pytest.raises(ValueError, match="no parameter path matches"):

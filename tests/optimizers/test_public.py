@@ -19,6 +19,7 @@ MADE = {name: make(0.1) for name, make in ours.OPTIMIZERS.items()} | {
     ),
     "adamw, masked": ours.adamw(0.1, mask={"a": True, "b": True}),
     "freeze": ours.freeze(ours.sgd(0.1), "a"),
+    "unfreeze_gradually": ours.unfreeze_gradually(ours.scale_by_adam(), ("a", "b/c|b/d"), 1),
     "scale_by_path": ours.scale_by_path({"a|b": 0.5}),
     **{
         name: getattr(ours, name)()
@@ -54,8 +55,8 @@ def test_leaves_of_none_are_as_if_they_were_not_there(name):
     jax.tree.map(np.testing.assert_array_equal, updates, expected)
 
 
-# `freeze` is a partition of optax, which knows no gradient of None.
-@pytest.mark.parametrize("name", [name for name in MADE if name != "freeze"])
+# A partition of optax knows no gradient of None.
+@pytest.mark.parametrize("name", [name for name in MADE if "freeze" not in name])
 def test_a_gradient_of_none_leaves_its_parameter_and_its_state(name):
     tx = MADE[name]
     updates, state = two_steps(tx, PARTS, FULL)

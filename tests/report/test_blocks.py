@@ -1,6 +1,7 @@
 """Blocks of most reports."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from jaxdl import report, stats
@@ -37,3 +38,46 @@ def test_claims_of_shares_are_drawn_in_the_unit_of_print():
     assert axes.get_xlabel() == "gain (points)"
     assert float(axes.lines[1].get_xdata()[0]) == pytest.approx(3.0)
     assert float(axes.lines[2].get_xdata()[0]) == pytest.approx(1.0)
+
+
+def runs(**columns):
+    return pd.DataFrame([
+        {"model": model, "rate": rate, "seed": seed, "status": "ok",
+         "validation_accuracy": (rate if model == "a" else -rate) + 0.5} | columns
+        for model in "ab" for rate in (0.1, 0.2) for seed in range(3)
+    ])  # fmt: skip
+
+
+def test_what_was_chosen_is_written_by_condition():
+    assert report.chosen_values(stats.tune(runs(), "model", "rate")) == "a 0.2; b 0.1"
+
+
+def test_without_a_panel_all_lines_share_one_that_may_be_linear():
+    (drawn,) = report.along(
+        runs(), "rate", "validation_accuracy", line="model", title="By rate", x_label="rate",
+        y_label="accuracy (%)", x_scale="linear", caption="How to read it.",
+    )  # fmt: skip
+    assert drawn.caption == "How to read it."
+    axes = drawn.figure.axes[0]
+    assert axes.get_xscale() == "linear"
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), [60, 70])
+
+
+def test_what_was_searched_is_averaged_with_a_mark_at_the_choice():
+    frame = pd.DataFrame([
+        {"model": "a", "rate": rate, "seed": seed, "status": "ok", "validation_accuracy": value,
+         "test_accuracy": value / 2}
+        for rate, value in ((0.1, 0.5), (0.2, 0.75)) for seed in range(3)
+    ])  # fmt: skip
+    tuned = stats.tune(frame, "model", "rate")
+    rows = report.searched(frame, tuned, {"test_accuracy": "test (%)"})
+    assert rows == [{"rate": "0.1", "test (%)": 0.25}, {"rate": "0.2*", "test (%)": 0.375}]
+
+
+def test_bias_and_variance_are_told_by_condition():
+    errors = pd.DataFrame({"training": [0.0, 0.2], "dev": [0.3, 0.21]}, index=[20.0, 500.0])
+    found = report.diagnoses(errors.rename_axis("examples"), target=0.01, tolerance=0.02)
+    assert [row[:5] for row in found.rows] == [
+        ("20", "0.0", "30.0", "-1.0", "30.0"), ("500", "20.0", "21.0", "19.0", "1.0"),
+    ]  # fmt: skip
+    assert found.header[0] == "examples"

@@ -82,3 +82,19 @@ def test_table_shows_what_the_file_holds():
         "holds",
     )
     assert table.rows[1][4:6] == ("0.9", "–")
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [([[3, 3.1, 3.2], [2, 2.1, 2.2]], "holds"), ([[3, 3.1, 3.2], [0, 0.1, 0.2]], "depends"),
+     ([[3, 3.1, 3.2], [0, 1, 2]], "inconclusive")],
+)  # fmt: skip
+def test_claims_together_have_the_numbers_of_the_weakest(values, verdict):
+    single = claims.Claim("O2", "It helps.", "gain", above=0.5)
+    judged = [single.judge(stats.mean_interval(each)) for each in values]
+    whole = claims.Claim("O2", "It helps everywhere.", "least gain", above=0.5)
+    found = whole.judge_together(judged)
+    assert (found.claim, found.quantity) == ("It helps everywhere.", "least gain")
+    assert (found.measured, found.verdict) == (judged[1].measured, verdict)
+    below = claims.Claim("O2", "It is cheap.", "cost", below=0.5)
+    assert below.judge_together(judged).measured == judged[0].measured

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxdl.report.pictures import images
+from jaxdl.report.pictures import images, picture
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 4, 5), (1, 2, 4, 4, 3)])
@@ -22,3 +22,11 @@ def test_a_long_label_is_folded_not_cut():
     label = "green disc beside green cross"
     figure = images(np.zeros((1, 1, 2, 2)), [label], [], "")
     assert figure.axes[0].get_ylabel().split("\n") == ["green disc beside", "green cross"]
+
+
+def test_a_picture_has_the_name_of_its_title():
+    figure = images(np.zeros((1, 1, 2, 2)), [], [], "Digits, " + "shifted " * 12 + "(η)")
+    drawn = picture(figure, "Caption.")
+    assert drawn.name == "digits" + "_shifted" * 12
+    assert drawn.alt == "Digits, " + "shifted " * 12 + "(η)"
+    assert drawn.caption == "Caption."

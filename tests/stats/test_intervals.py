@@ -232,3 +232,8 @@ def test_the_magnitude_of_an_interval_is_that_of_the_distance_from_zero(bounds, 
     found = stats.magnitude(stats.Interval(*bounds, 5, "by hand"))
     np.testing.assert_equal(found[:3], distance)
     assert found[3:] == (5, "by hand", 1)
+
+
+def test_a_proportion_of_flags_is_that_of_their_count():
+    flags = np.array([True, False, True, True])
+    assert stats.proportion_of(flags) == stats.proportion_interval(3, 4)

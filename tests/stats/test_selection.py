@@ -300,3 +300,15 @@ def test_a_benchmark_without_a_validation_split_says_so_aloud():
         choose(frame, metric="test_accuracy")
     with pytest.raises(ValueError, match="not for 'validation_accuracy'"):
         choose(ledger({0.1: [0.9]}), without_validation=reason)
+
+
+def test_the_largest_value_within_a_tolerance_of_the_best():
+    means = {0.1: 0.90, 0.2: 0.95, 0.3: 0.945, 0.4: 0.93, 0.5: 0.96}
+    rows = [
+        {"model": "a", "decay": decay, "seed": seed, "validation_accuracy": mean + 0.001 * seed}
+        for decay, mean in means.items()
+        for seed in (-1, 1)
+    ]
+    frame = pd.DataFrame(rows[:-1])  # a seed of 0.5 is missing
+    found = stats.largest_within(frame, ["model"], "decay", 0.01)
+    assert found.to_dict("records") == [{"model": "a", "decay": 0.3}]

@@ -63,3 +63,14 @@ def test_a_seed_that_diverged_is_not_shown():
     assert row["seed"] == 1
     lost = frame(("diverged",) * 3)
     assert stats.example(lost, stats.tune(lost, ("kind", "width"), "rate"), ("b", 1)) is None
+
+
+def test_gains_of_all_over_one_and_in_each_group():
+    trials = frame().query("width == 1 or kind == 'b'").assign(test_accuracy=lambda f: f["width"])
+    by_kind = stats.tune(trials[trials["width"] == 1].reset_index(drop=True), "kind", "rate")
+    assert by_kind.gains("test_accuracy", "a") == {"b": by_kind.gain("test_accuracy", "b", "a")}
+    whole = stats.tune(trials, ("kind", "width"), "rate")
+    in_b = stats.tune(trials[trials["kind"] == "b"].reset_index(drop=True), "width", "rate")
+    assert whole._replace(selection=whole.selection[whole.selection["kind"] == "b"]).gain_in_each(
+        "kind", "test_accuracy", 2, 1
+    ) == {"b": in_b.gain("test_accuracy", 2, 1)}

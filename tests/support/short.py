@@ -3,6 +3,7 @@
 SHORT = {"steps": "4", "seeds": "2"}
 # What else is cut down where the time goes into compiling many programs.
 FEWER = {
+    "attention_scores": {"widths": "8,16", "heads": "2", "learning_rates": "0.003"},
     "autoencoders": {"channels": "4", "learning_rates": "0.003"},
     "backprop_cost": {"widths": "16,64", "depths": "1,2"},
     "batch_norm": {"depth": "2", "rates": "4"},
@@ -16,6 +17,15 @@ FEWER = {
     "distillation": {"teacher_steps": "2", "examples": "100,200"},
     "digits_cnn": {"channels": "4,8", "hidden": "16", "learning_rates": "0.01"},
     "ensembles": {"tables": "wine", "members": "3"},
+    "elmo": {
+        "documents": "1000",
+        "vocabulary": "200",
+        "features": "4",
+        "width": "4",
+        "language_steps": "2",
+        "streams": "8",
+        "learning_rates": "0.01",
+    },
     "exploding_gradients": {"scales": "0.5,1.5", "length": "10"},
     "gan_digits": {"features": "8,4"},
     "gradient_lag": {"cells": "elman,lstm", "lag": "5", "hidden": "4"},
@@ -31,6 +41,8 @@ FEWER = {
     "norms_and_batch_size": {"batch_sizes": "2,16"},
     "optimizers_x_initializers": {"optimizers": "sgd,adam", "learning_rates": "0.01,0.1"},
     "padding": {"steps": "2", "buckets": "2", "units": "8", "batch_size": "512"},
+    "parallel_time": {"lengths": "4,8", "width": "8"},
+    "positions": {"length": "4", "width": "8", "learning_rates": "0.01"},
     "pretrained_embeddings": {
         "words": "5000",
         "vocabulary": "500",
@@ -53,6 +65,16 @@ FEWER = {
         "learning_rates": "0.01",
     },
     "text_cnn": {"documents": "2000", "bodies": "bag of words,n-grams", "learning_rates": "0.003"},
+    "ulmfit": {
+        "documents": "1500",
+        "vocabulary": "200",
+        "features": "4",
+        "hidden": "4",
+        "general_steps": "2",
+        "task_steps": "2",
+        "streams": "8",
+        "learning_rates": "0.01",
+    },
     "unseen_words": {"documents": "600", "dimensions": "8", "buckets": "500", "epochs": "1"},
     "wavefront": {"widths": "8", "layers": "1,2", "lengths": "8,16"},
     "word_order": {"documents": "300", "features": "4"},

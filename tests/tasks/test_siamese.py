@@ -108,3 +108,30 @@ def test_a_nan_is_neither_near_nor_rightly_apart(params):
     broken = jax.tree.map(lambda leaf: leaf * jnp.nan, params)
     for task, batch in ((siamese.contrastive(MODEL), PAIRS), (siamese.triplet(MODEL), TRIPLETS)):
         assert measured(task, broken, batch)["accuracy"] == 0
+
+
+def test_pairs_of_triplets_are_one_alike_and_one_not(params):
+    triplets = {"x": np.stack([PAIRS["x"][:, 0], PAIRS["x"][:, 1], PAIRS["x"][::-1, 0]], axis=1)}
+    triplets["y"] = np.tile(np.array([0, 0, 1], np.int32), (len(PAIRS["x"]), 1))
+    pairs = {
+        name: np.concatenate([array[:, [0, 1]], array[:, [0, 2]]])
+        for name, array in triplets.items()
+    }
+    found = measured(siamese.contrastive_of_triplets(MODEL), params, triplets)
+    expected = measured(siamese.contrastive(MODEL), params, pairs)
+    jax.tree.map(np.testing.assert_allclose, found, expected)
+
+
+def test_triplets_of_forms_have_the_same_thing_in_the_other_form_and_another():
+    forms = np.arange(20).reshape(10, 2, 1) + np.array([0, 100])[None, :, None]
+    forms[4, 1] = forms[3, 1]  # they share a form: neither is the other's other
+    found = siamese.triplets_of_forms(np.random.default_rng(0), forms, 1)
+    x, y = found["x"][..., 0], found["y"]
+    assert x.shape == y.shape == (20, 3)
+    np.testing.assert_array_equal(y[:, 0], y[:, 1])
+    assert (y[:, 2] != y[:, 0]).all()
+    assert not ({(3, 4), (4, 3)} & set(map(tuple, y[:, 1:].tolist())))
+    for row, (anchor, same, other) in enumerate(x):
+        assert {anchor, same} == set(forms[y[row, 0], :, 0])
+        assert other in forms[y[row, 2]]
+        assert (other < 100) == (same < 100)

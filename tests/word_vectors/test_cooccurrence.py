@@ -24,3 +24,9 @@ def test_independent_words_are_together_as_often_as_by_chance():
 def test_an_id_outside_the_vocabulary_is_named():
     with pytest.raises(DataError, match="document 1, position 0: id 3 is outside"):
         cooccurrence.lifts([np.array([0]), np.array([3])], 3)
+
+
+def test_lifts_in_texts_are_those_of_their_words():
+    found = cooccurrence.lifts_in(["One two.\n\nTwo 3", "one", "four"], ["one", "two"])
+    ids = [np.array([0, 1, 1]), np.array([0]), np.array([], int)]
+    np.testing.assert_array_equal(found, cooccurrence.lifts(ids, 2))

@@ -99,3 +99,10 @@ def test_an_unseen_word_is_near_to_the_words_of_its_stem():
     cosines, nearest = similarity.nearest(found[:4], found[4:], 4)
     assert np.sort(nearest[:, :2], axis=1).tolist() == [[0, 1], [2, 3]]
     assert (cosines[:, 1] > 0.3 + cosines[:, 2]).all()
+
+
+def test_a_reader_gives_the_vectors_of_the_model(params):
+    words = ["water", "watering"]
+    ids, mask = ngram_ids(words, BUCKETS)
+    found = fasttext.reader(params, V)(jnp.array([WORDS.index("water"), UNSEEN]), ids, mask)
+    np.testing.assert_array_equal(found, of_words(params, words))

@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdl.word_vectors import windows, word2vec
+from jaxdl.word_vectors import training, windows, word2vec
 from jaxdl.word_vectors.training import word_vectors
 
 V, D, STEPS, EPOCHS = 5, 3, 2, 2
@@ -29,3 +29,15 @@ def test_two_segments_are_two_epochs_at_a_falling_rate():
         assert curves["largest"].shape == (1,)
         assert float(curves["largest"][0]) == float(jnp.abs(state.params["input"]).max())
     assert int(run.evaluate(hparams, state, data)["test_step"]) == EPOCHS * STEPS
+
+
+def test_words_in_the_same_company_get_near_vectors():
+    rng = np.random.default_rng(0)
+    # The words 0 … 5 stand among themselves, and so do 6 … 11.
+    company = [rng.integers(6, size=12) + 6 * (number % 2) for number in range(200)]
+    table = training.skip_gram_vectors(company, 12, 8, epochs=3)
+    assert table.shape == (12, 8)
+    centred = table - table.mean(axis=0)
+    products = centred @ centred.T
+    assert (products[:6, :6].mean(), products[6:, 6:].mean()) > (0, 0)
+    assert products[:6, 6:].mean() < 0

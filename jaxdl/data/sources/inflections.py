@@ -28,3 +28,11 @@ def pairs(forms: Iterable[str], words: Collection[str]) -> dict[str, str]:
         if (base := base_of(form, words)) is not None:
             found.setdefault(base, form)
     return {base: form for base, form in found.items() if form not in found}
+
+
+def ending(word: str) -> str:
+    """-ing, -ed, -ly, a plural -s, or nothing; what is left before it has three letters or more."""
+    for suffix in ("ing", "ed", "ly", "s"):
+        if word.endswith(suffix) and len(word) >= len(suffix) + 3:
+            return "" if word.endswith(("ss", "us", "is", "eed")) else suffix
+    return ""

@@ -72,3 +72,22 @@ def pairs(
     x = cut(blurred)
     x += noise * np.random.default_rng(seed).standard_normal(x.shape, np.float32)
     return {"x": x, "y": cut(clean)}
+
+
+def which() -> dict[str, dict[str, np.ndarray]]:
+    """Which photograph is a patch from: x float32 `[N, 8, 8, 1]` in 0..1, y 0 for china, else 1.
+
+    Patches side by side of 16 × 16 pixels, mean of the colours, averaged to 8 × 8; 1000 to train on
+    and 500 for validation, 580 for test, which may be neighbours.
+    """
+    from sklearn.datasets import load_sample_images
+
+    patches = []
+    for image in load_sample_images().images:
+        grey = image.mean(axis=2)[:416, :640].reshape(208, 2, 320, 2).mean(axis=(1, 3)) / 255
+        patches.append(grey.reshape(26, 8, 40, 8).swapaxes(1, 2).reshape(-1, 8, 8, 1))
+    y = np.repeat(np.arange(2, dtype=np.int32), [len(each) for each in patches])
+    order = np.random.default_rng(0).permutation(len(y))
+    x, y = np.concatenate(patches).astype(np.float32)[order], y[order]
+    ends = {"train": (0, 1000), "validation": (1000, 1500), "test": (1500, 2080)}
+    return {name: {"x": x[a:b], "y": y[a:b]} for name, (a, b) in ends.items()}

@@ -50,6 +50,17 @@ def without_stress(phonemes: Sequence[str]) -> tuple[str, ...]:
     return tuple(phoneme.rstrip("012") for phoneme in phonemes)
 
 
+def plain(
+    pairs: Sequence[Pair], letters: range, phonemes: int
+) -> list[tuple[str, tuple[str, ...]]]:
+    """Words of so many letters with their phonemes, at most so many, without stress."""
+    return [
+        (pair.word, without_stress(pair.phonemes))
+        for pair in pairs
+        if len(pair.word) in letters and len(pair.phonemes) <= phonemes
+    ]
+
+
 def _part(word: str) -> int:
     """0 for training, 1 for validation, 2 for test."""
     twentieth = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8], "little") % 20

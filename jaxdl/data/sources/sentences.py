@@ -7,6 +7,7 @@ from typing import TypeVar
 import numpy as np
 
 from jaxdl.data.sources.documents import paragraphs
+from jaxdl.data.text import tokenizers
 from jaxdl.data.text.vocabulary import END, PAD, START
 
 T = TypeVar("T")
@@ -75,3 +76,21 @@ def neighbours(documents: Sequence[Sequence[np.ndarray]], length: int) -> dict[s
         "following": framed[after],
         "document": document.astype(np.int32),
     }
+
+
+def connected(texts: Iterable[str], shortest: int) -> list[list[str]]:
+    """Of each text the sentences of prose, of `shortest` words or more, that no text before has.
+
+    Texts of which less than two are left are left out: a sentence needs a neighbour.
+    """
+    found: list[list[str]] = []
+    seen: set[str] = set()
+    for text in texts:
+        kept = [
+            sentence
+            for sentence in prose(text)
+            if sentence not in seen and len(tokenizers.words(sentence)) >= shortest
+        ]
+        seen.update(kept)
+        found += [kept] if len(kept) > 1 else []
+    return found

@@ -27,3 +27,13 @@ def tags(spans: Iterable[Span], length: int) -> list[str]:
     for name, start, stop in spans:
         found[start:stop] = [f"B-{name}"] + [f"I-{name}"] * (stop - start - 1)
     return found
+
+
+def bracketed(words: Sequence[str], spans: Iterable[Span]) -> str:
+    """The words with their spans, in order and apart, in brackets: `see [numpy sum]/REF`."""
+    pieces: list[str] = []
+    end = 0
+    for name, start, stop in spans:
+        pieces += [*words[end:start], f"[{' '.join(words[start:stop])}]/{name}"]
+        end = stop
+    return " ".join([*pieces, *words[end:]])

@@ -125,6 +125,16 @@ def batches(
         yield batch | {"row": rows}
 
 
+def next_ids(examples: Sequence[np.ndarray], batch: Planned) -> dict[str, np.ndarray]:
+    """A planned batch for `tasks.language_model`, sequences being one id longer than planned.
+
+    x: int32 `[B, T]`, the first T ids; y: T from the second on. `PAD` behind the last id, and in y
+    on rows that are not real.
+    """
+    ids = pad([examples[row] for row in batch.rows], batch.length + 1)["x"]
+    return {"x": ids[:, :-1], "y": np.where(batch.real[:, None], ids[:, 1:], PAD)}
+
+
 def waste(lengths: np.ndarray, planned: Sequence[Planned]) -> float:
     """Share of the positions, B·T of each batch, that hold no id of a real example."""
     positions = sum(len(rows) * length for rows, _, length in planned)

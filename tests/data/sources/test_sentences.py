@@ -37,3 +37,11 @@ def test_neighbours_are_those_of_the_same_document():
     np.testing.assert_array_equal(found["previous"], [nobody, [START, 4, END, PAD], nobody, nobody])
     np.testing.assert_array_equal(found["following"], [[START, 5, 6, END], nobody, nobody, nobody])
     assert all(array.dtype == np.int32 for array in found.values())
+
+
+def test_sentences_that_stand_together_are_of_one_text_alone():
+    texts = ["One two three. Four five six.", "Four five six. Seven eight.", "A b c. D e f. G."]
+    assert sentences.connected(texts, 3) == [
+        ["One two three.", "Four five six."],
+        ["A b c.", "D e f."],
+    ]

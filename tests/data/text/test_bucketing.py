@@ -182,3 +182,10 @@ def test_what_is_no_id_of_32_bits_is_refused_by_row(arrange):
         arrange([np.array([1, 2]), np.array([2.7])])
     with pytest.raises(DataError, match="row 1: id 4294967297 is beyond 32 bits"):
         arrange([np.array([1, 2]), np.array([5, 2**32 + 1])])
+
+
+def test_a_planned_batch_predicts_the_next_ids_of_its_real_rows():
+    batch = b.Planned(np.array([1, 0, 1]), np.array([True, True, False]), 3)
+    found = b.next_ids([np.array([5, 6, 7, 8]), np.array([5, 9])], batch)
+    assert found["x"].tolist() == [[5, 9, 0], [5, 6, 7], [5, 9, 0]]
+    assert found["y"].tolist() == [[9, 0, 0], [6, 7, 8], [0, 0, 0]]

@@ -140,3 +140,11 @@ def test_only_integers_are_framed():
     with pytest.raises(DataError, match="ids: dtype float64, integers are needed"):
         vocab.framed(np.array([4.5]))
     assert vocab.framed(np.array([])).tolist() == [START, END]
+
+
+def test_rows_are_cut_or_filled():
+    known = vocab.build("aab")
+    found = vocab.rows(known, ("abcab", "", "b"), 3)
+    a, b = vocab.encode(known, "ab")
+    assert found.tolist() == [[a, b, vocab.UNKNOWN], [0, 0, 0], [b, 0, 0]]
+    assert found.dtype == np.int32

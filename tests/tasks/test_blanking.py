@@ -4,7 +4,6 @@ import jax
 import numpy as np
 from scipy.special import log_softmax
 
-from experiments import text_cnn
 from jaxdl import tasks
 from jaxdl.layers.embedding import Embedding
 from jaxdl.models import NGrams, TextClassifier
@@ -18,7 +17,7 @@ BATCH = {"x": WORDS, "y": np.zeros(4, np.int32), "mask": np.array([1, 1, 0, 1], 
 
 
 def test_what_is_lost_by_hand():
-    task = text_cnn.blanking(tasks.classification(MODEL), MODEL)
+    task = tasks.blanking(tasks.classification(MODEL), MODEL)
     params, state = jax.jit(task.init)(KEY, BATCH)
     loss = jax.jit(lambda key: task.loss(params, state, BATCH, key, train=False)[1][1])
     apply = jax.jit(lambda words: MODEL.apply({"params": params}, words, train=False))
@@ -57,7 +56,7 @@ def test_training_is_as_without():
     params, state = jax.jit(plain.init)(KEY, BATCH)
     found = [
         jax.jit(lambda task=task: task.loss(params, state, BATCH, KEY, train=True)[1][1])()
-        for task in (plain, text_cnn.blanking(plain, MODEL))
+        for task in (plain, tasks.blanking(plain, MODEL))
     ]
     assert found[0].keys() == found[1].keys()
     jax.tree.map(np.testing.assert_array_equal, *found)

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from experiments import softmax_cost
-from jaxdl.word_vectors import windows
+from jaxdl.word_vectors import full_softmax, windows
 
 RNG = np.random.default_rng(0)
 
@@ -16,9 +15,7 @@ def test_the_full_softmax_is_that_of_scipy():
     expected = -sum(
         log_softmax(output @ hidden[m, t])[words[m, s]] for m, t, s in np.argwhere(near)
     )
-    found = softmax_cost.full_loss(
-        *(jnp.asarray(a, jnp.float32) for a in (hidden, output)), words, near
-    )
+    found = full_softmax.loss(*(jnp.asarray(a, jnp.float32) for a in (hidden, output)), words, near)
     assert float(found) == pytest.approx(expected, rel=1e-5)
 
 
@@ -30,10 +27,10 @@ def test_a_step_is_one_of_dense_descent():
 
     def loss(params):
         hidden = params["input"][blocks.centres]
-        return softmax_cost.full_loss(hidden, params["output"], blocks.words, blocks.near)
+        return full_softmax.loss(hidden, params["output"], blocks.words, blocks.near)
 
     gradient = jax.grad(loss)(params)
-    stepped = softmax_cost.full_step(params, blocks, 0.3)
+    stepped = full_softmax.step(params, blocks, 0.3)
     for name, table in params.items():
         np.testing.assert_allclose(stepped[name], table - 0.3 * gradient[name], atol=1e-5)
         assert float(jnp.abs(gradient[name]).max()) > 0.01
