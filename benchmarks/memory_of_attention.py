@@ -32,7 +32,7 @@ def memory(quick: bool) -> Iterator[Row]:
         return step.lower(state, batch).compile()
 
     blockwise = compiled()
-    with mock.patch.object(attention, "LONG", math.inf):
+    with mock.patch.object(attention, "LONG_ON_CPU", math.inf):
         whole = compiled()
     ours_mib, theirs_mib = (_temporaries(each) / 2**20 for each in (blockwise, whole))
     case = f"training at T = {length}, {depth} layers of {WIDTH}, {HEADS} heads"
