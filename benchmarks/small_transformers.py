@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 VOCABULARY, WIDTH, DEPTH, HEADS, LENGTH = 64, 64, 2, 4, 32
-EXAMPLES, BATCH, STEPS = 1024, 16, 200
+EXAMPLES, BATCH, STEPS = 1024, 8, 200
 
 
 def arrays() -> dict[str, np.ndarray]:

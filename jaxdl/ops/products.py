@@ -9,9 +9,9 @@ from jaxdl.types import Array
 def wide_product(x: Array, w: Array) -> Array:
     """`x [N, K] @ w [K, M]`, both of one dtype, in float32 at least.
 
-    On the way back the gradient is rounded to the dtype of x: differentiated by JAX, a product of
-    bfloat16 has one of float32 and bfloat16 there, which an accelerator computes at half the
-    speed or less. Where x is float32 or wider it is the ordinary product.
+    Where they are narrow, the gradient is rounded to their dtype on the way back: differentiated by
+    JAX, a product of bfloat16 has products of float32 and bfloat16 there, which an accelerator
+    computes at half the speed or less. Forward mode (`jax.jvp`) is not defined for those.
     """
     wider = jnp.promote_types(x.dtype, jnp.float32)
     return jnp.matmul(x, w) if wider == x.dtype else _of_narrow(x, w)
