@@ -64,6 +64,8 @@ CASES = {
                        0.6, ZEROS),
     "nearest of zeros": (lambda v: similarity.nearest(jnp.eye(2), v[None], 1)[0].sum(), ZEROS, 0,
                          ZEROS),
+    "same_group of zeros": (lambda v: similarity.same_group(
+        {"a": jnp.stack([v, v])}, jnp.array([0, 0]), jnp.ones(2))["a"], ZEROS, 1, ZEROS),
     "to_group of zeros": (lambda v: similarity.to_group(v[None], jnp.array([0])).sum(), ZEROS, 0,
                           ZEROS),
     "analogy of zeros": (lambda v: similarity.analogy(
@@ -87,6 +89,10 @@ CASES = {
     "binary_cross_entropy when sure": (
         lambda z: losses.binary_cross_entropy(z, jnp.array([1.0, 0])).sum(), [INF, -INF], 0,
         ZEROS),
+    "one_hot_squared_error": (lambda o: losses.one_hot_squared_error(o, 0), ZEROS, 1, [-2, 0]),
+    "distillation of its own": (lambda z: losses.distillation(z, z, 0, 2.0, 1.0), PAIR, 0, ZEROS),
+    "distillation when sure": (lambda z: losses.distillation(
+        z, jnp.array([0, -INF]), 0, 1.0, 1.0), ZEROS, np.log(2), [-0.5, 0.5]),
     "softmax_cross_entropy": (lambda z: losses.softmax_cross_entropy(z, 0), ZEROS, np.log(2),
                               [-0.5, 0.5]),
     "softmax_cross_entropy when sure": (lambda z: losses.softmax_cross_entropy(z, 0), [0, -90.0],
