@@ -57,6 +57,12 @@ def softplus(x):
     return -scipy.special.log_expit(-x)
 
 
+def divergence(v, z):
+    """KL(softmax(v) ‖ softmax(z))."""
+    ours, theirs = (scipy.special.log_softmax(logits, axis=1) for logits in (z, v))
+    return (np.exp(theirs) * (theirs - ours)).sum(1)
+
+
 def huber(delta):
     return lambda a, b: scipy.special.huber(delta, a - b)
 
@@ -123,6 +129,9 @@ LOSSES = {
                               lambda z, t: softplus(rest(z, t))),
     "soft_cross_entropy": (losses.soft_cross_entropy, (SCORED, Typed(SHARES)),
                            lambda z, p: -(p * scipy.special.log_softmax(z, axis=1)).sum(1)),
+    "distillation": (lambda z, v, t: losses.distillation(z, v, t, 2.0, 0.3),
+                     (SCORED, Typed(SCORES[::-1] / 2), LABELLED),
+                     lambda z, v, t: 1.2 * divergence(v / 2, z / 2) + 0.7 * softplus(rest(z, t))),
     "smooth_labels": (lambda t, a: losses.smooth_labels(t, C, a), (LABELLED, Typed(0.1)),
                       lambda t, a: (1 - a) * np.eye(C)[t] + a / C),
     "squared_error": (losses.squared_error, (FIRST, SECOND), lambda a, b: (a - b) ** 2),
