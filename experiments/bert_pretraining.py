@@ -28,7 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from experiments.gpt import TIMED, cost
+from experiments.gpt import TIMED, seconds, step_of
 from jaxdl import keys, launch, metrics, report, stats, sweep, tasks, train
 from jaxdl.data import batches
 from jaxdl.data.sources import documents, sentences
@@ -55,7 +55,7 @@ CLAIMS = PRETRAINED, FEW, MANY, FATES, PAIRS = (
     Claim("T5", "the loss on pairs helps on pairs",
           "paired difference in test accuracy of pairs", above=0.02, unit="points"),
 )  # fmt: skip
-SIZES, MASK, LENGTH, LIKELIEST = {"test": 150, "validation": 75, "train": 60}, "<mask>", 40, 5
+SIZES, MASK, LENGTH, LIKELIEST = {"test": 150, "validation": 75, "train": 100}, "<mask>", 32, 5
 BASE, SCRATCH = "15 %", "not pretrained"
 STUDY: dict[str, dict[str, float]] = {
     BASE: {"share": 0.15, "masks": 0.8, "pairs": 1.0},
@@ -72,8 +72,8 @@ TOLD = {"packages": 1 + len(documents.PACKAGES), "pairs": 2}
 class Config(launch.Config):
     """The network, its pretraining and its tuning."""
 
-    steps: int = setting(500, "Steps of pretraining of each trial.", low=1)
-    tuning_steps: int = setting(120, "Steps of tuning, for each task and rate.", low=1)
+    steps: int = setting(400, "Steps of pretraining of each trial.", low=1)
+    tuning_steps: int = setting(80, "Steps of tuning, for each task and rate.", low=1)
     seeds: int = setting(4, "Seeds of each condition.", low=1)
     full: bool = setting(False, "Eight times the steps of pretraining.")
     batch_size: int = setting(32, "Sentences, or pairs of them, in a step.", low=1, high=100)
@@ -92,12 +92,11 @@ def load(config: Config) -> tuple[dict[str, Any], Vocabulary]:
     rng = np.random.default_rng(0)
     parts: dict[str, list[tuple[list[list[str]], int]]] = {name: [] for name in (*SIZES, "text")}
     for label, found in enumerate(documents.docstrings_by_package().values()):
-        texts = [each for each in map(sentences.prose, found) if each]
-        ends = np.cumsum([0, *SIZES.values(), config.documents // TOLD["packages"]])
-        drawn = documents.sample(texts, int(ends[-1]), rng)
-        for name, (start, end) in zip(parts, itertools.pairwise(ends), strict=True):
-            spoken = ([tokenizers.words(each) for each in text] for text in drawn[start:end])
-            parts[name] += [(words, label) for words in spoken]
+        texts = filter(None, map(sentences.prose, documents.sample(found, len(found), rng)))
+        counts = (*SIZES.values(), config.documents // TOLD["packages"])
+        for name, count in zip(parts, counts, strict=True):
+            for text in itertools.islice(texts, count):
+                parts[name].append(([tokenizers.words(each) for each in text], label))
     counted = (word for text, _ in parts["text"] for words in text for word in words)
     words = vocabulary.build(counted, config.vocabulary - 1).words[len(vocabulary.SPECIAL) :]
     known = Vocabulary((*vocabulary.SPECIAL, MASK, *words))
@@ -245,8 +244,8 @@ def accuracy(task: Task, held_out: Batch, params: PyTree) -> Array:
 def plan(config: Config) -> sweep.Plan:
     """One program for all ways of pretraining, and one without."""
     data, known = load(config)
-    study = [{"condition": name, **numbers} for name, numbers in STUDY.items()]
-    scratch = [{**study[0], "condition": SCRATCH}]
+    study: list[sweep.Point] = [{"condition": name, **numbers} for name, numbers in STUDY.items()]
+    scratch: list[sweep.Point] = [{**study[0], "condition": SCRATCH}]
     programs = {
         "pretrained": (run(config, known, steps_of(config)), study),
         SCRATCH: (run(config, known, 0), scratch),
@@ -317,22 +316,34 @@ def costs(config: Config, plan: sweep.Plan, known: Vocabulary) -> report.Table:
         "without pairs": (tasks.noise.in_training(alone, mask), "text", steps_of(config)),
         "tuning": (tasks.classification(Reader(body, 2)), "pairs", config.tuning_steps),
     }
+    counts = {
+        phase: (step_of(task, first(config, plan, name))[0].cost_analysis() or {})["flops"]
+        for phase, (task, name, _) in phases.items()
+    }
+    task, name, _ = phases["pretraining"]
+    speed = counts["pretraining"] / seconds(task, first(config, plan, name))
     rows: list[dict[str, report.tables.Cell]] = []
-    for phase, (task, name, steps) in phases.items():
-        arrays = plan.data["train"][name]
-        batch = {key: array[: config.batch_size] for key, array in arrays.items()}
-        operations, seconds = (steps * each for each in cost(task, batch))
+    for phase, (_, _, steps) in phases.items():
+        total = steps * counts[phase]
         rows.append(
-            {"phase": phase, "steps": steps, "operations (10¹²)": operations / 1e12}
-            | {"seconds": seconds, "energy (J)": seconds * config.watts}
-        )
+            {
+                "phase": phase, "steps": steps, "operations (10¹²)": total / 1e12,
+                "seconds": total / speed, "energy (J)": config.watts * total / speed,
+            }
+        )  # fmt: skip
     return report.table(
         rows,
-        "Of one trial: a step's operations, as XLA counts them, and seconds, the median of "
-        f"{TIMED} alone on the machine, times the steps; {config.watts:g} W, an assumption, times "
-        "the seconds. All conditions cost the same: logits are computed at all places, of pairs "
-        "too where their loss weighs nothing.",
+        "Of one trial: a step's operations, as XLA counts them, times the steps; seconds at "
+        f"{speed / 1e9:.3g}·10⁹ of them a second, as a step of pretraining alone on the machine "
+        f"has them, the median of {TIMED}; energy at {config.watts:g} W, an assumption. All "
+        "conditions cost the same: logits are computed at all places, of pairs too where their "
+        "loss weighs nothing.",
     )
+
+
+def first(config: Config, plan: sweep.Plan, name: str) -> Batch:
+    """A batch of training."""
+    return {key: array[: config.batch_size] for key, array in plan.data["train"][name].items()}
 
 
 def loaded(workdir: Path) -> tuple[Loaded, Vocabulary]:

@@ -259,7 +259,7 @@ def three(loaded: Loaded, model: nn.Module, begin: Begin, prompt: str) -> str:
 
 def begin(model: LanguageModel, variables: PyTree, ids: Array) -> tuple[PyTree, Array]:
     """The state after all characters but the last, and these."""
-    return model.apply(variables, ids[:, :-1])[0], ids[:, -1]  # type: ignore[index]
+    return model.apply(variables, ids[:, :-1])[0], ids[:, -1]
 
 
 def samples(loaded: Loaded, model: nn.Module, begin: Begin, prompt: str) -> list[Section]:

@@ -54,7 +54,7 @@ CLAIMS = WORDS, NETWORK, EIGHTH, TUNED_WINS = (
 )  # fmt: skip
 FROZEN, TUNED, SCRATCH = "MiniLM, frozen", "MiniLM, tuned", "convolution from scratch"
 BAG, TFIDF = "bag of words", "bag of words, tf-idf"
-SHORTEST, LONGEST, LENGTH, NEAREST, MANY = 6, 32, 48, 6, 64
+SHORTEST, LONGEST, NEAREST, MANY = 6, 32, 6, 64
 SHARES = {"train": 1.0, "validation": 0.4, "test": 1.0}
 
 
@@ -67,6 +67,7 @@ class Config(launch.Config):
     full: bool = setting(False, "Tune MiniLM too, which takes half an hour.")
     labels: tuple[int, ...] = setting((8, 64, 512), "Labelled sentences.", low=1, high=512)
     sentences: int = setting(100, "Sentences of each section, in training and in test.", low=4)
+    length: int = setting(48, "Word pieces, or words, of a sentence that are read.", low=4)
     documents: int = setting(25_000, "Docstrings to take, of all splits.", low=500)
     batch_size: int = setting(32, "Sentences in a step; to tune MiniLM, half of them.", low=2)
     learning_rates: tuple[float, ...] = setting(
@@ -75,37 +76,47 @@ class Config(launch.Config):
     tuning_rate: float = setting(1e-4, "Peak rate of Adam for MiniLM.", low=1e-12)
 
 
-def load(config: Config) -> tuple[dict[str, Any], list[sections.Placed], dict[str, np.ndarray]]:
-    """What each method sees of the sentences; those to learn from; mean and spread of vectors."""
+def read(config: Config) -> dict[str, list[sections.Placed]]:
+    """Sentences with their sections, as many of each; those of a document are of one split."""
     found = documents.sample(documents.docstrings(), config.documents, np.random.default_rng(0))
     cuts = [0, int(0.5 * len(found)), int(0.7 * len(found)), len(found)]
     parts = sections.split(found[a:b] for a, b in itertools.pairwise(cuts))
-    model = pretrained.minilm()
+    return {
+        name: of_each(part, math.ceil(share * config.sentences))
+        for (name, share), part in zip(SHARES.items(), parts, strict=True)
+    }
+
+
+def load(config: Config) -> dict[str, Any]:
+    """What each method sees of the sentences, and how MiniLM's vectors were centred and scaled."""
+    model, length = pretrained.minilm(), config.length
+    assert model.tokenizer is not None
     data: dict[str, Any] = {"body": model.body.params} if config.full else {}
-    for (name, share), part in zip(SHARES.items(), parts, strict=True):
-        placed = of_each(part, math.ceil(share * config.sentences))
+    for name, placed in read(config).items():
         texts = [" ".join(one.words) for one in placed]
-        words = [tokenizers.words(text)[:LENGTH] for text in texts]
-        vectors = pretrained.encode(model, texts, length=LENGTH)
+        words = [tokenizers.words(text)[:length] for text in texts]
+        vectors = pretrained.encode(model, texts, length=length)
         if name == "train":
-            learned = placed
             known = vocabulary.build((word for each in words for word in each), None, 2)
-            scale = {"mean": vectors.mean(axis=0), "spread": vectors.std(axis=0)}
-        x = bucketing.pad([vocabulary.encode(known, each) for each in words], LENGTH)["x"]
+            scale = data["scale"] = {
+                "mean": vectors.mean(axis=0),
+                "spread": vectors.std(axis=0).mean(),
+            }
+        x = bucketing.pad([vocabulary.encode(known, each) for each in words], length)["x"]
         counts = vocabulary.bag_of_words(x, len(known))
         if name == "train":
             weigher = TfidfTransformer().fit(counts)
-        pieces = pretrained.tokenized(model.tokenizer, texts, LENGTH)["x"]
+        pieces = pretrained.tokenized(model.tokenizer, texts, length)["x"]
         arrays = {
             "y": np.array([SECTIONS.index(one.section) for one in placed], np.int32),
             SCRATCH: x,
-            TUNED: np.pad(pieces, ((0, 0), (0, LENGTH - pieces.shape[1]))),
+            TUNED: np.pad(pieces, ((0, 0), (0, length - pieces.shape[1]))),
             BAG: (counts > 0).astype(np.float32),
             TFIDF: weigher.transform(counts).toarray().astype(np.float32),
             FROZEN: (vectors - scale["mean"]) / scale["spread"],
         }
         data[name] = arrays if name == "train" else batches.padded_batches(arrays, 60)
-    return data, learned, scale
+    return data
 
 
 def of_each(part: Iterable[sections.Placed], most: int) -> list[sections.Placed]:
@@ -117,7 +128,7 @@ def of_each(part: Iterable[sections.Placed], most: int) -> list[sections.Placed]
 
 def plan(config: Config) -> sweep.Plan:
     """A program for each method; rate and number of labels are numbers inside it."""
-    data, _, _ = load(config)
+    data = load(config)
     words = 1 + max(int(data[name][SCRATCH].max()) for name in SHARES)
     linear = nn.Dense(len(SECTIONS), kernel_init=nn.initializers.zeros)
     text_cnn = TextClassifier(Embedding(words, 48), NGrams(32), len(SECTIONS))
@@ -138,7 +149,8 @@ def plan(config: Config) -> sweep.Plan:
         for name, model in models.items()
     }
     if config.full:
-        model = pretrained.SentenceClassifier(pretrained.minilm().body.model, len(SECTIONS))
+        body: Any = pretrained.minilm().model
+        model = pretrained.SentenceClassifier(body, len(SECTIONS))
         many = [count for count in config.labels if count >= MANY]
         programs[TUNED] = (
             run(TUNED, model, config.steps // 2, config.batch_size // 2),
@@ -202,16 +214,18 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     )  # fmt: skip
     table = report.tuned_table(tuned, "test_accuracy", against=FROZEN)
     if row := stats.example(frame, tuned, (max(labels), FROZEN)):
-        keep(config, plan.replay(row).params, row["trial"], results.workdir)
+        keep(config, plan, plan.replay(row).params, row["trial"], results.workdir)
     return launch.Conclusion(claims, [Section("By the number of labels", (table, *pictures))])
 
 
-def keep(config: Config, head: PyTree, trial: str, workdir: Path) -> None:
+def keep(config: Config, plan: sweep.Plan, head: PyTree, trial: str, workdir: Path) -> None:
     """A linear layer with the sentences that it learned from, for `similar`."""
-    data, placed, scale = load(config)
+    placed = read(config)["train"]
+    params = {"head": head, "vectors": plan.data["train"][FROZEN], **plan.data["scale"]}
     launch.save_best(
-        workdir, {"head": head, "vectors": data["train"][FROZEN], **scale}, {}, None,
-        task="classification", model="pretrained_bert", options={}, input_shape=None,
+        workdir, params, {}, None,
+        task="classification", model="pretrained_bert", options={"length": config.length},
+        input_shape=None,
         sentences=[" ".join(one.words) for one in placed], trial=trial,
         sections=[one.section for one in placed],
     )  # fmt: skip
@@ -219,12 +233,12 @@ def keep(config: Config, head: PyTree, trial: str, workdir: Path) -> None:
 
 def similar(workdir: Path, text: str) -> str:
     """The sentences nearest to one of the user's, and the section that it is taken for."""
-    linear = nn.Dense(len(SECTIONS))
-    found = launch.load(workdir, lambda _: tasks.classification(linear))
+    found = launch.load(workdir, lambda _: tasks.classification(nn.Dense(len(SECTIONS))))
     params, known = found.params, found.description
-    vector = pretrained.encode(pretrained.minilm(), [text], length=LENGTH)
+    vector = pretrained.encode(pretrained.minilm(), [text], length=known["options"]["length"])
     x = (vector - params["mean"]) / params["spread"]
-    shares = nn.softmax(linear.apply({"params": params["head"]}, x))[0]  # type: ignore[index]
+    logits = found.task.predict(params["head"], {}, {"x": x})
+    shares = nn.softmax(logits)[0]
     cosines, rows = similarity.nearest(params["vectors"], jnp.asarray(x), NEAREST)
     best = int(shares.argmax())
     lines = [f"taken for {SECTIONS[best]}, {100 * float(shares[best]):.0f} %"]

@@ -58,6 +58,7 @@ FEWER = {
     "pretrained_bert": {
         "documents": "2000",
         "sentences": "4",
+        "length": "8",
         "labels": "2,16",
         "batch_size": "4",
         "learning_rates": "0.01",
