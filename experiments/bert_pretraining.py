@@ -37,7 +37,7 @@ from jaxdl.data.text.vocabulary import END, PAD, Vocabulary
 from jaxdl.launch import setting
 from jaxdl.launch.best import Loaded
 from jaxdl.models import BERT, BERTClassifier, BERTPretraining
-from jaxdl.models.pretrained import with_body
+from jaxdl.models.pretrained import SentenceClassifier, with_body
 from jaxdl.optimizers import adam, schedules
 from jaxdl.report import Claim, Section
 from jaxdl.report.alignments import Alignment, alignments
@@ -57,15 +57,19 @@ CLAIMS = PRETRAINED, FEW, MANY, FATES, PAIRS = (
 )  # fmt: skip
 SIZES, MASK, LENGTH, LIKELIEST = {"test": 150, "validation": 75, "train": 100}, "<mask>", 32, 5
 BASE, SCRATCH = "15 %", "not pretrained"
+USUAL = {"share": 0.15, "masks": 0.8, "pairs": 1.0, "kept": 1.0}
 STUDY: dict[str, dict[str, float]] = {
-    BASE: {"share": 0.15, "masks": 0.8, "pairs": 1.0},
-    "5 %": {"share": 0.05, "masks": 0.8, "pairs": 1.0},
-    "40 %": {"share": 0.4, "masks": 0.8, "pairs": 1.0},
-    "60 %": {"share": 0.6, "masks": 0.8, "pairs": 1.0},
-    "15 %, the mask always": {"share": 0.15, "masks": 1.0, "pairs": 1.0},
-    "15 %, no pairs": {"share": 0.15, "masks": 0.8, "pairs": 0.0},
+    BASE: USUAL,
+    "5 %": USUAL | {"share": 0.05},
+    "40 %": USUAL | {"share": 0.4},
+    "60 %": USUAL | {"share": 0.6},
+    "15 %, the mask always": USUAL | {"masks": 1.0},
+    "15 %, no pairs": USUAL | {"pairs": 0.0},
+    SCRATCH: USUAL | {"kept": 0.0},
 }
-TOLD = {"packages": 1 + len(documents.PACKAGES), "pairs": 2}
+"""Of the words, the share to guess, and of these that of masks; the weight of the loss on pairs;
+whether what is tuned is what was pretrained."""
+PACKAGES = 1 + len(documents.PACKAGES)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,7 +97,7 @@ def load(config: Config) -> tuple[dict[str, Any], Vocabulary]:
     parts: dict[str, list[tuple[list[list[str]], int]]] = {name: [] for name in (*SIZES, "text")}
     for label, found in enumerate(documents.docstrings_by_package().values()):
         texts = filter(None, map(sentences.prose, documents.sample(found, len(found), rng)))
-        counts = (*SIZES.values(), config.documents // TOLD["packages"])
+        counts = (*SIZES.values(), config.documents // PACKAGES)
         for name, count in zip(parts, counts, strict=True):
             for text in itertools.islice(texts, count):
                 parts[name].append(([tokenizers.words(each) for each in text], label))
@@ -144,9 +148,14 @@ class Reader(nn.Module):
         return BERTClassifier(self.body, self.classes)(ids, ids != PAD, segments, train=train)
 
 
+TOLD = {"packages": (SentenceClassifier, PACKAGES), "pairs": (Reader, 2)}
+"""What is told after tuning, by the mean of all states or by [CLS], and of how many classes."""
+
+
 def network(vocabulary: int, width: int, depth: int, heads: int) -> BERT:
     """The model, from plain numbers."""
-    return BERT(vocabulary, width, depth, heads, LENGTH)
+    # The usual 0.02 is of a width of 768.
+    return BERT(vocabulary, width, depth, heads, LENGTH, kernel_init=nn.initializers.normal(0.1))
 
 
 def options(config: Config, known: Vocabulary) -> dict[str, int]:
@@ -183,10 +192,12 @@ def trained(
     return state.params, losses
 
 
-def run(config: Config, known: Vocabulary, steps: int) -> sweep.Run:
-    """A trial: pretraining in so many steps, then tuning of it on each task at each rate."""
+def run(config: Config, known: Vocabulary) -> sweep.Run:
+    """A trial: pretraining, then tuning of what it gave on each task at each rate."""
     body, rates = network(**options(config, known)), jnp.array(config.tuning_rates)
-    readers = {name: tasks.classification(Reader(body, count)) for name, count in TOLD.items()}
+    readers = {
+        name: tasks.classification(kind(body, count)) for name, (kind, count) in TOLD.items()
+    }
 
     def init(hparams: PyTree, key: Array, data: sweep.Data) -> TrainState:
         first = {name: array[:1] for name, array in data["train"]["text"].items()}
@@ -200,19 +211,18 @@ def run(config: Config, known: Vocabulary, steps: int) -> sweep.Run:
     def advance(
         hparams: PyTree, state: TrainState, data: sweep.Data
     ) -> tuple[TrainState, dict[str, Array]]:
-        params, curves = dict(state.params), []
-        if steps:
-            task, rate = pretraining(body, known, hparams), config.learning_rate
-            begin, own = params["text"], keys.named(state.key, "pretraining")
-            params["text"], losses = trained(
-                config, task, rate, steps, begin, own, data["train"]["text"]
-            )
-            curves.append(losses)
+        params, task = dict(state.params), pretraining(body, known, hparams)
+        learn = functools.partial(trained, config, task, config.learning_rate, steps_of(config))
+        params["text"], losses = learn(
+            params["text"], keys.named(state.key, "pretraining"), data["train"]["text"]
+        )
+        curves = [losses]
         for name, reader in readers.items():
             fresh = jax.tree.map(lambda leaf: leaf[0], params[name])
+            ready = with_body(fresh, params["text"]["body"])
             tune = functools.partial(
                 trained, config, reader, steps=config.tuning_steps, arrays=data["train"][name],
-                params=with_body(fresh, params["text"]["body"]),
+                params=jax.tree.map(functools.partial(jnp.where, hparams["kept"]), ready, fresh),
                 key=keys.named(state.key, f"tuning {name}"),
             )  # fmt: skip
             params[name], losses = jax.lax.map(tune, rates)
@@ -242,16 +252,16 @@ def accuracy(task: Task, held_out: Batch, params: PyTree) -> Array:
 
 
 def plan(config: Config) -> sweep.Plan:
-    """One program for all ways of pretraining, and one without."""
+    """One program; how a trial is pretrained is numbers inside it."""
     data, known = load(config)
-    study: list[sweep.Point] = [{"condition": name, **numbers} for name, numbers in STUDY.items()]
-    scratch: list[sweep.Point] = [{**study[0], "condition": SCRATCH}]
-    programs = {
-        "pretrained": (run(config, known, steps_of(config)), study),
-        SCRATCH: (run(config, known, 0), scratch),
-    }
-    categories = {"condition": [*STUDY, SCRATCH]}
-    return sweep.plan(programs, data, seeds=config.seeds, categories=categories, keep_states=True)
+    points: list[sweep.Point] = [{"condition": name, **each} for name, each in STUDY.items()]
+    return sweep.plan(
+        {"bert": (run(config, known), points)},
+        data,
+        seeds=config.seeds,
+        categories={"condition": list(STUDY)},
+        keep_states=True,
+    )
 
 
 def steps_of(config: Config) -> int:

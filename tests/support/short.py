@@ -57,7 +57,7 @@ FEWER = {
     },
     "pretrained_bert": {
         "documents": "2000",
-        "sentences": "4",
+        "sentences": "24",
         "length": "8",
         "labels": "2,16",
         "batch_size": "4",
