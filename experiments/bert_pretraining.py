@@ -26,6 +26,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pandas as pd
 
 from experiments.gpt import TIMED, seconds, step_of
@@ -33,11 +34,11 @@ from jaxdl import keys, launch, metrics, report, stats, sweep, tasks, train
 from jaxdl.data import batches
 from jaxdl.data.sources import documents, sentences
 from jaxdl.data.text import bucketing, masking, tokenizers, vocabulary
-from jaxdl.data.text.vocabulary import END, PAD, Vocabulary
+from jaxdl.data.text.vocabulary import END, Vocabulary
 from jaxdl.launch import setting
 from jaxdl.launch.best import Loaded
-from jaxdl.models import BERT, BERTClassifier, BERTPretraining
-from jaxdl.models.pretrained import SentenceClassifier, with_body
+from jaxdl.models import BERT, BERTPretraining
+from jaxdl.models.pretrained import PairClassifier, SentenceClassifier, with_body
 from jaxdl.optimizers import adam, schedules
 from jaxdl.report import Claim, Section
 from jaxdl.report.alignments import Alignment, alignments
@@ -55,7 +56,7 @@ CLAIMS = PRETRAINED, FEW, MANY, FATES, PAIRS = (
     Claim("T5", "the loss on pairs helps on pairs",
           "paired difference in test accuracy of pairs", above=0.02, unit="points"),
 )  # fmt: skip
-SIZES, MASK, LENGTH, LIKELIEST = {"test": 150, "validation": 75, "train": 100}, "<mask>", 32, 5
+SIZES, MASK, LENGTH, LIKELIEST = {"test": 150, "validation": 75, "train": 40}, "<mask>", 32, 5
 BASE, SCRATCH = "15 %", "not pretrained"
 USUAL = {"share": 0.15, "masks": 0.8, "pairs": 1.0, "kept": 1.0}
 STUDY: dict[str, dict[str, float]] = {
@@ -87,7 +88,7 @@ class Config(launch.Config):
     depth: int = setting(2, "Layers.", low=1)
     heads: int = setting(4, "Heads of each layer.", low=1)
     learning_rate: float = setting(3e-3, "Peak rate of Adam in pretraining.", low=1e-12)
-    tuning_rates: tuple[float, ...] = setting((1e-3, 3e-3), "Peak rates to tune at.", low=1e-12)
+    tuning_rates: tuple[float, ...] = setting((3e-3, 1e-2), "Peak rates to tune at.", low=1e-12)
     watts: float = setting(15.0, "What a busy core takes, for the estimate of energy.", low=0.0)
 
 
@@ -135,23 +136,6 @@ def symbols(known: Vocabulary) -> masking.Symbols:
     return masking.symbols({word: i for i, word in enumerate(known.words)}, masking.HOUSE)
 
 
-class Reader(nn.Module):
-    """BERT's classifier on ids alone: a second text begins behind the first end."""
-
-    body: BERT
-    classes: int
-
-    @nn.compact
-    def __call__(self, ids: Array, *, train: bool = False) -> Array:
-        ends = jnp.cumsum(ids == END, axis=1) - (ids == END)
-        segments = ((ends > 0) & (ids != PAD)).astype(jnp.int32)
-        return BERTClassifier(self.body, self.classes)(ids, ids != PAD, segments, train=train)
-
-
-TOLD = {"packages": (SentenceClassifier, PACKAGES), "pairs": (Reader, 2)}
-"""What is told after tuning, by the mean of all states or by [CLS], and of how many classes."""
-
-
 def network(vocabulary: int, width: int, depth: int, heads: int) -> BERT:
     """The model, from plain numbers."""
     # The usual 0.02 is of a width of 768.
@@ -173,37 +157,32 @@ def pretraining(body: BERT, known: Vocabulary, hparams: Mapping[str, Any]) -> Ta
     return tasks.noise.in_training(task, mask)
 
 
-def trained(
-    config: Config, task: Task, rate: float | Array, steps: int, params: PyTree, key: Array,
-    arrays: Batch,
-) -> tuple[PyTree, Array]:  # fmt: skip
-    """Parameters after so many steps from these, and the loss of each step."""
-    shape = schedules.warmup_then(steps // 10, schedules.cosine(steps - steps // 10))
-    tx = adam(schedules.scaled(rate, shape))
-    state = TrainState(jnp.zeros((), jnp.int32), key, params, {}, tx.init(params))
-    rows, size = len(arrays["x"]), config.batch_size
-
-    def step(state: TrainState, drawn: Array) -> tuple[TrainState, Array]:
-        state, found = train.step(task, tx, state, batches.take(arrays, drawn))
-        return state, train.mean(found)["loss"]
-
-    order = batches.shuffled_indices(batches.order_key(key), rows, size, 0, steps)
-    state, losses = jax.lax.scan(step, state, order)
-    return state.params, losses
+def readers(body: BERT) -> dict[str, Task]:
+    """What is told after tuning: by the mean of all states of which package, by [CLS] the pairs."""
+    return {
+        "packages": tasks.classification(SentenceClassifier(body, PACKAGES)),
+        "pairs": tasks.classification(PairClassifier(body, 2, END)),
+    }
 
 
 def run(config: Config, known: Vocabulary) -> sweep.Run:
     """A trial: pretraining, then tuning of what it gave on each task at each rate."""
     body, rates = network(**options(config, known)), jnp.array(config.tuning_rates)
-    readers = {
-        name: tasks.classification(kind(body, count)) for name, (kind, count) in TOLD.items()
-    }
+
+    def trained(
+        rate: float | Array, task: Task, key: Array, arrays: Batch, params: PyTree, steps: int
+    ) -> PyTree:
+        shape = schedules.warmup_then(steps // 10, schedules.cosine(steps - steps // 10))
+        tx, size = adam(schedules.scaled(rate, shape)), config.batch_size
+        return train.fit_scan(
+            task, tx, key, arrays, steps=steps, batch_size=size, params=params
+        ).params
 
     def init(hparams: PyTree, key: Array, data: sweep.Data) -> TrainState:
         first = {name: array[:1] for name, array in data["train"]["text"].items()}
         task = pretraining(body, known, hparams)
         params = {"text": task.init(keys.named(key, "text"), first)[0]}
-        for name, reader in readers.items():
+        for name, reader in readers(body).items():
             own = reader.init(keys.named(key, name), first)[0]
             params[name] = jax.tree.map(lambda leaf: jnp.stack([leaf] * len(rates)), own)
         return TrainState(jnp.zeros((), jnp.int32), key, params, {}, ())
@@ -211,28 +190,30 @@ def run(config: Config, known: Vocabulary) -> sweep.Run:
     def advance(
         hparams: PyTree, state: TrainState, data: sweep.Data
     ) -> tuple[TrainState, dict[str, Array]]:
-        params, task = dict(state.params), pretraining(body, known, hparams)
-        learn = functools.partial(trained, config, task, config.learning_rate, steps_of(config))
-        params["text"], losses = learn(
-            params["text"], keys.named(state.key, "pretraining"), data["train"]["text"]
+        params, arrays, steps = dict(state.params), data["train"], steps_of(config)
+        task, key = pretraining(body, known, hparams), keys.named(state.key, "pretraining")
+        params["text"] = trained(
+            config.learning_rate, task, key, arrays["text"], params["text"], steps
         )
-        curves = [losses]
-        for name, reader in readers.items():
+        for name, reader in readers(body).items():
             fresh = jax.tree.map(lambda leaf: leaf[0], params[name])
             ready = with_body(fresh, params["text"]["body"])
+            begin = jax.tree.map(functools.partial(jnp.where, hparams["kept"]), ready, fresh)
             tune = functools.partial(
-                trained, config, reader, steps=config.tuning_steps, arrays=data["train"][name],
-                params=jax.tree.map(functools.partial(jnp.where, hparams["kept"]), ready, fresh),
-                key=keys.named(state.key, f"tuning {name}"),
+                trained, task=reader, key=keys.named(state.key, f"tuning {name}"),
+                arrays=arrays[name], params=begin, steps=config.tuning_steps,
             )  # fmt: skip
-            params[name], losses = jax.lax.map(tune, rates)
-            curves.append(losses.mean(axis=0))
-        loss = jnp.concatenate(curves)
-        return state._replace(step=state.step + len(loss), params=params), {"loss": loss}
+            params[name] = jax.lax.map(tune, rates)
+        # Not finite where a network is not.
+        sizes = jnp.stack([optax.tree.norm(own) for own in params.values()])
+        step = state.step + steps + 2 * len(rates) * config.tuning_steps
+        return state._replace(step=step, params=params), {"norm": jnp.atleast_1d(sizes.sum())}
 
     def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
         found = {}
-        for split, (name, reader) in itertools.product(("validation", "test"), readers.items()):
+        for split, (name, reader) in itertools.product(
+            ("validation", "test"), readers(body).items()
+        ):
             right = functools.partial(accuracy, reader, data[split][name])
             for place, value in enumerate(jax.lax.map(right, state.params[name])):
                 found[f"{split}_{name}_{place}_accuracy"] = value
@@ -287,7 +268,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     """Accuracy after tuning, paired over seeds, at the rates that other seeds chose."""
     _, known = load(config)
     frame = results.frame()
-    tuned = {name: tuned_on(name, config, frame) for name in TOLD}
+    tuned = {name: tuned_on(name, config, frame) for name in ("packages", "pairs")}
 
     def gain(name: str, other: str) -> stats.Interval:
         return tuned[name].gain("test_accuracy", BASE, other)
@@ -324,7 +305,7 @@ def costs(config: Config, plan: sweep.Plan, known: Vocabulary) -> report.Table:
     phases: dict[str, tuple[Task, str, int]] = {
         "pretraining": (pretraining(body, known, STUDY[BASE]), "text", steps_of(config)),
         "without pairs": (tasks.noise.in_training(alone, mask), "text", steps_of(config)),
-        "tuning": (tasks.classification(Reader(body, 2)), "pairs", config.tuning_steps),
+        "tuning on pairs": (readers(body)["pairs"], "pairs", config.tuning_steps),
     }
     counts = {
         phase: (step_of(task, first(config, plan, name))[0].cost_analysis() or {})["flops"]
