@@ -370,9 +370,11 @@ def attend(workdir: Path, text: str) -> str:
         {"params": model.params["body"]}, jnp.asarray(ids)[None], mutable=["intermediates"]
     )
     last = kept["intermediates"]["stack"][f"layers_{body.depth - 1}"]
-    words = vocabulary.decode(known, ids)
+    # Words side by side would not be read: columns have the numbers of the rows.
+    rows = [f"{word}  {i}" for i, word in enumerate(vocabulary.decode(known, ids))]
+    columns = [str(i) for i in range(len(rows))]
     figure = alignments(
-        [Alignment(head, words, words) for head in np.asarray(last["attention"]["weights"][0][0])],
+        [Alignment(head, rows, columns) for head in np.asarray(last["attention"]["weights"][0][0])],
         title="Attention of the last layer, by head", output_label="word", input_label="looks at",
     )  # fmt: skip
     path = workdir / "attend.png"
