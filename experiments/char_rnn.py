@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -43,6 +44,8 @@ CLAIMS = (FEWER_BITS,) = (
     Claim("S7", "the LSTM needs fewer bits a character than the best n-gram model",
           "bits of the n-gram model minus those of the LSTM", above=0.0, unit="bit a character"),
 )  # fmt: skip
+Begin = Callable[[PyTree, Array], tuple[PyTree, Array]]
+"""`(variables, ids [B, T]) -> (carry, last ids [B])`, for `decoding`."""
 EVALUATED, EVALUATED_LENGTH, PROMPT = 100_000, 256, 30
 ORDERS, DISCOUNTS = (3, 4, 5, 6, 7), (0.5, 0.75, 0.9)
 SHOWN, FEW, HELD_OUT = 400, 100, ("validation", "test")
@@ -181,15 +184,14 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         title="An LSTM of characters",
         y_label="training loss (nats a character)",
     )
-    samples = []
+    shown = []
     if row := stats.example(frame, tuned, "lstm"):
         save(config, known, plan.replay(row).params, row, results.workdir)
-        loaded, prompt = trained(results.workdir), parts["validation"][:PROMPT]
-        for words, temperature in WAYS.items():
-            text = generate(loaded, prompt, temperature=temperature, count=1)
-            samples.append(Section(f"Text, {words}", (Code(text),)))
+        model = network(len(known), config.features, config.hidden, config.dropout)
+        start = functools.partial(begin, model)
+        shown = samples(trained(results.workdir), model, start, parts["validation"][:PROMPT])
     claim = FEWER_BITS.judge(gain, f"of order {order}")
-    return launch.Conclusion([claim], [Section("Models", (table, picture)), *samples])
+    return launch.Conclusion([claim], [Section("Models", (table, picture)), *shown])
 
 
 def save(
@@ -219,26 +221,53 @@ def trained(workdir: Path) -> Loaded:
 def complete(workdir: Path, prompt: str) -> str:
     """Three texts that go on from a prompt of the user's."""
     loaded = trained(workdir)
+    model = network(**loaded.description["options"])
+    return three(loaded, model, functools.partial(begin, model), prompt)
+
+
+def three(loaded: Loaded, model: nn.Module, begin: Begin, prompt: str) -> str:
+    """Three texts; ValueError for a prompt with a character that is not in the training text."""
     if strange := set(prompt) - set(loaded.description["words"]):
         raise ValueError(f"the model has not seen {', '.join(map(repr, sorted(strange)))}")
-    return generate(loaded, prompt, temperature=0.7, count=3)
+    return generate(loaded, model, begin, prompt, temperature=0.7, count=3)
 
 
-def generate(loaded: Loaded, prompt: str, *, temperature: float | None, count: int) -> str:
+def begin(model: LanguageModel, variables: PyTree, ids: Array) -> tuple[PyTree, Array]:
+    """The state after all characters but the last, and these."""
+    return model.apply(variables, ids[:, :-1])[0], ids[:, -1]
+
+
+def samples(loaded: Loaded, model: nn.Module, begin: Begin, prompt: str) -> list[Section]:
+    """A text that goes on from the prompt for each of `WAYS`."""
+    return [
+        Section(
+            f"Text, {words}",
+            (Code(generate(loaded, model, begin, prompt, temperature=temperature, count=1)),),
+        )
+        for words, temperature in WAYS.items()
+    ]
+
+
+def generate(
+    loaded: Loaded,
+    model: nn.Module,
+    begin: Begin,
+    prompt: str,
+    *,
+    temperature: float | None,
+    count: int,
+) -> str:
     """Texts that go on from the prompt, by a trained model; temperature None: greedily."""
     known = Vocabulary(tuple(loaded.description["words"]))
-    model = network(**loaded.description["options"])
     ids = np.tile(vocabulary.encode(known, prompt or "\n"), (count, 1))
 
     @jax.jit
     def run(variables: PyTree, ids: Array, key: Array) -> Array:
-        carry, _ = model.apply(variables, ids[:, :-1])
+        carry, last = begin(variables, ids)
         step: Callable[..., Any] = functools.partial(model.apply, variables, method="step")
         if temperature is None:
-            return decoding.greedy(step, carry, ids[:, -1], SHOWN)
-        return decoding.sample(
-            step, carry, ids[:, -1], SHOWN, key, temperature=temperature, top_p=0.95
-        )
+            return decoding.greedy(step, carry, last, SHOWN)
+        return decoding.sample(step, carry, last, SHOWN, key, temperature=temperature, top_p=0.95)
 
     found = run({"params": loaded.params}, jnp.asarray(ids), jax.random.key(0))
     texts = ("".join(vocabulary.decode(known, row)) for row in np.asarray(found))

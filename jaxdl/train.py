@@ -304,14 +304,19 @@ def fit_scan(
     *,
     steps: int,
     batch_size: int,
+    params: PyTree | None = None,
 ) -> TrainState:
     """One network, trained from `key` on arrays `[N, ...]` by a single scan. Pure.
+
+    params: to begin with; None: the task's own.
 
     A `mask: [N]` holds the sample weights. A task weighs within a batch, so that weights compare
     examples of different batches only where `batch_size` is N.
     """
     first = {name: array[:batch_size] for name, array in arrays.items()}
     state = init(task, tx, key, first)
+    if params is not None:
+        state = state._replace(params=params, opt_state=tx.init(params))
     examples = len(jax.tree.leaves(arrays)[0])
     order = batches.shuffled_indices(batches.order_key(state.key), examples, batch_size, 0, steps)
 

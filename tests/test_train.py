@@ -1,3 +1,5 @@
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -23,6 +25,13 @@ def equal(a, b):
 
 def bits(state):
     return state._replace(key=jax.random.key_data(state.key))
+
+
+def test_a_scan_begins_with_the_parameters_that_are_given():
+    given = {"kernel": jnp.asarray(W)}
+    fit = functools.partial(train.fit_scan, LINEAR, optax.sgd(0.1), steps=2, batch_size=20)
+    # Where the loss is 0, nothing moves.
+    equal(fit(KEY, DATA, params=given).params, given)
 
 
 def test_a_step_of_gradient_descent_by_hand():

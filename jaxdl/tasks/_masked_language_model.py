@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from jaxdl import losses, metrics
 from jaxdl.tasks import linen
@@ -16,11 +17,12 @@ from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 _INPUTS = ("x", "x_mask", "segments")
 
 
-def masked_language_model(model: nn.Module) -> Task:
+def masked_language_model(model: nn.Module, pair_weight: ArrayLike = 1.0) -> Task:
     """The mean over chosen words of −log p(word | text), plus that over pairs of −log p(pair).
 
     model: `(x [B, T], x_mask [B, T], segments [B, T], train=...) -> {"tokens": [B, T, V], "pair":
         [B, 2] (optional)}`; without logits of pairs there is no second mean.
+    pair_weight: of the second mean, may be traced.
     Batches are `{"x": [B, T], "x_mask": [B, T], "segments": [B, T], "y": [B, T], "y_mask": [B, T],
     "pair": [B], "mask": [B] (optional)}`, as `data.text.masking` makes them; segments and pair may
     be absent. Its `masked` as the change of `noise.in_training` masks anew in each step; what is
@@ -53,7 +55,7 @@ def masked_language_model(model: nn.Module) -> Task:
         return linen.apply(model, params, model_state, *inputs, train=False)[0]
 
     def combine(means: Mapping[str, Array]) -> Array:
-        return means["token_loss"] + means.get("pair_loss", jnp.zeros(()))
+        return means["token_loss"] + pair_weight * means.get("pair_loss", jnp.zeros(()))
 
     return Task(init, objective, predict, combine)
 

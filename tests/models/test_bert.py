@@ -7,6 +7,7 @@ import pytest
 
 from jaxdl.layers.positions import NoPositions
 from jaxdl.models import BERT, BERTClassifier, BERTPretraining, BERTTagger
+from jaxdl.models.pretrained import PairClassifier
 
 V, T = 11, 6
 IDS = jax.random.randint(jax.random.key(1), (2, T), 0, V)
@@ -63,3 +64,16 @@ def test_heads_have_their_shapes_and_tokens_are_read_by_the_table():
     logits, variables = jax.eval_shape(tagger.init_with_output, jax.random.key(0), IDS)
     assert logits.shape == (2, T, 4)
     assert "pooler" not in variables["params"]["body"]
+
+
+def test_a_pair_is_told_apart_by_its_ids():
+    # 9 ends a text, 0 is no token.
+    ids = jnp.array([[1, 5, 9, 6, 9, 0], [1, 7, 8, 9, 0, 0]])
+    mask = jnp.array([[1, 1, 1, 1, 1, 0], [1, 1, 1, 1, 0, 0]])
+    second = jnp.array([[0, 0, 0, 1, 1, 0], [0, 0, 0, 0, 0, 0]])
+    body = BERT(V, 8, 1, 2, T, hidden=8, kernel_init=BIG)
+    pair, plain = PairClassifier(body, 3, end=9), BERTClassifier(body, 3)
+    params = jax.jit(plain.init)(jax.random.key(0), ids)["params"]
+    own = {"body": params["body"], "BERTClassifier_0": {"logits": params["logits"]}}
+    known = jax.jit(plain.apply)({"params": params}, ids, mask, second)
+    np.testing.assert_allclose(jax.jit(pair.apply)({"params": own}, ids), known, atol=1e-6)

@@ -49,8 +49,8 @@ def learn():
     """Loss, metrics and gradient of a batch."""
 
     @jax.jit
-    def run(params, batch):
-        task = tasks.masked_language_model(Tables())
+    def run(params, batch, pair_weight=1.0):
+        task = tasks.masked_language_model(Tables(), pair_weight)
         return jax.value_and_grad(lambda p: task.loss(p, {}, batch, KEY, train=True), has_aux=True)(
             params
         )
@@ -77,6 +77,8 @@ def test_three_weights(params, learn):
     np.testing.assert_allclose(loss, words / 4 + pairs / 3, rtol=1e-5)
     np.testing.assert_allclose(reported["loss"][0] / 3, loss, rtol=1e-6)
     assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
+    (lighter, _), _ = learn(params, BATCH, 0.25)
+    np.testing.assert_allclose(lighter, words / 4 + 0.25 * pairs / 3, rtol=1e-5)
 
 
 def test_padded_rows_count_for_nothing(params, learn):

@@ -8,6 +8,7 @@ vectors of texts. Nothing is unpickled, nothing is downloaded. The tokenizer nee
 from jaxdl.models.pretrained._folder import Pretrained, load, save
 from jaxdl.models.pretrained._minilm import minilm
 from jaxdl.models.pretrained._sentences import (
+    PairClassifier,
     SentenceClassifier,
     encode,
     mean_pooled,
@@ -15,6 +16,7 @@ from jaxdl.models.pretrained._sentences import (
 )
 
 __all__ = [
+    "PairClassifier",
     "Pretrained",
     "SentenceClassifier",
     "encode",

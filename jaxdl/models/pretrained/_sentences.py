@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.data.errors import DataError
-from jaxdl.models._bert import BERT
+from jaxdl.models._bert import BERT, BERTClassifier
 from jaxdl.models.pretrained._folder import Pretrained
 from jaxdl.types import Array, PyTree
 
@@ -46,6 +46,26 @@ class SentenceClassifier(nn.Module):
         mask = ids != self.padding
         states = self.body(ids, mask, train=train)
         return nn.Dense(self.classes, name="logits")(mean_pooled(states, mask))
+
+
+class PairClassifier(nn.Module):
+    """A class of each text, or of two in one, by [CLS]: ids `[B, T]` to logits `[B, K]`.
+
+    For `tasks.classification`. Where ids are `padding` there is no token; behind the first `end`
+    the second text begins.
+    """
+
+    body: BERT
+    classes: int
+    end: int
+    padding: int = 0
+
+    @nn.compact
+    def __call__(self, ids: Array, *, train: bool = False) -> Array:
+        mask, ends = ids != self.padding, ids == self.end
+        second = mask & (jnp.cumsum(ends, axis=1) - ends > 0)
+        classifier = BERTClassifier(self.body, self.classes)
+        return classifier(ids, mask, second.astype(jnp.int32), train=train)
 
 
 def mean_pooled(states: Array, mask: Array) -> Array:

@@ -1,0 +1,390 @@
+"""How is a small BERT best pretrained: how many words masked, by what, and with pairs of sentences?
+
+Docstrings, 2,000 words. Pretraining guesses masked words, and whether a sentence follows another;
+then the network is tuned on few labels of other docstrings: of which of eight packages one is,
+and whether two sentences, not neighbours, are of one docstring. The share of masked words,
+what stands in their place (80 % the mask, 10 % another word, 10 % the word; or the mask always) and
+the weight of the loss on pairs are numbers of one program, in which each trial is pretrained and
+then tuned at every rate. A seed moves initialization, masks and batches; the rate of tuning is
+chosen on validation, that of pretraining is one for all.
+
+    python -m experiments.bert_pretraining --workdir=runs/bert_pretraining  # 5 minutes on 2 cores
+    python -m experiments.bert_pretraining --workdir=runs/bert_pretraining \\
+        --fill="If None, the [MASK] is used."  # or --attend="Returns a copy of the array."
+    # Eight times the steps of pretraining, 30 minutes on 2 cores:
+    python -m experiments.bert_pretraining --config.full=true --workdir=runs/bert_pretraining_full
+"""
+
+import functools
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pandas as pd
+
+from experiments.gpt import TIMED, seconds, step_of
+from jaxdl import keys, launch, metrics, report, stats, sweep, tasks, train
+from jaxdl.data import batches
+from jaxdl.data.sources import documents, sentences
+from jaxdl.data.text import bucketing, masking, tokenizers, vocabulary
+from jaxdl.data.text.vocabulary import END, Vocabulary
+from jaxdl.launch import setting
+from jaxdl.launch.best import Loaded
+from jaxdl.models import BERT, BERTPretraining
+from jaxdl.models.pretrained import PairClassifier, SentenceClassifier
+from jaxdl.optimizers import adam, schedules
+from jaxdl.params import transplant
+from jaxdl.report import Claim, Section
+from jaxdl.report.alignments import Alignment, alignments
+from jaxdl.types import Array, Batch, PyTree, Task, TrainState
+
+CLAIMS = PRETRAINED, FEW, MANY, FATES, PAIRS = (
+    Claim("T5", "pretraining is worth it: packages are told better than from scratch",
+          "paired difference in test accuracy", above=0.02, unit="points"),
+    Claim("T5", "too few masks are slow: 15 % are better than 5 %, on packages",
+          "paired difference in test accuracy", above=0.005, unit="points"),
+    Claim("T5", "too many masks starve: 15 % are better than 60 %, on packages",
+          "paired difference in test accuracy", above=0.005, unit="points"),
+    Claim("T5", "80/10/10 is better than the mask always, on packages after tuning",
+          "paired difference in test accuracy", above=0.005, unit="points"),
+    Claim("T5", "the loss on pairs helps on pairs",
+          "paired difference in test accuracy of pairs", above=0.02, unit="points"),
+)  # fmt: skip
+SIZES, MASK, LENGTH, LIKELIEST = {"test": 150, "validation": 75, "train": 40}, "<mask>", 32, 5
+BASE, SCRATCH = "15 %", "not pretrained"
+USUAL = {"share": 0.15, "masks": 0.8, "pairs": 1.0, "kept": 1.0}
+STUDY: dict[str, dict[str, float]] = {
+    BASE: USUAL,
+    "5 %": USUAL | {"share": 0.05},
+    "40 %": USUAL | {"share": 0.4},
+    "60 %": USUAL | {"share": 0.6},
+    "15 %, the mask always": USUAL | {"masks": 1.0},
+    "15 %, no pairs": USUAL | {"pairs": 0.0},
+    SCRATCH: USUAL | {"kept": 0.0},
+}
+"""Of the words, the share to guess, and of these that of masks; the weight of the loss on pairs;
+whether what is tuned is what was pretrained."""
+PACKAGES = 1 + len(documents.PACKAGES)
+
+
+class Config(launch.Config):
+    """The network, its pretraining and its tuning."""
+
+    steps: int = setting(400, "Steps of pretraining of each trial.", low=1)
+    tuning_steps: int = setting(80, "Steps of tuning, for each task and rate.", low=1)
+    seeds: int = setting(4, "Seeds of each condition.", low=1)
+    full: bool = setting(False, "Eight times the steps of pretraining.")
+    batch_size: int = setting(32, "Sentences, or pairs of them, in a step.", low=1, high=100)
+    documents: int = setting(20_000, "Docstrings to pretrain on, at most.", low=100)
+    vocabulary: int = setting(2000, "Words, the special ones among them.", low=10)
+    width: int = setting(64, "Numbers that stand for a word.", low=4)
+    depth: int = setting(2, "Layers.", low=1)
+    heads: int = setting(4, "Heads of each layer.", low=1)
+    learning_rate: float = setting(3e-3, "Peak rate of Adam in pretraining.", low=1e-12)
+    tuning_rates: tuple[float, ...] = setting((3e-3, 1e-2), "Peak rates to tune at.", low=1e-12)
+    watts: float = setting(15.0, "What a busy core takes, for the estimate of energy.", low=0.0)
+
+
+def load(config: Config) -> tuple[dict[str, Any], Vocabulary]:
+    """`{split: {task: arrays}}`, each document in one of them, and the words."""
+    rng = np.random.default_rng(0)
+    parts: dict[str, list[tuple[list[list[str]], int]]] = {name: [] for name in (*SIZES, "text")}
+    for label, found in enumerate(documents.docstrings_by_package().values()):
+        texts = filter(None, map(sentences.prose, documents.sample(found, len(found), rng)))
+        counts = (*SIZES.values(), config.documents // PACKAGES)
+        for name, count in zip(parts, counts, strict=True):
+            for text in itertools.islice(texts, count):
+                parts[name].append(([tokenizers.words(each) for each in text], label))
+    counted = (word for text, _ in parts["text"] for words in text for word in words)
+    words = vocabulary.build(counted, config.vocabulary - 1).words[len(vocabulary.SPECIAL) :]
+    known = Vocabulary((*vocabulary.SPECIAL, MASK, *words))
+    data: dict[str, Any] = {"train": {"text": paired(known, [text for text, _ in parts["text"]])}}
+    for name in SIZES:
+        ids = [framed(known, [word for words in text for word in words]) for text, _ in parts[name]]
+        y = np.array([label for _, label in parts[name]], np.int32)
+        # Of every second sentence, so that those of a pair were no neighbours.
+        arrays = {
+            "packages": {"x": bucketing.pad(ids, LENGTH)["x"], "y": y},
+            "pairs": paired(known, [text[::2] for text, _ in parts[name]]),
+        }
+        held_out = {key: batches.padded_batches(each, 100) for key, each in arrays.items()}
+        data[name] = data["train"] | arrays if name == "train" else held_out
+    return data, known
+
+
+def framed(known: Vocabulary, words: Sequence[str]) -> np.ndarray:
+    """Ids as BERT reads a text, the last words cut off where it is too long."""
+    return vocabulary.framed(vocabulary.encode(known, words)[: LENGTH - 2])
+
+
+def paired(known: Vocabulary, found: Sequence[Sequence[list[str]]]) -> dict[str, np.ndarray]:
+    """Pairs of neighbours and of strangers, of `masking.pairs`, with their class as y."""
+    ids = [[vocabulary.encode(known, words) for words in document] for document in found]
+    made = masking.pairs(ids, symbols(known), LENGTH, seed=0)
+    return made | {"y": made["pair"]}
+
+
+def symbols(known: Vocabulary) -> masking.Symbols:
+    """The ids that are no words."""
+    return masking.symbols({word: i for i, word in enumerate(known.words)}, masking.HOUSE)
+
+
+def network(vocabulary: int, width: int, depth: int, heads: int) -> BERT:
+    """The model, from plain numbers."""
+    # The usual 0.02 is of a width of 768.
+    return BERT(vocabulary, width, depth, heads, LENGTH, kernel_init=nn.initializers.normal(0.1))
+
+
+def options(config: Config, known: Vocabulary) -> dict[str, int]:
+    """The numbers of `network`."""
+    own = {name: getattr(config, name) for name in ("width", "depth", "heads")}
+    return {"vocabulary": len(known), **own}
+
+
+def pretraining(body: BERT, known: Vocabulary, hparams: Mapping[str, Any]) -> Task:
+    """Words masked anew in every step, and pairs as heavy as the trial says."""
+    masks, share = hparams["masks"], hparams["share"]
+    fates = jnp.stack([jnp.asarray(fate) for fate in (masks, (1 - masks) / 2, (1 - masks) / 2)])
+    mask = functools.partial(masking.masked, symbols=symbols(known), share=share, fates=fates)
+    task = tasks.masked_language_model(BERTPretraining(body), hparams["pairs"])
+    return tasks.noise.in_training(task, mask)
+
+
+def readers(body: BERT) -> dict[str, Task]:
+    """What is told after tuning: by the mean of all states of which package, by [CLS] the pairs."""
+    return {
+        "packages": tasks.classification(SentenceClassifier(body, PACKAGES)),
+        "pairs": tasks.classification(PairClassifier(body, 2, END)),
+    }
+
+
+def run(config: Config, known: Vocabulary) -> sweep.Run:
+    """A trial: pretraining, then tuning of what it gave on each task at each rate."""
+    body, rates = network(**options(config, known)), jnp.array(config.tuning_rates)
+
+    def trained(
+        rate: float | Array, task: Task, key: Array, arrays: Batch, params: PyTree, steps: int
+    ) -> PyTree:
+        shape = schedules.warmup_then(steps // 10, schedules.cosine(steps - steps // 10))
+        tx, size = adam(schedules.scaled(rate, shape)), config.batch_size
+        return train.fit_scan(
+            task, tx, key, arrays, steps=steps, batch_size=size, params=params
+        ).params
+
+    def init(hparams: PyTree, key: Array, data: sweep.Data) -> TrainState:
+        first = {name: array[:1] for name, array in data["train"]["text"].items()}
+        task = pretraining(body, known, hparams)
+        params = {"text": task.init(keys.named(key, "text"), first)[0]}
+        for name, reader in readers(body).items():
+            own = reader.init(keys.named(key, name), first)[0]
+            params[name] = jax.tree.map(lambda leaf: jnp.stack([leaf] * len(rates)), own)
+        return TrainState(jnp.zeros((), jnp.int32), key, params, {}, ())
+
+    def advance(
+        hparams: PyTree, state: TrainState, data: sweep.Data
+    ) -> tuple[TrainState, dict[str, Array]]:
+        params, arrays, steps = dict(state.params), data["train"], steps_of(config)
+        task, key = pretraining(body, known, hparams), keys.named(state.key, "pretraining")
+        params["text"] = trained(
+            config.learning_rate, task, key, arrays["text"], params["text"], steps
+        )
+        for name, reader in readers(body).items():
+            fresh = jax.tree.map(lambda leaf: leaf[0], params[name])
+            ready = transplant(fresh, params["text"], "^body/")
+            begin = jax.tree.map(functools.partial(jnp.where, hparams["kept"]), ready, fresh)
+            tune = functools.partial(
+                trained, task=reader, key=keys.named(state.key, f"tuning {name}"),
+                arrays=arrays[name], params=begin, steps=config.tuning_steps,
+            )  # fmt: skip
+            params[name] = jax.lax.map(tune, rates)
+        # Not finite where a network is not.
+        sizes = jnp.stack([optax.tree.norm(own) for own in params.values()])
+        step = state.step + steps + 2 * len(rates) * config.tuning_steps
+        return state._replace(step=step, params=params), {"norm": jnp.atleast_1d(sizes.sum())}
+
+    def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
+        found = {}
+        for split, (name, reader) in itertools.product(
+            ("validation", "test"), readers(body).items()
+        ):
+            right = functools.partial(accuracy, reader, data[split][name])
+            for place, value in enumerate(jax.lax.map(right, state.params[name])):
+                found[f"{split}_{name}_{place}_accuracy"] = value
+        return found
+
+    return sweep.Run(init, advance, evaluate)
+
+
+def accuracy(task: Task, held_out: Batch, params: PyTree) -> Array:
+    """The share that is right in evaluation batches."""
+
+    def right(batch: Batch) -> metrics.Pair:
+        return metrics.accuracy(task.predict(params, {}, batch), batch["y"], batch["mask"])
+
+    total, weight = jax.tree.map(jnp.sum, jax.lax.map(right, dict(held_out)))
+    return total / weight
+
+
+def plan(config: Config) -> sweep.Plan:
+    """One program; how a trial is pretrained is numbers inside it."""
+    data, known = load(config)
+    points: list[sweep.Point] = [{"condition": name, **each} for name, each in STUDY.items()]
+    return sweep.plan(
+        {"bert": (run(config, known), points)},
+        data,
+        seeds=config.seeds,
+        categories={"condition": list(STUDY)},
+        keep_states=True,
+    )
+
+
+def steps_of(config: Config) -> int:
+    """Steps of pretraining."""
+    return config.steps * (8 if config.full else 1)
+
+
+def tuned_on(name: str, config: Config, frame: pd.DataFrame) -> stats.Tuned:
+    """The conditions at their rates of tuning, each of which has a column in a trial's row."""
+    of_rates = [
+        frame.assign(rate=rate).rename(
+            columns={f"{split}_{name}_{place}_accuracy": f"{split}_accuracy"
+                     for split in ("validation", "test")}
+        )
+        for place, rate in enumerate(config.tuning_rates)
+    ]  # fmt: skip
+    kept = ["condition", "rate", "seed", "status", "validation_accuracy", "test_accuracy"]
+    found = pd.concat([each[kept] for each in of_rates], ignore_index=True)
+    return stats.tune(found, "condition", "rate")
+
+
+def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
+    """Accuracy after tuning, paired over seeds, at the rates that other seeds chose."""
+    _, known = load(config)
+    frame = results.frame()
+    tuned = {name: tuned_on(name, config, frame) for name in ("packages", "pairs")}
+
+    def gain(name: str, other: str) -> stats.Interval:
+        return tuned[name].gain("test_accuracy", BASE, other)
+
+    claims = [
+        PRETRAINED.judge(gain("packages", SCRATCH)),
+        FEW.judge(gain("packages", "5 %")),
+        MANY.judge(gain("packages", "60 %")),
+        FATES.judge(gain("packages", "15 %, the mask always")),
+        PAIRS.judge(gain("pairs", "15 %, no pairs")),
+    ]
+    accuracies = [
+        Section(f"Tuned on {name}", (report.tuned_table(each, "test_accuracy", against=BASE),))
+        for name, each in tuned.items()
+    ]
+    mine = frame[(frame["condition"] == BASE) & (frame["status"] == "ok")]
+    for row in mine.head(1).to_dict("records"):
+        launch.save_best(
+            results.workdir, plan.replay(row).params["text"], {}, None,
+            task="masked_language_model", model="bert_pretraining",
+            options=options(config, known), input_shape=None, words=list(known.words),
+            trial=row["trial"],
+        )  # fmt: skip
+    return launch.Conclusion(
+        claims, [*accuracies, Section("What it costs", (costs(config, plan, known),))]
+    )
+
+
+def costs(config: Config, plan: sweep.Plan, known: Vocabulary) -> report.Table:
+    """Operations and joules of pretraining with and without pairs, and of tuning."""
+    body = network(**options(config, known))
+    alone = tasks.masked_language_model(BERTPretraining(body, next_sentence=False))
+    mask = functools.partial(masking.masked, symbols=symbols(known))
+    phases: dict[str, tuple[Task, str, int]] = {
+        "pretraining": (pretraining(body, known, STUDY[BASE]), "text", steps_of(config)),
+        "without pairs": (tasks.noise.in_training(alone, mask), "text", steps_of(config)),
+        "tuning on pairs": (readers(body)["pairs"], "pairs", config.tuning_steps),
+    }
+    counts = {
+        phase: (step_of(task, first(config, plan, name))[0].cost_analysis() or {})["flops"]
+        for phase, (task, name, _) in phases.items()
+    }
+    task, name, _ = phases["pretraining"]
+    speed = counts["pretraining"] / seconds(task, first(config, plan, name))
+    rows: list[dict[str, report.tables.Cell]] = []
+    for phase, (_, _, steps) in phases.items():
+        total = steps * counts[phase]
+        rows.append(
+            {
+                "phase": phase, "steps": steps, "operations (10¹²)": total / 1e12,
+                "seconds": total / speed, "energy (J)": config.watts * total / speed,
+            }
+        )  # fmt: skip
+    return report.table(
+        rows,
+        "Of one trial: a step's operations, as XLA counts them, times the steps; seconds at "
+        f"{speed / 1e9:.3g}·10⁹ of them a second, as a step of pretraining alone on the machine "
+        f"has them, the median of {TIMED}; energy at {config.watts:g} W, an assumption. All "
+        "conditions cost the same: logits are computed at all places, of pairs too where their "
+        "loss weighs nothing.",
+    )
+
+
+def first(config: Config, plan: sweep.Plan, name: str) -> Batch:
+    """A batch of training."""
+    return {key: array[: config.batch_size] for key, array in plan.data["train"][name].items()}
+
+
+def loaded(workdir: Path) -> tuple[Loaded, Vocabulary]:
+    """The pretrained network that a run has kept, and its words."""
+    found = launch.load(
+        workdir,
+        lambda saved: tasks.masked_language_model(BERTPretraining(network(**saved["options"]))),
+    )
+    return found, Vocabulary(tuple(found.description["words"]))
+
+
+def fill(workdir: Path, text: str) -> str:
+    """The likeliest words in the place of each [MASK]."""
+    first, *others = (tokenizers.words(part) for part in text.split("[MASK]"))
+    if not others:
+        raise ValueError("there is no [MASK] in it")
+    model, known = loaded(workdir)
+    ids = framed(known, [*first, *(word for part in others for word in (MASK, *part))])
+    logits = model.task.predict(model.params, {}, {"x": jnp.asarray(ids)[None]})["tokens"][0]
+    lines = []
+    for shares in np.asarray(jax.nn.softmax(logits))[ids == known.ids[MASK]]:
+        best = np.argsort(-shares)[:LIKELIEST]
+        lines.append(", ".join(f"{known.words[i]} {shares[i]:.2f}" for i in best))
+    return "\n".join(lines)
+
+
+def attend(workdir: Path, text: str) -> str:
+    """A picture of what each word of a sentence looks at in the last layer, by head."""
+    model, known = loaded(workdir)
+    ids = framed(known, tokenizers.words(text))
+    body = network(**model.description["options"])
+    _, kept = body.apply(
+        {"params": model.params["body"]}, jnp.asarray(ids)[None], mutable=["intermediates"]
+    )
+    last = kept["intermediates"]["stack"][f"layers_{body.depth - 1}"]
+    # Words side by side would not be read: columns have the numbers of the rows.
+    rows = [f"{word}  {i}" for i, word in enumerate(vocabulary.decode(known, ids))]
+    columns = [str(i) for i in range(len(rows))]
+    figure = alignments(
+        [Alignment(head, rows, columns) for head in np.asarray(last["attention"]["weights"][0][0])],
+        title="Attention of the last layer, by head", output_label="word", input_label="looks at",
+    )  # fmt: skip
+    path = workdir / "attend.png"
+    path.write_bytes(report.to_png(figure))
+    return str(path)
+
+
+USES = {
+    "fill": launch.Use("A sentence with [MASK] in it, to see the likeliest words.", fill),
+    "attend": launch.Use("A sentence, to draw what each of its words looks at.", attend),
+}
+
+if __name__ == "__main__":
+    launch.main(launch.Experiment(Config, plan, conclude, CLAIMS, USES))
