@@ -14,7 +14,6 @@ GPT, the order of chunks; the rate is chosen on validation.
     python -m experiments.gpt --config.full=true --workdir=runs/gpt_full  # 30 minutes on 2 cores
 """
 
-import dataclasses
 import functools
 import math
 import time
@@ -49,7 +48,6 @@ OURS, LSTM = "GPT", "LSTM"
 WARM_UP, TIMED = 0.1, 10
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(char_rnn.Config):
     """Both networks and the text; what is not here is the LSTM's, as in `char_rnn`."""
 
