@@ -80,7 +80,8 @@ def found():
 def test_nothing_depends_on_padding(name, found):
     here, poisoned = found[name]["here"], found[name]["poisoned"]
     for leaf, other in zip(jax.tree.leaves(here), jax.tree.leaves(poisoned), strict=True):
-        np.testing.assert_array_equal(leaf, other)
+        # Two parts of one program, which the compiler may round differently.
+        np.testing.assert_allclose(leaf, other, rtol=1e-6, atol=1e-7)
     (logits, weights), (longer, longer_weights) = here[1], found[name]["longer"]
     np.testing.assert_allclose(longer, logits, rtol=1e-5, atol=5e-6)
     if name != "fixed":
