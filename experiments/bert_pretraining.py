@@ -291,9 +291,14 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
             options=options(config, known), input_shape=None, words=list(known.words),
             trial=row["trial"],
         )  # fmt: skip
-    return launch.Conclusion(
-        claims, [*accuracies, Section("What it costs", (costs(config, plan, known),))]
-    )
+    gains = report.interval_map(
+        {name: {other: gain(name, other) for other in STUDY if other != BASE} for name in tuned},
+        down="pretraining", across="tuned on", title="15 % of the words masked, above other ways to pretrain",
+        label="difference in test accuracy (points)",
+        caption="Mean over seeds and its 95 % interval, paired.",
+    )  # fmt: skip
+    costly = Section("What it costs", (costs(config, plan, known),))
+    return launch.Conclusion(claims, [*accuracies, Section("In one view", (gains,)), costly])
 
 
 def costs(config: Config, plan: sweep.Plan, known: Vocabulary) -> report.Table:
