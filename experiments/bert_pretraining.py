@@ -293,7 +293,8 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         )  # fmt: skip
     gains = report.interval_map(
         {name: {other: gain(name, other) for other in STUDY if other != BASE} for name in tuned},
-        down="pretraining", across="tuned on", title="15 % of the words masked, above other ways to pretrain",
+        down="pretraining", across="tuned on",
+        title="15 % of the words masked, above other ways to pretrain",
         label="difference in test accuracy (points)",
         caption="Mean over seeds and its 95 % interval, paired.",
     )  # fmt: skip
