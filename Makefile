@@ -59,7 +59,7 @@ goldens: $(VENV)/installed-parity
 
 # Every experiment in full, and the verdicts that docs/curriculum.md quotes.
 EXPERIMENTS = $(filter-out __init__,$(basename $(notdir $(wildcard experiments/*.py))))
-verdicts: $(VENV)/installed
+verdicts: $(VENV)/installed-test
 	mkdir -p docs/verdicts
 	set -e; for name in $(EXPERIMENTS); do \
 	  $(BIN)/python -m experiments.$$name --workdir=runs/$$name; \
