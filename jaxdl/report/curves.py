@@ -99,8 +99,7 @@ def along(
     """
     if not frame["status"].eq("ok").any():
         return []
-    if in_hundredths(y_label):
-        frame = frame.assign(**{y: 100 * frame[y].astype(float)})
+    frame = _as_drawn(frame, y, y_label)
     figure = plots.sensitivity(
         frame.assign(panel="") if panel is None else frame,
         x=x,
@@ -134,8 +133,7 @@ def profile(
 
     A share is drawn times 100 where `y_label` ends with `(%)` or `(points)`.
     """
-    if in_hundredths(y_label):
-        frame = frame.assign(**{y: 100 * frame[y].astype(float)})
+    frame = _as_drawn(frame, y, y_label)
     figure = plots.lines(
         frame,
         x,
@@ -150,3 +148,10 @@ def profile(
         references=references,
     )
     return Picture(f"{y}_by_{x}", figure, title, BANDS)
+
+
+def _as_drawn(frame: pd.DataFrame, y: str, y_label: str) -> pd.DataFrame:
+    """The frame with y times 100 where its label says that shares are drawn so."""
+    if not in_hundredths(y_label):
+        return frame
+    return frame.assign(**{y: 100 * frame[y].astype(float)})
