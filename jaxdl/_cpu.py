@@ -1,9 +1,10 @@
 """The processor cores that this process may use, and how a sweep shares them out."""
 
 import ctypes
+import gc
 import importlib.metadata
 import os
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 
 from jaxdl._files import cache_folder
 
@@ -50,13 +51,21 @@ def tune(environment: MutableMapping[str, str] = os.environ) -> None:
     version = importlib.metadata.version("jaxlib").split(".")[:2]
     if KNOWN_SINCE <= tuple(map(int, version)) < KNOWN_UNTIL:
         environment.setdefault("XLA_FLAGS", EIGEN_CONVOLUTIONS)
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    mallopt = _of_libc("mallopt")
     if mallopt is not None:
         trim_threshold, mmap_max, arena_max = -1, -4, -8
         mallopt(trim_threshold, 2**31 - 1)
         mallopt(mmap_max, 0)
         # A thread's own arena ends at 64 MiB, and what is larger is not kept.
         mallopt(arena_max, 1)
+
+
+def give_back() -> None:
+    """Returns to the system the memory that `tune` lets the process keep after it was freed."""
+    gc.collect()
+    malloc_trim = _of_libc("malloc_trim")
+    if malloc_trim is not None:
+        malloc_trim(0)
 
 
 def keep_compiled(environment: MutableMapping[str, str] = os.environ) -> None:
@@ -72,3 +81,8 @@ def workers(environment: Mapping[str, str] = os.environ) -> int:
 
 def _number(text: str | None) -> int:
     return int(text) if text is not None and text.isdecimal() else 0
+
+
+def _of_libc(name: str) -> Callable[..., int] | None:
+    """A function of the C library, where it has one of that name: glibc's own are not everywhere."""
+    return getattr(ctypes.CDLL(None), name, None) if os.name == "posix" else None

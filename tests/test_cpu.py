@@ -100,3 +100,29 @@ def test_devices_without_a_worker_besides_are_warned_of(monkeypatch):
     monkeypatch.setenv("NPROC", "2")
     with pytest.warns(UserWarning, match="set NPROC to 3"):
         place()
+
+
+KEPT = """
+from pathlib import Path
+from jaxdl import _cpu
+_cpu.tune()
+import numpy as np
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+before = resident()
+many = [np.ones(2**23) for _ in range(4)]
+del many
+kept = resident() - before
+_cpu.give_back()
+print(kept >> 20, (resident() - before) >> 20)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc; other C libraries keep nothing")
+def test_what_a_process_keeps_of_its_freed_memory_is_given_back_when_asked():
+    out = subprocess.run([sys.executable, "-c", KEPT], check=True, capture_output=True, text=True)
+    kept, left = map(int, out.stdout.split())
+    assert kept > 200
+    assert left < 20

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from jaxdl import checkpoint
+from jaxdl._cpu import give_back
 from jaxdl.sweep import chunk as chunks
 from jaxdl.sweep import ledger, results, signals, store
 from jaxdl.sweep.chunk import Categories, Record
@@ -231,17 +232,19 @@ def _run_program(sweep: Sweep, work: Work, code: str, left: list[Trial]) -> Exce
             done = sweep.progress.done
             try:
                 _run_chunk(sweep, program, work.facts, left)
+                left = left[program.lanes :]
+                continue
             except jax.errors.JaxRuntimeError as error:
                 exhausted = "RESOURCE_EXHAUSTED" in str(error)
                 if not exhausted or program.lanes <= sweep.placement.mesh.size:
                     raise
-                lanes, full = program.lanes // 2, program.lanes
-                sweep.progress.recount(done)
-                sweep.progress.note(f"{work.name}: out of memory at {full} lanes; now {lanes}")
-                forget(program.code)
-                program = _compile(sweep, work, lanes, program.code, len(left))
-                continue
-            left = left[program.lanes :]
+            # Here the error is gone, and with its frames the state of the chunk.
+            lanes, full = program.lanes // 2, program.lanes
+            sweep.progress.recount(done)
+            sweep.progress.note(f"{work.name}: out of memory at {full} lanes; now {lanes}")
+            forget(program.code)
+            give_back()
+            program = _compile(sweep, work, lanes, program.code, len(left))
     except (OSError, checkpoint.CheckpointError):
         raise
     # Whatever a user's program raises, the other programs of the sweep are not to suffer.
