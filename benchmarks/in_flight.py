@@ -33,6 +33,7 @@ def rows(what: str, sweep_of: SweepOf, lanes: Sequence[int], target: float | Non
     target: the least ratio of the most lanes. A number of lanes that fails says why, and ends it.
     """
     base = None
+    seconds(sweep_of(lanes[0]), lanes[0])  # a process's first sweep also loads what all will use
     for count in lanes:
         problem = sweep_of(count)
         try:
