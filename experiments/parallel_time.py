@@ -5,7 +5,7 @@ is loss, gradient and update. Operations in a row are those of the longest chain
 which each needs the one before, a loop's times its turns: a sum over all positions counts as one,
 and an LSTM waits for each step. What that is worth in time depends on how much a machine does at
 once: attention has work for T² pairs of positions. All layers and lengths are measured in turn; a
-seed is a repeat, with the median of `steps` calls. From 512 positions on attention goes block by
+seed is a repeat, with the median of `steps` calls. From 256 positions on attention goes block by
 block, to save memory, and is left out here.
 
     python -m experiments.parallel_time --workdir=runs/parallel_time  # 0.5 minutes on 2 cores
@@ -46,7 +46,7 @@ class Config(launch.Config):
     steps: int = setting(7, "Timed calls in each repeat, of which the median counts.", low=1)
     seeds: int = setting(10, "Repeats of the measurement.", low=2)
     lengths: tuple[int, ...] = setting(
-        (16, 32, 64, 128, 256), "Positions, two lengths or more.", low=1, high=511
+        (16, 32, 64, 128), "Positions, two lengths or more.", low=1, high=255
     )
     width: int = setting(64, "Units of each layer, in 4 heads of attention.", low=4)
     batch_size: int = setting(1, "Sequences side by side.", low=1)
