@@ -84,5 +84,5 @@ def _number(text: str | None) -> int:
 
 
 def _of_libc(name: str) -> Callable[..., int] | None:
-    """A function of the C library, where it has one of that name: glibc's own are not everywhere."""
+    """A function of the C library by name; None where it has none: glibc has some of its own."""
     return getattr(ctypes.CDLL(None), name, None) if os.name == "posix" else None
