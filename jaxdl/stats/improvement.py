@@ -23,7 +23,7 @@ def probability_of_improvement(
     Bounds: the θ at which |p̄ − θ| = z √(h V(θ) / W), with Newcombe's (2006, method 5) V(θ) =
     θ(1 − θ) r(θ), r = (1 + k((1 − θ)/(2 − θ) + θ/(1 + θ)))/(NM), k = (N + M)/2 − 1, which needs no
     overlap of the two samples. h <= 1 is for workloads that differ: the mean of θ_w(1 − θ_w) by
-    θ̄(1 − θ̄), at shrunken θ_w = (p_w/r + ½)/(1/r + 1), less what their scatter takes from it.
+    θ̄(1 − θ̄), at θ_w = (1 − r) p_w + r/2, drawn to ½, less what their scatter takes from it.
 
     Coverage of 95 % in 2,000 simulated studies of 1, 3 and 8 workloads, from five seeds on: 94 …
     98 %, up to 99 % where half of the workloads are won and half lost; 92 … 95 % where the spread
