@@ -20,7 +20,7 @@ FEWEST = 3
 class Interval(NamedTuple):
     """An estimate with its bounds, in the unit of the values; nan bounds say nothing is known.
 
-    mean: the estimate (a mean, a geometric mean, or an interquartile mean)
+    mean: the estimate (a mean of any kind, an aggregate over workloads, a probability)
     low, high: the bounds
     n: how many values (seeds) it rests on
     method: how the bounds were made, or why there are none, in words

@@ -9,6 +9,7 @@ import pandas as pd
 
 from jaxdl.stats.intervals import TIE
 from jaxdl.stats.kinds import Mode, direction
+from jaxdl.stats.searches import end_of
 
 
 def select(
@@ -168,9 +169,9 @@ def _point(rates: pd.DataFrame, row: int, over: list[str]) -> dict[str, Any]:
 
 def _at_end(grid: pd.Series, value: float) -> bool:
     """Is the value the smallest or the largest of a grid of numbers with more than one point?"""
-    if not pd.api.types.is_numeric_dtype(grid) or grid.nunique() < 2:
+    if not pd.api.types.is_numeric_dtype(grid) or grid.isna().all():
         return False
-    return bool(value in (grid.min(), grid.max()))
+    return end_of(grid.dropna().to_numpy(), value) is not None
 
 
 def _chosen_on(metric: str, reason: str) -> str:
