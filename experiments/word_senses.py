@@ -16,7 +16,7 @@ are labelled; rates are chosen on validation in each cell. Intervals are over pa
 
 import functools
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import flax.linen as nn
 import jax
@@ -51,8 +51,6 @@ SHARES = {"text": 0.58, "train": 0.14, "validation": 0.08, "test": 0.2}
 EACH = {"train": 32, "validation": 16, "test": 40}
 """Of the documents, the share of each part; of each sense, the occurrences that are taken."""
 COMMON, SHORTEST, RARE = 100, 3, 1e-3
-Reader = Callable[[np.ndarray], Array | np.ndarray]
-"""Ids `[N, LENGTH]` to K vectors of what stands in the middle, `[N, K, D]`."""
 
 
 class Config(launch.Config):
@@ -139,65 +137,69 @@ def load(config: Config) -> sweep.Data:
     lines, known, pairs = read(config)
     one = np.arange(len(known), dtype=np.int32)
     one[pairs[:, 1]] = pairs[:, 0]
-    windows = {
-        name: one[occurrences(running(lines[name]), pairs, count)] for name, count in EACH.items()
-    }
+    windows = np.concatenate(
+        [one[occurrences(running(lines[name]), pairs, count)] for name, count in EACH.items()]
+    )
+    cuts = np.cumsum([*EACH.values()])[:-1]
+    y = np.broadcast_to(np.arange(2, dtype=np.int32)[:, None], windows.shape[:-1])
 
-    def seen(reader: Reader) -> dict[str, PyTree]:
-        parts: dict[str, dict[str, np.ndarray]] = {}
-        for name, ids in windows.items():
-            x = np.asarray(reader(ids.reshape(-1, LENGTH)))
-            x = x.reshape(*ids.shape[:-1], *x.shape[1:])
-            if name == "train":
-                scale = scaling.fit_per_column(x.reshape(-1, *x.shape[2:]))
-            y = np.broadcast_to(np.arange(2, dtype=np.int32)[:, None], x.shape[:3])
-            parts[name] = {"x": scaling.apply(scale, x), "y": y}
-        return splits.in_batches(parts)
+    def seen(vectors: np.ndarray) -> dict[str, PyTree]:
+        parts = np.split(vectors.reshape(*windows.shape[:-1], *vectors.shape[1:]), cuts)
+        scale = scaling.fit_per_column(parts[0].reshape(-1, *parts[0].shape[2:]))
+        scaled = (scaling.apply(scale, part) for part in parts)
+        named = zip(EACH, scaled, np.split(y, cuts), strict=True)
+        return splits.in_batches({name: {"x": x, "y": y} for name, x, y in named})
 
-    found = readers(config, known, [one[line] for line in lines["text"]])
-    return {kind: seen(reader) for kind, reader in found.items()}
+    text = [one[line] for line in lines["text"]]
+    found = vectors(config, known, text, windows.reshape(-1, LENGTH))
+    return {kind: seen(np.asarray(array)) for kind, array in found.items()}
 
 
-def readers(config: Config, known: Vocabulary, lines: Sequence[np.ndarray]) -> dict[str, Reader]:
-    """What each kind of vectors makes of an occurrence, learned from sentences."""
+def vectors(
+    config: Config, known: Vocabulary, lines: Sequence[np.ndarray], ids: np.ndarray
+) -> dict[str, Array | np.ndarray]:
+    """What stands in the middle of `ids [N, LENGTH]`, K vectors, `[N, K, D]`, of each kind."""
     text = running(lines)
     table = training.skip_gram_vectors(lines, len(known), config.width, epochs=config.epochs)
     weights = RARE / (RARE + np.bincount(text, minlength=len(known)) / len(text))
 
-    def mean(reach: int, ids: np.ndarray) -> np.ndarray:
+    def mean(reach: int) -> np.ndarray:
         near = np.delete(ids[:, HALF - reach : HALF + reach + 1], reach, axis=1)
         share = weights[near] / weights[near].sum(axis=1, keepdims=True)
         return np.einsum("nt,ntd->nd", share, table[near])[:, None]
 
-    layers = of_elmo(config, text, len(known))
+    neighbours = table[ids[:, HALF + np.array([-2, -1, 1, 2])]]
+    layers = of_elmo(config, len(known), text, ids)
     return {
-        NEAR: functools.partial(mean, 5),
-        FAR: functools.partial(mean, HALF - 1),
-        ORDER: lambda ids: table[ids[:, HALF + np.array([-2, -1, 1, 2])]].reshape(len(ids), 1, -1),
-        "ELMo, layer 1": lambda ids: layers(ids)[:, :1],
-        "ELMo, layer 2": lambda ids: layers(ids)[:, 1:],
+        NEAR: mean(5),
+        FAR: mean(HALF - 1),
+        ORDER: neighbours.reshape(len(ids), 1, -1),
+        "ELMo, layer 1": layers[:, :1],
+        "ELMo, layer 2": layers[:, 1:],
         OF_ELMO: layers,
-        OF_BERT: of_bert(config, text, known),
+        OF_BERT: of_bert(config, known, text, ids)[:, None],
     }
 
 
-def of_elmo(config: Config, text: np.ndarray, size: int) -> Reader:
-    """Both layers of an ELMo; its embeddings, the same for both senses, are left out."""
+def of_elmo(config: Config, size: int, text: np.ndarray, ids: np.ndarray) -> Array:
+    """Both layers of an ELMo that has learned the text, the middle of ids: `[N, 2, D]`.
+
+    Its embeddings, the same for both senses, are left out.
+    """
     options = elmo.Config(
         features=config.width // 2, language_steps=config.elmo_steps, streams=config.batch_size
     )
     params, model = elmo.language_model(options, text, size), ELMo(size, config.width // 2)
 
     @jax.jit
-    def states(ids: Array) -> Array:
-        found = jnp.asarray(model.apply({"params": params}, ids, method="states"))
-        return jnp.moveaxis(found[1:, :, HALF], 0, 1)
+    def states(params: PyTree, ids: Array) -> Array:
+        return jnp.asarray(model.apply({"params": params}, ids, method="states"))[1:, :, HALF]
 
-    return states
+    return states(params, ids).swapaxes(0, 1)
 
 
-def of_bert(config: Config, text: np.ndarray, known: Vocabulary) -> Reader:
-    """The last layer of a BERT that has guessed masked words."""
+def of_bert(config: Config, known: Vocabulary, text: np.ndarray, ids: np.ndarray) -> Array:
+    """The last layer of a BERT that has guessed masked words, the middle of ids: `[N, D]`."""
     body = bert_pretraining.network(len(known), config.width, DEPTH, config.heads)
     mask = functools.partial(masking.masked, symbols=bert_pretraining.symbols(known))
     model = BERTPretraining(body, next_sentence=False)
@@ -207,16 +209,11 @@ def of_bert(config: Config, text: np.ndarray, known: Vocabulary) -> Reader:
     tx = adam(schedules.scaled(config.bert_rate, shape))
 
     @jax.jit
-    def fit(key: Array, arrays: Batch) -> PyTree:
-        return train.fit_scan(task, tx, key, arrays, steps=steps, batch_size=size).params
+    def states(key: Array, arrays: Batch, ids: Array) -> Array:
+        params = train.fit_scan(task, tx, key, arrays, steps=steps, batch_size=size).params
+        return jnp.asarray(body.apply({"params": params["body"]}, ids))[:, HALF]
 
-    params = fit(jax.random.key(0), {"x": streams.streams(text, len(text) // LENGTH)})
-
-    @jax.jit
-    def states(ids: Array) -> Array:
-        return jnp.asarray(body.apply({"params": params["body"]}, ids))[:, HALF, None]
-
-    return states
+    return states(jax.random.key(0), {"x": streams.streams(text, len(text) // LENGTH)}, ids)
 
 
 def plan(config: Config) -> sweep.Plan:
