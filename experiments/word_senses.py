@@ -1,15 +1,16 @@
 """Do vectors of words in their context tell two senses of a word apart better than static ones?
 
 Pseudo-words (Schütze 1992; Gale, Church & Yarowsky 1992): two words of like frequency become one,
-before anything is learned, and the sense of an occurrence is which of the two stood there. The
-pairs are drawn from the words that occur often enough, by one seed. Prose of docstrings, each
-document and sentence in one part only: of the first, skip-gram, an ELMo and a BERT (masked words)
-are learned, one seed each, and kept; a logistic classifier of each pair learns from 4 or 16
-occurrences of each sense in the second, all 32 words around them seen, and is judged on others. The
-static vector of the word itself is the same for both senses: one half is right. The static rivals
-are its neighbours' vectors: their mean, rare words weighing more (Arora et al. 2017), near or far,
-or four of them in order; the best on validation is compared with. A seed moves which occurrences
-are labelled; rates are chosen on validation in each cell. Intervals are over pairs of words.
+before anything is learned; the sense of an occurrence is which of the two stood there. The pairs
+are drawn, by one seed, from words that occur often enough. Prose of docstrings, each document and
+each sentence in one part only. Of the first part skip-gram, an ELMo and a BERT (masked words) are
+learned, one seed each. A logistic classifier of each pair then learns from 4 or 16 occurrences of
+each sense in another part, in 32 words of running text, and is judged on others. The static vector
+of the word itself is the same for both senses, so half are right; its rivals are made of static
+vectors of the words around: their mean, rare ones weighing more (Arora et al. 2017), near or far,
+or four of them in order, of which the best on validation is compared with. A seed moves which
+occurrences are labelled; rates are chosen by other seeds on validation. Intervals are over pairs of
+words, and hold no chance of what was learned of the first part.
 
     python -m experiments.word_senses --workdir=runs/word_senses  # 5 minutes on 2 cores
 """
@@ -64,12 +65,11 @@ class Config(launch.Config):
     width: int = setting(96, "Numbers of a vector; a direction of ELMo has half.", low=4)
     heads: int = setting(4, "Heads of each layer of BERT.", low=1)
     epochs: int = setting(5, "Times that skip-gram goes through the text.", low=1)
-    elmo_steps: int = setting(800, "Training steps of ELMo.", low=1)
-    bert_steps: int = setting(1500, "Training steps of BERT.", low=1)
-    batch_size: int = setting(32, "Windows of text in a step of either.", low=1)
+    reading_steps: int = setting(1200, "Training steps of ELMo, and of BERT.", low=1)
+    batch_size: int = setting(32, "Windows of text in such a step.", low=1)
     bert_rate: float = setting(3e-3, "Peak rate of Adam for BERT.", low=1e-12)
     learning_rates: tuple[float, ...] = launch.rates(
-        3e-3, 1e-2, 3e-2, 1e-1, help="Peak rates of Adam for the classifiers."
+        1e-3, 1e-2, 1e-1, help="Peak rates of Adam for the classifiers."
     )
 
 
@@ -187,7 +187,7 @@ def of_elmo(config: Config, size: int, text: np.ndarray, ids: np.ndarray) -> Arr
     Its embeddings, the same for both senses, are left out.
     """
     options = elmo.Config(
-        features=config.width // 2, language_steps=config.elmo_steps, streams=config.batch_size
+        features=config.width // 2, language_steps=config.reading_steps, streams=config.batch_size
     )
     params, model = elmo.language_model(options, text, size), ELMo(size, config.width // 2)
 
@@ -204,7 +204,7 @@ def of_bert(config: Config, known: Vocabulary, text: np.ndarray, ids: np.ndarray
     mask = functools.partial(masking.masked, symbols=bert_pretraining.symbols(known))
     model = BERTPretraining(body, next_sentence=False)
     task = tasks.noise.in_training(tasks.masked_language_model(model), mask)
-    steps, size = config.bert_steps, config.batch_size
+    steps, size = config.reading_steps, config.batch_size
     shape = schedules.warmup_then(steps // 10, schedules.cosine(steps - steps // 10))
     tx = adam(schedules.scaled(config.bert_rate, shape))
 
