@@ -26,7 +26,8 @@ def language_model(model: nn.Module, *, padding: int | None = None, carried: boo
     Batches are `{"x": [B, T], "y": [B, T], "mask": [B] or [B, T] (optional)}`, y being what follows
     x, and with `carried` `"start": [B]`; `data.text.streams.chunks` makes such. Reports `loss` and
     `accuracy`, per token; the perplexity is exp(loss). ValueError for a batch without `start`, or
-    of another number of rows than the one before, where the carry is needed.
+    of another number of rows than the one before, where the carry is needed, and with `carried` for
+    a model that gives none, such as GPT.
     """
 
     def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
@@ -36,6 +37,11 @@ def language_model(model: nn.Module, *, padding: int | None = None, carried: boo
                 lambda x: linen.apply(model, params, model_state, x, None, train=False)[0],
                 jnp.asarray(batch["x"]),
             )
+            if not jax.tree.leaves(carry):
+                raise ValueError(
+                    f"{type(model).__name__} gives no carry of what it has read, so none goes on "
+                    "to the next batch: carried=False"
+                )
             zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), carry)
             model_state = {**model_state, CARRY: zeros}
         return params, model_state

@@ -9,7 +9,7 @@ import pytest
 from jaxdl import decoding
 from jaxdl.layers.cells import GRU
 from jaxdl.layers.recurrent import RNN
-from jaxdl.models import LanguageModel
+from jaxdl.models import GPT, LanguageModel
 from jaxdl.tasks import language_model
 
 KEY = jax.random.key(0)
@@ -139,3 +139,6 @@ def test_a_carried_stream_that_does_not_go_on_is_named():
     fewer = {name: values[:1] for name, values in part(0, 3, 0).items()}
     with pytest.raises(ValueError, match="a batch of 1 streams cannot go on from one of 2"):
         task.loss(params, state, fewer, KEY, train=True)
+    task = language_model(GPT(5, 4, 1, 2, 6), carried=True)
+    with pytest.raises(ValueError, match="GPT gives no carry .*: carried=False"):
+        jax.eval_shape(task.init, KEY, part(0, 3, 1))
