@@ -148,6 +148,8 @@ class TransformerStack(nn.Module):
     layer: makes a layer. norm: of what the last one gives, for pre-norm. remat: what
     `jax.checkpoint` keeps for the way back, one of `jax.checkpoint_policies`; None: everything.
     together: so many layers are computed anew at once; memory grows with √depth where √depth are.
+    On CPU that saves nothing unless XLA is told so: `jax.jit(step, compiler_options=
+    {"xla_disable_hlo_passes": "cse_barrier_expander"})`, or by XLA_FLAGS.
     """
 
     depth: int
