@@ -1,7 +1,8 @@
 """Attention: training steps, sweeps, texts and memory; on an accelerator the share of its peak.
 
-On CPU against PyTorch at its best number of threads and as it comes, against `transformers`, and
-against attention that keeps the whole matrix of scores.
+On CPU against PyTorch at its best number of threads and as it comes, against `transformers`,
+against attention that keeps the whole matrix of scores, and against stacks that keep what others
+compute anew.
 """
 
 import functools
@@ -12,7 +13,7 @@ import numpy as np
 
 from benchmarks import generation_of_transformers, gpt2, harness, in_flight, small_transformers
 from benchmarks.harness import Row
-from benchmarks.memory_of_attention import memory
+from benchmarks.memory_of_attention import memory, recomputed
 from benchmarks.training_step import WAYS, against_torch, torch_cases
 from jaxdl import _cpu, tasks
 from jaxdl.models import BERT, GPT, BERTPretraining
@@ -116,6 +117,7 @@ def measure(quick: bool) -> Iterator[Row]:
         yield from sweeps(quick)
         yield from generation_of_transformers.rows(quick)
         yield from memory(quick)
+        yield from recomputed(quick)
         return
     lanes = LANES[:2] if quick else LANES
     yield from in_flight.rows("small transformers", small_transformers.sweep_of, lanes, None)

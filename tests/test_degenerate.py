@@ -130,6 +130,7 @@ CASES = {
     "softmax": (lambda z: activations.softmax(z)[0], ZEROS, 0.5, [0.25, -0.25]),
     "softmax, cold": (lambda z: activations.softmax(z, 1e-38)[0], PAIR, 0, ZEROS),
     "gelu_tanh of huge": (lambda x: activations.gelu_tanh(x).sum(), [HUGE, -HUGE], HUGE, [1, 0]),
+    "gelu_tanh of infinity": (lambda x: activations.gelu_tanh(x).sum(), [HUGE, INF], INF, [1, 1]),
     "gelu_exact of huge": (lambda x: activations.gelu_exact(x).sum(), [HUGE, -HUGE], HUGE, [1, 0]),
     "masked_softmax of nothing": (lambda s: attention.masked_softmax(s, NONE).sum(), PAIR, 0,
                                   ZEROS),

@@ -18,7 +18,7 @@ from jaxdl.layers.embedding import Embedding, FrozenEmbedding, pretrained
 from jaxdl.layers.hard_attention import Drawn, Hard
 from jaxdl.layers.mix import LayerMix
 from jaxdl.layers.monotonic_attention import Monotonic
-from jaxdl.layers.multi_head import MultiHeadAttention, Remembered, Sight
+from jaxdl.layers.multi_head import AttentionMetadata, KeysValues, MultiHeadAttention
 from jaxdl.layers.norms import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from jaxdl.layers.positions import ALiBi, Learned, NoPositions, Positions, Rotary, Sinusoidal
 from jaxdl.layers.recurrent import RNN, Bidirectional, Stack
@@ -38,6 +38,7 @@ __all__ = [
     "RNN",
     "ALiBi",
     "Additive",
+    "AttentionMetadata",
     "BatchNorm",
     "Biaffine",
     "Bidirectional",
@@ -54,6 +55,7 @@ __all__ = [
     "GroupNorm",
     "Hard",
     "InstanceNorm",
+    "KeysValues",
     "LayerMix",
     "LayerNorm",
     "Learned",
@@ -65,10 +67,8 @@ __all__ = [
     "PReLU",
     "Positions",
     "RMSNorm",
-    "Remembered",
     "Rotary",
     "ScaledDot",
-    "Sight",
     "Sinusoidal",
     "Soft",
     "Stack",

@@ -15,11 +15,11 @@ from jaxdl.layers.rows import by_rows
 from jaxdl.ops.attention import attention_weights, dot_product_attention
 from jaxdl.types import Array
 
-Remembered = tuple[Array, Array]
+KeysValues = tuple[Array, Array]
 """Keys and values, `[B, S, H, D]` each."""
 
 
-class Sight(NamedTuple):
+class AttentionMetadata(NamedTuple):
     """What all layers of a stack are told of who sees whom, and of places.
 
     mask: of keys, `[B, S]`. segments: `[B, T]`, tokens see their own alone. memory_mask: of what a
@@ -34,7 +34,7 @@ class Sight(NamedTuple):
     slopes: Array | None = None
 
 
-ALL = Sight()
+UNMASKED = AttentionMetadata()
 """All see all."""
 
 
@@ -66,43 +66,50 @@ class MultiHeadAttention(nn.Module):
         self.drop = Dropout(self.dropout)
 
     def __call__(
-        self, x: Array, sight: Sight = ALL, *, causal: bool = False, train: bool = False
+        self,
+        x: Array,
+        metadata: AttentionMetadata = UNMASKED,
+        *,
+        causal: bool = False,
+        train: bool = False,
     ) -> Array:
         """Of x to itself."""
         q, k, v = self._project(self.qkv, x, 3)
-        q, k = rotated(q, sight.angles), rotated(k, sight.angles)
-        segments = None if sight.segments is None else (sight.segments, sight.segments)
-        masks = {"mask": sight.mask, "causal": causal, "segments": segments}
-        return self._attend(q, k, v, {**masks, "slopes": sight.slopes}, train)
+        q, k = rotated(q, metadata.angles), rotated(k, metadata.angles)
+        segments = None if metadata.segments is None else (metadata.segments, metadata.segments)
+        masks = {"mask": metadata.mask, "causal": causal, "segments": segments}
+        return self._attend(q, k, v, {**masks, "slopes": metadata.slopes}, train)
 
-    def extend(self, x: Array, cache: Remembered, sight: Sight) -> tuple[Array, Remembered]:
-        """Of x `[B, T, width]` at the places `sight.at` to itself and all before it, causal.
+    def extend(
+        self, x: Array, cache: KeysValues, metadata: AttentionMetadata
+    ) -> tuple[Array, KeysValues]:
+        """Of x `[B, T, width]` at the places `metadata.at` to itself and all before it, causal.
 
         cache: `[B, L, H, D]` each, what stands at places 0..L−1; x is written into it.
         """
-        if sight.at is None:
-            raise ValueError("what goes on in a cache needs its places, `sight.at` [B, T]")
+        if metadata.at is None:
+            raise ValueError("what goes on in a cache needs its places, `metadata.at` [B, T]")
         q, k, v = self._project(self.qkv, x, 3)
-        q, k = rotated(q, sight.angles), rotated(k, sight.angles)
+        q, k = rotated(q, metadata.angles), rotated(k, metadata.angles)
         rows = jnp.arange(len(x))[:, None]
         keys, values = (
-            old.at[rows, sight.at].set(new.astype(old.dtype), mode="drop")
+            old.at[rows, metadata.at].set(new.astype(old.dtype), mode="drop")
             for old, new in zip(cache, (k, v), strict=True)
         )
-        distance = sight.at[:, None, :, None] - jnp.arange(keys.shape[1])[None, None, None]
+        distance = metadata.at[:, None, :, None] - jnp.arange(keys.shape[1])[None, None, None]
         bias = None
-        if sight.slopes is not None:
-            bias = -sight.slopes[None, :, None, None] * jnp.abs(distance)
+        if metadata.slopes is not None:
+            bias = -metadata.slopes[None, :, None, None] * jnp.abs(distance)
         y = self._attend(q, keys, values, {"mask": distance >= 0, "bias": bias}, False)
         return y, (keys, values)
 
-    def remember(self, memory: Array) -> Remembered:
+    def remember(self, memory: Array) -> KeysValues:
         """Keys and values of a memory `[B, S, M]`, for `look`."""
         k, v = self._project(self.kv, memory, 2)
         return k, v
 
     def look(
-        self, x: Array, memory: Remembered, mask: Array | None = None, *, train: bool = False
+        self, x: Array, memory: KeysValues, mask: Array | None = None, *, train: bool = False
     ) -> Array:
         """Of x to a memory, mask `[B, S]`."""
         (q,) = self._project(self.q, x, 1)

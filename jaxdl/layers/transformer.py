@@ -15,7 +15,7 @@ from jax.typing import DTypeLike
 from jaxdl.initializers import Initializer
 from jaxdl.layers.activations import gelu_tanh
 from jaxdl.layers.dropout import Dropout
-from jaxdl.layers.multi_head import ALL, MultiHeadAttention, Remembered, Sight
+from jaxdl.layers.multi_head import UNMASKED, AttentionMetadata, KeysValues, MultiHeadAttention
 from jaxdl.layers.norms import LayerNorm
 from jaxdl.layers.rows import by_rows
 from jaxdl.types import Array
@@ -92,31 +92,31 @@ class TransformerLayer(nn.Module):
     def __call__(
         self,
         x: Array,
-        memory: Remembered | None = None,
-        sight: Sight = ALL,
+        memory: KeysValues | None = None,
+        metadata: AttentionMetadata = UNMASKED,
         *,
         causal: bool = False,
         train: bool = False,
     ) -> Array:
         def attend(x: Array) -> Array:
-            return self.attention(x, sight, causal=causal, train=train)
+            return self.attention(x, metadata, causal=causal, train=train)
 
-        return self._through(attend, x, memory, sight, train)
+        return self._through(attend, x, memory, metadata, train)
 
     def extend(
-        self, x: Array, cache: Remembered, memory: Remembered | None, sight: Sight
-    ) -> tuple[Array, Remembered]:
+        self, x: Array, cache: KeysValues, memory: KeysValues | None, metadata: AttentionMetadata
+    ) -> tuple[Array, KeysValues]:
         """x goes on after what is in the cache: see `MultiHeadAttention.extend`."""
         after = cache
 
         def attend(x: Array) -> Array:
             nonlocal after
-            y, after = self.attention.extend(x, cache, sight)
+            y, after = self.attention.extend(x, cache, metadata)
             return y
 
-        return self._through(attend, x, memory, sight, False), after
+        return self._through(attend, x, memory, metadata, False), after
 
-    def remember(self, memory: Array) -> Remembered:
+    def remember(self, memory: Array) -> KeysValues:
         """What `__call__` takes as memory, of the states `[B, N, D]` of an encoder."""
         return self.cross_attention.remember(memory)
 
@@ -124,8 +124,8 @@ class TransformerLayer(nn.Module):
         self,
         attend: Callable[[Array], Array],
         x: Array,
-        memory: Remembered | None,
-        sight: Sight,
+        memory: KeysValues | None,
+        metadata: AttentionMetadata,
         train: bool,
     ) -> Array:
         def added(norm: nn.Module, part: Callable[[Array], Array], x: Array) -> Array:
@@ -136,7 +136,7 @@ class TransformerLayer(nn.Module):
         x = added(self.attention_norm, attend, x)
         if memory is not None:
             look = functools.partial(
-                self.cross_attention.look, memory=memory, mask=sight.memory_mask, train=train
+                self.cross_attention.look, memory=memory, mask=metadata.memory_mask, train=train
             )
             x = added(self.cross_attention_norm, look, x)
         return added(self.feed_forward_norm, self.feed_forward, x)
@@ -148,6 +148,8 @@ class TransformerStack(nn.Module):
     layer: makes a layer. norm: of what the last one gives, for pre-norm. remat: what
     `jax.checkpoint` keeps for the way back, one of `jax.checkpoint_policies`; None: everything.
     together: so many layers are computed anew at once; memory grows with √depth where √depth are.
+    On CPU that saves nothing unless XLA is told so: `jax.jit(step, compiler_options=
+    {"xla_disable_hlo_passes": "cse_barrier_expander"})`, or by XLA_FLAGS.
     """
 
     depth: int
@@ -162,8 +164,8 @@ class TransformerStack(nn.Module):
     def __call__(
         self,
         x: Array,
-        memories: Sequence[Remembered] | None = None,
-        sight: Sight = ALL,
+        memories: Sequence[KeysValues] | None = None,
+        metadata: AttentionMetadata = UNMASKED,
         *,
         causal: bool = False,
         train: bool = False,
@@ -173,36 +175,40 @@ class TransformerStack(nn.Module):
             part = slice(first, first + self.together)
 
             def run(
-                stack: "TransformerStack", x: Array, told: Any, sight: Sight, part: slice = part
+                stack: "TransformerStack",
+                x: Array,
+                told: Any,
+                metadata: AttentionMetadata,
+                part: slice = part,
             ) -> Array:
                 for layer, memory in zip(stack.layers[part], told, strict=True):
-                    x = layer(x, memory, sight, causal=causal, train=train)
+                    x = layer(x, memory, metadata, causal=causal, train=train)
                 return x
 
             if self.remat is not None:
                 run = nn.remat(run, policy=self.remat)
-            x = run(self, x, _each(memories, self.depth)[part], sight)
+            x = run(self, x, _each(memories, self.depth)[part], metadata)
         return x if self.norm is None else self.norm(x)
 
     def extend(
         self,
         x: Array,
-        caches: Sequence[Remembered],
-        memories: Sequence[Remembered] | None,
-        sight: Sight,
-    ) -> tuple[Array, tuple[Remembered, ...]]:
+        caches: Sequence[KeysValues],
+        memories: Sequence[KeysValues] | None,
+        metadata: AttentionMetadata,
+    ) -> tuple[Array, tuple[KeysValues, ...]]:
         """x goes on after what is in the caches: see `MultiHeadAttention.extend`."""
         after = []
         told = _each(memories, self.depth)
         for layer, cache, memory in zip(self.layers, caches, told, strict=True):
-            x, cache = layer.extend(x, cache, memory, sight)
+            x, cache = layer.extend(x, cache, memory, metadata)
             after.append(cache)
         return x if self.norm is None else self.norm(x), tuple(after)
 
-    def remember(self, memory: Array) -> tuple[Remembered, ...]:
+    def remember(self, memory: Array) -> tuple[KeysValues, ...]:
         """What `__call__` takes as memories, of the states `[B, N, D]` of an encoder."""
         return tuple(layer.remember(memory) for layer in self.layers)
 
 
-def _each(memories: Sequence[Remembered] | None, depth: int) -> Sequence[Remembered | None]:
+def _each(memories: Sequence[KeysValues] | None, depth: int) -> Sequence[KeysValues | None]:
     return (None,) * depth if memories is None else memories

@@ -46,7 +46,7 @@ class BERT(OfAttention):
         segments = jnp.zeros_like(ids) if segments is None else segments
         x = self.placed(self.words(ids) + self.segments(segments), None)
         x = self.drop(self.embedding_norm(x), train=train)
-        return self.stack(x, sight=self.sight(ids.shape[1], None, mask=mask), train=train)
+        return self.stack(x, metadata=self.metadata(ids.shape[1], None, mask=mask), train=train)
 
     def pooled(self, states: Array) -> Array:
         """tanh of a layer on the state of the first token, [CLS]: `[B, T, D]` to `[B, D]`."""

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from jaxdl.initializers import Initializer
-from jaxdl.layers.multi_head import Remembered
+from jaxdl.layers.multi_head import KeysValues
 from jaxdl.layers.positions import places_in
 from jaxdl.models._of_attention import OfAttention
 from jaxdl.types import Array
@@ -18,7 +18,7 @@ from jaxdl.types import Array
 class GPTCarry(NamedTuple):
     """A cache of each layer, `[B, L, H, D]`, and how many tokens stand in them, `[B]`."""
 
-    caches: tuple[Remembered, ...]
+    caches: tuple[KeysValues, ...]
     filled: Array
 
 
@@ -55,15 +55,15 @@ class GPT(OfAttention):
             return self._extended(ids, carry)
         at = None if segments is None else places_in(segments)
         x = self.drop(self.placed(self.words(ids), at), train=train)
-        sight = self.sight(ids.shape[1], at, segments=segments)
-        x = self.stack(x, sight=sight, causal=True, train=train)
+        metadata = self.metadata(ids.shape[1], at, segments=segments)
+        x = self.stack(x, metadata=metadata, causal=True, train=train)
         return None, self.logits(x, self.words.embedding)
 
     def _extended(self, ids: Array, carry: GPTCarry) -> tuple[GPTCarry, Array]:
         length = ids.shape[1]
         at = carry.filled[:, None] + jnp.arange(length)[None]
         x, caches = self.stack.extend(
-            self.placed(self.words(ids), at), carry.caches, None, self.sight(length, at)
+            self.placed(self.words(ids), at), carry.caches, None, self.metadata(length, at)
         )
         logits = self.fitting(self.logits(x, self.words.embedding), at, caches)
         return GPTCarry(caches, carry.filled + length), logits

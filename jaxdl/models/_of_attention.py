@@ -12,7 +12,7 @@ from jaxdl.initializers import Initializer
 from jaxdl.layers.activations import gelu_tanh
 from jaxdl.layers.dropout import Dropout
 from jaxdl.layers.embedding import Embedding
-from jaxdl.layers.multi_head import Remembered, Sight
+from jaxdl.layers.multi_head import AttentionMetadata, KeysValues
 from jaxdl.layers.norms import LayerNorm
 from jaxdl.layers.positions import Learned, Positions
 from jaxdl.layers.transformer import TransformerLayer, TransformerStack
@@ -82,9 +82,9 @@ class OfAttention(nn.Module):
         """Embedded tokens with their places, in the model's dtype."""
         return self.place(x if self.dtype is None else x.astype(self.dtype), at)
 
-    def sight(self, length: int, at: Array | None, **masks: Array | None) -> Sight:
+    def metadata(self, length: int, at: Array | None, **masks: Array | None) -> AttentionMetadata:
         """Who sees whom in a sequence of this length."""
-        return Sight(
+        return AttentionMetadata(
             at=at,
             angles=self.place.angles(length, self.width // self.heads, at),
             slopes=self.place.slopes(self.heads),
@@ -97,11 +97,11 @@ class OfAttention(nn.Module):
         logits = wide_product(rows, jnp.asarray(table, x.dtype).T)
         return logits.reshape(*x.shape[:-1], len(table))
 
-    def fitting(self, logits: Array, at: Array, caches: Sequence[Remembered]) -> Array:
+    def fitting(self, logits: Array, at: Array, caches: Sequence[KeysValues]) -> Array:
         """Logits `[B, T, V]`, NaN where the places `at` are past the end of a cache."""
         return jnp.where((at < caches[0][0].shape[1])[..., None], logits, jnp.nan)
 
-    def empty(self, batch: int, depth: int, places: int) -> tuple[Remembered, ...]:
+    def empty(self, batch: int, depth: int, places: int) -> tuple[KeysValues, ...]:
         """The cache of a stack before its first token."""
         shape = (batch, places, self.heads, self.width // self.heads)
         nothing: Any = jnp.zeros(shape, self.dtype or jnp.float32)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxdl.initializers import Initializer
 from jaxdl.layers.activations import relu
 from jaxdl.layers.embedding import Embedding
-from jaxdl.layers.multi_head import Remembered
+from jaxdl.layers.multi_head import KeysValues
 from jaxdl.layers.positions import Positions, Sinusoidal
 from jaxdl.models._of_attention import OfAttention
 from jaxdl.types import Array
@@ -23,9 +23,9 @@ class TransformerCarry(NamedTuple):
     the layers, `[B, L, H, D]`; filled `[B]`: how many tokens stand in them.
     """
 
-    memories: tuple[Remembered, ...]
+    memories: tuple[KeysValues, ...]
     x_mask: Array | None
-    caches: tuple[Remembered, ...]
+    caches: tuple[KeysValues, ...]
     filled: Array
 
 
@@ -64,8 +64,8 @@ class Transformer(OfAttention):
     ) -> tuple[Array, None]:
         memories = self._memories(x, x_mask, train)
         embedded = self._embedded(self.words, y, None, train)
-        sight = self.sight(y.shape[1], None, memory_mask=x_mask)
-        states = self.decoder(embedded, memories, sight, causal=True, train=train)
+        metadata = self.metadata(y.shape[1], None, memory_mask=x_mask)
+        states = self.decoder(embedded, memories, metadata, causal=True, train=train)
         return self.logits(states, self.words.embedding), None
 
     def begin(
@@ -83,15 +83,15 @@ class Transformer(OfAttention):
         """
         at = carry.filled[:, None]
         embedded = self._embedded(self.words, tokens[:, None], at, False)
-        sight = self.sight(1, at, memory_mask=carry.x_mask)
-        states, caches = self.decoder.extend(embedded, carry.caches, carry.memories, sight)
+        metadata = self.metadata(1, at, memory_mask=carry.x_mask)
+        states, caches = self.decoder.extend(embedded, carry.caches, carry.memories, metadata)
         logits = self.fitting(self.logits(states, self.words.embedding), at, caches)
         return carry._replace(caches=caches, filled=carry.filled + 1), logits[:, 0]
 
-    def _memories(self, x: Array, x_mask: Array | None, train: bool) -> tuple[Remembered, ...]:
+    def _memories(self, x: Array, x_mask: Array | None, train: bool) -> tuple[KeysValues, ...]:
         embedded = self._embedded(self.x_words, x, None, train)
-        sight = self.sight(x.shape[1], None, mask=x_mask)
-        return self.decoder.remember(self.encoder(embedded, sight=sight, train=train))
+        metadata = self.metadata(x.shape[1], None, mask=x_mask)
+        return self.decoder.remember(self.encoder(embedded, metadata=metadata, train=train))
 
     def _embedded(self, words: Embedding, ids: Array, at: Array | None, train: bool) -> Array:
         return self.drop(self.placed(words(ids) * math.sqrt(self.width), at), train=train)

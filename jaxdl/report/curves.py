@@ -29,16 +29,19 @@ def tuned_curves(
 ) -> list[Picture]:
     """A curve at the chosen hyperparameters, of the conditions of which every seed ended.
 
-    One panel per value of the first column of `tuned.by`, one line per value of the last.
+    One panel per value of the first column of `tuned.by`, one line per value of the last; of a
+    single column all lines share one panel.
     """
     ended = tuned.trials["status"].eq("ok").groupby([tuned.trials[name] for name in tuned.by])
     trials = tuned.trials[ended.transform("all")]
     if trials.empty:
         return []
+    curves = results.curve_frame(y, trials)
+    apart = len(tuned.by) > 1
     figure = plots.training_curves(
-        results.curve_frame(y, trials),
+        curves if apart else curves.assign(panel=""),
         y=y,
-        panel=tuned.by[0],
+        panel=tuned.by[0] if apart else "panel",
         line=tuned.by[-1],
         title=title,
         y_label=y_label,

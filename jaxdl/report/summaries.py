@@ -23,7 +23,7 @@ FIXED = (
 
 def summary(
     frame: pd.DataFrame,
-    by: Sequence[str] = ("optimizer", "initializer"),
+    by: str | Sequence[str] = ("optimizer", "initializer"),
     over: str = "learning_rate",
     metric: str = "validation_accuracy",
     score: str = "test_accuracy",
@@ -83,16 +83,17 @@ def summary(
 def chosen_trials(
     frame: pd.DataFrame,
     rows: pd.DataFrame,
-    by: Sequence[str] = ("optimizer", "initializer"),
+    by: str | Sequence[str] = ("optimizer", "initializer"),
     over: str = "learning_rate",
 ) -> pd.DataFrame:
     """The trials of `frame` that may report what `summary` chose, one a condition and seed."""
+    by = [by] if isinstance(by, str) else list(by)
     return stats.chosen_trials(frame, rows, [*by, over])
 
 
 def summary_table(
     rows: pd.DataFrame,
-    by: Sequence[str] = ("optimizer", "initializer"),
+    by: str | Sequence[str] = ("optimizer", "initializer"),
     over: str = "learning_rate",
     metric: str = "validation_accuracy",
     score: str = "test_accuracy",

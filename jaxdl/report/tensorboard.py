@@ -22,11 +22,12 @@ def write_scalars(
                     writer.add_scalar(tag, float(value), int(step))
 
 
-def write_curves(folder: Path, curves: pd.DataFrame, by: Sequence[str], name: str) -> None:
+def write_curves(folder: Path, curves: pd.DataFrame, by: str | Sequence[str], name: str) -> None:
     """Writes the mean over seeds of a curve of each condition: `Results.curve_frame` by `step`."""
+    by = [by] if isinstance(by, str) else list(by)
     means = curves.groupby([*by, "step"], sort=False)[name].mean().reset_index()
     runs = {
         "-".join(map(str, condition)): {name: (part["step"], part[name])}
-        for condition, part in means.groupby(list(by), sort=False)
+        for condition, part in means.groupby(by, sort=False)
     }
     write_scalars(folder, runs)

@@ -14,7 +14,7 @@ from jaxdl.stats.searches import end_of
 
 def select(
     frame: pd.DataFrame,
-    by: Sequence[str],
+    by: str | Sequence[str],
     over: str | Sequence[str],
     metric: str = "validation_accuracy",
     mode: Mode | None = None,
@@ -54,7 +54,7 @@ def select(
 
 def largest_within(
     frame: pd.DataFrame,
-    by: Sequence[str],
+    by: str | Sequence[str],
     over: str,
     tolerance: float,
     metric: str = "validation_accuracy",
@@ -64,11 +64,12 @@ def largest_within(
     A penalty as strong as costs nothing, say. The metric is one to be high; a value at which a seed
     is missing is not taken. Returns the columns `by` and `over`, one row a condition.
     """
+    by = [by] if isinstance(by, str) else list(by)
     groups = frame.groupby([*by, over], sort=False)[metric]
     means = groups.mean().where(groups.count() == frame["seed"].nunique()).reset_index()
-    best = means.groupby(list(by))[metric].transform("max")
+    best = means.groupby(by)[metric].transform("max")
     near = means[means[metric] >= best - tolerance]
-    return near.groupby(list(by), sort=False)[over].max().reset_index()
+    return near.groupby(by, sort=False)[over].max().reset_index()
 
 
 def chosen_trials(frame: pd.DataFrame, selection: pd.DataFrame, on: Sequence[str]) -> pd.DataFrame:

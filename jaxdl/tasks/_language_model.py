@@ -12,21 +12,26 @@ from jaxdl.tasks import linen
 from jaxdl.tasks._examples import ratio, weights
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
-CARRY, START = "carry", "start"
+CARRY, START, SEGMENTS = "carry", "start", "segments"
 
 
 def language_model(model: nn.Module, *, padding: int | None = None, carried: bool = False) -> Task:
     """The mean over tokens of −log p(token | those before it), in nats.
 
-    model: `(x [B, T], carry, train=...) -> (carry, logits [B, T, V])`.
+    model: `(x [B, T], carry, train=...) -> (carry, logits [B, T, V])`, with `segments=` where the
+        batches have them.
     padding: the id in y that counts for nothing; None: all count.
     carried: in training the carry goes on from one batch to the next, and no gradient crosses: row
         b continues row b of the batch before, but begins with zeros where `start` is not 0. It is
         model state. An evaluation always begins at the model's own start, at any batch size.
     Batches are `{"x": [B, T], "y": [B, T], "mask": [B] or [B, T] (optional)}`, y being what follows
-    x, and with `carried` `"start": [B]`; `data.text.streams.chunks` makes such. Reports `loss` and
-    `accuracy`, per token; the perplexity is exp(loss). ValueError for a batch without `start`, or
-    of another number of rows than the one before, where the carry is needed.
+    x, and with `carried` `"start": [B]`; `data.text.streams.chunks` makes such. Of packed rows
+    (`data.text.bucketing.next_ids_packed`) `"segments": [B, T]` says which sequence each x is of, 0
+    on padding: no sequence sees another, and the first token of one is no target of the last of
+    another. Reports `loss` and `accuracy`, per token; the perplexity is exp(loss).
+    ValueError for a batch without `start`, or of another number of rows than the one before, where
+    the carry is needed, and with `carried` for a model that gives none, such as GPT; TypeError for
+    segments that the model does not take.
     """
 
     def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
@@ -36,6 +41,11 @@ def language_model(model: nn.Module, *, padding: int | None = None, carried: boo
                 lambda x: linen.apply(model, params, model_state, x, None, train=False)[0],
                 jnp.asarray(batch["x"]),
             )
+            if not jax.tree.leaves(carry):
+                raise ValueError(
+                    f"{type(model).__name__} gives no carry of what it has read, so none goes on "
+                    "to the next batch: carried=False"
+                )
             zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), carry)
             model_state = {**model_state, CARRY: zeros}
         return params, model_state
@@ -47,7 +57,7 @@ def language_model(model: nn.Module, *, padding: int | None = None, carried: boo
         going_on = carried and train
         carry = _begun(model_state[CARRY], batch) if going_on else None
         (after, logits), own = linen.apply(
-            model, params, own, batch["x"], carry, key=key, train=train
+            model, params, own, batch["x"], carry, key=key, train=train, named=_packed(batch)
         )
         if carried:
             own = {**own, CARRY: jax.lax.stop_gradient(after) if train else model_state[CARRY]}
@@ -56,15 +66,31 @@ def language_model(model: nn.Module, *, padding: int | None = None, carried: boo
         real = of_rows if of_rows.ndim == 2 else jnp.broadcast_to(of_rows[:, None], y.shape)
         if padding is not None:
             real = real * (y != padding)
+        if SEGMENTS in batch:
+            real = real * _within(batch[SEGMENTS])
         nats = metrics.mean(losses.softmax_cross_entropy(logits, y), real)
         reported = {"loss": nats, "accuracy": metrics.accuracy(logits, y, real)}
         return ratio(*nats), (own, reported)
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Array:
         own = {name: value for name, value in model_state.items() if name != CARRY}
-        return linen.apply(model, params, own, batch["x"], None, train=False)[0][1]
+        named = _packed(batch)
+        return linen.apply(model, params, own, batch["x"], None, train=False, named=named)[0][1]
 
     return Task(init, objective, predict)
+
+
+def _packed(batch: Batch) -> dict[str, Array]:
+    return {SEGMENTS: batch[SEGMENTS]} if SEGMENTS in batch else {}
+
+
+def _within(segments: Array) -> Array:
+    """Where the token that follows in the row is of the same sequence: bool `[B, T]`.
+
+    What follows the row is taken to be.
+    """
+    after = jnp.concatenate([segments[:, 1:], segments[:, -1:]], axis=1)
+    return (segments == after) & (segments != 0)
 
 
 def _begun(carry: PyTree, batch: Batch) -> PyTree:

@@ -4,7 +4,8 @@ import dataclasses
 import inspect
 import re
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar
 
 import flax.linen as nn
@@ -36,7 +37,7 @@ def init(model: nn.Module, key: Array, *inputs: ArrayLike | None) -> tuple[PyTre
     """(params, model_state) of a model on inputs of these shapes."""
     model = _with_field(model, train=False)
     arrays = [value if value is None else jnp.asarray(value) for value in inputs]
-    flags = _flags(model, arrays, train=False)
+    flags = _flags(model, arrays, False, {})
     variables = dict(_traced(model.init, key, *arrays, **flags))
     return variables.pop("params", {}), variables
 
@@ -48,11 +49,13 @@ def apply(
     *inputs: PyTree,
     train: bool,
     key: Array | None = None,
+    named: Mapping[str, PyTree] = MappingProxyType({}),
     method: Callable[..., Any] | None = None,
     capture: Callable[[nn.Module, str], bool] | None = None,
 ) -> tuple[Any, PyTree]:
     """(outputs, model_state): in training with dropout drawn from the key and a state that moves.
 
+    named: inputs that `__call__` takes by name.
     capture: of which modules, and their methods, the outputs are kept in the model state returned,
         as Flax's `capture_intermediates` does, in the collection `intermediates`.
 
@@ -64,7 +67,7 @@ def apply(
     """
     variables = {"params": params, **model_state}
     model = _with_field(model, train)
-    flags = {"method": method} if method is not None else _flags(model, inputs, train)
+    flags = {"method": method} if method is not None else _flags(model, inputs, train, named)
     if not train and capture is None:
         return _traced(model.apply, variables, *inputs, **flags), model_state
     options: dict[str, Any] = {"mutable": list(model_state) if train else []}
@@ -89,7 +92,10 @@ def _with_field(model: nn.Module, train: bool) -> nn.Module:
     return model.clone(**told) if told else model
 
 
-def _flags(model: nn.Module, inputs: Sequence[PyTree], train: bool) -> dict[str, Any]:
+def _flags(
+    model: nn.Module, inputs: Sequence[PyTree], train: bool, named: Mapping[str, PyTree]
+) -> dict[str, Any]:
+    """What the model is told by name: inputs, and whether it trains."""
     name = type(model).__name__
     signature = inspect.signature(type(model).__call__)
     known = [flag for flag in IN_TRAINING if flag in signature.parameters]
@@ -99,11 +105,11 @@ def _flags(model: nn.Module, inputs: Sequence[PyTree], train: bool) -> dict[str,
         raise TypeError(f"{name} takes both {' and '.join(known)}: which one says that it trains?")
     elif not known:
         _check_flagless(name, signature)
-    flags = {flag: IN_TRAINING[flag] is train for flag in known}
+    flags = {**named, **{flag: IN_TRAINING[flag] is train for flag in known}}
     try:
         signature.bind(model, *inputs, **flags)
     except TypeError as error:
-        told = ", ".join(["..."] * len(inputs) + [f"{flag}=" for flag in known])
+        told = ", ".join(["..."] * len(inputs) + [f"{flag}=" for flag in flags])
         raise TypeError(
             f"{name}{signature} is called as {name}({told}): {error}; what says that it trains is "
             f"named {', '.join(IN_TRAINING)}"

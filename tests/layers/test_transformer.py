@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jaxdl.layers.activations import gelu_exact
-from jaxdl.layers.multi_head import MultiHeadAttention, Sight
+from jaxdl.layers.multi_head import AttentionMetadata, MultiHeadAttention
 from jaxdl.layers.transformer import TransformerLayer, TransformerStack
 
 GOLDENS = dict(np.load(Path(__file__).parents[1] / "goldens/attention.npz"))
@@ -76,10 +76,10 @@ def test_a_layer_is_pytorchs(norm, kind):
         mask = jnp.asarray(GOLDENS["x_mask"])
         variables = {"params": params}
         if kind == "encoder":
-            return layer.apply(variables, x, sight=Sight(mask=mask))
+            return layer.apply(variables, x, metadata=AttentionMetadata(mask=mask))
         memory = layer.apply(variables, GOLDENS["memory"], method=layer.remember)
-        sight = Sight(memory_mask=mask)
-        return layer.apply(variables, x, memory, sight, causal=True)
+        metadata = AttentionMetadata(memory_mask=mask)
+        return layer.apply(variables, x, memory, metadata, causal=True)
 
     y, (of_params, of_x) = measured(ours(golden, kind), golden["x"])
     np.testing.assert_allclose(y, golden["y"], atol=1e-5, err_msg=RENEW)

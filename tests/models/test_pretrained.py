@@ -210,16 +210,39 @@ def test_a_tokenizer_goes_along(folder, folders, tokenizer, tmp_path):
     pretrained.save(tmp_path, loaded)
     again = pretrained.load(tmp_path)
     assert again.tokenizer.encode("w5 no w6").ids == [2, 5, 1, 6, 3]
-    path = tmp_path / "config.json"
-    path.write_text(path.read_text().replace('"vocab_size": 23', '"vocab_size": 99'))
-    arrays = load_file(tmp_path / "model.safetensors")
-    arrays["embeddings.word_embeddings.weight"] = np.zeros((99, 16), np.float32)
-    save_file(arrays, tmp_path / "model.safetensors")
-    with pytest.raises(DataError, match=r"tokenizer.json: a tokenizer of 23 tokens, the model has"):
-        pretrained.load(tmp_path)
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(DataError, match=r"tokenizer.json: not a tokenizer"):
         pretrained.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [("bert", "embeddings.word_embeddings.weight"), ("gpt2", "transformer.wte.weight")],
+)
+def test_a_table_has_a_row_for_every_token_and_may_have_more(folder, tokenizer, name, table):
+    path = folder(name)
+    (path / "tokenizer.json").write_text(tokenizer.to_str())
+    config = json.loads((path / "config.json").read_text())
+    arrays = load_file(path / "model.safetensors")
+    assert config["vocab_size"] == 23
+
+    def loaded(rows):
+        (path / "config.json").write_text(json.dumps(config | {"vocab_size": rows}))
+        words = np.zeros((rows, 16), np.float32)
+        save_file(arrays | {table: words}, path / "model.safetensors")
+        return pretrained.load(path)
+
+    padded = loaded(64)
+    assert padded.model.vocabulary == 64
+    assert padded.tokenizer.get_vocab_size() == 23
+    message = "json: a tokenizer with ids up to {}, the model has a table of {} rows"
+    with pytest.raises(DataError, match=message.format(22, 22)):
+        loaded(22)
+    gaps = json.loads(tokenizer.to_str())
+    gaps["model"]["vocab"]["late"] = 64
+    (path / "tokenizer.json").write_text(json.dumps(gaps))
+    with pytest.raises(DataError, match=message.format(64, 64)):
+        loaded(64)
 
 
 def test_texts_as_batches(tokenizer):

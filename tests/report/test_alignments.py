@@ -1,5 +1,7 @@
 """Every map shows its weights, all by the same colours."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,21 @@ def test_weights_stand_at_their_outputs_and_inputs():
         assert [label.get_text() for label in axes.get_yticklabels()] == outputs
         assert axes.get_xlabel() == "read"
     assert panels[0].get_ylabel() == "said"
+
+
+def test_names_of_long_sequences_do_not_overlap():
+    words = [f"representation {place}" for place in range(40)]
+    maps = [Alignment(np.zeros((40, 40)), words, words), Alignment(np.zeros((2, 3)), "ab", "cde")]
+    figure = alignments(maps, title="", output_label="said", input_label="read")
+    figure.draw_without_rendering()
+    long, short = (axes for axes in figure.axes if axes.images)
+    for labels in (long.get_xticklabels(), long.get_yticklabels(), short.get_xticklabels()):
+        boxes = [label.get_window_extent() for label in labels]
+        assert not any(a.overlaps(b) for a, b in itertools.pairwise(boxes))
+        assert all(label.get_text() for label in labels)
+    for label in long.get_xticklabels():
+        assert label.get_text() == words[int(label.get_position()[0])]
+    assert len(long.get_xticklabels()) >= 10
 
 
 def test_names_that_do_not_fit_are_refused():

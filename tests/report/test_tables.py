@@ -86,6 +86,7 @@ def test_one_column_is_searched_and_one_condition_may_be_a_name():
     with pytest.raises(ValueError, match=r"over: a summary has one searched column, not \['learn"):
         summaries.summary(small(), over=["learning_rate"])
     rows = summaries.summary(small(), by="optimizer")
+    assert len(summaries.chosen_trials(small(), rows, "optimizer")) == 4
     assert rows["learning_rate"].tolist() == [1.0, 0.1]
 
 

@@ -310,5 +310,6 @@ def test_the_largest_value_within_a_tolerance_of_the_best():
         for seed in (-1, 1)
     ]
     frame = pd.DataFrame(rows[:-1])  # a seed of 0.5 is missing
-    found = stats.largest_within(frame, ["model"], "decay", 0.01)
-    assert found.to_dict("records") == [{"model": "a", "decay": 0.3}]
+    for by in (["model"], "model"):
+        found = stats.largest_within(frame, by, "decay", 0.01)
+        assert found.to_dict("records") == [{"model": "a", "decay": 0.3}]

@@ -1,15 +1,17 @@
 """A language model over chunks of a text, against the same text in one piece."""
 
 import chex
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxdl import decoding
+from jaxdl.data.text import bucketing
 from jaxdl.layers.cells import GRU
 from jaxdl.layers.recurrent import RNN
-from jaxdl.models import LanguageModel
+from jaxdl.models import GPT, LanguageModel, Transducer
 from jaxdl.tasks import language_model
 
 KEY = jax.random.key(0)
@@ -107,6 +109,34 @@ def test_padded_tokens_and_padded_examples_count_for_nothing():
     np.testing.assert_allclose(measured(masked)[0], expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("model", [MODEL, GPT(5, 4, 1, 2, 7)], ids=["lstm", "gpt"])
+def test_packed_sequences_count_as_they_do_one_by_one(model):
+    """Also where nothing but the segments says which targets are of another sequence."""
+    sequences = [np.array(ids) for ids in ([3, 1, 4, 1], [2, 4, 3], [1, 2, 3, 4, 2, 1, 3])]
+    packed = bucketing.next_ids_packed(sequences, 6)
+    shifted = packed | {"y": bucketing.pack(sequences, 7)["x"][:, 1:]}
+    apart = bucketing.pad(sequences)["x"]
+    apart = {"x": apart[:, :-1], "y": apart[:, 1:]}
+    padded, every = language_model(model, padding=0), language_model(model)
+
+    @jax.jit
+    def measured():
+        params, _ = padded.init(KEY, apart)
+
+        def loss(task, batch):
+            value, (_, found) = task.loss(params, {}, batch, KEY, train=True)
+            return value, found
+
+        logits = padded.predict(params, {}, packed), padded.predict(params, {}, apart)
+        return loss(padded, packed), loss(every, shifted), loss(padded, apart), logits
+
+    found, by_segments, expected, (of_packed, of_apart) = measured()
+    assert expected[1]["loss"][1] == 3 + 2 + 6
+    for ours in (found, by_segments):
+        chex.assert_trees_all_close(ours, expected, rtol=1e-5)
+    np.testing.assert_allclose(of_packed[0, 4], of_apart[1, 0], rtol=1e-4, atol=1e-5)
+
+
 def test_a_model_decodes_what_its_logits_say():
     """Token by token with its carry, as all at once under teacher forcing."""
     params = MODEL.init(KEY, WHOLE["x"])
@@ -139,3 +169,14 @@ def test_a_carried_stream_that_does_not_go_on_is_named():
     fewer = {name: values[:1] for name, values in part(0, 3, 0).items()}
     with pytest.raises(ValueError, match="a batch of 1 streams cannot go on from one of 2"):
         task.loss(params, state, fewer, KEY, train=True)
+    task = language_model(GPT(5, 4, 1, 2, 6), carried=True)
+    with pytest.raises(ValueError, match=r"GPT gives no carry .*: carried=False"):
+        jax.eval_shape(task.init, KEY, part(0, 3, 1))
+
+
+def test_segments_for_a_model_that_takes_none():
+    task = language_model(Transducer(5, RNN(4), nn.Embed(5, 3)))
+    with pytest.raises(TypeError, match="unexpected keyword argument 'segments'"):
+        jax.eval_shape(
+            lambda: task.predict({}, {}, WHOLE | {"segments": np.ones((2, 6), np.int32)})
+        )

@@ -88,7 +88,7 @@ def test_dropout_and_statistics_follow_the_argument_that_the_module_has(model):
 
 @pytest.mark.parametrize("lifted", [nn.jit(Training, static_argnums=2), nn.remat(Training)])
 def test_lifted_modules_are_told_as_well(lifted):
-    assert linen._flags(lifted(), (ONES,), train=True) == {"training": True}
+    assert linen._flags(lifted(), (ONES,), True, {}) == {"training": True}
 
 
 class Both(nn.Module):

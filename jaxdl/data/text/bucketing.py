@@ -135,6 +135,18 @@ def next_ids(examples: Sequence[np.ndarray], batch: Planned) -> dict[str, np.nda
     return {"x": ids[:, :-1], "y": np.where(batch.real[:, None], ids[:, 1:], PAD)}
 
 
+def next_ids_packed(examples: Sequence[np.ndarray], length: int) -> dict[str, np.ndarray]:
+    """Sequences of at most T + 1 ids in packed rows, for `tasks.language_model`; T is `length`.
+
+    x: int32 `[M, T]`; segments: of x, as the `segment` of `pack`; y: int32 `[M, T]`, the id that
+    follows x in its own sequence, `PAD` where none does. Raises DataError as `pack`.
+    """
+    packed = pack(examples, length + 1)
+    ids, of = packed["x"], packed["segment"]
+    y = np.where(of[:, 1:] == of[:, :-1], ids[:, 1:], PAD)
+    return {"x": ids[:, :-1], "y": y, "segments": of[:, :-1]}
+
+
 def waste(lengths: np.ndarray, planned: Sequence[Planned]) -> float:
     """Share of the positions, B·T of each batch, that hold no id of a real example."""
     positions = sum(len(rows) * length for rows, _, length in planned)

@@ -54,9 +54,10 @@ def load(folder: str | Path | zipfile.Path, dtype: DTypeLike | None = None) -> P
     the `GPT` too, for its logits are by the table of the words.
     dtype: of the products, as the modules have it; parameters are float32 whatever the file has.
     The tokenizer, None without a tokenizer.json, neither cuts nor pads.
-    Raises DataError, naming the file, where it is missing or damaged, or of another architecture,
-    shape or size of vocabulary than config.json says; for weights that are tied here and differ;
-    and where there is a tokenizer and the package `tokenizers` is not installed.
+    Raises DataError, naming the file, where it is missing or damaged, or of another architecture or
+    shape than config.json says; for a tokenizer with more tokens than the model; for weights that
+    are tied here and differ; and where there is a tokenizer and the package `tokenizers` is not
+    installed.
     """
     path = Path(folder) if isinstance(folder, str) else folder
     config = _json(path / CONFIG)
@@ -209,5 +210,8 @@ def _tokenizer(path: Path | zipfile.Path, vocabulary: int) -> "Tokenizer | None"
 
 
 def _check_size(tokenizer: "Tokenizer", vocabulary: int) -> None:
-    if (size := tokenizer.get_vocab_size()) != vocabulary:
-        raise DataError(f"a tokenizer of {size} tokens, the model has a table of {vocabulary}")
+    """A table may have rows that no token needs: some are padded to a multiple of 64."""
+    if (last := max(tokenizer.get_vocab().values(), default=-1)) >= vocabulary:
+        raise DataError(
+            f"a tokenizer with ids up to {last}, the model has a table of {vocabulary} rows"
+        )

@@ -189,3 +189,10 @@ def test_a_planned_batch_predicts_the_next_ids_of_its_real_rows():
     found = b.next_ids([np.array([5, 6, 7, 8]), np.array([5, 9])], batch)
     assert found["x"].tolist() == [[5, 9, 0], [5, 6, 7], [5, 9, 0]]
     assert found["y"].tolist() == [[9, 0, 0], [6, 7, 8], [0, 0, 0]]
+
+
+def test_packed_rows_predict_the_next_ids_of_each_sequence_alone():
+    found = b.next_ids_packed([[5, 6, 7], [8], [4, 3], [9, 2]], 3)
+    assert found["x"].tolist() == [[5, 6, 7], [4, 3, 9]]
+    assert found["y"].tolist() == [[6, 7, 0], [3, 0, 2]]
+    assert found["segments"].tolist() == [[1, 1, 1], [1, 1, 2]]
