@@ -16,11 +16,11 @@ from jaxdl.models import GPT, LanguageModel
 from jaxdl.types import Task
 from jaxdl.workloads._workload import NOT_MEASURED, RULE, Workload
 
-BATCH, LENGTH, WIDTH = 32, 64, 64
+BATCH, LENGTH, WIDTH = 16, 32, 64
 
 
 def char_rnn() -> Workload:
-    """An LSTM of 128 units over 32 streams in chunks of 64, its state carried on.
+    """An LSTM of 128 units over 16 streams in chunks of 32, its state carried on.
 
     An initializer draws the input and recurrent weights of each gate; the workload's own are
     `lecun_normal` and orthogonal ones.
@@ -39,7 +39,7 @@ def char_rnn() -> Workload:
 
 
 def char_gpt() -> Workload:
-    """A GPT of two layers, 64 wide, over chunks of 64 characters in any order."""
+    """A GPT of two layers, 64 wide, over 16 chunks of 32 characters in any order."""
     return Workload(
         name="char_gpt",
         task=_gpt,

@@ -8,7 +8,10 @@ from jaxdl.data import catalog, scaling, splits
 from jaxdl.initializers import Initializer, he_normal
 from jaxdl.models import CNN, MLP, DenseAutoencoder
 from jaxdl.types import Task
-from jaxdl.workloads._workload import NOT_MEASURED, RULE, Workload
+from jaxdl.workloads._workload import RULE, Workload
+
+MLP_TARGET, CNN_TARGET, AUTOENCODER_TARGET = 0.986, 0.988, 0.0199
+"""By `RULE`, of 360 digits, at the rates 0.001, 0.01 and 0.003 (2026-11-29, jax 0.10.2, x86-64)."""
 
 
 def digits_mlp() -> Workload:
@@ -20,7 +23,7 @@ def digits_mlp() -> Workload:
         batch_size=64,
         steps=500,
         metric="accuracy",
-        target=NOT_MEASURED,
+        target=MLP_TARGET,
         source=RULE,
     )
 
@@ -34,7 +37,7 @@ def digits_cnn() -> Workload:
         batch_size=64,
         steps=300,
         metric="accuracy",
-        target=NOT_MEASURED,
+        target=CNN_TARGET,
         source=RULE,
     )
 
@@ -51,7 +54,7 @@ def digits_autoencoder() -> Workload:
         batch_size=64,
         steps=1000,
         metric="loss",
-        target=NOT_MEASURED,
+        target=AUTOENCODER_TARGET,
         source=RULE,
     )
 

@@ -72,11 +72,13 @@ def saddle(dimension: int) -> Workload:
     return _workload(f"saddle_{dimension}", Landscape(landscapes.saddle, start, optima), 500)
 
 
-def without_weights(name: str, task: Task, kernel_init: Initializer | None = None) -> Task:
+def without_weights(
+    name: str, make: Callable[[], Task], kernel_init: Initializer | None = None
+) -> Task:
     """The task, where there is nothing that an initializer could draw; ValueError for one."""
     if kernel_init is not None:
         raise ValueError(f"the workload {name} has no weights: it takes no initializer")
-    return task
+    return make()
 
 
 def no_data() -> dict[str, Any]:
@@ -99,7 +101,7 @@ def _planar(
 def _workload(name: str, landscape: Landscape, steps: int) -> Workload:
     return Workload(
         name=name,
-        task=functools.partial(without_weights, name, landscapes.descent(landscape)),
+        task=functools.partial(without_weights, name, lambda: landscapes.descent(landscape)),
         data=no_data,
         batch_size=1,
         steps=steps,

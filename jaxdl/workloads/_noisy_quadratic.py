@@ -25,7 +25,7 @@ def noisy_quadratic() -> Workload:
     """
     return Workload(
         name=NAME,
-        task=functools.partial(without_weights, NAME, _task()),
+        task=functools.partial(without_weights, NAME, _task),
         data=_data,
         batch_size=1,
         steps=STEPS,

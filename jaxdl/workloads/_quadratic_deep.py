@@ -40,7 +40,7 @@ def quadratic_deep(order: str = "reshuffled") -> Workload:
     name = "quadratic_deep" if order == "reshuffled" else f"quadratic_deep_{order}"
     return Workload(
         name=name,
-        task=functools.partial(without_weights, name, _task()),
+        task=functools.partial(without_weights, name, _task),
         data=_data,
         batch_size=BATCH,
         steps=EPOCHS * (POINTS // BATCH),

@@ -20,10 +20,13 @@ from jaxdl.initializers import Initializer
 from jaxdl.models import BagOfWords
 from jaxdl.models.bag_of_words import NO_WORD
 from jaxdl.types import Task
-from jaxdl.workloads._workload import NOT_MEASURED, RULE, Workload
+from jaxdl.workloads._workload import RULE, Workload
 
 SHORTEST, LENGTH, FEWEST = 5, 64, 20
 """Words of a paragraph, at least and at most; paragraphs of a topic, at least."""
+
+TARGET = 0.763
+"""Of 250 paragraphs; by `RULE` at the rate 0.03 (2026-11-29, jax 0.10.2, x86-64)."""
 
 
 class Paragraphs(NamedTuple):
@@ -49,7 +52,7 @@ def topics() -> Workload:
         batch_size=32,
         steps=600,
         metric="accuracy",
-        target=NOT_MEASURED,
+        target=TARGET,
         source=RULE,
     )
 

@@ -15,8 +15,8 @@ from jaxdl.types import Array, Task
 Values = TypeVar("Values", float, np.ndarray)
 NOT_MEASURED = None
 """The target of a workload that nobody has run yet."""
-RULE = "what the median seed of tuned Adam reaches on validation within 3/4 of the budget"
-"""How targets are set where no optimum is known: see `measured`."""
+RULE = "what the median seed of tuned Adam has on validation after 3/4 of the budget"
+"""How targets are set where no optimum is known; `python -m benchmarks.targets NAME` finds it."""
 
 
 class Workload(NamedTuple):
@@ -27,8 +27,8 @@ class Workload(NamedTuple):
     data: `() -> {"train": [N, ...], "validation", "test": [num_batches, B, ...] with masks}`, as
         runs take it; DataError where it has not been prepared.
     steps: the budget, each of `batch_size` examples.
-    metric: which of the metrics of the task is to reach the target: that on validation while
-        settings are chosen, that on test in reports. `stats.kind` knows which way is better.
+    metric: which of the task's metrics is chosen by and, on validation, is to reach the target; on
+        test it is reported. `stats.kind` knows which way is better.
     target: its value, in the metric's unit; `NOT_MEASURED`: a run has to set it.
     source: where the target comes from.
     order: of the examples, as `sweep.make_run` takes it.
