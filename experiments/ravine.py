@@ -25,6 +25,7 @@ from jaxdl.optimizers import OPTIMIZERS
 from jaxdl.report import Claim, Judged, Picture, Section, Table
 from jaxdl.report.tables import Cell
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task, TrainState
+from jaxdl.workloads import landscapes as known
 
 STEPS = "steps of SGD, of those of momentum; unfinished: all its steps"
 SHARE = "share of starts that end in the deep minimum"
@@ -38,8 +39,7 @@ CLAIMS = FAST_IN_RAVINE, DAMPS, SAME_PATH, FAST_ON_PLATEAU, CROSSES, STAYS = (
     Claim("O2", "momentum crosses a bump", SHARE, above=0.5, unit="%"),
     Claim("O2", "SGD does not cross a bump", SHARE, below=0.5, unit="%"),
 )  # fmt: skip
-CONDITION = 100.0
-OSCILLATING = 0.95 * 2 / CONDITION
+OSCILLATING = 0.95 * 2 / known.CONDITION
 """A rate at which plain descent crosses the ravine at each step: 0.95 of the largest stable one."""
 DECAYS, HABITUAL = (0.5, 0.7, 0.8, 0.9, 0.95), 0.9
 AVERAGED, SAME_AS = 0.1, 0.01
@@ -73,23 +73,11 @@ def landscapes() -> dict[str, Landscape]:
     """The ravine, and the valley with a plateau."""
 
     def ravine(x: Array, y: Array, bump: Array) -> Array:
-        return (x**2 + CONDITION * y**2) / 2
-
-    def level(key: Array) -> Array:
-        angle = jax.random.uniform(key, maxval=2 * jnp.pi)
-        return jnp.stack([jnp.cos(angle), jnp.sin(angle) / CONDITION**0.5])
-
-    def valley(x: Array, y: Array, bump: Array) -> Array:
-        slope = jax.nn.softplus(-4 * (x + 1)) / 2
-        hill = bump * jnp.exp(-(((x - 2) / 0.3) ** 2) / 2)
-        return slope + hill - 3 * jnp.exp(-((x - 5) ** 2) / 2) + y**2 / 2
-
-    def uphill(key: Array) -> Array:
-        return jax.random.uniform(key, (2,), minval=-1.0) + jnp.array([-3.0, 0.0])
+        return known.ravine(x, y)
 
     return {
-        RAVINE: Landscape(ravine, level, (1e-3, 1.0)),
-        VALLEY: Landscape(valley, uphill, (1e-2, 10.0)),
+        RAVINE: Landscape(ravine, known.on_a_level_line, (1e-3, 1.0)),
+        VALLEY: Landscape(known.valley, known.uphill, (1e-2, 10.0)),
     }
 
 

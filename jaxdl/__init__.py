@@ -33,6 +33,7 @@ __all__ = [
     "train",
     "types",
     "word_vectors",
+    "workloads",
 ]
 
 

@@ -16,7 +16,16 @@ from jaxdl.sweep.plans import Plan, plan, segments, untrained
 from jaxdl.sweep.programs import compile_run
 from jaxdl.sweep.progress import Progress, reporter
 from jaxdl.sweep.results import Results
-from jaxdl.sweep.run import Data, Record, Run, by_rate, make_run, online, without_training
+from jaxdl.sweep.run import (
+    Data,
+    Record,
+    Run,
+    by_rate,
+    make_run,
+    of_workload,
+    online,
+    without_training,
+)
 from jaxdl.sweep.space import Point, Trial, grid, halton, log_spaced, random, trial_id, trials
 from jaxdl.sweep.store import pending
 from jaxdl.sweep.wrappers import few_labels, keeping_first, numbered, of_hparams, on
@@ -46,6 +55,7 @@ __all__ = [
     "make_run",
     "numbered",
     "of_hparams",
+    "of_workload",
     "on",
     "online",
     "pending",

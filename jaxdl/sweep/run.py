@@ -1,7 +1,7 @@
 """One trial as a pure function of its hyperparameters, its key and the data."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,8 +9,12 @@ import optax
 
 from jaxdl import keys, train
 from jaxdl.data import batches
+from jaxdl.initializers import Initializer
 from jaxdl.optimizers.schedules import Shape, scaled
 from jaxdl.types import Array, Batch, PyTree, Task, TrainState
+
+if TYPE_CHECKING:
+    from jaxdl.workloads import Workload
 
 Data = Mapping[str, Any]
 """`train`: arrays [N, ...]; other names: evaluation batches [num_batches, B, ...] with masks."""
@@ -143,6 +147,39 @@ def by_rate(
         return task, optimizer(rate if shape is None else scaled(rate, shape))
 
     return build
+
+
+def of_workload(
+    workload: "Workload",
+    optimizer: Callable[[PyTree], optax.GradientTransformation],
+    *,
+    segments: int = 1,
+    kernel_init: Callable[[PyTree], Initializer] | None = None,
+    eval_params: train.EvalParams | None = None,
+) -> Run:
+    """The run of a workload's whole budget, in segments after each of which it is evaluated.
+
+    It takes the workload's `data()`; `workload._replace(steps=...)` has another budget.
+    optimizer: `hparams -> transformation`. kernel_init: `hparams -> initializer`; None: the
+    workload's own. eval_params: as in `make_run`.
+    Raises ValueError for segments that do not divide the steps.
+    """
+    if segments < 1 or workload.steps % segments:
+        raise ValueError(
+            f"segments: {workload.steps} steps of {workload.name} are not {segments} equal parts"
+        )
+
+    def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
+        given = () if kernel_init is None else (kernel_init(hparams),)
+        return workload.task(*given), optimizer(hparams)
+
+    return make_run(
+        build,
+        steps=workload.steps // segments,
+        batch_size=workload.batch_size,
+        order=workload.order,
+        eval_params=eval_params,
+    )
 
 
 def online(

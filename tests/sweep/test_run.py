@@ -2,8 +2,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 
-from jaxdl import sweep, tasks
+from jaxdl import initializers, sweep, tasks, workloads
 from jaxdl.models import MLP
 from jaxdl.optimizers import schedules
 
@@ -92,3 +93,29 @@ def test_a_plan_that_trains_nothing_has_a_row_a_point_and_seed(tmp_path):
     assert [(row["program"], row["width"], row["seed"]) for row in rows] == [
         ("sizes", width, seed) for width in (2, 3) for seed in (0, 1)
     ]
+
+
+def test_a_workload_is_run_in_segments_by_any_optimizer(tmp_path):
+    workload = workloads.ravine()._replace(steps=40)
+    run = sweep.of_workload(workload, lambda hparams: optax.sgd(hparams["rate"]), segments=4)
+    programs = {"sgd": (run, sweep.grid(rate=(0.0, 0.0198)))}
+    plan = sweep.plan(programs, workload.data(), seeds=2, segments=4)
+    frame = plan.execute(tmp_path).frame()
+    assert frame["steps"].eq(40).all()
+    distance = frame.pivot(index="rate", columns="seed", values="test_distance").to_numpy()
+    # Along x a step leaves 0.9802 of the way, across it −0.98.
+    np.testing.assert_allclose(distance[1] / distance[0], 0.45, atol=0.01)
+    np.testing.assert_allclose(frame["test_loss"][frame["rate"].eq(0)], 0.5, rtol=1e-5)
+
+
+def test_a_workload_takes_an_initializer_of_the_hyperparameters_and_whole_segments():
+    workload = workloads.breast_cancer()
+    run = sweep.of_workload(
+        workload,
+        lambda hparams: optax.sgd(0.1),
+        kernel_init=lambda hparams: initializers.constant(hparams["start"]),
+    )
+    state = run.init({"start": jnp.float32(0.5)}, jax.random.key(0), workload.data())
+    np.testing.assert_array_equal(state.params["Dense_0"]["kernel"], np.full((30, 1), 0.5))
+    with pytest.raises(ValueError, match="500 steps of breast_cancer are not 7 equal parts"):
+        sweep.of_workload(workload, lambda hparams: optax.sgd(0.1), segments=7)

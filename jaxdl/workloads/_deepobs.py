@@ -1,0 +1,152 @@
+"""DeepOBS's networks on MNIST, Fashion-MNIST and CIFAR-10 (Schneider, Balles & Hennig 2019).
+
+https://arxiv.org/abs/1903.05499; architectures, initializations, penalty, batch size and epochs are
+those of its version 1.1. Different are the tenth of the training split that is kept for
+validation, so that an epoch is shorter, and that no image of CIFAR-10 is augmented.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdl import initializers, losses, tasks
+from jaxdl.data import catalog, scaling, splits
+from jaxdl.initializers import Initializer
+from jaxdl.layers.conv import Conv, Padding
+from jaxdl.models import MLP
+from jaxdl.ops.pooling import max_pool
+from jaxdl.params import kernels
+from jaxdl.types import Array, PyTree, Task
+from jaxdl.workloads._workload import NOT_MEASURED, RULE, Workload
+
+BATCH, EPOCHS, CLASSES = 128, 100, 10
+PENALTY = 0.001
+"""λ of λ·Σw² on CIFAR-10: half of a weight decay of 0.002."""
+
+
+class Layer(NamedTuple):
+    """A convolution that is followed by ReLU and pooling."""
+
+    features: int
+    size: int
+    padding: Padding
+
+
+class PooledCNN(nn.Module):
+    """Convolutions, each with ReLU and max pooling of stride 2; then dense layers: `[B, K]`.
+
+    window: of the pooling, whose padding is TensorFlow's SAME.
+    """
+
+    layers: Sequence[Layer]
+    window: int
+    hidden: Sequence[int]
+    conv_init: Initializer
+    dense_init: Initializer
+    bias_init: Initializer = nn.initializers.zeros
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool) -> Array:
+        for layer in self.layers:
+            conv = Conv(
+                layer.features,
+                (layer.size, layer.size),
+                padding=layer.padding,
+                kernel_init=self.conv_init,
+                bias_init=self.bias_init,
+            )
+            x = _halved(nn.relu(conv(x)), self.window)
+        head = MLP(self.hidden, CLASSES, kernel_init=self.dense_init, bias_init=self.bias_init)
+        return head(x, train=train)
+
+
+def mnist_mlp() -> Workload:
+    """784-1000-500-100-10 with ReLU, from truncated normals of 0.03."""
+    return _workload("mnist_mlp", _mlp, "mnist", _bytes, 54_000)
+
+
+def fmnist_2c2d() -> Workload:
+    """Two convolutions and two dense layers, from truncated normals of 0.05 and biases of 0.05."""
+    return _workload("fmnist_2c2d", _2c2d, "fashion_mnist", _bytes, 54_000)
+
+
+def cifar10_3c3d() -> Workload:
+    """Three convolutions and three dense layers, from Glorot's normal and uniform numbers.
+
+    Minimizes the loss + 0.001 · Σw², biases left out; each image is standardized by itself.
+    """
+    return _workload("cifar10_3c3d", _3c3d, "cifar10", standardized, 45_000)
+
+
+def _workload(
+    name: str,
+    task: Callable[..., Task],
+    dataset: str,
+    prepare: Callable[[catalog.Dataset], dict[str, Any]],
+    examples: int,
+) -> Workload:
+    return Workload(
+        name=name,
+        task=task,
+        data=lambda: prepare(catalog.load(dataset)),
+        batch_size=BATCH,
+        steps=EPOCHS * (examples // BATCH),
+        metric="accuracy",
+        target=NOT_MEASURED,
+        source=RULE,
+    )
+
+
+def _mlp(kernel_init: Initializer | None = None) -> Task:
+    init = kernel_init or initializers.truncated_normal(0.03)
+    return tasks.classification(MLP((1000, 500, 100), CLASSES, kernel_init=init))
+
+
+def _2c2d(kernel_init: Initializer | None = None) -> Task:
+    init = kernel_init or initializers.truncated_normal(0.05)
+    layers = (Layer(32, 5, "SAME"), Layer(64, 5, "SAME"))
+    bias = nn.initializers.constant(0.05)
+    return tasks.classification(PooledCNN(layers, 2, (1024,), init, init, bias))
+
+
+def _3c3d(kernel_init: Initializer | None = None) -> Task:
+    model = PooledCNN(
+        (Layer(64, 5, "VALID"), Layer(96, 3, "VALID"), Layer(128, 3, "SAME")),
+        3,
+        (512, 256),
+        kernel_init or initializers.xavier_normal,
+        kernel_init or initializers.xavier_uniform,
+    )
+
+    def penalty(params: PyTree) -> Array:
+        return PENALTY * losses.l2(params, kernels(params))
+
+    return tasks.classification(model, penalty=penalty)
+
+
+def _halved(x: Array, window: int) -> Array:
+    """Max pooling of non-negative x with stride 2, zeros outside, more of them at the end."""
+    pads = [max((-(-size // 2) - 1) * 2 + window - size, 0) for size in x.shape[1:3]]
+    around = [(0, 0), *((pad // 2, pad - pad // 2) for pad in pads), (0, 0)]
+    return max_pool(jnp.pad(x, around), (window, window), (2, 2))
+
+
+def _bytes(dataset: catalog.Dataset) -> dict[str, Any]:
+    return splits.for_run(dataset, lambda x: scaling.Scaling(np.zeros(()), np.full((), 255.0)))[0]
+
+
+def standardized(dataset: catalog.Dataset) -> dict[str, Any]:
+    """Each image with mean 0 and standard deviation 1, the deviation at least 1/√(its numbers)."""
+
+    def of_part(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        x = arrays["x"].astype(np.float32)
+        axes = tuple(range(1, x.ndim))
+        x -= x.mean(axis=axes, keepdims=True)
+        x /= np.maximum(x.std(axis=axes, keepdims=True), x[0].size ** -0.5)
+        return {**arrays, "x": x}
+
+    parts = {name: of_part(getattr(dataset, name)) for name in ("train", "validation", "test")}
+    return splits.in_batches(parts)
