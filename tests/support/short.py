@@ -104,5 +104,16 @@ FEWER = {
     "unseen_words": {"documents": "600", "dimensions": "8", "buckets": "500", "epochs": "1"},
     "wavefront": {"widths": "8", "layers": "1,2", "lengths": "8,16"},
     "word_order": {"documents": "300", "features": "4"},
+    "word_senses": {
+        "pairs": "2",
+        "sentences": "1000",
+        "vocabulary": "400",
+        "width": "8",
+        "heads": "2",
+        "epochs": "1",
+        "reading_steps": "2",
+        "batch_size": "8",
+        "learning_rates": "0.01",
+    },
     "word_windows": {"documents": "400", "dimensions": "8"},
 }
