@@ -2,6 +2,7 @@
 
 from jaxdl.comparison.comparison import BASELINES, WORKLOADS, Comparison, compare, conclude
 from jaxdl.comparison.entrants import ENTRANTS, Entrant, entrant, find
+from jaxdl.comparison.page import sections
 from jaxdl.comparison.study import PROTOCOLS, SEGMENTS, Study
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "conclude",
     "entrant",
     "find",
+    "sections",
 ]

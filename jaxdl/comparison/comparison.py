@@ -11,13 +11,13 @@ import pandas as pd
 from jaxdl import stats, sweep
 from jaxdl.comparison.entrants import Entrant, entrant, find
 from jaxdl.comparison.study import SEGMENTS, Study
-from jaxdl.sweep.space import Distribution
 from jaxdl.workloads import Workload, named
 
 BASELINES = ("sgd", "momentum", "adam")
 WORKLOADS = ("ravine", "rosenbrock", "quadratic_deep", "breast_cancer", "digits_mlp", "digits_cnn")
 """Minutes on two cores."""
-LEAST = float(np.finfo(np.float32).tiny)
+OF_OPTIMA = ("distance", "excess")
+"""Metrics that are 0 at the optimum."""
 Outcome = Literal["wins", "ties", "loses"]
 
 
@@ -25,7 +25,8 @@ class Comparison(NamedTuple):
     """A candidate against baselines.
 
     search, fresh: the trials of the search and those of the chosen points on fresh seeds, with the
-    columns `workload` and `optimizer`. chosen: as `Study.choose` gives it.
+    columns `workload` and `optimizer`. chosen: as `Study.choose` gives it. times: steps until
+    the target was reached on validation, of fresh seeds; inf for a miss, of a diverged trial too.
     """
 
     candidate: str
@@ -33,6 +34,7 @@ class Comparison(NamedTuple):
     search: pd.DataFrame
     fresh: pd.DataFrame
     chosen: pd.DataFrame
+    times: pd.DataFrame
 
     @property
     def baselines(self) -> tuple[str, ...]:
@@ -43,39 +45,44 @@ class Comparison(NamedTuple):
         """How much better the candidate is on test, paired over fresh seeds; above 0 is better.
 
         Of accuracies and other shares the difference; of positive quantities, such as losses, the
-        natural logarithm of the ratio.
+        natural logarithm of the ratio. Where the optimum is known what is nearer to it than the
+        target counts as the target: the rest is rounding.
         """
         scores = self.fresh[self.fresh["workload"].eq(workload.name)].pivot(
             index="seed", columns="optimizer", values=f"test_{workload.metric}"
         )
         sign = 1.0 if workload.kind.mode == "max" else -1.0
         if workload.kind.scale == "positive":
-            scores = np.log(scores.clip(lower=LEAST))
+            scores = np.log(scores.clip(lower=_least(workload)))
         return stats.paired_interval(sign * scores[self.candidate], sign * scores[baseline])
 
-    def table(self) -> pd.DataFrame:
-        """A row for each workload and baseline: the gain, its interval, and who is better.
+    def gains(self) -> list[tuple[Workload, str, stats.Interval, Outcome]]:
+        """The `gain` on each workload over each baseline, and who is better."""
+        found = [
+            (workload, baseline, self.gain(workload, baseline))
+            for workload in self.study.workloads
+            for baseline in self.baselines
+        ]
+        return [(workload, other, gain, outcome(gain)) for workload, other, gain in found]
 
-        Columns `workload`, `baseline`, `metric`, `gain`, `low`, `high`, `n`, `outcome`, `method`.
-        """
-        rows = []
-        for workload in self.study.workloads:
-            for baseline in self.baselines:
-                found = self.gain(workload, baseline)
-                rows.append(
-                    {
-                        "workload": workload.name,
-                        "baseline": baseline,
-                        "metric": workload.metric,
-                        "gain": found.mean,
-                        "low": found.low,
-                        "high": found.high,
-                        "n": found.n,
-                        "outcome": _outcome(found),
-                        "method": found.method,
-                    }
-                )
-        return pd.DataFrame(rows)
+    def table(self) -> pd.DataFrame:
+        """`gains` as a frame: `workload`, `baseline`, `metric`, `outcome`, and the interval's own
+        `mean`, `low`, `high`, `n`, `method`."""
+        return pd.DataFrame(
+            {
+                "workload": workload.name,
+                "baseline": baseline,
+                "metric": workload.metric,
+                "outcome": outcome,
+                **gain._asdict(),
+            }
+            for workload, baseline, gain, outcome in self.gains()
+        ).drop(columns="needs")
+
+    def times_of_workloads(self) -> pd.DataFrame:
+        """Median steps to the target over fresh seeds, `[workloads that have one, optimizers]`."""
+        wide = self.times.groupby(["workload", "optimizer"], sort=False)["steps"].median()
+        return wide.unstack("optimizer").reindex(columns=list(self.study.entrants))
 
     def text(self) -> str:
         """Where the candidate wins, ties and loses against its strongest baseline, in a paragraph.
@@ -85,10 +92,10 @@ class Comparison(NamedTuple):
         """
         said: dict[Outcome, list[str]] = {"wins": [], "ties": [], "loses": []}
         for workload in self.study.workloads:
-            strongest = self._strongest(workload)
+            strongest = self.strongest(workload)
             found = self.gain(workload, strongest)
-            words = f"{workload.name} ({_amount(workload, found)} against {strongest})"
-            said[_outcome(found)].append(words)
+            words = f"{workload.name} ({amount(workload, found)} against {strongest})"
+            said[outcome(found)].append(words)
         parts = [f"{self.candidate} {how} on {', '.join(on)}" for how, on in said.items() if on]
         study = self.study
         return (
@@ -98,7 +105,8 @@ class Comparison(NamedTuple):
             f"fresh seeds, with 95 % intervals.{self._border()}"
         )
 
-    def _strongest(self, workload: Workload) -> str:
+    def strongest(self, workload: Workload) -> str:
+        """The baseline that validation puts first."""
         mine = self.chosen[self.chosen["workload"].eq(workload.name)]
         others = mine[mine["optimizer"].ne(self.candidate)].set_index("optimizer")["validation"]
         if others.isna().all():
@@ -116,7 +124,7 @@ class Comparison(NamedTuple):
         ]
         if not edges:
             return ""
-        return f" The best lies on the border of what was searched, so it may be beyond: " + (
+        return " The best lies on the border of what was searched, so it may be beyond: " + (
             f"{', '.join(edges)}."
         )
 
@@ -171,8 +179,20 @@ def conclude(
     study: Study, candidate: str, found: sweep.Results, again: sweep.Results
 ) -> Comparison:
     """What the two sweeps of a study say of the candidate."""
-    frame = found.frame()
-    return Comparison(candidate, study, frame, again.frame(), study.choose(frame))
+    frame, fresh = found.frame(), again.frame()
+    times = pd.concat([_times(each, fresh, again.curves()) for each in study.workloads])
+    return Comparison(candidate, study, frame, fresh, study.choose(frame), times)
+
+
+def _times(workload: Workload, fresh: pd.DataFrame, curves: dict[str, np.ndarray]) -> pd.DataFrame:
+    """The columns `workload`, `optimizer`, `seed` and `steps`; no row where there is no target."""
+    mine = fresh["workload"].eq(workload.name).to_numpy()
+    rows = fresh.loc[mine, ["workload", "optimizer", "seed"]]
+    if workload.target is None:
+        return rows.iloc[:0].assign(steps=[])
+    measured = curves[f"validation_{workload.metric}"][mine]
+    ends = (np.arange(SEGMENTS) + 1) * (workload.steps // SEGMENTS)
+    return rows.assign(steps=stats.time_to_target(ends, measured, workload.target, workload.kind))
 
 
 def _named(candidate: Entrant | Callable[..., Any]) -> tuple[str, Entrant]:
@@ -181,16 +201,27 @@ def _named(candidate: Entrant | Callable[..., Any]) -> tuple[str, Entrant]:
     return name, entrant(candidate, name)
 
 
-def _outcome(found: stats.Interval) -> Outcome:
+def _least(workload: Workload) -> float:
+    """Below which positive scores are not told apart."""
+    if workload.metric in OF_OPTIMA and workload.target is not None:
+        return workload.target
+    return float(np.finfo(np.float32).tiny)
+
+
+def outcome(found: stats.Interval) -> Outcome:
+    """What an interval of a gain says; bounds of nan say nothing, a tie."""
     if found.low > 0:
         return "wins"
     return "loses" if found.high < 0 else "ties"
 
 
-def _amount(workload: Workload, found: stats.Interval) -> str:
-    """The gain in words: points of a share, or a ratio."""
-    if workload.kind.scale == "positive":
-        ratio, low, high = np.exp([found.mean, found.low, found.high])
-        return f"{workload.metric} {ratio:.3g} times better, {low:.3g} … {high:.3g}"
-    mean, low, high = 100 * np.array([found.mean, found.low, found.high])
-    return f"{mean:+.2f} points of {workload.metric}, {low:+.2f} … {high:+.2f}"
+def amount(workload: Workload, found: stats.Interval) -> str:
+    """A gain in words: points of a share, or how many times a positive quantity is smaller."""
+    if workload.kind.scale != "positive":
+        mean, low, high = 100 * np.array([found.mean, found.low, found.high])
+        return f"{mean:+.2f} points of {workload.metric}, {low:+.2f} … {high:+.2f}"
+    better = found.mean > 0
+    how = "smaller" if better == (workload.kind.mode == "min") else "larger"
+    sign = 1 if better else -1
+    low, ratio, high = np.exp(np.sort(sign * np.array([found.low, found.mean, found.high])))
+    return f"{workload.metric} {ratio:.3g} times {how}, {low:.3g} … {high:.3g}"

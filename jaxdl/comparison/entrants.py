@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxdl import optimizers, train
-from jaxdl.sweep.space import Distribution, LogUniform
+from jaxdl.sweep.space import Distribution, LogUniform, Value
 from jaxdl.types import PyTree
 
 RATES = LogUniform(1e-5, 1e2)
@@ -129,7 +129,7 @@ def entrant(candidate: Entrant | Callable[..., Any], name: str = "candidate") ->
         if not callable(candidate):
             raise ValueError(f"{name}: give a function learning_rate -> optax transformation")
         space = getattr(candidate, "space", _RATE)
-        defaults = getattr(candidate, "defaults", Entrant._field_defaults["defaults"])
+        defaults = getattr(candidate, "defaults", {"learning_rate": 1e-3})
         candidate = Entrant(candidate, space, defaults)
     _check(candidate, name)
     return candidate
@@ -162,5 +162,5 @@ def _check(entrant: Entrant, name: str) -> None:
         raise ValueError(f"{name}: updates of parameters {wanted} are {given}: they must be alike")
 
 
-def _middle(entrant: Entrant, key: str) -> float:
-    return entrant.defaults.get(key, entrant.space[key].from_unit(0.5))
+def _middle(entrant: Entrant, key: str) -> Value:
+    return entrant.defaults[key] if key in entrant.defaults else entrant.space[key].from_unit(0.5)

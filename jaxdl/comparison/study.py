@@ -1,7 +1,7 @@
 """Optimizers on workloads: searched on validation, chosen, and run again by fresh seeds."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import optax
 import pandas as pd
@@ -9,7 +9,7 @@ import pandas as pd
 from jaxdl import stats, sweep
 from jaxdl.comparison.entrants import Entrant
 from jaxdl.optimizers.schedules import Shape, scaled
-from jaxdl.sweep.space import Distribution, LogUniform, Point, Trial
+from jaxdl.sweep.space import LogUniform, Point, Trial
 from jaxdl.types import Array, PyTree
 from jaxdl.workloads import Workload
 
@@ -123,7 +123,5 @@ class Study(NamedTuple):
         def own(hparams: PyTree, key: Array, data: sweep.Data) -> sweep.Data:
             return data[workload.name]
 
-        run = sweep.of_workload(
-            budget, optimizer, segments=SEGMENTS, eval_params=one.eval_params
-        )
+        run = sweep.of_workload(budget, optimizer, segments=SEGMENTS, eval_params=one.eval_params)
         return sweep.on(own, run)
