@@ -1,0 +1,127 @@
+"""Optimizers on workloads: searched on validation, chosen, and run again by fresh seeds."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import optax
+import pandas as pd
+
+from jaxdl import stats, sweep
+from jaxdl.comparison.entrants import Entrant
+from jaxdl.optimizers.schedules import Shape, scaled
+from jaxdl.sweep.space import LogUniform, Point, Trial
+from jaxdl.types import Array, PyTree
+from jaxdl.workloads import Workload
+
+SEGMENTS = 20
+"""Evaluations of a trial, at equal distances; a budget is rounded down to a multiple."""
+SEARCH_SEED = 0
+"""Of the quasi-random points: the same for all who are compared."""
+BY = ("workload", "optimizer")
+
+
+def grid(one: Entrant, count: int) -> list[Point]:
+    """`count` rates of equal ratio over the searched range, all else at its default."""
+    rates = one.space["learning_rate"]
+    if not isinstance(rates, LogUniform):
+        raise ValueError(f"a grid needs a LogUniform space of the learning rate, not {rates!r}")
+    return sweep.grid(learning_rate=sweep.log_spaced(rates.low, rates.high, count))
+
+
+def halton(one: Entrant, count: int) -> list[Point]:
+    """`count` quasi-random points of the whole space."""
+    return sweep.halton(count, SEARCH_SEED, **one.space)
+
+
+def defaults(one: Entrant, count: int) -> list[Point]:
+    """The one point that takes no tuning, whatever the count."""
+    del count
+    return [dict(one.defaults)]
+
+
+PROTOCOLS: dict[str, Callable[[Entrant, int], list[Point]]] = {
+    "grid": grid,
+    "halton": halton,
+    "defaults": defaults,
+}
+"""What is tried of an optimizer: `(entrant, how many points) -> points`."""
+
+
+class Study(NamedTuple):
+    """Who is compared, on what, and how it is searched.
+
+    points: of the protocol, for each optimizer. seeds: of the search; fresh_seeds: others, that run
+    the chosen points again. shape: of a schedule, `steps -> shape`; None: constant rates.
+    """
+
+    entrants: Mapping[str, Entrant]
+    workloads: Sequence[Workload]
+    protocol: str = "grid"
+    points: int = 36
+    seeds: int = 3
+    fresh_seeds: int = 10
+    shape: Callable[[int], Shape] | None = None
+
+    def plan(self) -> sweep.Plan:
+        """The search: a program for each optimizer on each workload."""
+        tried = PROTOCOLS[self.protocol]
+        programs = {
+            f"{workload.name}: {name}": (self._run(workload, one), tried(one, self.points))
+            for workload in self.workloads
+            for name, one in self.entrants.items()
+        }
+        labels = {
+            f"{workload.name}: {name}": {"workload": workload.name, "optimizer": name}
+            for workload in self.workloads
+            for name in self.entrants
+        }
+        return sweep.plan(
+            programs,
+            {workload.name: workload.data() for workload in self.workloads},
+            seeds=self.seeds,
+            labels=labels,
+            segments=SEGMENTS,
+            follow=len(programs) * self.fresh_seeds,
+        )
+
+    def confirm(self, plan: sweep.Plan, results: sweep.Results) -> sweep.Plan:
+        """The chosen points on fresh seeds."""
+        fresh = range(self.seeds, self.seeds + self.fresh_seeds)
+        names = {trial.program: tuple(trial.hparams) for trial in plan.trials}
+        trials: list[Trial] = []
+        for row in self.choose(results.frame()).to_dict("records"):
+            program = f"{row['workload']}: {row['optimizer']}"
+            point = {name: float(row[name]) for name in names[program]}
+            trials += sweep.trials([program], [point], fresh)
+        return plan._replace(trials=trials)
+
+    def choose(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Of each workload and optimizer the point that is best on validation, as `stats.select`.
+
+        Its metric, whatever its name, stands in the column `validation`.
+        """
+        over = list(dict.fromkeys(name for one in self.entrants.values() for name in one.space))
+        over = [name for name in over if name in frame]
+        parts = []
+        for workload in self.workloads:
+            mine = frame[frame["workload"].eq(workload.name)].reset_index(drop=True)
+            metric = f"validation_{workload.metric}"
+            chosen = stats.select(mine, BY, over, metric, workload.kind.mode)
+            parts.append(chosen.rename(columns={metric: "validation"}))
+        return pd.concat(parts, ignore_index=True)
+
+    def _run(self, workload: Workload, one: Entrant) -> sweep.Run:
+        steps = max(1, workload.steps // SEGMENTS)
+        budget = workload._replace(steps=steps * SEGMENTS)
+        shape = None if self.shape is None else self.shape(budget.steps)
+
+        def optimizer(hparams: PyTree) -> optax.GradientTransformation:
+            rate = hparams["learning_rate"]
+            others = {name: value for name, value in hparams.items() if name != "learning_rate"}
+            return one.make(rate if shape is None else scaled(rate, shape), **others)
+
+        def own(hparams: PyTree, key: Array, data: sweep.Data) -> sweep.Data:
+            return data[workload.name]
+
+        run = sweep.of_workload(budget, optimizer, segments=SEGMENTS, eval_params=one.eval_params)
+        return sweep.on(own, run)

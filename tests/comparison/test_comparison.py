@@ -1,0 +1,131 @@
+"""A candidate against baselines: laws of small studies, and sentences of made-up ones."""
+
+import numpy as np
+import optax
+import pandas as pd
+import pytest
+
+from jaxdl import comparison, optimizers, sweep, workloads
+from jaxdl.comparison import Comparison, Entrant, Study
+from jaxdl.comparison.comparison import amount, outcome
+from jaxdl.stats import Interval
+
+RAVINE = workloads.named("ravine")._replace(steps=40)
+
+
+def twin(learning_rate):
+    return optimizers.sgd(learning_rate)
+
+
+def still(learning_rate):
+    return optax.set_to_zero()
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("twin")
+    options = {"points": 4, "seeds": 3, "fresh_seeds": 3, "workdir": workdir}
+    return comparison.compare(twin, ("sgd",), [RAVINE], **options), options
+
+
+def test_an_optimizer_ties_with_itself(found):
+    (row,) = found[0].table().to_dict("records")
+    assert (row["mean"], row["outcome"]) == (0.0, "ties")
+    assert found[0].text().startswith("twin ties on ravine")
+
+
+def test_fresh_seeds_took_no_part_in_the_choice(found):
+    one = found[0]
+    assert set(one.search["seed"]) == {0, 1, 2}
+    assert set(one.fresh["seed"]) == {3, 4, 5}
+    rates = one.chosen.set_index("optimizer")["learning_rate"]
+    for name, mine in one.fresh.groupby("optimizer"):
+        assert mine["learning_rate"].tolist() == [rates[name]] * 3
+
+
+def test_the_same_call_goes_on_where_it_was(found):
+    class Silent(sweep.Progress):
+        ran = 0
+
+        def compiled(self, name, compilations, seconds):
+            self.ran += compilations
+            super().compiled(name, compilations, seconds)
+
+    first, options = found
+    progress = Silent()
+    again = comparison.compare(twin, ("sgd",), [RAVINE], **options, progress=progress)
+    assert progress.ran == 0
+    pd.testing.assert_frame_equal(again.table(), first.table())
+
+
+def test_what_does_not_move_loses_and_never_arrives():
+    entrants = {"still": Entrant(still), "sgd": comparison.ENTRANTS["sgd"]}
+    study = Study(entrants, [RAVINE], "defaults", seeds=3, fresh_seeds=3)
+    options = {"protocol": "defaults", "seeds": 3, "fresh_seeds": 3}
+    found = comparison.compare(entrants["still"], ("sgd",), [RAVINE], **options)
+    assert study.plan().programs.keys() == {"ravine: still", "ravine: sgd"}
+    (row,) = found.table().to_dict("records")
+    assert row["outcome"] == "loses"
+    times = found.times_of_workloads()
+    assert np.isinf(times.loc["ravine", "still"])
+
+
+def made_up(**scores):
+    """A comparison on digits with these accuracies on test, a list a method."""
+    workload = workloads.named("digits_mlp")
+    rows = [
+        {"workload": workload.name, "optimizer": name, "seed": seed, "test_accuracy": value}
+        for name, values in scores.items()
+        for seed, value in enumerate(values)
+    ]
+    others = len(scores) - 1
+    chosen = pd.DataFrame(
+        {
+            "workload": workload.name,
+            "optimizer": list(scores),
+            "validation": [np.mean(values) for values in scores.values()],
+            "on_border": [True] + [False] * others,
+            "borders": [("learning_rate",)] + [()] * others,
+        }
+    )
+    study = Study(dict.fromkeys(scores, comparison.ENTRANTS["sgd"]), [workload])
+    frame = pd.DataFrame(rows)
+    return Comparison(next(iter(scores)), study, frame, frame, chosen, frame.iloc[:0])
+
+
+def test_gains_are_paired_and_against_the_strongest_by_validation():
+    found = made_up(mine=[0.90, 0.80, 0.70], weak=[0.5, 0.5, 0.5], strong=[0.88, 0.79, 0.67])
+    gain = found.gain(found.study.workloads[0], "strong")
+    # Differences of 2, 1 and 3 points: mean 2, standard error 1/√3, t of two degrees 4.3027.
+    np.testing.assert_allclose(gain[:3], [0.02, 0.02 - 0.024841, 0.02 + 0.024841], atol=1e-6)
+    assert found.strongest(found.study.workloads[0]) == "strong"
+    text = found.text()
+    assert (
+        "mine ties on digits_mlp (+2.00 points of accuracy, -0.48 … +4.48 against strong)" in text
+    )
+    assert "border of what was searched, so it may be beyond: mine on digits_mlp" in text
+
+
+@pytest.mark.parametrize(
+    ("bounds", "said"), [((0.1, 0.2), "wins"), ((-0.1, 0.2), "ties"), ((-2, -1), "loses")]
+)
+def test_an_outcome_is_where_the_interval_lies(bounds, said):
+    assert outcome(Interval(np.mean(bounds), *bounds, 5, "")) == said
+    assert outcome(Interval(np.nan, np.nan, np.nan, 5, "")) == "ties"
+
+
+def test_ratios_are_put_so_that_they_are_above_one():
+    low, mean, high = np.log([2.0, 4.0, 8.0])
+    better = Interval(mean, low, high, 5, "")
+    worse = Interval(-mean, -high, -low, 5, "")
+    assert amount(RAVINE, better) == "distance 4 times smaller, 2 … 8"
+    assert amount(RAVINE, worse) == "distance 4 times larger, 2 … 8"
+
+
+def test_a_grid_is_of_rates_alone_and_halton_of_the_whole_space():
+    adam = comparison.ENTRANTS["adam"]
+    grid = comparison.PROTOCOLS["grid"](adam, 36)
+    assert [set(point) for point in grid] == [{"learning_rate"}] * 36
+    assert (grid[0]["learning_rate"], grid[-1]["learning_rate"]) == (1e-5, 1e2)
+    assert set(comparison.PROTOCOLS["halton"](adam, 5)[0]) == set(adam.space)
+    assert comparison.PROTOCOLS["defaults"](adam, 5) == [{"learning_rate": 1e-3}]

@@ -1,0 +1,113 @@
+"""Optimizers as entrants: each works on two small parameters, and what does not is told why."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxdl.comparison import ENTRANTS, Entrant, entrant, find
+from jaxdl.optimizers import adam
+from jaxdl.sweep.space import LogUniform
+
+
+@pytest.mark.parametrize("name", ENTRANTS)
+def test_every_entrant_lowers_a_bowl_with_traced_numbers(name):
+    one = entrant(ENTRANTS[name], name)
+    assert set(one.defaults) <= set(one.space)
+    target = {"matrix": jnp.full((4, 3), 0.3), "vector": jnp.full(3, -0.3)}
+
+    def loss(params):
+        return optax.tree.norm(optax.tree.sub(params, target), squared=True)
+
+    @jax.jit
+    def trained(hparams):
+        tx = one.make(**hparams)
+        params = jax.tree.map(jnp.zeros_like, target)
+
+        def body(carry, _):
+            params, state = carry
+            updates, state = tx.update(jax.grad(loss)(params), state, params)
+            return (optax.apply_updates(params, updates), state), None
+
+        (params, state), _ = jax.lax.scan(body, (params, tx.init(params)), None, 50)
+        if one.eval_params is not None:
+            params = one.eval_params(state, params)
+        return loss(params)
+
+    start = float(loss(jax.tree.map(jnp.zeros_like, target)))
+    point = {key: jnp.float32(value) for key, value in {**one.defaults}.items()}
+    assert float(trained({**point, "learning_rate": jnp.float32(1e-2)})) < start
+
+
+def test_one_minus_beta_is_what_the_decay_lacks_to_one():
+    one = ENTRANTS["adam"].make(learning_rate=0.1, one_minus_b1=0.2, one_minus_b2=0.05)
+    other = adam(0.1, b1=0.8, b2=0.95)
+    params, grads = {"w": jnp.ones(3)}, {"w": jnp.array([1.0, -2.0, 0.5])}
+    results = []
+    for tx in (one, other):
+        state = tx.init(params)
+        for _ in range(3):
+            updates, state = tx.update(grads, state, params)
+        results.append(updates["w"])
+    np.testing.assert_allclose(*results, rtol=1e-6)
+
+
+def test_an_optimizer_of_the_users_file_is_found(tmp_path, monkeypatch):
+    (tmp_path / "my_signs.py").write_text(
+        "import jax, optax\n"
+        "from jaxdl.sweep.space import LogUniform\n"
+        "def signs(learning_rate):\n"
+        "    return optax.sign_sgd(learning_rate)\n"
+        "signs.space = {'learning_rate': LogUniform(1e-4, 1e-1)}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    name, found = find("my_signs:signs")
+    assert name == "signs"
+    assert found.space == {"learning_rate": LogUniform(1e-4, 1e-1)}
+    with pytest.raises(ValueError, match=r"my_signs\.py has no 'sings'"):
+        find("my_signs:sings")
+
+
+def raising(learning_rate):
+    def update(updates, state, params=None):
+        raise KeyError("momentum")
+
+    return optax.GradientTransformation(lambda params: (), update)
+
+
+def narrow(learning_rate):
+    return optax.stateless(
+        lambda updates, params: jax.tree.map(lambda g: g.astype(jnp.bfloat16), updates)
+    )
+
+
+def flat(learning_rate):
+    return optax.stateless(lambda updates, params: jax.tree.map(jnp.ravel, updates))
+
+
+@pytest.mark.parametrize(
+    ("candidate", "message"),
+    [
+        (3, "give a function learning_rate -> optax transformation"),
+        (lambda learning_rate: learning_rate, "gives float, not an optax.GradientTransformation"),
+        (lambda: optax.sgd(0.1), "cannot be made of"),
+        (raising, "its update raises KeyError: 'momentum'"),
+        (narrow, "bfloat16"),
+        (flat, "they must be alike"),
+        (Entrant(lambda rate: optax.sgd(rate)), "cannot be made of"),
+    ],
+)
+def test_what_is_no_optimizer_is_said_in_one_line(candidate, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        entrant(candidate, "mine")
+    assert str(caught.value).startswith("mine")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_name_that_is_not_there_names_those_that_are():
+    with pytest.raises(ValueError, match="give module:function of yours, or one of sgd, momentum"):
+        find("adamm")
+    with pytest.raises(ValueError, match="the module is not found"):
+        find("no_such_module_here:f")
