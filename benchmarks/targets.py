@@ -1,6 +1,6 @@
 """Targets of workloads by `workloads.RULE`, from a sweep of Adam at constant rates.
 
-    python -m benchmarks.targets digits_mlp topics  # half a minute each on 2 cores
+    python -m benchmarks.targets digits_mlp topics  # a minute on 2 cores
 
 The rate is chosen by the median over the seeds, and what it reaches is rounded to the easier side;
 the numbers go into the files of the workloads by hand.

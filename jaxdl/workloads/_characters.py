@@ -14,16 +14,19 @@ from jaxdl.initializers import Initializer, lecun_normal
 from jaxdl.layers.recurrent import RNN
 from jaxdl.models import GPT, LanguageModel
 from jaxdl.types import Task
-from jaxdl.workloads._workload import NOT_MEASURED, RULE, Workload
+from jaxdl.workloads._workload import RULE, Workload
 
 BATCH, LENGTH, WIDTH = 16, 32, 64
+RNN_TARGET, GPT_TARGET = 1.8, 2.14
+"""Nats a character; by `RULE` at the rates 0.01 and 0.003 (2026-11-29, jax 0.10.2, x86-64)."""
 
 
 def char_rnn() -> Workload:
     """An LSTM of 128 units over 16 streams in chunks of 32, its state carried on.
 
-    An initializer draws the input and recurrent weights of each gate; the workload's own are
-    `lecun_normal` and orthogonal ones.
+    A seed moves the initialization; the chunks come in the order of the text. An initializer draws
+    the input and recurrent weights of each gate; the workload's own are `lecun_normal` and
+    orthogonal ones.
     """
     return Workload(
         name="char_rnn",
@@ -32,7 +35,7 @@ def char_rnn() -> Workload:
         batch_size=BATCH,
         steps=600,
         metric="loss",
-        target=NOT_MEASURED,
+        target=RNN_TARGET,
         source=RULE,
         order=batches.ordered_indices,
     )
@@ -47,7 +50,7 @@ def char_gpt() -> Workload:
         batch_size=BATCH,
         steps=600,
         metric="loss",
-        target=NOT_MEASURED,
+        target=GPT_TARGET,
         source=RULE,
     )
 
