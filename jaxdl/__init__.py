@@ -4,12 +4,14 @@ The rooms are imported when they are first used, so that `import jaxdl` takes no
 """
 
 import importlib
-from types import ModuleType
+from typing import Any
 
 __all__ = [
     "backprop",
     "checkpoint",
     "clocks",
+    "compare",
+    "comparison",
     "data",
     "decoding",
     "diagnostics",
@@ -37,7 +39,9 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> Any:
+    if name == "compare":
+        return importlib.import_module("jaxdl.comparison").compare
     if name in __all__:
         return importlib.import_module(f"jaxdl.{name}")
     raise AttributeError(f"module 'jaxdl' has no attribute {name!r}")

@@ -31,7 +31,7 @@ def found(tmp_path_factory):
 def test_an_optimizer_ties_with_itself(found):
     (row,) = found[0].table().to_dict("records")
     assert (row["mean"], row["outcome"]) == (0.0, "ties")
-    assert found[0].text().startswith("twin ties on ravine")
+    assert found[0].text().startswith("twin ties on ravine (equal distance against sgd)")
 
 
 def test_fresh_seeds_took_no_part_in_the_choice(found):
