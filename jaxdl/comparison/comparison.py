@@ -220,8 +220,10 @@ def amount(workload: Workload, found: stats.Interval) -> str:
     if workload.kind.scale != "positive":
         mean, low, high = 100 * np.array([found.mean, found.low, found.high])
         return f"{mean:+.2f} points of {workload.metric}, {low:+.2f} … {high:+.2f}"
-    if found.low == found.high == 0:
+    if found.mean == 0:
         return f"equal {workload.metric}"
+    if np.isnan(found.low):
+        return f"{workload.metric}: {found.method}"
     better = found.mean > 0
     how = "smaller" if better == (workload.kind.mode == "min") else "larger"
     sign = 1 if better else -1

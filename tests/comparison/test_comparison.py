@@ -122,6 +122,11 @@ def test_ratios_are_put_so_that_they_are_above_one():
     assert amount(RAVINE, worse) == "distance 4 times larger, 2 … 8"
 
 
+def test_what_has_no_bounds_says_why():
+    unknown = Interval(0.1, np.nan, np.nan, 1, "one seed")
+    assert amount(RAVINE, unknown) == "distance: one seed"
+
+
 def test_a_grid_is_of_rates_alone_and_halton_of_the_whole_space():
     adam = comparison.ENTRANTS["adam"]
     grid = comparison.PROTOCOLS["grid"](adam, 36)
