@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
 
-from jaxdl.types import Array
+from jaxdl.types import Array, PyTree
 
 Initializer = Callable[..., Array]
 """`(key, shape, dtype=float32) -> Array`, as Flax's `kernel_init` takes it."""
@@ -71,10 +71,21 @@ def _orthogonal(key: Array, noise: Array) -> Array:
     _require_matrix(noise.shape)
     rows, columns = math.prod(noise.shape[:-1]), noise.shape[-1]
     tall = _normal(key, noise).reshape(max(rows, columns), min(rows, columns))
-    q, r = jnp.linalg.qr(tall)
+    q, r = _one_at_a_time(lambda matrix: tuple(jnp.linalg.qr(matrix)))(tall)
     # QR leaves the signs to the algorithm; a positive diagonal of R makes Q Haar distributed.
     q = q * jnp.where(jnp.diagonal(r) < 0, -1, 1).astype(q.dtype)[None, :]
     return (q if rows >= columns else q.T).reshape(noise.shape)
+
+
+def _one_at_a_time(draw: Callable[[Array], PyTree]) -> Callable[[Array], PyTree]:
+    """`draw`, of which `jax.vmap` makes a loop on CPU.
+
+    There jaxlib 0.10.2 hands the matrices of one factorization to the workers that run programs,
+    and waits: when all of them wait, nobody is left to work.
+    """
+    if jax.default_backend() != "cpu":
+        return draw
+    return jax.custom_batching.sequential_vmap(draw)
 
 
 def _identity(key: Array, noise: Array) -> Array:
@@ -185,19 +196,17 @@ def side_by_side(init: Initializer, parts: int) -> Initializer:
     """Initializer of `[..., n_in, parts · n_out]`: equal matrices side by side, each drawn alone.
 
     Fans, orthogonality and the unit matrix are those of `[..., n_in, n_out]`, and every part has a
-    key of its own. One part is `init` itself.
+    key of its own. On CPU they are drawn one after another.
     """
-    if parts == 1:
-        return init
 
     def each(key: Array, shape: Sequence[int], dtype: DTypeLike = jnp.float32) -> Array:
         *rest, width = shape
         if width % parts:
             raise ValueError(f"{parts} equal matrices do not fill {tuple(shape)}")
 
-        def draw(key: Array) -> Array:
-            return init(key, (*rest, width // parts), dtype)
-
+        draw = _one_at_a_time(lambda key: init(key, (*rest, width // parts), dtype))
+        if parts == 1:
+            return draw(key)
         return jax.vmap(draw, out_axes=-2)(jax.random.split(key, parts)).reshape(shape)
 
     return each

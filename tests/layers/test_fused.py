@@ -108,9 +108,18 @@ def test_parts_are_what_the_initializer_gives_with_keys_of_their_own(name):
     np.testing.assert_allclose(ours, np.concatenate(alone, axis=-1), rtol=1e-5, atol=1e-6)
 
 
+def test_on_cpu_matrices_are_factorized_one_at_a_time():
+    def lanes(keys):
+        return jax.vmap(lambda key: side_by_side(INITIALIZERS["orthogonal"], 4)(key, (8, 32)))(keys)
+
+    text = jax.jit(lanes).lower(jax.random.split(KEY, 3)).as_text()
+    (call,) = [line for line in text.splitlines() if "@lapack_sgeqrf" in line]
+    assert "(tensor<8x8xf32>)" in call
+
+
 def test_one_part_is_what_it_was_and_parts_of_unequal_width_are_refused():
     init = INITIALIZERS["xavier_normal"]
-    assert side_by_side(init, 1) is init
+    np.testing.assert_array_equal(side_by_side(init, 1)(KEY, (5, 10)), init(KEY, (5, 10)))
     with pytest.raises(ValueError, match=r"3 equal matrices do not fill \(5, 10\)"):
         side_by_side(init, 3)(KEY, (5, 10))
 
