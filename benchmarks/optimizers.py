@@ -14,6 +14,7 @@ from jaxdl.comparison import Study
 from jaxdl.launch import setting
 from jaxdl.optimizers import schedules
 from jaxdl.report import Claim
+from jaxdl.workloads import Workload
 
 SCHEDULES = {"constant": None, "cosine": schedules.cosine, "slanted": schedules.slanted_triangular}
 CLAIMS = POINTS, RATIO = (
@@ -28,6 +29,7 @@ QUICK = ("ravine", "breast_cancer", "digits_mlp")
 class Config(launch.Config):
     """Who is compared with whom, on what, and how they are searched."""
 
+    steps: int = setting(0, "Training steps of each trial; 0: the budget of its workload.", low=0)
     candidate: str = setting("adamw", "An optimizer by name, or module:function of your own.")
     baselines: tuple[str, ...] = setting(
         comparison.BASELINES, f"Out of {', '.join(comparison.ENTRANTS)}."
@@ -40,14 +42,15 @@ class Config(launch.Config):
     seeds: int = setting(3, "Seeds of the search.", low=1)
     fresh_seeds: int = setting(10, "Seeds that run the chosen points again.", low=3)
     schedule: str = setting("constant", f"Of the rate: {', '.join(SCHEDULES)}.")
-    quick: bool = setting(False, "Three workloads, eight points, five fresh seeds.")
+    quick: bool = setting(
+        False, "Instead: ravine, breast_cancer, digits_mlp, 8 points, 5 fresh seeds."
+    )
 
 
 def study(config: Config) -> tuple[Study, str]:
     """What is run, and the name of the candidate."""
     try:
-        name, one = comparison.find(config.candidate)
-        others = dict(comparison.find(each) for each in config.baselines)
+        name, entrants = comparison.against(*comparison.find(config.candidate), config.baselines)
     except ValueError as error:
         raise launch.UserError(f"config.candidate or config.baselines: {error}") from error
     names = QUICK if config.quick else config.workloads
@@ -55,14 +58,18 @@ def study(config: Config) -> tuple[Study, str]:
     shape = launch.choose("schedule", config.schedule, SCHEDULES)
     chosen = launch.choose_all("workloads", names, workloads.WORKLOADS)
     return Study(
-        {name: one, **{other: each for other, each in others.items() if other != name}},
-        [make() for make in chosen.values()],
+        entrants,
+        [_within(make(), config.steps) for make in chosen.values()],
         config.protocol,
         8 if config.quick else config.points,
         config.seeds,
         5 if config.quick else config.fresh_seeds,
         shape,
     ), name
+
+
+def _within(workload: Workload, steps: int) -> Workload:
+    return workload._replace(steps=steps) if steps else workload
 
 
 def plan(config: Config) -> sweep.Plan:

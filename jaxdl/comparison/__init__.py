@@ -1,6 +1,6 @@
 """Is an optimizer better? A candidate against tuned baselines on workloads, with intervals."""
 
-from jaxdl.comparison.comparison import BASELINES, WORKLOADS, Comparison, compare, conclude
+from jaxdl.comparison.comparison import BASELINES, WORKLOADS, Comparison, against, compare, conclude
 from jaxdl.comparison.entrants import ENTRANTS, Entrant, entrant, find
 from jaxdl.comparison.page import sections
 from jaxdl.comparison.study import PROTOCOLS, SEGMENTS, Study
@@ -14,6 +14,7 @@ __all__ = [
     "Comparison",
     "Entrant",
     "Study",
+    "against",
     "compare",
     "conclude",
     "entrant",

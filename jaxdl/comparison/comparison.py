@@ -100,9 +100,9 @@ class Comparison(NamedTuple):
         study = self.study
         return (
             f"{'; '.join(parts)}. Against the strongest of {', '.join(self.baselines)} by "
-            f"validation, each at the best of its {study.protocol} search"
-            f"{self._tried()} over {study.seeds} seeds, then judged on test by {study.fresh_seeds} "
-            f"fresh seeds, with 95 % intervals.{self._border()}"
+            f"validation, each at the best of {self._tried()} over "
+            f"{study.seeds} seeds, then judged on test by {study.fresh_seeds} "
+            f"fresh seeds, with 95 % intervals.{self._floor()}{self._border()}"
         )
 
     def strongest(self, workload: Workload) -> str:
@@ -114,7 +114,15 @@ class Comparison(NamedTuple):
         return str(others.idxmax() if workload.kind.mode == "max" else others.idxmin())
 
     def _tried(self) -> str:
-        return "" if self.study.protocol == "defaults" else f" of {self.study.points} points"
+        if self.study.protocol == "defaults":
+            return "its defaults"
+        return f"{self.study.points} points ({self.study.protocol})"
+
+    def _floor(self) -> str:
+        known = [each.name for each in self.study.workloads if each.metric in OF_OPTIMA]
+        if not known:
+            return ""
+        return f" On {', '.join(known)} all that is nearer to the optimum than the target is equal."
 
     def _border(self) -> str:
         edges = [
@@ -156,13 +164,32 @@ def compare(
         ValueError: for what is no optimizer, baseline or workload, in one line.
     """
     name, one = find(candidate) if isinstance(candidate, str) else _named(candidate)
-    entrants = {name: one, **dict(find(baseline) for baseline in baselines if baseline != name)}
+    name, entrants = against(name, one, baselines)
     chosen = [named(each) if isinstance(each, str) else each for each in workloads]
-    study = Study(entrants, chosen, **options)
+    study = Study(entrants, chosen, **options).checked()
     if workdir is not None:
         return run(study, name, Path(workdir), progress)
     with tempfile.TemporaryDirectory() as folder:
         return run(study, name, Path(folder), progress)
+
+
+def against(
+    name: str, candidate: Entrant, baselines: Sequence[str]
+) -> tuple[str, dict[str, Entrant]]:
+    """The name of a candidate, and it with its baselines: none of another's name is lost.
+
+    ValueError where no baseline is left.
+    """
+    if isinstance(baselines, str):
+        raise ValueError(f"baselines: give a sequence of names, such as ({baselines!r},)")
+    found = dict(find(each) for each in baselines)
+    if found.get(name) is candidate:
+        del found[name]
+    if name in found:
+        name = f"{name} (candidate)"
+    if not found:
+        raise ValueError(f"baselines: there is none that {name} is compared with")
+    return name, {name: candidate, **found}
 
 
 def run(
@@ -197,7 +224,7 @@ def _times(workload: Workload, fresh: pd.DataFrame, curves: dict[str, np.ndarray
 
 def _named(candidate: Entrant | Callable[..., Any]) -> tuple[str, Entrant]:
     made = candidate.make if isinstance(candidate, Entrant) else candidate
-    name = getattr(made, "__name__", "candidate")
+    name = getattr(made, "__name__", "candidate").replace("<lambda>", "candidate")
     return name, entrant(candidate, name)
 
 

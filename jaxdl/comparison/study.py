@@ -62,6 +62,18 @@ class Study(NamedTuple):
     fresh_seeds: int = 10
     shape: Callable[[int], Shape] | None = None
 
+    def checked(self) -> "Study":
+        """Itself. ValueError, in one line, for what cannot be run."""
+        if not self.workloads:
+            raise ValueError("workloads: there is none")
+        if self.protocol not in PROTOCOLS:
+            raise ValueError(f"protocol: {self.protocol!r} is none of {', '.join(PROTOCOLS)}")
+        if self.fresh_seeds < stats.FEWEST:
+            raise ValueError(
+                f"fresh_seeds: {self.fresh_seeds} are too few, an interval needs {stats.FEWEST}"
+            )
+        return self
+
     def plan(self) -> sweep.Plan:
         """The search: a program for each optimizer on each workload."""
         tried = PROTOCOLS[self.protocol]

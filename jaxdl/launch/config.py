@@ -5,6 +5,7 @@ import difflib
 import json
 import math
 import runpy
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, TypeVar, cast, dataclass_transform
@@ -19,6 +20,8 @@ SWITCHES = {
     "of other data, programs or segments run anew.",
 }
 NO_USES: Mapping[str, str] = {}
+PACKAGES = "experiments", "benchmarks"
+"""Whose modules are launched."""
 KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
@@ -162,11 +165,18 @@ def _in_one_line(error: flags.Error, fields: Mapping[str, Field]) -> str:
     return text
 
 
+def package() -> str:
+    """Of the module that was launched: `experiments`, or `benchmarks`."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    launched = spec.name.rpartition(".")[0] if spec is not None else ""
+    return launched if launched in PACKAGES else PACKAGES[0]
+
+
 def usage(doc: str, kind: type[Config], name: str, uses: Mapping[str, str] = NO_USES) -> str:
     """The text of `--help`."""
     fields = kind.fields()
     flag_values = _define(fields, name, uses)
-    lines = [doc.strip(), "", f"Usage: python -m experiments.{name} [FLAGS]", ""]
+    lines = [doc.strip(), "", f"Usage: python -m {package()}.{name} [FLAGS]", ""]
     for flag in ("workdir", *uses, *SWITCHES, "config", *_keys(fields)):
         shown = flag_values[flag].default
         if isinstance(shown, tuple):

@@ -21,7 +21,7 @@ import jax
 from jaxdl import checkpoint, report, sweep
 from jaxdl._files import write_atomic
 from jaxdl.launch import config as configs
-from jaxdl.launch.config import Command, UserError
+from jaxdl.launch.config import Command, UserError, package
 from jaxdl.launch.experiment import Experiment
 from jaxdl.launch.overfit import check_overfit
 from jaxdl.report.page import Section
@@ -194,7 +194,7 @@ def _conclude(
     shutil.rmtree(workdir / "states", ignore_errors=True)
     facts = json.loads((workdir / ENVIRONMENT).read_text())
     name = facts["experiment"]
-    again = f"python -m experiments.{name} --config={workdir / CONFIG} --workdir=runs/{name}_again"
+    again = f"python -m {package()}.{name} --config={workdir / CONFIG} --workdir=runs/{name}_again"
     sections = (
         *conclusion.sections,
         report.Section("Claims", (report.claims_table(conclusion.claims),)),
@@ -236,7 +236,7 @@ def _check_owner(workdir: Path, name: str) -> None:
     with contextlib.suppress(OSError, ValueError, KeyError):
         owner = json.loads((workdir / ENVIRONMENT).read_text())["experiment"]
     if owner != name:
-        raise UserError(f"--workdir={workdir} belongs to experiments.{owner}, not to {name}")
+        raise UserError(f"--workdir={workdir} belongs to {owner}, not to {name}")
 
 
 def _differences(workdir: Path, settings: Mapping[str, Any]) -> list[str]:

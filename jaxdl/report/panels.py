@@ -47,8 +47,9 @@ def small_multiples(
 
     panel_names, styles = names(frame, panel), line_styles(names(frame, line))
     band = Patch(color="#777777", alpha=0.3, linewidth=0, label="lowest to highest seed")
+    of_seeds = [band] if frame["seed"].nunique() > 1 else []
     figure, part, cells = _layout(
-        len(panel_names), heights, title, [*_line_keys(styles), band, *keys], line
+        len(panel_names), heights, title, [*_line_keys(styles), *of_seeds, *keys], line
     )
     panels = dict(zip(panel_names, cells, strict=True))
     table = bands(frame, x, y, panel, line)

@@ -122,6 +122,34 @@ def test_ratios_are_put_so_that_they_are_above_one():
     assert amount(RAVINE, worse) == "distance 4 times larger, 2 … 8"
 
 
+def test_a_candidate_of_a_baselines_name_replaces_nobody():
+    def adam(learning_rate):
+        return optax.sign_sgd(learning_rate)
+
+    mine = Entrant(adam)
+    name, entrants = comparison.against("adam", mine, ("sgd", "adam"))
+    assert (name, list(entrants)) == ("adam (candidate)", ["adam (candidate)", "sgd", "adam"])
+    assert entrants["adam"] is comparison.ENTRANTS["adam"]
+    # The very same optimizer is not run twice.
+    name, entrants = comparison.against("adam", comparison.ENTRANTS["adam"], ("sgd", "adam"))
+    assert (name, list(entrants)) == ("adam", ["adam", "sgd"])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"baselines": ()}, "there is none that twin is compared with"),
+        ({"baselines": "lion"}, r"give a sequence of names, such as \('lion',\)"),
+        ({"workloads": ()}, "workloads: there is none"),
+        ({"protocol": "random"}, "'random' is none of grid, halton, defaults"),
+        ({"fresh_seeds": 1}, "1 are too few, an interval needs 3"),
+    ],
+)
+def test_what_cannot_be_compared_is_said_before_anything_runs(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        comparison.compare(twin, **{"baselines": ("sgd",), "workloads": [RAVINE], **wrong})
+
+
 def test_what_has_no_bounds_says_why():
     unknown = Interval(0.1, np.nan, np.nan, 1, "one seed")
     assert amount(RAVINE, unknown) == "distance: one seed"

@@ -101,7 +101,7 @@ def test_the_workdir_of_another_experiment_is_refused(finished, flag):
     workdir, _, _ = finished
     code, _, err = run(f"--workdir={workdir}", flag, experiment="char_rnn")
     assert code == 2
-    assert "belongs to experiments.xor, not to char_rnn" in err
+    assert "belongs to xor, not to char_rnn" in err
     assert err.count("\n") == 1
 
 
