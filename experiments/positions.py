@@ -10,7 +10,7 @@ as long sequences, of which only the places past the trained ones count; those o
 are there, untrained. A seed moves initialization and batches; each model's rate is chosen on
 validation, at the trained length. The steps were set after a look at one seed.
 
-    python -m experiments.positions --workdir=runs/positions  # 4 minutes on 2 cores
+    python -m experiments.positions --workdir=runs/positions  # 5 minutes on 2 cores
 """
 
 import flax.linen as nn
