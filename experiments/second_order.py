@@ -39,12 +39,12 @@ CLAIMS = FEWER_STEPS, CHEAPER, DRAWN, LEAVES, POOR = (
     Claim("O5", "damped above the saddle's curvature, or by gradients alone, one leaves it", STARTS,
           above=0.5, unit="%"),
     Claim("O5", "L-BFGS ends below Adam in a deep network after as many gradients of examples",
-          "paired difference in test accuracy, Adam's less that of L-BFGS", above=0.005,
-          unit="points"),
+          "paired difference in test accuracy from Adam", below=-0.005, unit="points"),
 )  # fmt: skip
 DIMENSIONS, GOAL, DAMPING, NEAR = 20, 1e-6, 2.0, 0.1
-BOWL, DIGITS, SADDLES = "bowl", "digits", (2, 100)
+DIGITS, LABELS = "the digits", ("optimizer", "problem")
 DECAYS, BY_CURVATURE = (0.8, 0.9, 0.95, 0.98), (0.5, 1.0, 1.5, 1.9, 2.0, 3.0, 3.8)
+GRADIENTS_ALONE = ("sgd", "momentum")
 BY, OVER = ("condition", "optimizer"), ("learning_rate", "decay")
 PER_STEP = 1 + 2 * DIMENSIONS
 """Gradients that a step of Newton costs at most."""
@@ -59,62 +59,51 @@ class Config(launch.Config):
     conditions: tuple[float, ...] = setting(
         (100.0, 1000.0, 10000.0), "Condition numbers of the bowls.", low=1
     )
+    saddles: tuple[int, ...] = setting((2, 100), "Dimensions of the saddles.", low=2)
     rates: tuple[float, ...] = launch.rates(3e-4, 1e-3, 3e-3, 1e-2, help="Adam's on the digits.")
 
 
 Make = Callable[[PyTree], optax.GradientTransformationExtraArgs]
 """`hparams -> transformation`"""
-FIRST_ORDER: dict[str, tuple[Make, dict[str, Sequence[float]]]] = {
-    "sgd": (
-        lambda h: sgd(h["learning_rate"] / h["condition"]),
-        {"learning_rate": BY_CURVATURE, "decay": [0.0]},
-    ),
+ON_BOWLS: dict[str, tuple[Make, Sequence[float], Sequence[float]]] = {
+    "sgd": (lambda h: sgd(h["learning_rate"] / h["condition"]), BY_CURVATURE, [0.0]),
     "momentum": (
-        lambda h: momentum(h["learning_rate"] / h["condition"], h["decay"]),
-        {"learning_rate": BY_CURVATURE, "decay": DECAYS},
+        lambda h: momentum(h["learning_rate"] / h["condition"], h["decay"]), BY_CURVATURE, DECAYS
     ),
-}
-SECOND_ORDER: dict[str, tuple[Make, Sequence[float]]] = {
-    "newton": (lambda h: newton(h["learning_rate"], iterations=DIMENSIONS), [1.0]),
-    "lbfgs": (lambda h: optax.lbfgs(h["learning_rate"]), [1.0]),
-    "adahessian": (lambda h: adahessian(h["learning_rate"]), [0.03, 0.1, 0.3, 1.0]),
-}
-AT_SADDLES: dict[str, tuple[Make, Sequence[float]]] = {
-    "newton": (lambda h: newton(h["learning_rate"]), [1.0]),
-    "damped newton": (lambda h: newton(h["learning_rate"], DAMPING), [1.0]),
-    "sgd": (lambda h: sgd(h["learning_rate"]), [0.1]),
+    "newton": (lambda h: newton(h["learning_rate"], iterations=DIMENSIONS), [1.0], [0.0]),
+    "lbfgs": (lambda h: optax.lbfgs(h["learning_rate"]), [1.0], [0.0]),
+    "adahessian": (lambda h: adahessian(h["learning_rate"]), [0.03, 0.1, 0.3, 1.0], [0.0]),
+}  # fmt: skip
+"""Each with the rates and decays that are searched."""
+AT_SADDLES: dict[str, tuple[Make, float]] = {
+    "newton": (lambda h: newton(h["learning_rate"]), 1.0),
+    "damped newton": (lambda h: newton(h["learning_rate"], DAMPING), 1.0),
+    "sgd": (lambda h: sgd(h["learning_rate"]), 0.1),
 }
 
 
 def plan(config: Config) -> sweep.Plan:
     """One program per problem and optimizer; condition number, rate, decay and start inside."""
-    chosen: dict[tuple[str, str], tuple[sweep.Run, list[sweep.Point]]] = {}
-    for name, (make, searched) in FIRST_ORDER.items():
-        points = sweep.grid(condition=config.conditions, **searched)
-        chosen[BOWL, name] = on_bowls(make, config.bowl_steps), points
-    for name, (make, rates) in SECOND_ORDER.items():
-        points = sweep.grid(condition=config.conditions, learning_rate=rates, decay=[0.0])
-        chosen[BOWL, name] = on_bowls(make, config.bowl_steps // 40), points
-    for dimension, (name, (make, rates)) in itertools.product(SADDLES, AT_SADDLES.items()):
+    programs: dict[str, tuple[sweep.Run, list[sweep.Point]]] = {}
+    for name, (make, rates, decays) in ON_BOWLS.items():
+        points = sweep.grid(condition=config.conditions, learning_rate=rates, decay=decays)
+        steps = config.bowl_steps // (1 if name in GRADIENTS_ALONE else 40)
+        programs[f"{name} on bowls"] = on_bowls(make, steps), points
+    for dimension, (name, (make, rate)) in itertools.product(config.saddles, AT_SADDLES.items()):
         saddle = workloads.saddle(dimension)._replace(steps=config.steps)
-        points = sweep.grid(learning_rate=rates)
-        chosen[f"{dimension}-D saddle", name] = sweep.of_workload(saddle, make), points
+        run, points = sweep.of_workload(saddle, make), sweep.grid(learning_rate=[rate])
+        programs[f"{name} on the {dimension}-D saddle"] = run, points
     digits = workloads.digits_mlp()._replace(steps=config.steps)
     data, small = digits.data(), digits.batch_size
     run = sweep.of_workload(digits, lambda h: adam(h["learning_rate"]))
-    chosen[DIGITS, "adam"] = run, sweep.grid(learning_rate=config.rates)
+    programs[f"adam on {DIGITS}"] = run, sweep.grid(learning_rate=config.rates)
     for words, size in ("small batches", small), ("all digits", len(data["train"]["y"])):
         budget = max(1, config.steps * small // size)
-        run = sweep.of_workload(
-            digits._replace(steps=budget, batch_size=size),
-            functools.partial(lbfgs_within, budget),
-        )
-        chosen[DIGITS, f"L-BFGS on {words}"] = run, sweep.grid(learning_rate=[0.1, 1.0])
-    named = {f"{optimizer}, {problem}": (problem, optimizer) for problem, optimizer in chosen}
-    labels = {
-        name: dict(zip(("problem", "optimizer"), key, strict=True)) for name, key in named.items()
-    }
-    programs = {name: chosen[key] for name, key in named.items()}
+        counted = functools.partial(lbfgs_within, budget)
+        run = sweep.of_workload(digits._replace(steps=budget, batch_size=size), counted)
+        points = sweep.grid(learning_rate=[0.3, 1.0, 3.0])
+        programs[f"lbfgs, {words}, on {DIGITS}"] = run, points
+    labels = {name: dict(zip(LABELS, name.rsplit(" on ", 1), strict=True)) for name in programs}
     return sweep.plan(programs, data, seeds=config.seeds, labels=labels)
 
 
@@ -146,14 +135,10 @@ def lbfgs_within(budget: int, hparams: PyTree) -> optax.GradientTransformationEx
     def update(
         updates: PyTree, state: PyTree, params: PyTree | None = None, **extra: Any
     ) -> tuple[PyTree, PyTree]:
-        def go() -> tuple[PyTree, PyTree]:
-            moves, inner = lbfgs.update(updates, state[0], params, **extra)
-            return moves, (inner, state[1] + 1 + inner[-1].info.num_linesearch_steps)
-
-        def stay() -> tuple[PyTree, PyTree]:
-            return jax.tree.map(jnp.zeros_like, updates), state
-
-        return jax.lax.cond(state[1] < budget, go, stay)
+        moves, inner = lbfgs.update(updates, state[0], params, **extra)
+        moved = moves, (inner, state[1] + 1 + inner[-1].info.num_linesearch_steps)
+        still = jax.tree.map(jnp.zeros_like, updates), state
+        return jax.tree.map(functools.partial(jnp.where, state[1] < budget), moved, still)
 
     return optax.GradientTransformationExtraArgs(
         lambda params: (lbfgs.init(params), jnp.zeros((), jnp.int32)), update
@@ -163,15 +148,9 @@ def lbfgs_within(budget: int, hparams: PyTree) -> optax.GradientTransformationEx
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Settings chosen on other seeds than those that report them."""
     frame = measured(results)
-    bowls = stats.tune(frame[frame["problem"].eq(BOWL)], BY, OVER, "cost")
+    bowls = stats.tune(frame[frame["problem"].eq("bowls")], BY, OVER, "cost")
     digits = stats.tune(frame[frame["problem"].eq(DIGITS)], "optimizer", "learning_rate")
     saddles = frame[frame["problem"].str.endswith("saddle")]
-    accuracy = digits.scores("test_accuracy")
-    apart = {
-        name: stats.paired_interval(accuracy["adam"], accuracy[name])
-        for name in accuracy
-        if name != "adam"
-    }
     tables = (
         report.tuned_table(bowls, "needed_steps", "momentum"),
         report.tuned_table(digits, "test_accuracy", "adam"),
@@ -182,7 +161,11 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         y_label="steps",
     )  # fmt: skip
     return launch.Conclusion(
-        [*faster(bowls), *at_saddles(saddles), *POOR.judge_each(apart)],
+        [
+            *faster(bowls),
+            *at_saddles(saddles),
+            *POOR.judge_each(digits.gains("test_accuracy", "adam")),
+        ],
         [Section("At the best settings", tables), Section("Conditioning", tuple(pictures))],
     )
 
@@ -213,14 +196,13 @@ def faster(bowls: stats.Tuned) -> list[Judged]:
 
 def at_saddles(trials: pd.DataFrame) -> list[Judged]:
     """Which share of the starts ends within 0.1 of the saddle, and at a lowest point."""
-    drawn, leaves = {}, {}
-    for (problem, optimizer), group in trials.groupby(["problem", "optimizer"], sort=False):
-        distance, where = group["test_distance"], f"{optimizer}, {problem}"
-        if optimizer == "newton":
-            # The lowest points are at a distance of 1 from the saddle.
-            drawn[where] = stats.proportion_of((distance - 1).abs() < NEAR)
-        else:
-            leaves[where] = stats.proportion_of(distance < NEAR)
+    groups = trials.groupby(list(LABELS), sort=False)["test_distance"]
+    distances = {" on ".join(where): distance for where, distance in groups}
+    plain = [where for where in distances if where.startswith("newton")]
+    # The lowest points are at a distance of 1 from the saddle.
+    drawn = {at: stats.proportion_of((distances[at] - 1).abs() < NEAR) for at in plain}
+    others = [where for where in distances if where not in plain]
+    leaves = {at: stats.proportion_of(distances[at] < NEAR) for at in others}
     return [*DRAWN.judge_each(drawn), *LEAVES.judge_each(leaves)]
 
 
