@@ -17,7 +17,7 @@ import optax
 
 from jaxdl import optimizers, train
 from jaxdl.sweep.space import Distribution, LogUniform, Value
-from jaxdl.types import PyTree
+from jaxdl.types import Array, PyTree
 
 RATES = LogUniform(1e-5, 1e2)
 """Learning rates that are searched where nothing else is said."""
@@ -67,6 +67,7 @@ _RATE: dict[str, Distribution] = {"learning_rate": RATES}
 _HEAVY = {**_RATE, "one_minus_decay": MOMENTUM}
 _ADAM = {**_RATE, "one_minus_b1": MOMENTUM, "one_minus_b2": AVERAGE}
 _DECAYED = {**_ADAM, "weight_decay": LogUniform(1e-5, 1.0)}
+_DAMPED = {"learning_rate": LogUniform(1e-2, 1.0), "damping": LogUniform(1e-4, 1e2)}
 _SGD_RATE = {"learning_rate": 1e-2}
 
 ENTRANTS: dict[str, Entrant] = {
@@ -89,8 +90,15 @@ ENTRANTS: dict[str, Entrant] = {
         _RATE,
         eval_params=optax.contrib.schedule_free_eval_params,
     ),
+    "newton": Entrant(optimizers.newton, _DAMPED, {"learning_rate": 1.0, "damping": 1.0}),
+    "adahessian": Entrant(_with_betas(optimizers.adahessian), _ADAM, {"learning_rate": 0.15}),
+    "lbfgs": Entrant(optax.lbfgs, _RATE, {"learning_rate": 1.0}),
 }
-"""Own and optax's, by name. Defaults are those of the papers where these name one."""
+"""Own and optax's, by name. Defaults are those of the papers where these name one.
+
+A step of the last three costs more than a gradient: of Newton up to 100 Hessian-vector products, of
+AdaHessian one, of L-BFGS what its line search evaluates.
+"""
 
 
 def find(text: str) -> tuple[str, Entrant]:
@@ -146,9 +154,13 @@ def _check(entrant: Entrant, name: str) -> None:
             f"{name} gives {type(tx).__name__}, not an optax.GradientTransformation (init, update)"
         )
 
+    def bowl(params: PyTree) -> Array:
+        return optax.tree.norm(params, squared=True) / 2
+
     def step(params: PyTree) -> PyTree:
+        value, grad = jax.value_and_grad(bowl)(params)
         return optax.with_extra_args_support(tx).update(
-            params, tx.init(params), params, value=jnp.zeros(()), grad=params, value_fn=None
+            grad, tx.init(params), params, value=value, grad=grad, value_fn=bowl
         )[0]
 
     try:

@@ -11,6 +11,7 @@ import optax
 
 from jaxdl.optimizers import schedules
 from jaxdl.optimizers._adagrad import AdagradState, adagrad, scale_by_adagrad
+from jaxdl.optimizers._adahessian import adahessian, hessian_diagonal, scale_by_adahessian
 from jaxdl.optimizers._adam import adam, scale_by_adam
 from jaxdl.optimizers._adamw import adamw
 from jaxdl.optimizers._averages import Scalar, accumulators, corrected_ema, ema
@@ -22,6 +23,7 @@ from jaxdl.optimizers._clipping import (
     clip_by_value,
     global_norm,
 )
+from jaxdl.optimizers._gauss_newton import gauss_newton, scale_by_gauss_newton
 from jaxdl.optimizers._momentum import (
     momentum,
     momentum_averaged,
@@ -29,6 +31,7 @@ from jaxdl.optimizers._momentum import (
     scale_by_momentum,
 )
 from jaxdl.optimizers._nesterov import nesterov, scale_by_nesterov
+from jaxdl.optimizers._newton import newton, scale_by_newton
 from jaxdl.optimizers._proximal import proximal
 from jaxdl.optimizers._rmsprop import (
     rmsprop,
@@ -59,15 +62,26 @@ OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformationExtraArgs]] = {
     "rmsprop_momentum": rmsprop_momentum,
 }
 """Factories by name: `OPTIMIZERS[name](learning_rate, ...)`; the rest has defaults."""
+SECOND_ORDER: dict[str, Callable[..., optax.GradientTransformationExtraArgs]] = {
+    "newton": newton,
+    "gauss_newton": gauss_newton,
+    "adahessian": adahessian,
+}
+"""As `OPTIMIZERS`; their updates need `params` and functions of them, as each says.
+
+`optax.lbfgs`, which needs `value`, `grad` and `value_fn`, stands beside them.
+"""
 
 __all__ = [
     "OPTIMIZERS",
+    "SECOND_ORDER",
     "AdagradState",
     "Frozen",
     "Scalar",
     "WeightAverageState",
     "accumulators",
     "adagrad",
+    "adahessian",
     "adam",
     "adamw",
     "adaptive_clip",
@@ -81,21 +95,27 @@ __all__ = [
     "ema",
     "ema_of_weights",
     "freeze",
+    "gauss_newton",
     "global_norm",
+    "hessian_diagonal",
     "mean_of_weights",
     "momentum",
     "momentum_averaged",
     "nesterov",
+    "newton",
     "proximal",
     "rmsprop",
     "rmsprop_centered",
     "rmsprop_momentum",
     "scale_by_adagrad",
+    "scale_by_adahessian",
     "scale_by_adam",
     "scale_by_averaged_momentum",
     "scale_by_centered_rmsprop",
+    "scale_by_gauss_newton",
     "scale_by_momentum",
     "scale_by_nesterov",
+    "scale_by_newton",
     "scale_by_path",
     "scale_by_rmsprop",
     "schedules",

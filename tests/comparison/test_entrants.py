@@ -22,12 +22,13 @@ def test_every_entrant_lowers_a_bowl_with_traced_numbers(name):
 
     @jax.jit
     def trained(hparams):
-        tx = one.make(**hparams)
+        tx = optax.with_extra_args_support(one.make(**hparams))
         params = jax.tree.map(jnp.zeros_like, target)
 
         def body(carry, _):
             params, state = carry
-            updates, state = tx.update(jax.grad(loss)(params), state, params)
+            value, grad = jax.value_and_grad(loss)(params)
+            updates, state = tx.update(grad, state, params, value=value, grad=grad, value_fn=loss)
             return (optax.apply_updates(params, updates), state), None
 
         (params, state), _ = jax.lax.scan(body, (params, tx.init(params)), None, 50)

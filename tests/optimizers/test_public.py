@@ -8,6 +8,8 @@ import pytest
 
 import jaxdl.optimizers as ours
 
+# Functions of the parameters they cannot ignore: tests/optimizers/test_second_order.py.
+OF_SECOND_ORDER = {*ours.SECOND_ORDER, *(f"scale_by_{name}" for name in ours.SECOND_ORDER)}
 MADE = {name: make(0.1) for name, make in ours.OPTIMIZERS.items()} | {
     "clip_by_value": ours.clip_by_value(0.5),
     "clip_by_global_norm": ours.clip_by_global_norm(0.5),
@@ -24,7 +26,7 @@ MADE = {name: make(0.1) for name, make in ours.OPTIMIZERS.items()} | {
     **{
         name: getattr(ours, name)()
         for name in ours.__all__
-        if name.startswith("scale_by_") and name != "scale_by_path"
+        if name.startswith("scale_by_") and name not in {"scale_by_path", *OF_SECOND_ORDER}
     },
 }
 FULL = {"a": jnp.array([1.0, -2.0]), "b": {"c": jnp.array([3.0]), "d": jnp.array([[0.5]])}}
@@ -80,4 +82,4 @@ def test_every_public_transformation_is_here():
         for f in public
         if getattr(f, "__annotations__", {}).get("return") == optax.GradientTransformationExtraArgs
     }
-    assert makers == {name.split(",")[0] for name in MADE}
+    assert makers == {name.split(",")[0] for name in MADE} | OF_SECOND_ORDER

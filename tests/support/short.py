@@ -78,6 +78,7 @@ FEWER = {
     "pronunciation": {"words": "200", "width": "8", "learning_rates": "0.003"},
     "recurrent_dropout": {"characters": "2000", "width": "8", "rates": "0.5"},
     "residual_depth": {"depths": "8,14", "channels": "4"},
+    "second_order": {"bowl_steps": "40", "conditions": "10", "saddles": "2"},
     "shuffling": {"examples": "20,50"},
     "siamese_retrieval": {"words": "200", "width": "8", "learning_rates": "0.01"},
     "signal_propagation": {"depth": "4", "width": "16", "activations": "relu,tanh,sigmoid"},
