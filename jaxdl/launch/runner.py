@@ -299,8 +299,13 @@ def _print_plan(plan: Plan, workdir: Path) -> None:
         print(f"{plan.follow} trials more follow, of what these have shown")
     if len(left) < len(plan.trials):
         print(f"{len(plan.trials) - len(left)} trials are done already")
-    to_run = [*left, *list(plan.trials[:1]) * plan.follow]
-    seconds = REPORT_SECONDS + sweep.predict_seconds(
-        plan.programs, to_run, plan.data, segments=plan.segments, categories=plan.categories
+    seconds = sweep.predict_seconds(
+        plan.programs,
+        left,
+        plan.data,
+        segments=plan.segments,
+        categories=plan.categories,
+        tell=lambda name: print(f"measuring {name}", file=sys.stderr, flush=True),
     )
+    seconds = REPORT_SECONDS + seconds * (1 + plan.follow / max(1, len(left)))
     print(f"about {seconds / 60:.1f} minutes on this machine, with the report")

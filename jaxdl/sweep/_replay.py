@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,9 @@ from jaxdl.sweep.programs import Program, compile_run, state_shapes
 from jaxdl.sweep.run import Data, Run
 from jaxdl.sweep.space import Trial
 from jaxdl.types import TrainState
+
+LONG = 1.0
+"""Seconds of a segment from which on what the first one takes besides is nothing."""
 
 
 def replay(
@@ -77,21 +80,35 @@ def predict_seconds(
     *,
     segments: int,
     categories: Categories | None = None,
+    tell: Callable[[str], None] = lambda name: None,
 ) -> float:
-    """Seconds that `execute` will need here, from one compiled program and one of its segments."""
-    if not trials:
-        return 0.0
+    """Seconds that `execute` will need here, from each program compiled and one of its segments.
+
+    tell: called with the name of each program before it is measured.
+    """
+    seconds = 0.0
+    for name in dict.fromkeys(trial.program for trial in trials):
+        tell(name)
+        mine = [trial for trial in trials if trial.program == name]
+        compiling, each = _measured(programs[name], mine, data, categories or {})
+        seconds += compiling + each * segments * len(mine)
+    return seconds
+
+
+def _measured(
+    run: Run, trials: Sequence[Trial], data: Data, categories: Categories
+) -> tuple[float, float]:
+    """Seconds of compilation, and of a segment of one trial among many."""
     placement = place()
-    name = trials[0].program
-    mine = [trial for trial in trials if trial.program == name]
-    program, data = _compiled(programs[name], mine, data, categories or {}, None)
+    program, data = _compiled(run, trials, data, categories, None)
     alive = np.ones(program.lanes, bool)
     if placement.over_lanes is not side_by_side:
         # One lane a device tells the cost of all: they run one after another.
         alive = np.arange(program.lanes) % (program.lanes // placement.mesh.size) == 0
-    _, seconds = _advance(program, trials[0], data, categories or {}, 2, alive)
-    compiling = len({trial.program for trial in trials}) * program.compile_seconds
-    return compiling + seconds * segments * len(trials) / alive.sum()
+    _, seconds = _advance(program, trials[0], data, categories, 1, alive)
+    if seconds < LONG:
+        _, seconds = _advance(program, trials[0], data, categories, 2, alive)
+    return program.compile_seconds, seconds / alive.sum()
 
 
 def _compiled(
