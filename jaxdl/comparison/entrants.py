@@ -128,8 +128,11 @@ def find(text: str) -> tuple[str, Entrant]:
         found = importlib.import_module(module)
     except ImportError as error:
         raise ValueError(f"{text!r}: the module is not found: {error}") from error
+    # Whatever a user's module raises, a mistake in its syntax too.
+    except Exception as error:
+        raise ValueError(f"{text!r}: {type(error).__name__}: {error}") from error
     if not hasattr(found, attribute):
-        raise ValueError(f"{text!r}: {found.__file__} has no {attribute!r}")
+        raise ValueError(f"{text!r}: {getattr(found, '__file__', module)} has no {attribute!r}")
     return attribute, entrant(getattr(found, attribute), attribute)
 
 
