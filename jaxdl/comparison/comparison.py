@@ -48,13 +48,39 @@ class Comparison(NamedTuple):
         natural logarithm of the ratio. Where the optimum is known what is nearer to it than the
         target counts as the target: the rest is rounding.
         """
+        scores = self._scores(workload)
+        return stats.paired_interval(scores[self.candidate], scores[baseline])
+
+    def outcome(self, workload: Workload, baseline: str) -> Outcome:
+        """Who is better, as the `gain` says.
+
+        There is none where a seed diverged. Then it is the interval of the probability that a run
+        of the candidate is better than one of the baseline, to which diverged ones are the worst.
+        """
+        gain = self.gain(workload, baseline)
+        scores = self._scores(workload).fillna(-np.inf)
+        if not np.isnan(gain.mean) or len(scores) < 2:
+            return outcome(gain)
+        found = stats.probability_of_improvement(scores[self.candidate], scores[baseline])
+        return outcome(found._replace(low=found.low - 0.5, high=found.high - 0.5))
+
+    def words(self, workload: Workload, baseline: str) -> str:
+        """The `gain` in words, or how many fresh seeds diverged."""
+        gain = self.gain(workload, baseline)
+        if not np.isnan(gain.mean):
+            return amount(workload, gain)
+        lost = self._scores(workload)[[self.candidate, baseline]].isna().sum()
+        said = [f"{count} of {gain.n} seeds of {name}" for name, count in lost.items() if count]
+        return f"{' and '.join(said)} diverged" if said else amount(workload, gain)
+
+    def _scores(self, workload: Workload) -> pd.DataFrame:
+        """Of fresh seeds on test, `[seeds, optimizers]`, more is better; NaN where one diverged."""
         scores = self.fresh[self.fresh["workload"].eq(workload.name)].pivot(
             index="seed", columns="optimizer", values=f"test_{workload.metric}"
         )
-        sign = 1.0 if workload.kind.mode == "max" else -1.0
         if workload.kind.scale == "positive":
             scores = np.log(scores.clip(lower=_least(workload)))
-        return stats.paired_interval(sign * scores[self.candidate], sign * scores[baseline])
+        return scores if workload.kind.mode == "max" else -scores
 
     def gains(self) -> list[tuple[Workload, str, stats.Interval, Outcome]]:
         """The `gain` on each workload over each baseline, and who is better."""
@@ -63,7 +89,7 @@ class Comparison(NamedTuple):
             for workload in self.study.workloads
             for baseline in self.baselines
         ]
-        return [(workload, other, gain, outcome(gain)) for workload, other, gain in found]
+        return [(*each, self.outcome(*each[:2])) for each in found]
 
     def table(self) -> pd.DataFrame:
         """`gains` as a frame: `workload`, `baseline`, `metric`, `outcome`, and the interval's own
@@ -93,9 +119,8 @@ class Comparison(NamedTuple):
         said: dict[Outcome, list[str]] = {"wins": [], "ties": [], "loses": []}
         for workload in self.study.workloads:
             strongest = self.strongest(workload)
-            found = self.gain(workload, strongest)
-            words = f"{workload.name} ({amount(workload, found)} against {strongest})"
-            said[outcome(found)].append(words)
+            words = f"{workload.name} ({self.words(workload, strongest)} against {strongest})"
+            said[self.outcome(workload, strongest)].append(words)
         parts = [f"{self.candidate} {how} on {', '.join(on)}" for how, on in said.items() if on]
         study = self.study
         return (
@@ -162,6 +187,7 @@ def compare(
 
     Raises:
         ValueError: for what is no optimizer, baseline or workload, in one line.
+        RuntimeError: for a program that raises, naming it.
     """
     name, one = find(candidate) if isinstance(candidate, str) else _named(candidate)
     name, entrants = against(name, one, baselines)
@@ -195,10 +221,10 @@ def against(
 def run(
     study: Study, candidate: str, workdir: Path, progress: sweep.Progress | None = None
 ) -> Comparison:
-    """Searches, chooses and confirms."""
+    """Searches, chooses and confirms. Raises RuntimeError for a program that raises, naming it."""
     plan = study.plan()
-    found = plan.execute(workdir, progress=progress)
-    again = study.confirm(plan, found).execute(workdir, progress=progress)
+    found = _sound(plan.execute(workdir, progress=progress))
+    again = _sound(study.confirm(plan, found).execute(workdir, progress=progress))
     return conclude(study, candidate, found, again)
 
 
@@ -209,6 +235,13 @@ def conclude(
     frame, fresh = found.frame(), again.frame()
     times = pd.concat([_times(each, fresh, again.curves()) for each in study.workloads])
     return Comparison(candidate, study, frame, fresh, study.choose(frame), times)
+
+
+def _sound(results: sweep.Results) -> sweep.Results:
+    said = {row["program"]: row["message"] for row in results.rows if row["status"] == "error"}
+    if said:
+        raise RuntimeError("; ".join(f"{program}: {message}" for program, message in said.items()))
+    return results
 
 
 def _times(workload: Workload, fresh: pd.DataFrame, curves: dict[str, np.ndarray]) -> pd.DataFrame:
@@ -244,6 +277,8 @@ def outcome(found: stats.Interval) -> Outcome:
 
 def amount(workload: Workload, found: stats.Interval) -> str:
     """A gain in words: points of a share, or how many times a positive quantity is smaller."""
+    if workload.kind.scale != "positive" and np.isnan(found.low):
+        return f"{100 * found.mean:+.2f} points of {workload.metric}: {found.method}"
     if workload.kind.scale != "positive":
         mean, low, high = 100 * np.array([found.mean, found.low, found.high])
         return f"{mean:+.2f} points of {workload.metric}, {low:+.2f} … {high:+.2f}"

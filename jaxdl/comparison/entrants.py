@@ -33,7 +33,7 @@ class Entrant(NamedTuple):
     make: `(learning_rate, **others) -> optax.GradientTransformation`; the rate may be a schedule,
         and all numbers traced.
     space: what is searched; `learning_rate` is one of it.
-    defaults: values where nothing is searched.
+    defaults: values where nothing is searched, of what is not in the space too.
     eval_params: as in `sweep.make_run`, for what is evaluated elsewhere than it steps.
     """
 
@@ -41,6 +41,12 @@ class Entrant(NamedTuple):
     space: Mapping[str, Distribution] = {"learning_rate": RATES}
     defaults: Mapping[str, float] = {"learning_rate": 1e-3}
     eval_params: train.EvalParams | None = None
+
+    def middle(self, key: str) -> Value:
+        """The default of a hyperparameter, or else the middle of what is searched."""
+        if key in self.defaults:
+            return self.defaults[key]
+        return self.space[key].from_unit(0.5)
 
 
 def _with_betas(make: Callable[..., optax.GradientTransformation]) -> Callable[..., Any]:
@@ -122,8 +128,11 @@ def find(text: str) -> tuple[str, Entrant]:
         found = importlib.import_module(module)
     except ImportError as error:
         raise ValueError(f"{text!r}: the module is not found: {error}") from error
+    # Whatever a user's module raises, a mistake in its syntax too.
+    except Exception as error:
+        raise ValueError(f"{text!r}: {type(error).__name__}: {error}") from error
     if not hasattr(found, attribute):
-        raise ValueError(f"{text!r}: {found.__file__} has no {attribute!r}")
+        raise ValueError(f"{text!r}: {getattr(found, '__file__', module)} has no {attribute!r}")
     return attribute, entrant(getattr(found, attribute), attribute)
 
 
@@ -144,7 +153,7 @@ def entrant(candidate: Entrant | Callable[..., Any], name: str = "candidate") ->
 
 
 def _check(entrant: Entrant, name: str) -> None:
-    point = {key: _middle(entrant, key) for key in entrant.space}
+    point = {key: entrant.middle(key) for key in {**entrant.space, **entrant.defaults}}
     try:
         tx = entrant.make(**point)
     except Exception as error:
@@ -172,7 +181,3 @@ def _check(entrant: Entrant, name: str) -> None:
     given = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), updates)
     if given != wanted:
         raise ValueError(f"{name}: updates of parameters {wanted} are {given}: they must be alike")
-
-
-def _middle(entrant: Entrant, key: str) -> Value:
-    return entrant.defaults[key] if key in entrant.defaults else entrant.space[key].from_unit(0.5)

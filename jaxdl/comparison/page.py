@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from jaxdl import report, stats
-from jaxdl.comparison.comparison import Comparison, amount
+from jaxdl.comparison.comparison import Comparison
 from jaxdl.report import Picture, Section, tables
 from jaxdl.report.tables import Table
 
@@ -28,9 +28,9 @@ def _gains(found: Comparison) -> Table:
             "workload": workload.name,
             "against": baseline,
             "outcome": outcome,
-            "difference on test": amount(workload, gain),
+            "difference on test": found.words(workload, baseline),
         }
-        for workload, baseline, gain, outcome in found.gains()
+        for workload, baseline, _, outcome in found.gains()
     ]
     return report.table(
         rows,

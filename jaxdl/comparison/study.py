@@ -25,12 +25,13 @@ def grid(one: Entrant, count: int) -> list[Point]:
     rates = one.space["learning_rate"]
     if not isinstance(rates, LogUniform):
         raise ValueError(f"a grid needs a LogUniform space of the learning rate, not {rates!r}")
-    return sweep.grid(learning_rate=sweep.log_spaced(rates.low, rates.high, count))
+    tried = sweep.log_spaced(rates.low, rates.high, count)
+    return [{**one.defaults, "learning_rate": rate} for rate in tried]
 
 
 def halton(one: Entrant, count: int) -> list[Point]:
-    """`count` quasi-random points of the whole space."""
-    return sweep.halton(count, SEARCH_SEED, **one.space)
+    """`count` quasi-random points of the whole space, what is not in it at its default."""
+    return [{**one.defaults, **point} for point in sweep.halton(count, SEARCH_SEED, **one.space)]
 
 
 def defaults(one: Entrant, count: int) -> list[Point]:
@@ -45,6 +46,21 @@ PROTOCOLS: dict[str, Callable[[Entrant, int], list[Point]]] = {
     "defaults": defaults,
 }
 """What is tried of an optimizer: `(entrant, how many points) -> points`."""
+
+
+def _check_takes(name: str, one: Entrant, shape: Callable[[int], Shape] | None) -> None:
+    """Raises ValueError for an optimizer that does not take a schedule, where there is one."""
+    if shape is None:
+        return
+    others = {
+        key: one.middle(key) for key in {**one.space, **one.defaults} if key != "learning_rate"
+    }
+    try:
+        one.make(scaled(1.0, shape(SEGMENTS)), **others)
+    except Exception as error:
+        raise ValueError(
+            f"{name} takes no schedule for its learning_rate: {type(error).__name__}: {error}"
+        ) from error
 
 
 class Study(NamedTuple):
@@ -64,18 +80,36 @@ class Study(NamedTuple):
 
     def checked(self) -> "Study":
         """Itself. ValueError, in one line, for what cannot be run."""
-        if not self.workloads:
+        names = [workload.name for workload in self.workloads]
+        if not names:
             raise ValueError("workloads: there is none")
+        if len(set(names)) < len(names):
+            raise ValueError(f"workloads: one is there twice, {', '.join(names)}")
+        for workload in self.workloads:
+            if workload.steps < SEGMENTS:
+                raise ValueError(
+                    f"{workload.name} has {workload.steps} steps: {SEGMENTS} or more are needed, "
+                    "for so many evaluations"
+                )
         if self.protocol not in PROTOCOLS:
             raise ValueError(f"protocol: {self.protocol!r} is none of {', '.join(PROTOCOLS)}")
         if self.fresh_seeds < stats.FEWEST:
             raise ValueError(
                 f"fresh_seeds: {self.fresh_seeds} are too few, an interval needs {stats.FEWEST}"
             )
+        for name, one in self.entrants.items():
+            where = "defaults" if self.protocol == "defaults" else "space"
+            if "learning_rate" not in getattr(one, where):
+                raise ValueError(f"{name}: there is no learning_rate in its {where}")
+            _check_takes(name, one, self.shape)
         return self
 
     def plan(self) -> sweep.Plan:
-        """The search: a program for each optimizer on each workload."""
+        """The search: a program for each optimizer on each workload.
+
+        Raises ValueError, in one line, for what cannot be searched or compared.
+        """
+        self.checked()
         tried = PROTOCOLS[self.protocol]
         programs = {
             f"{workload.name}: {name}": (self._run(workload, one), tried(one, self.points))
@@ -99,11 +133,15 @@ class Study(NamedTuple):
     def confirm(self, plan: sweep.Plan, results: sweep.Results) -> sweep.Plan:
         """The chosen points on fresh seeds."""
         fresh = range(self.seeds, self.seeds + self.fresh_seeds)
-        names = {trial.program: tuple(trial.hparams) for trial in plan.trials}
         trials: list[Trial] = []
         for row in self.choose(results.frame()).to_dict("records"):
             program = f"{row['workload']}: {row['optimizer']}"
-            point = {name: float(row[name]) for name in names[program]}
+            # As it was tried: in a column that others lack, whole numbers have become floats.
+            point = next(
+                trial.hparams
+                for trial in plan.trials
+                if trial.program == program and trial.hparams.items() <= row.items()
+            )
             trials += sweep.trials([program], [point], fresh)
         return plan._replace(trials=trials)
 
@@ -112,8 +150,9 @@ class Study(NamedTuple):
 
         Its metric, whatever its name, stands in the column `validation`.
         """
-        over = list(dict.fromkeys(name for one in self.entrants.values() for name in one.space))
-        over = [name for name in over if name in frame]
+        entrants = self.entrants.values()
+        known = dict.fromkeys(name for one in entrants for name in (*one.space, *one.defaults))
+        over = [name for name in known if name in frame]
         parts = []
         for workload in self.workloads:
             mine = frame[frame["workload"].eq(workload.name)].reset_index(drop=True)
@@ -123,8 +162,7 @@ class Study(NamedTuple):
         return pd.concat(parts, ignore_index=True)
 
     def _run(self, workload: Workload, one: Entrant) -> sweep.Run:
-        steps = max(1, workload.steps // SEGMENTS)
-        budget = workload._replace(steps=steps * SEGMENTS)
+        budget = workload._replace(steps=workload.steps // SEGMENTS * SEGMENTS)
         shape = None if self.shape is None else self.shape(budget.steps)
 
         def optimizer(hparams: PyTree) -> optax.GradientTransformation:

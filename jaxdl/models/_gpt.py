@@ -75,7 +75,7 @@ class GPT(OfAttention):
 
         mask `[B, N]`: 0 where a shorter prompt has no token, before, behind or between.
         places: of the cache, for prompt and what follows; None: the model's `length`. ValueError
-        for prompts longer than that, or known to be empty.
+        for prompts longer than that, or known to be empty, and for a mask of another shape.
         """
         batch, length = prompts.shape
         places = self.length if places is None else places
@@ -83,6 +83,8 @@ class GPT(OfAttention):
             raise ValueError(f"prompts of {length} tokens do not fit into {places} places")
         count = jnp.full(batch, length)
         if mask is not None:
+            if mask.shape != prompts.shape:
+                raise ValueError(f"a mask {mask.shape} does not fit prompts {prompts.shape}")
             count = (mask != 0).sum(axis=1)
             # What is real goes to the front, so that tokens are where they are counted to be.
             order = jnp.argsort(mask == 0, axis=1, stable=True)

@@ -28,6 +28,7 @@ class OfAttention(nn.Module):
     rate on the embeddings and on what each attention and network gives; attention_dropout: on the
     weights; both may be traced. epsilon: of the norms. remat, together: see `TransformerStack`.
     dtype: of the products (bfloat16, say); parameters, softmax, norms and logits are float32.
+    ValueError for no layers, or heads that do not divide the width.
     """
 
     vocabulary: int
@@ -48,6 +49,10 @@ class OfAttention(nn.Module):
     dtype: DTypeLike | None = None
 
     def setup(self) -> None:
+        if self.depth < 1 or self.together < 1:
+            raise ValueError(f"{self.depth} layers, {self.together} together: 1 or more are needed")
+        if self.heads < 1 or self.width % self.heads:
+            raise ValueError(f"{self.heads} heads do not divide a width of {self.width}")
         self.words = Embedding(self.vocabulary, self.width, self.table_init())
         place = self.positions
         if place is None:

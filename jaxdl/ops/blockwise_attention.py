@@ -41,8 +41,10 @@ def blockwise_attention(
     """`ops.attention.dot_product_attention` with a mask `[B, S]`, in blocks.
 
     Reverse-mode derivatives of the first order; forward mode (`jax.jvp`) is not defined.
+    ValueError where lengths differ, which padding to whole blocks would hide.
     """
     count, keys = q.shape[1], k.shape[1]
+    _check_lengths(count, keys, {"values": v, "the mask": mask}, segments)
     if mask is None and keys % BLOCK:
         mask = jnp.ones((k.shape[0], keys), bool)
     of_queries, of_keys = (None, None) if segments is None else segments
@@ -52,6 +54,23 @@ def blockwise_attention(
     heads_first = (jnp.swapaxes(_filled(x), 1, 2) for x in (q, k, v))
     y = _attend(causal, *heads_first, seen)
     return jnp.swapaxes(y, 1, 2)[:, :count]
+
+
+def _check_lengths(
+    queries: int,
+    keys: int,
+    of_keys: dict[str, Array | None],
+    segments: tuple[Array, Array] | None,
+) -> None:
+    found = [(name, x, keys) for name, x in of_keys.items() if x is not None]
+    if segments is not None:
+        found += [("segments of queries", segments[0], queries)]
+        found += [("segments of keys", segments[1], keys)]
+    for name, x, length in found:
+        if x.shape[1] != length:
+            raise ValueError(
+                f"{name}: a length of {x.shape[1]}, with {queries} queries and {keys} keys"
+            )
 
 
 def _filled(x: Array) -> Array:

@@ -60,13 +60,14 @@ def time_ratios(times: ArrayLike) -> np.ndarray:
 def time_profile(times: ArrayLike, factors: ArrayLike) -> np.ndarray:
     """ρ_s(τ) = share of workloads with r_ws <= τ (Dolan and Moré 2002).
 
-    times [W, S] as in `time_ratios`, factors τ [T]; returns [T, S] in 0 … 1. Of shares of runs
-    above a score: `performance_profile`.
+    times [W, S] as in `time_ratios`, factors τ [T]; returns [T, S] in 0 … 1: a miss is in none, for
+    τ = inf either. Of shares of runs above a score: `performance_profile`.
     """
     tau = np.asarray(factors, np.float64)
     if tau.ndim != 1 or np.isnan(tau).any():
         raise ValueError("expected factors [T] without NaN")
-    return (time_ratios(times)[None] <= tau[:, None, None]).mean(axis=1)
+    ratios = time_ratios(times)
+    return (np.isfinite(ratios) & (ratios <= tau[:, None, None])).mean(axis=1)
 
 
 def algoperf_score(times: ArrayLike) -> np.ndarray:

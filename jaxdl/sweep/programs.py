@@ -78,10 +78,12 @@ def compile_run(
     began = time.perf_counter()
     devices = placement.mesh.size
     one = _one(hparams)
-    seen = (name, _signature(one, data))
+    signature = _signature(one, data)
+    seen = (name, signature)
     if not code and seen in _SEEN:
         code = identity(run, hparams, data)
-    kept = _PROGRAMS.get((code, placement), {}) if _is_told_by_text(code) else {}
+    # The text tells no names, and a compiled function takes only the ones that it was made with.
+    kept = _PROGRAMS.get((code, signature, placement), {}) if _is_told_by_text(code) else {}
     given = lanes is not None
     if lanes is None:
         lanes = _lanes(placement, _state_bytes(run, hparams, data, kept), trials)
@@ -103,7 +105,7 @@ def compile_run(
     program = program._replace(compilations=compilations, compile_seconds=seconds)
     _SEEN.put(seen, True)
     if _is_told_by_text(program.code):
-        _PROGRAMS.put((program.code, placement), {**kept, asked: program})
+        _PROGRAMS.put((program.code, signature, placement), {**kept, asked: program})
     return program
 
 

@@ -28,7 +28,8 @@ def language_model(model: nn.Module, *, padding: int | None = None, carried: boo
     x, and with `carried` `"start": [B]`; `data.text.streams.chunks` makes such. Of packed rows
     (`data.text.bucketing.next_ids_packed`) `"segments": [B, T]` says which sequence each x is of, 0
     on padding: no sequence sees another, and the first token of one is no target of the last of
-    another. Reports `loss` and `accuracy`, per token; the perplexity is exp(loss).
+    another. Whether the last token of a row has a target only `padding` tells. Reports `loss` and
+    `accuracy`, per token; the perplexity is exp(loss).
     ValueError for a batch without `start`, or of another number of rows than the one before, where
     the carry is needed, and with `carried` for a model that gives none, such as GPT; TypeError for
     segments that the model does not take.

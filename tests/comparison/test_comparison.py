@@ -8,7 +8,9 @@ import pytest
 from jaxdl import comparison, optimizers, sweep, workloads
 from jaxdl.comparison import Comparison, Entrant, Study
 from jaxdl.comparison.comparison import amount, outcome
+from jaxdl.optimizers import schedules
 from jaxdl.stats import Interval
+from jaxdl.sweep import space
 
 RAVINE = workloads.named("ravine")._replace(steps=40)
 
@@ -153,6 +155,80 @@ def test_what_cannot_be_compared_is_said_before_anything_runs(wrong, message):
 def test_what_has_no_bounds_says_why():
     unknown = Interval(0.1, np.nan, np.nan, 1, "one seed")
     assert amount(RAVINE, unknown) == "distance: one seed"
+    digits = workloads.named("digits_mlp")
+    assert amount(digits, unknown) == "+10.00 points of accuracy: one seed"
+
+
+def test_a_seed_that_diverged_is_worse_than_any_that_did_not():
+    nan, good = [np.nan] * 5, [0.9, 0.8, 0.7, 0.85, 0.75]
+    lost, won, both = made_up(a=nan, b=good), made_up(a=good, b=nan), made_up(a=nan, b=nan)
+    workload = lost.study.workloads[0]
+    assert [one.outcome(workload, "b") for one in (lost, won, both)] == ["loses", "wins", "ties"]
+    assert lost.table()["outcome"].tolist() == ["loses"]
+    assert lost.text().startswith("a loses on digits_mlp (5 of 5 seeds of a diverged against b)")
+    assert "(5 of 5 seeds of a and 5 of 5 seeds of b diverged against b)" in both.text()
+    once = made_up(a=[np.nan, *good[1:]], b=good)
+    assert once.outcome(workload, "b") == "ties"
+    alone = made_up(a=[np.nan], b=[0.5])
+    assert alone.outcome(workload, "b") == "ties"
+
+
+def weighted(learning_rate, times, decay):
+    return optax.sgd(learning_rate * times, momentum=decay)
+
+
+WEIGHTED = Entrant(
+    weighted,
+    {"learning_rate": space.LogUniform(1e-3, 1e-1), "times": space.Choice([1, 2])},
+    {"learning_rate": 1e-2, "decay": 0.5, "times": 1},
+)
+"""A rate, a whole number, and a number that nothing searches."""
+
+
+@pytest.mark.parametrize("protocol", comparison.PROTOCOLS)
+def test_what_is_not_searched_is_at_its_default(protocol):
+    options = {"protocol": protocol, "points": 2, "seeds": 2, "fresh_seeds": 3}
+    found = comparison.compare(WEIGHTED, ("sgd",), [RAVINE], **options)
+    mine = found.fresh[found.fresh["optimizer"].ne("sgd")]
+    assert mine["status"].eq("ok").all()
+    assert mine["decay"].eq(0.5).all()
+    assert mine["times"].isin([1, 2]).all()
+
+
+def constant(learning_rate):
+    return optax.sgd(-1 * (-1 * learning_rate))
+
+
+WITHOUT_RATE = Entrant(twin, defaults={})
+WRONG = {
+    "one is there twice, ravine, ravine": (twin, {"workloads": (RAVINE, RAVINE)}),
+    "20 or more are needed": (twin, {"workloads": [RAVINE._replace(steps=19)]}),
+    "no learning_rate in its defaults": (WITHOUT_RATE, {"protocol": "defaults"}),
+    "takes no schedule": (constant, {"shape": schedules.cosine}),
+}
+
+
+@pytest.mark.parametrize("said", WRONG)
+def test_what_a_study_cannot_run_is_said_before_anything_runs(said):
+    candidate, given = WRONG[said]
+    options = {"baselines": ("sgd",), "workloads": [RAVINE], **given}
+    with pytest.raises(ValueError, match=said) as error:
+        comparison.compare(candidate, **options)
+    assert "\n" not in str(error.value)
+
+
+def test_a_program_that_raises_is_no_tie():
+    def of_two_axes(learning_rate):
+        def update(updates, state, params=None):
+            if "point" in updates:
+                raise TypeError("a matrix is needed")
+            return updates, state
+
+        return optax.GradientTransformation(lambda params: (), update)
+
+    options = {"protocol": "defaults", "seeds": 1, "fresh_seeds": 3}
+    with pytest.raises(RuntimeError, match=r"^ravine: of_two_axes: TypeError: a matrix is needed$"):
+        comparison.compare(of_two_axes, ("sgd",), [RAVINE], **options)
 
 
 def test_a_grid_is_of_rates_alone_and_halton_of_the_whole_space():

@@ -112,3 +112,13 @@ def test_a_name_that_is_not_there_names_those_that_are():
         find("adamm")
     with pytest.raises(ValueError, match="the module is not found"):
         find("no_such_module_here:f")
+
+
+def test_a_module_that_raises_or_has_no_file(tmp_path, monkeypatch):
+    (tmp_path / "halfwritten.py").write_text("def mine(learning_rate:\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match="'halfwritten:mine': SyntaxError: ") as caught:
+        find("halfwritten:mine")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ValueError, match="'sys:mine': sys has no 'mine'"):
+        find("sys:mine")

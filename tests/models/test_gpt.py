@@ -99,12 +99,29 @@ def test_decoding_is_that_of_the_whole_sequence():
     assert (scores >= of_rows[:2] - 1e-4).all()
 
 
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"heads": 0}, "0 heads do not divide a width of 8"),
+        ({"heads": 3}, "3 heads do not divide a width of 8"),
+        ({"depth": 0}, "0 layers, 1 together: 1 or more are needed"),
+        ({"together": 0}, "2 layers, 0 together: 1 or more are needed"),
+    ],
+)
+def test_sizes_are_checked(sizes, message):
+    gpt = model()[0].clone(**sizes)
+    with pytest.raises(ValueError, match=message):
+        jax.eval_shape(gpt.init, jax.random.key(0), IDS)
+
+
 def test_lengths_are_checked():
     gpt, params = model()
     with pytest.raises(ValueError, match="9 tokens is longer than the 8 learned positions"):
         jax.eval_shape(gpt.apply, params, jnp.zeros((1, 9), int))
     with pytest.raises(ValueError, match="prompts of 5 tokens do not fit into 4 places"):
         gpt.apply(params, IDS[:, :5], places=4, method=gpt.begin)
+    with pytest.raises(ValueError, match=r"a mask \(2, 4\) does not fit prompts \(2, 5\)"):
+        gpt.apply(params, IDS[:, :5], jnp.ones((2, 4)), method=gpt.begin)
     with pytest.raises(ValueError, match="a prompt has no token"):
         gpt.apply(params, IDS, jnp.zeros((2, L)), method=gpt.begin)
     carry, last = gpt.apply(params, IDS[:, :3], places=4, method=gpt.begin)

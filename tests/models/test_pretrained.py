@@ -140,6 +140,10 @@ def test_weights_that_do_not_fit(folder):
     refused(rf"{name} has shape \(8, 16\), not \(9, 16\)", {**arrays, name: arrays[name][:8]})
     name = "encoder.layer.0.attention.self.key.weight"
     refused(r"key.weight has shape \(16, 8\), not", {**arrays, name: arrays[name][:, :8].copy()})
+    refused("key.weight holds uint8, not floats", {**arrays, name: arrays[name].astype(np.uint8)})
+    broken = arrays[name].astype(np.float64)
+    broken[0, :2] = np.nan, 1e39
+    refused("key.weight holds 2 numbers that are not finite in f", {**arrays, name: broken})
 
 
 def test_a_file_of_another_architecture(folder, folders):
@@ -156,7 +160,12 @@ def test_a_file_of_another_architecture(folder, folders):
     [
         ({"num_attention_heads": 5}, "num_attention_heads 5 does not divide hidden_size 16"),
         ({"model_type": "t5"}, "model_type 't5' is none of bert, gpt2"),
+        ({"num_attention_heads": 0}, "num_attention_heads is 0, not a whole number above 0"),
+        ({"hidden_size": "16"}, "hidden_size is '16', not a whole number above 0"),
+        ({"num_hidden_layers": None}, "num_hidden_layers is None, not a whole number above 0"),
+        ({"layer_norm_eps": -1}, "layer_norm_eps is -1, not a number above 0"),
         ({"hidden_act": "swish"}, "hidden_act 'swish' is none of gelu"),
+        ({"hidden_act": ["gelu"]}, r"hidden_act \['gelu'\] is none of gelu"),
         ({"position_embedding_type": "relative_key"}, "'absolute' alone is known"),
     ],
 )
@@ -253,6 +262,8 @@ def test_texts_as_batches(tokenizer):
         pretrained.tokenized(tokenizer, [], 5)
     with pytest.raises(DataError, match="no texts: a list"):
         pretrained.tokenized(tokenizer, "w5", 5)
+    with pytest.raises(ValueError, match="at most 0 tokens: 1 or more"):
+        pretrained.tokenized(tokenizer, ["w5"], 0)
 
 
 def test_vectors_of_texts_do_not_hang_on_their_neighbours(folders, tokenizer):

@@ -151,3 +151,18 @@ def test_long_sequences_need_a_fraction_of_the_memory(monkeypatch):
         return compiled.memory_analysis().temp_size_in_bytes
 
     assert temporaries(attention.LONG_ON_CPU) <= temporaries(10**6) / 4
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"v": jnp.zeros((1, 5, 1, 2))}, "values: a length of 5, with 3 queries and 130 keys"),
+        ({"mask": jnp.ones((1, 129))}, "the mask: a length of 129"),
+        ({"segments": (jnp.ones((1, 4)), jnp.ones((1, 130)))}, "segments of queries: a length of"),
+        ({"segments": (jnp.ones((1, 3)), jnp.ones((1, 129)))}, "segments of keys: a length of"),
+    ],
+)
+def test_lengths_that_whole_blocks_would_hide(given, said):
+    keys = jnp.zeros((1, 130, 1, 2))
+    with pytest.raises(ValueError, match=said):
+        blockwise_attention.blockwise_attention(**{"q": keys[:, :3], "k": keys, "v": keys, **given})

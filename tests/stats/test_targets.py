@@ -45,6 +45,8 @@ def test_profile_by_hand():
     profile = stats.time_profile(TIMES, [1, 2, 3, 4, 1e9])
     expected = [[2, 1, 1], [2, 2, 1], [3, 2, 1], [3, 2, 2], [3, 3, 2]]
     np.testing.assert_array_equal(profile, np.array(expected) / 4)
+    missed = stats.time_profile([[1, np.inf], [np.inf, np.inf]], [1, np.inf])
+    np.testing.assert_array_equal(missed, [[0.5, 0], [0.5, 0]])
 
 
 def test_algoperf_score_is_the_integral_of_the_profile():

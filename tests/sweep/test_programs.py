@@ -1,5 +1,7 @@
 """What a process has compiled once, it does not compile again."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -96,6 +98,27 @@ def test_what_a_run_reads_from_outside_may_change(tmp_path):
     assert values == [2.0, 3.0]
     with pytest.raises(sweep.ForeignRows, match="the program"):
         sweep.execute({"a": run}, trials, {}, workdir=tmp_path / "2.0")
+
+
+@pytest.mark.parametrize("part", ["data", "hyperparameters"])
+def test_names_that_the_text_does_not_tell_are_told_apart(tmp_path, part):
+    """Two workloads whose data are alike, or two names of a rate, lower to one text.
+
+    More seeds of a program in one workdir are compiled by the code that its rows know.
+    """
+
+    def named(name):
+        def evaluate(hparams, state, data):
+            return {"value": (data if part == "data" else hparams)[name]}
+
+        return scale(1.0)._replace(evaluate=evaluate)
+
+    for seed, name in itertools.product((0, 1), ("first", "second")):
+        data = {name: np.float32(2)} if part == "data" else {}
+        point = {name: 2.0} if part != "data" else {}
+        trials = sweep.trials(["a"], [point], [seed])
+        found = sweep.execute({"a": named(name)}, trials, data, workdir=tmp_path / name)
+        assert found.rows[0]["value"] == 2.0
 
 
 def test_what_is_called_back_is_that_of_the_run(tmp_path):

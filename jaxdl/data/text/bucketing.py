@@ -126,7 +126,7 @@ def batches(
 
 
 def next_ids(examples: Sequence[np.ndarray], batch: Planned) -> dict[str, np.ndarray]:
-    """A planned batch for `tasks.language_model`, sequences being one id longer than planned.
+    """A planned batch for `tasks.language_model(padding=PAD)`, of sequences one id longer.
 
     x: int32 `[B, T]`, the first T ids; y: T from the second on. `PAD` behind the last id, and in y
     on rows that are not real.
@@ -136,8 +136,9 @@ def next_ids(examples: Sequence[np.ndarray], batch: Planned) -> dict[str, np.nda
 
 
 def next_ids_packed(examples: Sequence[np.ndarray], length: int) -> dict[str, np.ndarray]:
-    """Sequences of at most T + 1 ids in packed rows, for `tasks.language_model`; T is `length`.
+    """Sequences of at most T + 1 ids in packed rows; T is `length`.
 
+    For `tasks.language_model(padding=PAD)`, since the last id of a row may have no successor.
     x: int32 `[M, T]`; segments: of x, as the `segment` of `pack`; y: int32 `[M, T]`, the id that
     follows x in its own sequence, `PAD` where none does. Raises DataError as `pack`.
     """

@@ -1,5 +1,6 @@
 """config.json of a BERT or a GPT-2, and the module that it describes."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -89,16 +90,26 @@ def _fields(config: Config, names: Mapping[str, str]) -> dict[str, Any]:
     if missing:
         raise DataError(f"no {', '.join(missing)}")
     fields = {ours: config[theirs] for ours, theirs in names.items()}
+    for ours, value in fields.items():
+        _check_number(names[ours], value, ours)
     width, heads = fields["width"], fields["heads"]
-    if heads < 1 or width % heads:
+    if width % heads:
         raise DataError(
             f"{names['heads']} {heads} does not divide {names['width']} {width}: heads are equal"
         )
     return fields
 
 
+def _check_number(name: str, value: Any, field: str) -> None:
+    kind, what = (int | float, "a number") if field == "epsilon" else (int, "a whole number")
+    if field == "hidden" and value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, kind) or not 0 < value < math.inf:
+        raise DataError(f"{name} is {value!r}, not {what} above 0")
+
+
 def _activation(config: Config, name: str) -> Callable[[Array], Array]:
-    if config.get(name) not in ACTIVATIONS:
+    if not isinstance(config.get(name), str) or config[name] not in ACTIVATIONS:
         raise DataError(f"{name} {config.get(name)!r} is none of {', '.join(ACTIVATIONS)}")
     return ACTIVATIONS[config[name]]
 

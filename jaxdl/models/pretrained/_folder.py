@@ -55,9 +55,9 @@ def load(folder: str | Path | zipfile.Path, dtype: DTypeLike | None = None) -> P
     dtype: of the products, as the modules have it; parameters are float32 whatever the file has.
     The tokenizer, None without a tokenizer.json, neither cuts nor pads.
     Raises DataError, naming the file, where it is missing or damaged, or of another architecture or
-    shape than config.json says; for a tokenizer with more tokens than the model; for weights that
-    are tied here and differ; and where there is a tokenizer and the package `tokenizers` is not
-    installed.
+    shape than config.json says; for weights that are not finite; for a tokenizer with more tokens
+    than the model; for weights that are tied here and differ; and where there is a tokenizer and
+    the package `tokenizers` is not installed.
     """
     path = Path(folder) if isinstance(folder, str) else folder
     config = _json(path / CONFIG)

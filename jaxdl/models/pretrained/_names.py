@@ -115,7 +115,7 @@ def taken(
     """The parameters by path, float32, of arrays by name.
 
     shapes: of the parameters. Raises DataError naming arrays that are missing or left over, or one
-    of another shape.
+    of another shape, of integers, or that is not finite.
     """
     wanted = {name for kept in names.values() for name in kept.names}
     wrong = [
@@ -133,9 +133,19 @@ def taken(
             expected = part[::-1] if turned else part
             if arrays[name].shape != expected:
                 raise DataError(f"{name} has shape {arrays[name].shape}, not {expected}")
+            _check_values(name, arrays[name])
         parts = [arrays[name].T if turned else arrays[name] for name in sources]
         found[path] = np.concatenate(parts, axis=-1).astype(np.float32)
     return found
+
+
+def _check_values(name: str, array: np.ndarray) -> None:
+    if array.dtype.kind in "biu":  # quantized, say, with a scale elsewhere
+        raise DataError(f"{name} holds {array.dtype}, not floats")
+    with np.errstate(over="ignore"):
+        lost = int((~np.isfinite(array.astype(np.float32))).sum())
+    if lost:
+        raise DataError(f"{name} holds {lost} numbers that are not finite in float32")
 
 
 def given(params: Mapping[str, np.ndarray], names: Names) -> dict[str, np.ndarray]:

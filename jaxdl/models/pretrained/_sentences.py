@@ -84,8 +84,11 @@ def tokenized(tokenizer: "Tokenizer", texts: Sequence[str], length: int) -> dict
     x: int32 `[N, T]`, filled with 0, T being that of the longest, at most `length`; longer texts
         lose tokens before the last mark
     x_mask: float32 `[N, T]`, 1 on tokens
-    Raises DataError without texts, or naming one without tokens.
+    Raises DataError without texts, or naming one without tokens, and ValueError for a length below
+    1.
     """
+    if length < 1:
+        raise ValueError(f"texts of at most {length} tokens: 1 or more are needed")
     if isinstance(texts, str) or not len(texts):
         raise DataError("no texts: a list of one or more is needed")
     rows = [_cut(encoding.ids, encoding.special_tokens_mask, length)
