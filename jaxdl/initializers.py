@@ -262,8 +262,9 @@ def lsuv(task: Task, params: PyTree, model_state: PyTree, batch: Batch, key: Arr
         is_layer = context.method_name == "__call__" and module.has_variable("params", "kernel")
         if not is_layer or not isinstance(outputs, jax.Array):
             return outputs
-        size = jnp.std(*wide(outputs))
-        scale = jnp.where(size > 0, 1 / jnp.where(size > 0, size, 1), 1)
+        (values,) = wide(outputs)
+        size = jnp.std(values)
+        scale = 1 / jnp.where(size > 0, size, 1)
         kept = {"init_fn": lambda: scale, "reduce_fn": lambda first, _: first}
         if not module.sow(_SCALES, "scale", scale, **kept):
             return outputs
