@@ -66,7 +66,7 @@ class Config(launch.Config):
     """How deep and wide the networks are, and how they are trained."""
 
     steps: int = setting(300, "Training steps of each trial.", low=1)
-    seeds: int = setting(6, "Seeds of each setting.", low=2)
+    seeds: int = setting(8, "Seeds of each setting.", low=2)
     batch_size: int = setting(32, "Examples in a step; LSUV in training sees so many.", low=2)
     depths: tuple[int, ...] = setting((2, 8, 24, 64), "Numbers of hidden layers.", low=2)
     width: int = setting(96, "Units of each hidden layer.", low=10)
@@ -190,6 +190,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     frame = results.frame()
     new = frame[frame["kind"] == "new"]
     flows = pd.wide_to_long(new, FLOW, ["activation", "scheme", "seed"], "layer", sep="_")
+    flows = flows.sort_index()
     lost = frame["status"].eq("diverged") & frame["kind"].ne("new")
     frame.loc[lost, ["validation_accuracy", SCORE]], frame.loc[lost, "status"] = CHANCE, "ok"
     by = ("activation", "depth", "scheme")
@@ -259,7 +260,7 @@ def flow(config: Config, activation: str, flows: pd.DataFrame) -> Picture:
         std = {"output_std": 2 ** (forward / 2), "backward_std": 2 ** (back / 2)}
         theory = pd.DataFrame(std | {"output_mean": 0.0, "backward_mean": 0.0}, index=steps.index)
         expected[f"{scheme}, wide layers"] = theory
-    shown = {s: mine.droplevel(["scheme", "seed"])[FLOW] for s, mine in hidden.groupby("scheme")}
+    shown = {scheme: hidden.loc[scheme].droplevel("seed")[FLOW] for scheme in SCHEMES}
     title = f"Before training, {activation}: what goes through {depth} hidden layers"
     return report.gradient_flow(shown, expected=expected, title=title)
 

@@ -262,8 +262,7 @@ def lsuv(task: Task, params: PyTree, model_state: PyTree, batch: Batch, key: Arr
         is_layer = context.method_name == "__call__" and module.has_variable("params", "kernel")
         if not is_layer or not isinstance(outputs, jax.Array):
             return outputs
-        (values,) = wide(outputs)
-        size = jnp.std(values)
+        size = jnp.std(wide(outputs)[0])
         scale = 1 / jnp.where(size > 0, size, 1)
         kept = {"init_fn": lambda: scale, "reduce_fn": lambda first, _: first}
         if not module.sow(_SCALES, "scale", scale, **kept):

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from jaxdl.report.page import Picture
+from jaxdl.report.panels import set_scale
 from jaxdl.report.pictures import picture
 from jaxdl.report.style import house_style, line_styles, new_figure, short
 
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOMENTS = {
-    "output": "outputs: second moment",
-    "backward": "gradient by the outputs: second moment",
-    "gradient": "gradient by the parameters: second moment",
+    "output": "outputs (second moment)",
+    "backward": "∂loss/∂outputs (second moment)",
+    "gradient": "∂loss/∂parameters (second moment)",
 }
 SHARES = {"dead": "dead units (%)", "saturated": "saturated outputs (%)"}
 ROOM = 12
@@ -64,12 +65,16 @@ def _drawn(
         axes.set_title(label, loc="left")
         for name, style in (styles | dotted).items():
             _line(
-                axes, modules, {**flows, **expected}[name], quantity, style | {"label": short(name)}
+                axes,
+                modules,
+                {**flows, **expected}[name],
+                quantity,
+                style | {"label": short(name, 40)},
             )
         if quantity in SHARES:
             axes.set_ylim(-4, 104)
         elif any(np.nanmax(line.get_ydata(), initial=0) > 0 for line in axes.lines):
-            axes.set_yscale("log")
+            set_scale(axes, "y", "log")
     every = -(-len(modules) // ROOM)
     for axes in cells[3:5]:
         axes.tick_params(labelbottom=True)

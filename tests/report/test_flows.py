@@ -43,7 +43,7 @@ def panel(picture, title):
 def test_lines_are_the_moments_of_every_module(frames):
     picture = report.gradient_flow({"drawn": pd.concat(frames)}, title="Flow")
     assert picture.name == "flow"
-    axes = panel(picture, "gradient by the outputs: second moment")
+    axes = panel(picture, "∂loss/∂outputs (second moment)")
     moments = [frame["backward_mean"] ** 2 + frame["backward_std"] ** 2 for frame in frames]
     (line,) = axes.lines
     np.testing.assert_allclose(line.get_ydata(), np.sqrt(moments[0] * moments[1]), rtol=1e-6)
@@ -59,9 +59,9 @@ def test_lines_are_the_moments_of_every_module(frames):
 def test_modules_without_parameters_and_what_theory_leaves_out_are_gaps(frames):
     theory = pd.DataFrame({"output_mean": 0.0, "output_std": 2.0}, index=frames[0].index)
     picture = report.gradient_flow({"drawn": frames[0]}, expected={"one": theory}, title="Flow")
-    _, dotted = panel(picture, "outputs: second moment").lines
+    _, dotted = panel(picture, "outputs (second moment)").lines
     np.testing.assert_allclose(dotted.get_ydata(), 4.0)
-    drawn, dotted = panel(picture, "gradient by the parameters: second moment").lines
+    drawn, dotted = panel(picture, "∂loss/∂parameters (second moment)").lines
     assert np.isnan(dotted.get_ydata()).all()
     bare = frames[0]["gradient_norm"].isna().to_numpy()
     assert bare.any()
