@@ -7,19 +7,27 @@ function of the same uniform noise. So `switch` compiles one random stream and a
 branches, and gives what the chosen initializer alone would give for the same key.
 Where a layer keeps several matrices side by side in one parameter, as the gates of a recurrent
 cell, `side_by_side` lets an initializer see each of them alone.
+`lsuv` and `fixup` act on the params of a model that has been drawn, so that they take any model.
 """
 
 import dataclasses
 import functools
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from flax.linen.module import InterceptorContext
+from flax.traverse_util import flatten_dict, unflatten_dict
 from jax.typing import ArrayLike, DTypeLike
 
-from jaxdl.types import Array, PyTree
+from jaxdl.numerics import wide
+from jaxdl.params import scaled
+from jaxdl.types import Array, Batch, PyTree, Task
 
+_SCALES = "lsuv"
 Initializer = Callable[..., Array]
 """`(key, shape, dtype=float32) -> Array`, as Flax's `kernel_init` takes it."""
 
@@ -230,3 +238,63 @@ def switch(index: ArrayLike, names: Sequence[str] = tuple(INITIALIZERS)) -> Init
         return (drawn * scale).astype(dtype)
 
     return init
+
+
+def lsuv(task: Task, params: PyTree, model_state: PyTree, batch: Batch, key: Array) -> PyTree:
+    """`params` by which the outputs of every layer have variance 1 on a batch, in training.
+
+    Layer-sequential unit variance: Mishkin & Matas 2015, https://arxiv.org/abs/1511.06422. Layer
+    after layer W ← W / σ, with σ the standard deviation of what the layer makes of the outputs of
+    those before it; their orthonormal W is `orthogonal`. One pass is exact, since a layer, a module
+    with a parameter `kernel`, is linear in that and in its `bias`, which is divided too. Of a layer
+    that is called more than once the first call counts. Outputs that are all equal, and modules
+    inside a lifted loop (`nn.scan`), stay as they are. Works under jit.
+    Raises ValueError where no layer is seen, as when a task gives no collections back.
+    """
+
+    def divide(
+        call: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        options: dict[str, Any],
+        context: InterceptorContext,
+    ) -> Any:
+        outputs, module = call(*arguments, **options), context.module
+        is_layer = context.method_name == "__call__" and module.has_variable("params", "kernel")
+        if not is_layer or not isinstance(outputs, jax.Array):
+            return outputs
+        size = jnp.std(wide(outputs)[0])
+        scale = 1 / jnp.where(size > 0, size, 1)
+        kept = {"init_fn": lambda: scale, "reduce_fn": lambda first, _: first}
+        if not module.sow(_SCALES, "scale", scale, **kept):
+            return outputs
+        return (outputs * module.get_variable(_SCALES, "scale")).astype(outputs.dtype)
+
+    with nn.intercept_methods(divide):
+        state = {**model_state, _SCALES: {}}
+        _, (state, _) = task.loss(params, state, batch, key, train=True)
+    scales = flatten_dict(state.get(_SCALES, {}))
+    if not scales:
+        raise ValueError("lsuv: no layer with a kernel is seen, or the task keeps them to itself")
+    leaves = flatten_dict(params)
+    for (*module, _), scale in scales.items():
+        for path in ((*module, "kernel"), (*module, "bias")):
+            if path in leaves:
+                leaves[path] = (leaves[path] * scale).astype(leaves[path].dtype)
+    return unflatten_dict(leaves)
+
+
+def fixup(params: PyTree, *, inner: str, last: str, blocks: int, layers: int) -> PyTree:
+    """`params` by which a deep residual network trains without normalization.
+
+    Zhang, Dauphin & Ma 2019, https://arxiv.org/abs/1901.09321: kernels inside residual branches
+    times blocks^(−1 / (2 · layers − 2)), after He's draw, and the last of each branch 0, as that of
+    the classifier. Their scalar biases and multipliers are the model's.
+    inner, last: regular expressions of the paths; where both match, `last` counts.
+    blocks: residual branches of the network. layers: of each branch, two or more.
+    Raises ValueError for other counts, and where no path matches.
+    """
+    if blocks < 1 or layers < 2:
+        raise ValueError(
+            f"fixup takes one block or more of two layers or more, not {blocks} of {layers}"
+        )
+    return scaled(scaled(params, inner, blocks ** (-1 / (2 * layers - 2))), last, 0)

@@ -1,4 +1,4 @@
-"""Trees of parameters by path: masks, as optax's `mask` arguments take them, and grafts.
+"""Trees of parameters by path: masks, as optax's `mask` arguments take them, factors, and grafts.
 
 The path of a leaf is its keys joined by `/`, as in `encoder/Dense_0/kernel`.
 """
@@ -51,6 +51,20 @@ def by_path(params: PyTree, pattern: str) -> PyTree:
     return jax.tree_util.tree_map_with_path(
         lambda keys, _: re.search(pattern, _path(keys)) is not None, params
     )
+
+
+def scaled(params: PyTree, pattern: str, factor: ArrayLike) -> PyTree:
+    """`params` with the leaves whose path matches times a factor, in their dtype.
+
+    With 0 and the scale of the last norm of every residual branch this is the zero γ of Goyal et
+    al. 2017, https://arxiv.org/abs/1706.02677 (section 5.1): each block begins as its shortcut.
+    Raises ValueError if no path matches.
+    """
+
+    def multiply(chosen: bool, leaf: Array) -> Array:
+        return (leaf * factor).astype(leaf.dtype) if chosen else leaf
+
+    return jax.tree.map(multiply, by_path(params, pattern), params)
 
 
 def graft(params: PyTree, fresh: PyTree, pattern: str) -> PyTree:

@@ -7,7 +7,7 @@ import pytest
 
 from jaxdl import diagnostics, losses, tasks
 from jaxdl.layers.norms import BatchNorm
-from jaxdl.models import MLP
+from jaxdl.models import MLP, ResNet
 from jaxdl.types import Task
 
 KEY = jax.random.key(0)
@@ -94,6 +94,16 @@ class TestGradientFlow:
                 np.testing.assert_allclose(flow[path][f"gradient_{name}"], value, atol=1e-6)
         assert np.isnan(flow["Dropout_0"]["gradient_norm"])
 
+    def test_gradients_by_the_outputs_are_those_by_hand(self, params, flow):
+        z, _, logits = numpy_mlp(params, X)
+        shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        by_logits = (shares - np.eye(3)[Y]) / len(Y)
+        by_hidden = by_logits @ np.asarray(params["Dense_1"]["kernel"]).T
+        expected = {"Dense_1": by_logits, "Dropout_0": by_hidden, "Dense_0": by_hidden * (z > 0)}
+        for path, values in expected.items():
+            np.testing.assert_allclose(flow[path]["backward_mean"], values.mean(), atol=1e-7)
+            np.testing.assert_allclose(flow[path]["backward_std"], values.std(), rtol=1e-5)
+
     def test_padding_changes_nothing(self, params, flow):
         padded = {
             "x": np.concatenate([X, np.full((2, 4), 100.0, np.float32)]),
@@ -126,6 +136,15 @@ class TestGradientFlow:
         np.testing.assert_allclose(flow["shared"]["output_std"], both.std(), rtol=1e-5)
         assert flow["shared"]["dead"] == pytest.approx((both <= 0).all(0).mean())
         assert flow["norm"]["output_mean"] == pytest.approx(0, abs=1e-5)  # of the batch: training
+
+    def test_modules_in_a_lifted_loop_are_left_out(self):
+        task = tasks.classification(ResNet((2,), 2, 3))
+        batch = {"x": np.zeros((2, 4, 4, 1), np.float32), "y": Y[:2]}
+
+        def flow(key):
+            return diagnostics.gradient_flow(task, *task.init(key, batch), batch, key)
+
+        assert set(jax.eval_shape(flow, KEY)) == {"Conv_0", "BatchNorm_0", "Dense_0"}
 
     def test_a_task_that_hides_its_outputs_is_refused(self):
         def loss(params, model_state, batch, key, *, train):

@@ -3,7 +3,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxdl.params import by_path, kernels, paths, transplant
+from jaxdl.params import by_path, kernels, paths, scaled, transplant
 
 
 class Model(nn.Module):
@@ -106,3 +106,13 @@ def test_what_cannot_be_transplanted_is_named(pattern, message):
     params = {"head": jnp.zeros(1), "other": jnp.zeros(5)}
     with pytest.raises(ValueError, match=message):
         transplant(params, {"decoder": jnp.ones(4), "other": jnp.ones(4)}, pattern)
+
+
+def test_scaled_leaves_are_multiplied_in_their_dtype():
+    params = {"norm": {"scale": jnp.ones(2, jnp.bfloat16)}, "head": {"kernel": jnp.ones((2, 2))}}
+    found = scaled(params, "norm/scale", 0.5)
+    assert found["norm"]["scale"].dtype == jnp.bfloat16
+    assert found["norm"]["scale"].tolist() == [0.5, 0.5]
+    assert found["head"]["kernel"] is params["head"]["kernel"]
+    with pytest.raises(ValueError, match="no parameter path matches 'gone'"):
+        scaled(params, "gone", 0)

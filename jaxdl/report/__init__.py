@@ -20,6 +20,7 @@ from jaxdl.report.claims import (
 )
 from jaxdl.report.compare import Columns, comparison
 from jaxdl.report.curves import along, course, profile, tuned_curves
+from jaxdl.report.flows import gradient_flow
 from jaxdl.report.histograms import counts
 from jaxdl.report.landscapes import paths
 from jaxdl.report.page import Code, Picture, Report, Section, render, write
@@ -65,6 +66,7 @@ __all__ = [
     "dots",
     "estimate",
     "from_mapping",
+    "gradient_flow",
     "grid",
     "headline",
     "heat_map",

@@ -56,10 +56,10 @@ def small_multiples(
     for name, (axes, *_) in panels.items():
         axes.set_title(short(name), loc="left")
         _draw_lines(axes, table[table[panel] == name], x, line, styles, marker_every)
-        _scale(axes, "x", x_scale)
+        set_scale(axes, "x", x_scale)
     # Where everything diverged there is nothing to put on a logarithmic axis.
     positive = (table["mean"] > 0).any()
-    _scale(cells[0][0], "y", y_scale if positive else "linear")
+    set_scale(cells[0][0], "y", y_scale if positive else "linear")
     if y_scale == "log" and positive:
         _leave_out_extremes(cells[0][0], table["mean"])
     part.supxlabel(x_label)
@@ -169,7 +169,7 @@ def _draw_lines(
         axes.plot(rows[x], rows["mean"], markevery=every, **style)
 
 
-def _scale(axes: "Axes", which: Literal["x", "y"], scale: Scale) -> None:
+def set_scale(axes: "Axes", which: Literal["x", "y"], scale: Scale) -> None:
     """A linear axis, or a logarithmic one with powers of ten (with 1, 2, 5 on a short one)."""
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 

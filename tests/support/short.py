@@ -48,6 +48,13 @@ FEWER = {
     },
     "gradient_lag": {"cells": "elman,lstm", "lag": "5", "hidden": "4"},
     "hashing_trick": {"documents": "40", "bits": "4,10"},
+    "initializer_depth": {
+        "depths": "4",
+        "width": "10",
+        "activations": "relu",
+        "learning_rates": "0.001",
+        "residual_rates": "0.1",
+    },
     "input_scaling": {"datasets": "wine"},
     "long_memory": {
         "cells": "lstm",
