@@ -14,8 +14,8 @@ def test_the_code_of_a_guide_prints_what_the_page_shows(guide, tmp_path):
     printed = pages.run("".join(pages.blocks(guide)), tmp_path)
     shown = "".join(pages.blocks(guide, "text"))
     assert words(printed) == words(shown)
-    # Rates, shares of right answers and their deviations; other versions round otherwise.
-    assert numbers(printed) == pytest.approx(numbers(shown), abs=0.1)
+    # Rates, shares, points of a hundred and their deviations; other versions round otherwise.
+    assert numbers(printed) == pytest.approx(numbers(shown), abs=0.3)
 
 
 def words(text):
