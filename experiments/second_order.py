@@ -153,8 +153,8 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     saddles = frame[frame["problem"].str.endswith("saddle")]
     few = config.bowl_steps // 40
     tables = (
-        f"Where the goal is missed all steps are counted: {config.bowl_steps:,} of gradients alone, "
-        f"{few} of the second order.",
+        f"Where the goal is missed all steps are counted: {config.bowl_steps:,} of gradients "
+        f"alone, {few} of the second order.",
         report.tuned_table(bowls, "needed_steps", "momentum"),
         report.tuned_table(digits, "test_accuracy", "adam"),
     )
