@@ -192,7 +192,7 @@ def compare(
     name, one = find(candidate) if isinstance(candidate, str) else _named(candidate)
     name, entrants = against(name, one, baselines)
     chosen = [named(each) if isinstance(each, str) else each for each in workloads]
-    study = Study(entrants, chosen, **options).checked()
+    study = Study(entrants, chosen, **options)
     if workdir is not None:
         return run(study, name, Path(workdir), progress)
     with tempfile.TemporaryDirectory() as folder:
@@ -277,11 +277,10 @@ def outcome(found: stats.Interval) -> Outcome:
 
 def amount(workload: Workload, found: stats.Interval) -> str:
     """A gain in words: points of a share, or how many times a positive quantity is smaller."""
-    if workload.kind.scale != "positive" and np.isnan(found.low):
-        return f"{100 * found.mean:+.2f} points of {workload.metric}: {found.method}"
     if workload.kind.scale != "positive":
         mean, low, high = 100 * np.array([found.mean, found.low, found.high])
-        return f"{mean:+.2f} points of {workload.metric}, {low:+.2f} … {high:+.2f}"
+        bounds = f": {found.method}" if np.isnan(low) else f", {low:+.2f} … {high:+.2f}"
+        return f"{mean:+.2f} points of {workload.metric}{bounds}"
     if found.mean == 0:
         return f"equal {workload.metric}"
     if np.isnan(found.low):

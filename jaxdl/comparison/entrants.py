@@ -4,7 +4,6 @@ Momentum and the decay of averages are searched as 1 − β on a logarithmic sca
 (Dahl et al. 2023, https://arxiv.org/abs/2306.07179): 0.9, 0.99 and 0.999 are equally far apart.
 """
 
-import functools
 import importlib
 import sys
 from collections.abc import Callable, Mapping
@@ -42,11 +41,10 @@ class Entrant(NamedTuple):
     defaults: Mapping[str, float] = {"learning_rate": 1e-3}
     eval_params: train.EvalParams | None = None
 
-    def middle(self, key: str) -> Value:
-        """The default of a hyperparameter, or else the middle of what is searched."""
-        if key in self.defaults:
-            return self.defaults[key]
-        return self.space[key].from_unit(0.5)
+    def point(self) -> dict[str, Value]:
+        """Every hyperparameter at its default, or else in the middle of what is searched."""
+        middle = {name: values.from_unit(0.5) for name, values in self.space.items()}
+        return {**middle, **self.defaults}
 
 
 def _with_betas(make: Callable[..., optax.GradientTransformation]) -> Callable[..., Any]:
@@ -153,7 +151,7 @@ def entrant(candidate: Entrant | Callable[..., Any], name: str = "candidate") ->
 
 
 def _check(entrant: Entrant, name: str) -> None:
-    point = {key: entrant.middle(key) for key in {**entrant.space, **entrant.defaults}}
+    point = entrant.point()
     try:
         tx = entrant.make(**point)
     except Exception as error:
@@ -173,7 +171,7 @@ def _check(entrant: Entrant, name: str) -> None:
         )[0]
 
     try:
-        updates = jax.eval_shape(functools.partial(step), PROBE)
+        updates = jax.eval_shape(step, PROBE)
     except Exception as error:
         line = " ".join(str(error).split())[:300]
         raise ValueError(f"{name}: its update raises {type(error).__name__}: {line}") from error

@@ -7,6 +7,7 @@ from jaxdl import report, stats
 from jaxdl.comparison.comparison import Comparison
 from jaxdl.report import Picture, Section, tables
 from jaxdl.report.tables import Table
+from jaxdl.workloads import Workload
 
 FACTORS = np.geomspace(1, 8, 601)
 """Time in multiples of the fastest, in the picture of profiles."""
@@ -19,7 +20,9 @@ def sections(found: Comparison) -> list[Section]:
     times = found.times_of_workloads()
     if not times.empty:
         made.append(Section("Time to the target", [_times(found, times), *_profile(times)]))
-    return [*made, Section("The search", [_rates(found, name) for name in _searched(found)])]
+    several = found.search["learning_rate"].nunique() > len(found.study.entrants)
+    searched = found.study.workloads if several else ()
+    return [*made, Section("The search", [_rates(found, each) for each in searched])]
 
 
 def _gains(found: Comparison) -> Table:
@@ -92,17 +95,8 @@ def _profile(times: pd.DataFrame) -> list[Picture]:
     return [Picture("performance_profile", figure, alt, f"{len(times)} workloads with a target.")]
 
 
-def _searched(found: Comparison) -> list[str]:
-    """Workloads of which more than one rate was tried."""
-    return [
-        workload.name
-        for workload in found.study.workloads
-        if found.search["learning_rate"].nunique() > len(found.study.entrants)
-    ]
-
-
-def _rates(found: Comparison, name: str) -> Picture:
-    workload = next(each for each in found.study.workloads if each.name == name)
+def _rates(found: Comparison, workload: Workload) -> Picture:
+    name = workload.name
     metric = f"validation_{workload.metric}"
     mine = found.search[found.search["workload"].eq(name) & np.isfinite(found.search[metric])]
     share = workload.kind.scale == "share"

@@ -1,5 +1,6 @@
 """Optimizers on workloads: searched on validation, chosen, and run again by fresh seeds."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -48,19 +49,18 @@ PROTOCOLS: dict[str, Callable[[Entrant, int], list[Point]]] = {
 """What is tried of an optimizer: `(entrant, how many points) -> points`."""
 
 
-def _check_takes(name: str, one: Entrant, shape: Callable[[int], Shape] | None) -> None:
-    """Raises ValueError for an optimizer that does not take a schedule, where there is one."""
-    if shape is None:
-        return
-    others = {
-        key: one.middle(key) for key in {**one.space, **one.defaults} if key != "learning_rate"
-    }
+def _check_takes(name: str, one: Entrant, shape: Shape) -> None:
+    """Raises ValueError for an optimizer that does not take a schedule."""
     try:
-        one.make(scaled(1.0, shape(SEGMENTS)), **others)
+        one.make(**{**one.point(), "learning_rate": scaled(1.0, shape)})
     except Exception as error:
         raise ValueError(
             f"{name} takes no schedule for its learning_rate: {type(error).__name__}: {error}"
         ) from error
+
+
+def _program(workload: str, optimizer: str) -> str:
+    return f"{workload}: {optimizer}"
 
 
 class Study(NamedTuple):
@@ -78,8 +78,8 @@ class Study(NamedTuple):
     fresh_seeds: int = 10
     shape: Callable[[int], Shape] | None = None
 
-    def checked(self) -> "Study":
-        """Itself. ValueError, in one line, for what cannot be run."""
+    def check(self) -> None:
+        """Raises ValueError, in one line, for what cannot be searched or compared."""
         names = [workload.name for workload in self.workloads]
         if not names:
             raise ValueError("workloads: there is none")
@@ -101,26 +101,21 @@ class Study(NamedTuple):
             where = "defaults" if self.protocol == "defaults" else "space"
             if "learning_rate" not in getattr(one, where):
                 raise ValueError(f"{name}: there is no learning_rate in its {where}")
-            _check_takes(name, one, self.shape)
-        return self
+            if self.shape is not None:
+                _check_takes(name, one, self.shape(SEGMENTS))
 
     def plan(self) -> sweep.Plan:
         """The search: a program for each optimizer on each workload.
 
         Raises ValueError, in one line, for what cannot be searched or compared.
         """
-        self.checked()
+        self.check()
         tried = PROTOCOLS[self.protocol]
-        programs = {
-            f"{workload.name}: {name}": (self._run(workload, one), tried(one, self.points))
-            for workload in self.workloads
-            for name, one in self.entrants.items()
-        }
-        labels = {
-            f"{workload.name}: {name}": {"workload": workload.name, "optimizer": name}
-            for workload in self.workloads
-            for name in self.entrants
-        }
+        programs, labels = {}, {}
+        for workload, (name, one) in itertools.product(self.workloads, self.entrants.items()):
+            program = _program(workload.name, name)
+            programs[program] = self._run(workload, one), tried(one, self.points)
+            labels[program] = dict(zip(BY, (workload.name, name), strict=True))
         return sweep.plan(
             programs,
             {workload.name: workload.data() for workload in self.workloads},
@@ -135,7 +130,7 @@ class Study(NamedTuple):
         fresh = range(self.seeds, self.seeds + self.fresh_seeds)
         trials: list[Trial] = []
         for row in self.choose(results.frame()).to_dict("records"):
-            program = f"{row['workload']}: {row['optimizer']}"
+            program = _program(row["workload"], row["optimizer"])
             # As it was tried: in a column that others lack, whole numbers have become floats.
             point = next(
                 trial.hparams
@@ -150,8 +145,7 @@ class Study(NamedTuple):
 
         Its metric, whatever its name, stands in the column `validation`.
         """
-        entrants = self.entrants.values()
-        known = dict.fromkeys(name for one in entrants for name in (*one.space, *one.defaults))
+        known = dict.fromkeys(name for one in self.entrants.values() for name in one.point())
         over = [name for name in known if name in frame]
         parts = []
         for workload in self.workloads:
@@ -166,9 +160,9 @@ class Study(NamedTuple):
         shape = None if self.shape is None else self.shape(budget.steps)
 
         def optimizer(hparams: PyTree) -> optax.GradientTransformation:
-            rate = hparams["learning_rate"]
-            others = {name: value for name, value in hparams.items() if name != "learning_rate"}
-            return one.make(rate if shape is None else scaled(rate, shape), **others)
+            if shape is None:
+                return one.make(**hparams)
+            return one.make(**{**hparams, "learning_rate": scaled(hparams["learning_rate"], shape)})
 
         def own(hparams: PyTree, key: Array, data: sweep.Data) -> sweep.Data:
             return data[workload.name]

@@ -25,10 +25,6 @@ def scale_by_gauss_newton(
     """
     damping = precise("damping", damping)
 
-    def init(params: PyTree) -> optax.EmptyState:
-        del params
-        return optax.EmptyState()
-
     def update(
         updates: PyTree,
         state: optax.EmptyState,
@@ -46,7 +42,7 @@ def scale_by_gauss_newton(
         product = gauss_newton_matrix(of_present, loss_fn, point)
         return solved(product, updates, damping, iterations, tol), state
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    return optax.GradientTransformationExtraArgs(optax.init_empty_state, update)
 
 
 def gauss_newton(

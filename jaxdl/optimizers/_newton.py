@@ -24,10 +24,6 @@ def scale_by_newton(
     """
     damping = precise("damping", damping)
 
-    def init(params: PyTree) -> optax.EmptyState:
-        del params
-        return optax.EmptyState()
-
     def update(
         updates: PyTree,
         state: optax.EmptyState,
@@ -42,7 +38,7 @@ def scale_by_newton(
         of_present, point = on_present(value_fn, updates, params)
         return solved(hessian(of_present, point), updates, damping, iterations, tol), state
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    return optax.GradientTransformationExtraArgs(optax.init_empty_state, update)
 
 
 def newton(

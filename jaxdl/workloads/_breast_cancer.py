@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from jaxdl import losses, metrics, tasks
 from jaxdl.data import scaling, splits
@@ -93,10 +94,12 @@ def _task(kernel_init: Initializer | None = None) -> Task:
     ) -> tuple[Array, tuple[PyTree, Metrics]]:
         value, (state, reported) = task.loss(params, model_state, batch, key, train=train)
         apart = jax.tree.map(jnp.subtract, jax.lax.stop_gradient(params["Dense_0"]), known)
-        return value, (state, {**reported, "distance": (_norm(apart) / _norm(known), jnp.ones(()))})
+        return value, (
+            state,
+            {
+                **reported,
+                "distance": (optax.tree.norm(apart) / optax.tree.norm(known), jnp.ones(())),
+            },
+        )
 
     return task._replace(loss=loss)
-
-
-def _norm(tree: PyTree) -> Array:
-    return jnp.sqrt(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(tree)))

@@ -1,6 +1,7 @@
 """The 8×8 digits: an MLP, a convolutional network, an autoencoder."""
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 from jaxdl import tasks
@@ -16,30 +17,12 @@ MLP_TARGET, CNN_TARGET, AUTOENCODER_TARGET = 0.986, 0.988, 0.0199
 
 def digits_mlp() -> Workload:
     """Classification by 64-128-128-10 with ReLU, from `he_normal`."""
-    return Workload(
-        name="digits_mlp",
-        task=_mlp,
-        data=_data,
-        batch_size=64,
-        steps=500,
-        metric="accuracy",
-        target=MLP_TARGET,
-        source=RULE,
-    )
+    return _workload("digits_mlp", _mlp, 500, "accuracy", MLP_TARGET)
 
 
 def digits_cnn() -> Workload:
     """Classification by 3×3 convolutions of 16 and 32 channels, each pooled, from `he_normal`."""
-    return Workload(
-        name="digits_cnn",
-        task=_cnn,
-        data=_data,
-        batch_size=64,
-        steps=300,
-        metric="accuracy",
-        target=CNN_TARGET,
-        source=RULE,
-    )
+    return _workload("digits_cnn", _cnn, 300, "accuracy", CNN_TARGET)
 
 
 def digits_autoencoder() -> Workload:
@@ -47,16 +30,13 @@ def digits_autoencoder() -> Workload:
 
     Its loss is the mean squared error of a pixel; ink is 1.
     """
-    return Workload(
-        name="digits_autoencoder",
-        task=_autoencoder,
-        data=_data,
-        batch_size=64,
-        steps=1000,
-        metric="loss",
-        target=AUTOENCODER_TARGET,
-        source=RULE,
-    )
+    return _workload("digits_autoencoder", _autoencoder, 1000, "loss", AUTOENCODER_TARGET)
+
+
+def _workload(
+    name: str, task: Callable[..., Task], steps: int, metric: str, target: float
+) -> Workload:
+    return Workload(name, task, _data, 64, steps, metric, target, RULE)
 
 
 @functools.cache
