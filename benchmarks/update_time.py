@@ -7,7 +7,7 @@ and state are given up to the step that replaces them.
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,6 @@ from jaxdl import _cpu
 from jaxdl import optimizers as own
 from jaxdl.types import PyTree
 
-Transformation = optax.GradientTransformation
 Shape = tuple[int, ...]
 
 RATE, DECAY, BOUND = 1e-3, 1e-2, 1.0
@@ -31,8 +30,8 @@ AS_FAST = 1.0
 class Pair(NamedTuple):
     """A transformation of ours, its equal of optax's, the name of PyTorch's."""
 
-    ours: Transformation
-    theirs: Transformation
+    ours: optax.GradientTransformation
+    theirs: optax.GradientTransformation
     torch: str | None
 
 
@@ -107,7 +106,9 @@ def values(tree: str) -> list[np.ndarray]:
     return [rng.standard_normal(shape, np.float32) for shape in TREES[tree]()]
 
 
-def updating(tx: Transformation, tree: str, steps: int) -> tuple[Callable[[], float], float, float]:
+def updating(
+    tx: optax.GradientTransformation, tree: str, steps: int
+) -> tuple[Callable[[], float], float, float]:
     """Measures seconds of an update; MiB that it reads and writes, and that it holds besides."""
     params = [jnp.array(value) for value in values(tree)]
     grads = [value * 0.1 for value in params]
@@ -126,8 +127,8 @@ def updating(tx: Transformation, tree: str, steps: int) -> tuple[Callable[[], fl
             held[0] = compiled(*held[0], grads)
         jax.block_until_ready(held[0])
 
-    need = compiled.memory_analysis().temp_size_in_bytes / 2**20
-    return lambda: harness.seconds(run) / steps, cost["bytes accessed"] / 2**20, need
+    need = cast(Any, compiled.memory_analysis()).temp_size_in_bytes
+    return lambda: harness.seconds(run) / steps, cost["bytes accessed"] / 2**20, need / 2**20
 
 
 def of_tree(tree: str, names: list[str], steps: int) -> Iterator[Row]:
