@@ -1,15 +1,17 @@
 """What all benchmarks share: alternating measurement, rows, the machine, the command line."""
 
 import argparse
+import contextlib
 import datetime
 import importlib.metadata
 import json
 import platform
 import statistics
+import subprocess
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 from jaxdl import _cpu
 from jaxdl._files import write_atomic
@@ -73,6 +75,38 @@ def spread(timing: Timing, digits: int = 3) -> str:
 def spread_ms(timing: Timing) -> str:
     """`low–high ms`, of seconds."""
     return spread(Timing(*(1e3 * value for value in timing))) + " ms"
+
+
+@contextlib.contextmanager
+def answering(command: Sequence[str], count: int = 1) -> Iterator[Callable[[str], list[float]]]:
+    """Processes that run side by side, ready: `ask(line) -> numbers`, of each the largest.
+
+    command: says a line when it is ready, and for each line of its input one of numbers.
+    """
+    pipe = subprocess.PIPE
+    with contextlib.ExitStack() as stack:
+        started = [
+            stack.enter_context(
+                subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=1)
+            )
+            for _ in range(count)
+        ]
+        asks = [cast(IO[str], process.stdin) for process in started]
+        answers = [cast(IO[str], process.stdout) for process in started]
+
+        def hear() -> list[list[str]]:
+            lines = [answer.readline().split() for answer in answers]
+            if not all(lines):
+                raise RuntimeError(f"a process ended without an answer: {' '.join(command)}")
+            return lines
+
+        def ask(line: str) -> list[float]:
+            for each in asks:
+                each.write(f"{line}\n")
+            return [max(map(float, numbers)) for numbers in zip(*hear(), strict=True)]
+
+        hear()
+        yield ask
 
 
 def peak_memory() -> float:

@@ -1,14 +1,16 @@
 """Seconds of one training step (forward, backward, Adam) of image models, against PyTorch at its
-best number of threads and memory layout.
+best number of threads and memory layout; then what the updates of all optimizers cost (see
+`update_time`, `lbfgs_time`; each runs alone, too).
 """
 
+from collections.abc import Iterator
 from typing import cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks import harness
+from benchmarks import harness, lbfgs_time, update_time
 from benchmarks.harness import Row
 from benchmarks.training_step import RATE, REPEATS, WAYS, against_torch, scanned, torch_cases
 from jaxdl import tasks, train
@@ -117,14 +119,15 @@ def _operations(task: Task, batch: Batch) -> float:
     return float(cost["flops"])
 
 
-def measure(quick: bool) -> list[Row]:
+def measure(quick: bool) -> Iterator[Row]:
     """All rows that this machine can show."""
-    rows = of_cnn()
+    yield from of_cnn()
     if not quick:
-        rows += of_resnet()
+        yield from of_resnet()
     if jax.local_devices()[0].platform != "cpu":
-        rows += on_accelerator()
-    return rows
+        yield from on_accelerator()
+    yield from update_time.rows(quick)
+    yield from lbfgs_time.rows(quick)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """How fast a sweep is: 500-step trials of a digits MLP with Adam, against other ways to run them.
 
-Against a fresh process per trial, a PyTorch loop, and the shortest JAX program for the same trials;
-peak memory by the number of trials; on an accelerator, trials/s by the number in flight.
+Against one batched PyTorch ensemble (`strongest_peer`) first, then the shortest JAX program for
+the same trials, a fresh process per trial, and a PyTorch loop; peak memory by the number of trials;
+on an accelerator, trials/s by the number in flight.
 """
 
 import functools
@@ -10,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import digits, harness, in_flight
+from benchmarks import digits, harness, in_flight, strongest_peer
 from benchmarks.harness import Row, Timing
 from jaxdl import _cpu
 
@@ -103,6 +104,8 @@ def measure(quick: bool) -> Iterator[Row]:
     on_cpu = jax.local_devices()[0].platform == "cpu"
     if not on_cpu:
         yield from in_flight.rows("trials", digits.sweep_of, LANES[:3] if quick else LANES, None)
+    else:
+        yield from strongest_peer.rows(quick)
     count, few = (128, 16) if quick else (1500, 64)
     # Nobody else is on an accelerator.
     repeats = REPEATS if on_cpu and not quick else 1

@@ -6,10 +6,9 @@ per device, many steps in a scan. PyTorch at its best number of threads and memo
 
 import contextlib
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -160,13 +159,6 @@ def in_own_process(case: "torch_steps.Case") -> Iterator[Callable[[], float]]:
     from benchmarks.peers import torch_steps
 
     command = [sys.executable, torch_steps.__file__, json.dumps(case)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=1) as process:
-        asks, answers = cast(IO[str], process.stdin), cast(IO[str], process.stdout)
-
-        def measure() -> float:
-            asks.write("\n")
-            return float(answers.readline())
-
-        measure()
-        yield measure
+    with harness.answering(command) as ask:
+        ask("")
+        yield lambda: ask("")[0]

@@ -1,7 +1,7 @@
 """Training steps with PyTorch: the same layers, loss and Adam as ours in `benchmarks`.
 
-As a script: takes a `Case` as a JSON list, and for each line of its input writes the seconds of one
-step. Nothing but PyTorch is imported there, so its allocator is as the system has it.
+As a script: takes a `Case` as a JSON list, says `ready`, and for each line of its input writes the
+seconds of one step. Only PyTorch is imported there, so its allocator is as the system has it.
 """
 
 import json
@@ -216,5 +216,6 @@ def measured(
 
 if __name__ == "__main__":
     measure = stepper(Case(*json.loads(sys.argv[1])))
+    print("ready", flush=True)
     for _ in sys.stdin:
         print(measure(), flush=True)

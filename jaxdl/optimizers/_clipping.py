@@ -4,6 +4,7 @@ A gradient within its bound passes bitwise unchanged; a zero gradient stays zero
 traced. Norms are taken in float32 at least, and of every gradient whose norm float32 can hold.
 """
 
+import functools
 from collections.abc import Sequence
 
 import jax
@@ -12,6 +13,9 @@ import optax
 
 from jaxdl.optimizers._averages import Scalar, map_present, widened
 from jaxdl.types import Array, PyTree
+
+Group = tuple[Sequence[Array], tuple[int, ...] | None]
+"""Leaves whose squares are added up, over these axes; None: over all."""
 
 
 def _shrink(g: Array, norm: Array, bound: Array) -> Array:
@@ -22,32 +26,42 @@ def _shrink(g: Array, norm: Array, bound: Array) -> Array:
     return jnp.where(norm <= bound, g, (wide * factor.astype(wide.dtype)).astype(g.dtype))
 
 
-def _norm(leaves: Sequence[Array], axis: tuple[int, ...] | None = None) -> Array:
-    """√Σx² over the axes of all leaves, at least float32; its derivative at 0 is 0.
+def _norms(groups: Sequence[Group]) -> list[Array]:
+    """√Σx² over the axes of all leaves of each group, at least float32; its derivative at 0 is 0.
 
-    Squares that overflow are summed once more, scaled down by a power of two.
+    Squares that overflow are summed once more, scaled down by a power of two: in one branch for
+    all groups, since each branch costs some microseconds on CPU.
     """
 
-    def total(scale: float) -> Array:
+    def total(group: Group, scale: float) -> Array:
+        leaves, axis = group
         sums = (
             jnp.sum(jnp.square(leaf * scale), axis=axis, keepdims=axis is not None)
             for leaf in map(widened, leaves)
         )
         return sum(sums, start=jnp.zeros([]))
 
-    plain = total(1.0)
-    scale = 2.0 ** -(5 * int(jnp.finfo(plain.dtype).maxexp) // 8)
-    over = jnp.isinf(plain)
-    squares = jax.lax.cond(
-        jnp.any(over), lambda: jnp.where(over, total(scale), plain), lambda: plain
-    )
-    root = jnp.where(squares > 0, jnp.sqrt(jnp.where(squares > 0, squares, 1)), squares)
-    return root / jnp.where(over, scale, 1).astype(root.dtype)
+    plain = [total(group, 1.0) for group in groups]
+    scales = [2.0 ** -(5 * int(jnp.finfo(each.dtype).maxexp) // 8) for each in plain]
+    over = [jnp.isinf(each) for each in plain]
+
+    def again() -> list[Array]:
+        parts = zip(groups, scales, over, plain, strict=True)
+        return [jnp.where(where, total(group, scale), each) for group, scale, where, each in parts]
+
+    some = functools.reduce(jnp.logical_or, map(jnp.any, over), jnp.array(False))
+    found = []
+    for squares, scale, where in zip(
+        jax.lax.cond(some, again, lambda: plain), scales, over, strict=True
+    ):
+        root = jnp.where(squares > 0, jnp.sqrt(jnp.where(squares > 0, squares, 1)), squares)
+        found.append(root / jnp.where(where, scale, 1).astype(root.dtype))
+    return found
 
 
 def global_norm(tree: PyTree) -> Array:
     """The Euclidean norm of all leaves together, a scalar of at least float32; 0 for no leaves."""
-    return _norm(jax.tree.leaves(tree))
+    return _norms([(jax.tree.leaves(tree), None)])[0]
 
 
 def clip_by_value(bound: Scalar) -> optax.GradientTransformationExtraArgs:
@@ -83,13 +97,15 @@ def clip_by_global_norm(max_norm: Scalar) -> optax.GradientTransformationExtraAr
 def clip_by_layer_norm(max_norm: Scalar) -> optax.GradientTransformationExtraArgs:
     """Scale each leaf by itself so that its norm is at most `max_norm`."""
 
-    def leaf(g: Array) -> Array:
-        norm = _norm([g])
-        return _shrink(g, norm, jnp.asarray(max_norm, norm.dtype))
-
     def clip(updates: PyTree, params: PyTree | None) -> PyTree:
         del params
-        return jax.tree.map(leaf, updates)
+        leaves, structure = jax.tree.flatten(updates)
+        norms = _norms([([leaf], None) for leaf in leaves])
+        clipped = [
+            _shrink(leaf, norm, jnp.asarray(max_norm, norm.dtype))
+            for leaf, norm in zip(leaves, norms, strict=True)
+        ]
+        return jax.tree.unflatten(structure, clipped)
 
     return optax.with_extra_args_support(optax.stateless(clip))
 
@@ -105,15 +121,22 @@ def adaptive_clip(
     `update` is called without `params`.
     """
 
-    def leaf(g: Array, w: Array) -> Array:
-        inputs = tuple(range(g.ndim - 1)) if g.ndim > 1 else None
-        weights = _norm([w], inputs)
+    def bounded(g: Array, norm: Array, weights: Array) -> Array:
         floor, factor = jnp.asarray(eps, weights.dtype), jnp.asarray(ratio, weights.dtype)
-        return _shrink(g, _norm([g], inputs), factor * jnp.maximum(weights, floor))
+        return _shrink(g, norm, factor * jnp.maximum(weights, floor))
 
     def clip(updates: PyTree, params: PyTree | None) -> PyTree:
         if params is None:
             raise ValueError("adaptive clipping needs the parameters: update(grads, state, params)")
-        return map_present(leaf, updates, params)
+        grads, structure = jax.tree.flatten(updates)
+        weights = jax.tree.leaves(map_present(lambda _, leaf: leaf, updates, params))
+        norms = _norms([([leaf], _inputs(leaf)) for leaf in (*grads, *weights)])
+        of_grads, of_weights = norms[: len(grads)], norms[len(grads) :]
+        return jax.tree.unflatten(structure, list(map(bounded, grads, of_grads, of_weights)))
 
     return optax.with_extra_args_support(optax.stateless(clip))
+
+
+def _inputs(leaf: Array) -> tuple[int, ...] | None:
+    """The axes of a unit's weights; None: all."""
+    return tuple(range(leaf.ndim - 1)) if leaf.ndim > 1 else None
