@@ -8,14 +8,14 @@ import numpy as np
 
 from jaxdl.types import Array, PyTree
 from jaxdl.workloads.stress._conditioning import rotation
-from jaxdl.workloads.stress._problem import Problem, ladder, rms, surface
+from jaxdl.workloads.stress._problem import Problem, ladder, product, rms, surface
 
 BITS, HIDDEN = 5, 16
-INPUTS = np.array(list(itertools.product([-1.0, 1.0], repeat=BITS)), np.float32)
+INPUTS = np.array(list(itertools.product([0.0, 1.0], repeat=BITS)), np.float32)
 CLASSES = 16
 DEEPEST = 20
 """Weights of the chain."""
-FACTORS, WIDTH = 8, 4
+FACTORS, WIDTH = 4, 4
 """Layers of the deep linear network, and their width."""
 RANK, SIDE = 3, 6
 LONGEST, UNITS = 32, 4
@@ -36,10 +36,10 @@ def _start_parity(difficulty: Array, key: Array) -> PyTree:
 
 
 def _margins(params: PyTree, bits: Array) -> Array:
-    """How far each of the 32 rows is on the right side, where the first `bits` bits count."""
-    counted = jnp.where(jnp.arange(BITS)[None] < bits, INPUTS, 1)
-    hidden = jnp.tanh(INPUTS @ params["hidden"] + params["bias"][None])
-    return (hidden @ params["out"])[:, 0] * counted.prod(axis=1)
+    """How far each of the 32 rows is on the right side, where the first `bits` bits are there."""
+    there = jnp.arange(BITS)[None] < bits
+    hidden = jnp.tanh((INPUTS * there) @ params["hidden"] + params["bias"][None])
+    return (hidden @ params["out"])[:, 0] * jnp.where(there, 1 - 2 * INPUTS, 1).prod(axis=1)
 
 
 def _imbalance(params: PyTree, ratio: Array) -> Array:
@@ -72,14 +72,14 @@ def _chained(name: str, first: float, levels: tuple[float, float, float, float])
 
 def _start_deep(difficulty: Array, key: Array) -> PyTree:
     keys = jax.random.split(key, FACTORS)
-    return {f"layer_{n}": jax.random.normal(k, (WIDTH, WIDTH)) / 2 for n, k in enumerate(keys)}
+    return {f"layer_{n}": jax.random.normal(k, (WIDTH, WIDTH)) / 4 for n, k in enumerate(keys)}
 
 
 def _apart(params: PyTree, depth: Array) -> Array:
-    product = jnp.eye(WIDTH)
+    whole = jnp.eye(WIDTH)
     for number, layer in enumerate(params.values()):
-        product = jnp.where(number < depth, layer @ product, product)
-    return product - rotation(WIDTH)
+        whole = jnp.where(number < depth, product(layer, whole), whole)
+    return whole - rotation(WIDTH)
 
 
 def _start_weak(difficulty: Array, key: Array) -> PyTree:
@@ -93,14 +93,14 @@ def _start_weak(difficulty: Array, key: Array) -> PyTree:
 def _weak(params: PyTree, ratio: Array) -> Array:
     turn = rotation(SIDE)
     wanted = (turn[:, :RANK] / ladder(ratio, RANK)[None]) @ turn[:RANK]
-    return jnp.sum((params["left"] @ params["right"] - wanted) ** 2) / 2
+    return jnp.sum((product(params["left"], params["right"]) - wanted) ** 2) / 2
 
 
 def _weakest(params: PyTree, memory: PyTree, ratio: Array) -> Array:
     """The largest relative error of a singular value, along its own directions."""
     turn = rotation(SIDE)
-    found = turn[:, :RANK].T @ params["left"] @ params["right"] @ turn[:RANK].T
-    return jnp.abs(found.diagonal() * ladder(ratio, RANK) - 1).max()
+    found = product(turn[:, :RANK].T, params["left"]) * product(params["right"], turn[:RANK].T).T
+    return jnp.abs(found.sum(axis=1) * ladder(ratio, RANK) - 1).max()
 
 
 def _start_recurrent(difficulty: Array, key: Array) -> PyTree:
@@ -138,7 +138,7 @@ PROBLEMS = (
     _chained("exploding", 2.0, (2.0, 5.0, 8.0, 11.0)),
     Problem(
         name="deep_linear", about="depth of matrices", unit="layers",
-        levels=(1.0, 2.0, 4.0, 8.0), start=_start_deep,
+        levels=(1.0, 2.0, 3.0, 4.0), start=_start_deep,
         loss=surface(lambda params, depth: jnp.sum(_apart(params, depth) ** 2) / 2),
         error=lambda params, _, depth: rms(_apart(params, depth)) * WIDTH**0.5, goal=0.1,
     ),
