@@ -53,9 +53,7 @@ class Exam(NamedTuple):
                     for level in problem.levels
                     for attempt, point in enumerate(points[name])
                 ]
-        return sweep.Plan(
-            programs, trials, NO_DATA, labels=labels, keep_curves=False, batched=True
-        )
+        return sweep.Plan(programs, trials, NO_DATA, labels=labels, keep_curves=False, batched=True)
 
     def grades(self, frame: pd.DataFrame) -> pd.DataFrame:
         """What the trials of the plan show, a row for each problem, optimizer and difficulty.

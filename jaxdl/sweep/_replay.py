@@ -36,7 +36,8 @@ def replay(
     """The state at the end of one trial, with the bits it had in the sweep.
 
     lanes: that of the trial's row: the same compiled program runs again, its other lanes idle.
-    batched: as the sweep was. row: of the trial; warns if the state found is evaluated otherwise than it says.
+    batched: as the sweep was.
+    row: of the trial; warns if the state found is evaluated otherwise than it says.
     """
     program, data = _compiled(run, [trial], data, categories or {}, lanes, batched)
     state, _ = _advance(program, trial, data, categories or {}, segments, np.arange(lanes) == 0)
