@@ -13,6 +13,8 @@ LATEST = 32
 """Steps that a gradient is late at most."""
 PERIOD = 100
 """Steps after which the changing scale is what it was."""
+TAILS = 0.3
+"""Size of the heavy-tailed noise."""
 SPIKES = 0.02
 """How often a gradient is a spike."""
 
@@ -49,11 +51,11 @@ def noisy(gradient: Array, now: Now) -> Array:
 
 
 def heavy_tailed(gradient: Array, now: Now) -> Array:
-    """Noise ±(u^(−1/α) − 1), u uniform, of the tail index α: no variance for α ≤ 2, no mean for
+    """Noise ±0.3 (u^(−1/α) − 1), u uniform, of the tail index α: no variance for α ≤ 2, no mean for
     α ≤ 1."""
     sign, size = jax.random.split(now.key)
     u = jax.random.uniform(size, (SIZE,), minval=1e-7)
-    tail = u ** (-1 / now.difficulty) - 1
+    tail = TAILS * (u ** (-1 / now.difficulty) - 1)
     return gradient + tail * jax.random.rademacher(sign, (SIZE,), gradient.dtype)
 
 
