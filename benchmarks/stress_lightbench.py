@@ -9,7 +9,7 @@ ledger and results; theirs run one after another (extra `parity`).
 import math
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jax
@@ -22,6 +22,7 @@ from jaxdl import _cpu, comparison, sweep
 from jaxdl.comparison.exam import DIFFICULTY, NO_DATA, run
 from jaxdl.sweep.space import LogUniform, Point, Trial
 from jaxdl.types import Array, PyTree
+from jaxdl.workloads import landscapes
 from jaxdl.workloads.stress import Now, Problem
 
 STEPS, ATTEMPTS, TARGET = 1024, 100, 100.0
@@ -38,12 +39,12 @@ Value = Callable[[Array, Array], Array]
 def beale(x: Array, step: Array) -> Array:
     """Beale's function with its lowest point moved to 0."""
     x, y = x[0] + 3, x[1] + 0.5
-    return sum((c - x + x * y**k) ** 2 for k, c in enumerate((1.5, 2.25, 2.625), 1))
+    return landscapes.beale(x, y)
 
 
 def rosenbrock(x: Array, step: Array) -> Array:
     """Of a valley that is not steep: 1 in place of 100."""
-    return (1 - x[0]) ** 2 + (x[1] - x[0] ** 2) ** 2
+    return landscapes.rosenbrock(x[0], x[1], 1.0)
 
 
 def plateau(x: Array, step: Array) -> Array:
@@ -83,8 +84,9 @@ def _case(value: Value, start: int | tuple[float, float], of_loss: bool, goal: f
     """start: a point, or the size of a normal one. of_loss: solved by the loss, else by the rms."""
 
     def begin(difficulty: Array, key: Array) -> PyTree:
-        fixed = isinstance(start, tuple)
-        return {"x": jnp.array(start) if fixed else jax.random.normal(key, (int(start),))}
+        if isinstance(start, tuple):
+            return {"x": jnp.array(start)}
+        return {"x": jax.random.normal(key, (start,))}
 
     def loss(params: PyTree, memory: PyTree, now: Now) -> tuple[Array, PyTree]:
         return value(params["x"], now.step), memory
@@ -136,32 +138,32 @@ def theirs(case: str, level: str, points: list[Point]) -> tuple[float, list[bool
     return time.perf_counter() - began, won
 
 
-def measure(quick: bool) -> list[Row]:
+def measure(quick: bool) -> Iterator[Row]:
     """A row a case, and one of all."""
     try:
         import lightbench.utils  # noqa: F401
     except ImportError as error:
         print(f"LightBench is missing ({error}): its rows are left out", flush=True)
-        return []
+        return
     points = sweep.halton(ATTEMPTS, 0, **SPACE)
     some = points[: 3 if quick else 10]
-    rows, spent = [], np.zeros(2)
+    spent = np.zeros(2)
     for (case, level), problem in CASES.items():
         mine, solved = ours(problem, points)
         other, won = theirs(case, level, some)
         alike = int(np.sum(solved[: len(some)] == won))
         rates = ATTEMPTS / mine, len(some) / other
         note = f"{ATTEMPTS} attempts of ours, {len(some)} of theirs; {alike} of these end alike"
-        rows.append(_row(f"{case}, {level}", *rates, None, note))
         spent += 1 / np.array(rates)
-    rates = (len(CASES) / spent).tolist()
-    return [*rows, _row("all eight, as many attempts of each", *rates, TARGET, "")]
+        yield _row(f"{case}, {level}", rates, None, note)
+    mine, other = len(CASES) / spent
+    yield _row("all eight, as many attempts of each", (mine, other), TARGET, "")
 
 
-def _row(case: str, ours: float, theirs: float, target: float | None, note: str) -> Row:
+def _row(case: str, rates: tuple[float, float], target: float | None, note: str) -> Row:
     against = "LightBench 0.1.1, torch.optim.AdamW, 1 thread, without its search"
     note = f"{note or f'up to {STEPS} steps each'}; ours on {_cpu.count()} cores"
-    return Row(case, ours, theirs, against, "attempts/s", ours / theirs, target, note)
+    return Row(case, *rates, against, "attempts/s", rates[0] / rates[1], target, note)
 
 
 if __name__ == "__main__":

@@ -68,7 +68,8 @@ def _start_layers(difficulty: Array, key: Array) -> PyTree:
 
 
 def _valley(params: PyTree, steepness: Array) -> Array:
-    return landscapes.rosenbrock(*params["x"], steepness)
+    x, y = params["x"]
+    return landscapes.rosenbrock(x, y, steepness)
 
 
 PROBLEMS = (

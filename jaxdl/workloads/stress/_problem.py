@@ -10,6 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jax.typing import ArrayLike
 
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
@@ -89,10 +90,10 @@ def rms(array: Array) -> Array:
     return jnp.sqrt(jnp.mean(array**2))
 
 
-def product(left: Array, right: Array) -> Array:
+def product(left: ArrayLike, right: ArrayLike) -> Array:
     """`left @ right` of small matrices by sums, which XLA fuses over lanes; its products it does
     one by one."""
-    return (left[:, :, None] * right[None]).sum(axis=1)
+    return (jnp.asarray(left)[:, :, None] * jnp.asarray(right)[None]).sum(axis=1)
 
 
 def ladder(difficulty: Array, count: int) -> Array:

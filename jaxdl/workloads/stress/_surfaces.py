@@ -33,9 +33,24 @@ def _on_plain(radius: Array, key: Array) -> PyTree:
     return {"x": 1 + radius * way / jnp.linalg.norm(way)}
 
 
+def _cliff(params: PyTree, height: Array) -> Array:
+    x, y = params["x"]
+    return landscapes.cliff(x, y, height)
+
+
+def _barrier(params: PyTree, height: Array) -> Array:
+    x, y = params["x"]
+    return landscapes.valley(x, y, height)
+
+
 def _ripples(params: PyTree, height: Array) -> Array:
     apart = params["x"] - 1
     return jnp.sum(apart**2 / 2 + height * (1 - jnp.cos(2 * jnp.pi * apart)))
+
+
+def _on_ripples(height: Array, key: Array) -> PyTree:
+    way = jax.random.normal(key, (SIZE,))
+    return {"x": 1 + 3 * way / jnp.linalg.norm(way)}
 
 
 def _floor(params: PyTree, power: Array) -> Array:
@@ -78,19 +93,19 @@ PROBLEMS = (
     Problem(
         name="cliff", about="a cliff above the goal", unit="its height",
         levels=(0.2, 2.0, 20.0, 200.0), start=lambda _, key: {"x": landscapes.near(3.0, 1.0)(key)},
-        loss=surface(lambda p, height: landscapes.cliff(*p["x"], height)),
+        loss=surface(_cliff),
         error=_to(0.0, 0.0), goal=0.1,
     ),
     Problem(
         name="barrier", about="a hill before a deep, wide minimum", unit="its height",
         levels=(0.03, 0.1, 0.3, 1.0), start=lambda _, key: {"x": landscapes.uphill(key)},
-        loss=surface(lambda p, height: landscapes.valley(*p["x"], height)),
+        loss=surface(_barrier),
         error=_to(5.0, 0.0), goal=0.2,
     ),
     Problem(
         name="ripples", about="small local minima", unit="their height",
-        levels=(0.03, 0.1, 0.3, 1.0), start=lambda _, key: {"x": _of_length(3.0, key)["x"] + 1},
-        loss=surface(_ripples), error=lambda params, *_: rms(params["x"] - 1), goal=0.1,
+        levels=(0.03, 0.1, 0.3, 1.0), start=_on_ripples, loss=surface(_ripples),
+        error=lambda params, *_: rms(params["x"] - 1), goal=0.1,
     ),
     Problem(
         name="flat_bottom", about="a bottom so flat that gradients fade",
