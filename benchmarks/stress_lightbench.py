@@ -156,7 +156,7 @@ def measure(quick: bool) -> Iterator[Row]:
         note = f"{ATTEMPTS} attempts of ours, {len(some)} of theirs; {alike} of these end alike"
         spent += 1 / np.array(rates)
         yield _row(f"{case}, {level}", rates, None, note)
-    mine, other = len(CASES) / spent
+    mine, other = (len(CASES) / spent).tolist()
     yield _row("all eight, as many attempts of each", (mine, other), TARGET, "")
 
 

@@ -28,19 +28,19 @@ def attempts(case: str, level: str, steps: int, threads: int) -> Callable[[Seque
 
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    given = _given(case, level, steps)
+    its = given(case, level, steps)
     won = False
 
     def win(model: Any, loss: float) -> tuple[bool, Any]:
         nonlocal won
-        reached, said = given["win"](model, loss)
+        reached, said = its["win"](model, loss)
         won |= bool(reached)
         return bool(reached), said
 
     with _on_cpu():
         objective = utils.Objective(
-            3, given["model"], torch.optim.AdamW, steps, GROUP, given["data"] or utils._none_data,
-            given["loss_fn"], win, 0, 10**9, None, device="cpu",
+            3, its["model"], torch.optim.AdamW, steps, GROUP, its["data"] or utils._none_data,
+            its["loss_fn"], win, 0, 10**9, None, device="cpu",
         )  # fmt: skip
     made = utils.FailureCounter.new
 
@@ -58,13 +58,13 @@ def attempts(case: str, level: str, steps: int, threads: int) -> Callable[[Seque
     return attempt
 
 
-def _given(case: str, level: str, steps: int) -> dict[str, Any]:
+def given(case: str, level: str, steps: int) -> dict[str, Any]:
     """What a case hands to the suite's search."""
     module = importlib.import_module(f"lightbench.{case}")
-    given: dict[str, Any] = {}
+    its: dict[str, Any] = {}
 
     def trial(model: Any, data: Any, loss_fn: Any, win: Any, *_: Any, **__: Any) -> None:
-        given.update(model=model, data=data, loss_fn=loss_fn, win=win)
+        its.update(model=model, data=data, loss_fn=loss_fn, win=win)
 
     dtype = ["float32"] if case in LISTS else "float32"
     with _on_cpu(), mock.patch.object(module, "trial", trial):
@@ -72,7 +72,7 @@ def _given(case: str, level: str, steps: int) -> dict[str, Any]:
             dtype=dtype, steps=steps, weight_decay=0, opt=["AdamW"], trials=1,
             win_condition_multiplier=1.0, config=level,
         )  # fmt: skip
-    return given
+    return its
 
 
 @contextlib.contextmanager
