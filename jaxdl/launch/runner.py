@@ -165,7 +165,7 @@ def _run(
         facts["seconds_before"] += time.perf_counter() - began
         _write(workdir / ENVIRONMENT, facts)
         raise
-    if failed := _failed(found):
+    if (failed := _failed(found)) and not experiment.tolerant:
         message = failed[0]["message"]
         names = ", ".join(dict.fromkeys(row["program"] for row in failed))
         print(f"failed: {names} ({message}); the traceback is above", file=sys.stderr)
@@ -306,6 +306,7 @@ def _print_plan(plan: Plan, workdir: Path) -> None:
         segments=plan.segments,
         categories=plan.categories,
         tell=lambda name: print(f"measuring {name}", file=sys.stderr, flush=True),
+        batched=plan.batched,
     )
     seconds = REPORT_SECONDS + seconds * (1 + plan.follow / max(1, len(left)))
     print(f"about {seconds / 60:.1f} minutes on this machine, with the report")

@@ -30,6 +30,7 @@ def heat_map(
     *,
     bounds: tuple[pd.DataFrame, pd.DataFrame] | None = None,
     marked: pd.DataFrame | None = None,
+    texts: pd.DataFrame | None = None,
     title: str = "",
     label: str = "",
     mark_label: str = "",
@@ -41,6 +42,7 @@ def heat_map(
     values: one number a cell, in the unit that `label` names; the index runs down, columns across
     bounds: low and high of each number's interval, written below it
     marked: True where the cell gets a corner, which `mark_label` explains
+    texts: what is written in the cells, in place of their numbers
     limits: of the colours, lowest and highest; by default they span the cells within Tukey's fences
         (1.5 times the interquartile range beyond the quartiles), so that a few hopeless cells do
         not take the contrast from the others. The numbers are exact.
@@ -54,7 +56,7 @@ def heat_map(
     image = axes.imshow(cells, cmap="cividis", vmin=low, vmax=high, aspect="auto")
     for (row, column), value in np.ndenumerate(cells):
         limit = [float(bound.iat[row, column]) for bound in bounds or ()]
-        text = _cell(value, limit, decimals)
+        text = _cell(value, limit, decimals) if texts is None else str(texts.iat[row, column])
         color = "white" if value < (low + high) / 2 else "black"
         axes.text(column, row, text, ha="center", va="center", color=color, linespacing=1.1)
     if marked is not None:

@@ -31,13 +31,15 @@ def replay(
     lanes: int,
     categories: Categories | None = None,
     row: Mapping[str, Any] | None = None,
+    batched: bool = False,
 ) -> TrainState:
     """The state at the end of one trial, with the bits it had in the sweep.
 
     lanes: that of the trial's row: the same compiled program runs again, its other lanes idle.
+    batched: as the sweep was.
     row: of the trial; warns if the state found is evaluated otherwise than it says.
     """
-    program, data = _compiled(run, [trial], data, categories or {}, lanes)
+    program, data = _compiled(run, [trial], data, categories or {}, lanes, batched)
     state, _ = _advance(program, trial, data, categories or {}, segments, np.arange(lanes) == 0)
     if row is not None:
         hparams = chunks.in_lanes([trial], categories or {}, program.lanes)
@@ -81,26 +83,27 @@ def predict_seconds(
     segments: int,
     categories: Categories | None = None,
     tell: Callable[[str], None] = lambda name: None,
+    batched: bool = False,
 ) -> float:
     """Seconds that `execute` will need here, from each program compiled and one of its segments.
 
-    tell: called with the name of each program before it is measured.
+    tell: called with the name of each program before it is measured. batched: as the sweep will be.
     """
     seconds = 0.0
     for name in dict.fromkeys(trial.program for trial in trials):
         tell(name)
         mine = [trial for trial in trials if trial.program == name]
-        compiling, each = _measured(programs[name], mine, data, categories or {})
+        compiling, each = _measured(programs[name], mine, data, categories or {}, batched)
         seconds += compiling + each * segments * len(mine)
     return seconds
 
 
 def _measured(
-    run: Run, trials: Sequence[Trial], data: Data, categories: Categories
+    run: Run, trials: Sequence[Trial], data: Data, categories: Categories, batched: bool
 ) -> tuple[float, float]:
     """Seconds of compilation, and of a segment of one trial among many."""
-    placement = place()
-    program, data = _compiled(run, trials, data, categories, None)
+    placement = place(batched=batched)
+    program, data = _compiled(run, trials, data, categories, None, batched)
     alive = np.ones(program.lanes, bool)
     if placement.over_lanes is not side_by_side:
         # One lane a device tells the cost of all: they run one after another.
@@ -112,9 +115,14 @@ def _measured(
 
 
 def _compiled(
-    run: Run, trials: Sequence[Trial], data: Data, categories: Categories, lanes: int | None
+    run: Run,
+    trials: Sequence[Trial],
+    data: Data,
+    categories: Categories,
+    lanes: int | None,
+    batched: bool,
 ) -> tuple[Program, Data]:
-    placement = place()
+    placement = place(batched=batched)
     data = jax.device_put(data, placement.everywhere)
     hparams = chunks.columns(trials, categories)
     return compile_run(run, placement, hparams, data, len(trials), lanes), data

@@ -69,6 +69,7 @@ class Sweep(NamedTuple):
     stop: Callable[[], bool]
     checkpoint_seconds: float
     keep_states: bool
+    keep_curves: bool
     placement: Placement
     facts: Mapping[str, Any]
 
@@ -88,6 +89,8 @@ def execute(
     stop: Callable[[], bool] | None = None,
     checkpoint_seconds: float = 30.0,
     keep_states: bool = False,
+    keep_curves: bool = True,
+    batched: bool = False,
     rerun_changed: bool = False,
     devices: Sequence[jax.Device] | None = None,
 ) -> results.Results:
@@ -104,6 +107,9 @@ def execute(
         default SIGINT (Ctrl-C) and SIGTERM ask for it, where the program does not handle them.
     checkpoint_seconds: a chunk that takes longer saves its state between segments this often.
     keep_states: the last states of all trials stay in the workdir, for `kept_state`.
+    keep_curves: whether `curves.npz` has those of training too, beside the evaluations.
+    batched: on CPU too the lanes of a device run side by side, which suits steps of a few numbers;
+        others are faster there one after another.
     rerun_changed: trials whose rows were made under other conditions run anew; those rows go to
         `superseded.jsonl`.
 
@@ -118,7 +124,7 @@ def execute(
     workdir, trials = Path(workdir), checked(trials)
     _check_arguments(programs, trials, labels or {}, segments, lanes)
     workdir.mkdir(parents=True, exist_ok=True)
-    placement = place(devices)
+    placement = place(devices, batched)
     device = placement.mesh.devices.flat[0]
     asked_by_signal = signals.caught(only_defaults=True)
     with (
@@ -137,6 +143,7 @@ def execute(
             stopped,
             checkpoint_seconds,
             keep_states,
+            keep_curves,
             placement,
             {
                 "data": digest(data),
@@ -145,6 +152,7 @@ def execute(
                 "devices": placement.mesh.size,
                 "segments": segments,
                 "prune": described(prune) if prune else "",
+                **({"batched": True} if batched else {}),
                 **versions(),
                 **numerics(),
             },
@@ -319,7 +327,8 @@ def _run_chunk(sweep: Sweep, program: Program, facts: Mapping[str, Any], left: l
     if sweep.keep_states:
         store.keep_states(sweep.workdir, trials, state, facts)
     labels = sweep.labels.get(name, {})
-    store.finish(sweep.workdir, trials, record, facts, labels, flaws(sweep.data, record))
+    hint = flaws(sweep.data, record)
+    store.finish(sweep.workdir, trials, record, facts, labels, hint, sweep.keep_curves)
     if sweep.stop():
         raise Interrupted
 

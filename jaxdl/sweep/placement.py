@@ -41,8 +41,10 @@ def use_all_cores() -> None:
             ) from None
 
 
-def place(devices: Sequence[jax.Device] | None = None) -> Placement:
+def place(devices: Sequence[jax.Device] | None = None, batched: bool = False) -> Placement:
     """The placement for these devices (default: all local ones).
+
+    batched: lanes side by side on CPU too, for programs whose steps are a few numbers.
 
     Warns of CPU devices that leave XLA no worker besides: see `_cpu.tune`.
     """
@@ -57,7 +59,7 @@ def place(devices: Sequence[jax.Device] | None = None) -> Placement:
     mesh = jax.make_mesh((len(devices),), ("trial",), devices=devices, axis_types=(AxisType.Auto,))
     # Batched small matrix products are slow on CPU, and one product after another fills a core.
     on_cpu = devices[0].platform == "cpu"
-    return Placement(mesh, one_after_another if on_cpu else side_by_side)
+    return Placement(mesh, one_after_another if on_cpu and not batched else side_by_side)
 
 
 def one_after_another(function: Callable[..., Any]) -> Callable[..., Any]:

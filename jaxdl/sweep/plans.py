@@ -18,6 +18,7 @@ class Plan(NamedTuple):
     """What a sweep runs; see `execute`, whose arguments these are.
 
     keep_states: for few trials or small ones, the states that `replay` then reads.
+    keep_curves, batched: for many trials of few numbers: False, and True.
     follow: how many trials an experiment runs besides, in `confirm` or again in `conclude`.
     workdir: of the run, once it has one.
     """
@@ -29,6 +30,8 @@ class Plan(NamedTuple):
     categories: Mapping[str, Sequence[str]] = {}
     labels: Mapping[str, Mapping[str, str]] = {}
     keep_states: bool = False
+    keep_curves: bool = True
+    batched: bool = False
     follow: int = 0
     workdir: Path | None = None
 
@@ -43,6 +46,8 @@ class Plan(NamedTuple):
             categories=self.categories,
             labels=self.labels,
             keep_states=self.keep_states,
+            keep_curves=self.keep_curves,
+            batched=self.batched,
             **options,
         )
 
@@ -63,6 +68,7 @@ class Plan(NamedTuple):
             lanes=int(row["lanes"]),
             categories=self.categories,
             row=row,
+            batched=self.batched,
         )
 
 

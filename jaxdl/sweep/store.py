@@ -81,13 +81,14 @@ def finish(
     facts: Mapping[str, Any],
     labels: Mapping[str, str],
     hint: str = "",
+    keep_curves: bool = True,
 ) -> None:
     """Writes a finished chunk: its curves, then its rows, then drops its state.
 
-    hint: said of trials that diverged.
+    hint: said of trials that diverged. keep_curves: those of training, beside the evaluations.
     """
     names = np.array([trial_id(trial) for trial in trials])
-    curves = {**record.curves, **record.evaluations}
+    curves = {**(record.curves if keep_curves else {}), **record.evaluations}
     arrays = {name: values[: len(trials)] for name, values in curves.items()}
     _write_npz(_curves_directory(workdir) / f"{names[0]}.npz", {"trial": names, **arrays})
     common = {

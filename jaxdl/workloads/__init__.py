@@ -6,7 +6,7 @@
 import functools
 from collections.abc import Callable
 
-from jaxdl.workloads import landscapes
+from jaxdl.workloads import landscapes, stress
 from jaxdl.workloads._breast_cancer import breast_cancer
 from jaxdl.workloads._characters import char_gpt, char_rnn
 from jaxdl.workloads._deepobs import cifar10_3c3d, fmnist_2c2d, mnist_mlp
@@ -82,5 +82,6 @@ __all__ = [
     "ravine",
     "rosenbrock",
     "saddle",
+    "stress",
     "topics",
 ]

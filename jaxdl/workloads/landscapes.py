@@ -21,9 +21,9 @@ BOTTOM = -3.0
 """The height of the deep minimum of `valley`, which is at (5, 0)."""
 
 
-def rosenbrock(x: Array, y: Array) -> Array:
-    """(1 − x)² + 100 (y − x²)²: a bent valley; lowest, 0, at (1, 1)."""
-    return (1 - x) ** 2 + 100 * (y - x**2) ** 2
+def rosenbrock(x: Array, y: Array, steepness: ArrayLike = 100.0) -> Array:
+    """(1 − x)² + steepness (y − x²)²: a bent valley; lowest, 0, at (1, 1)."""
+    return (1 - x) ** 2 + steepness * (y - x**2) ** 2
 
 
 def beale(x: Array, y: Array) -> Array:
@@ -49,22 +49,23 @@ def valley(x: Array, y: Array, bump: ArrayLike = 0.0) -> Array:
     return slope + hill + BOTTOM * jnp.exp(-((x - 5) ** 2) / 2) + y**2 / 2
 
 
-def cliff(x: Array, y: Array) -> Array:
-    """√(1 + x²) − 1 + ½y² + 20 σ(100x − 50): lowest, 0, at (0, 0), at the foot of a wall.
+def cliff(x: Array, y: Array, height: ArrayLike = 20.0) -> Array:
+    """√(1 + x²) − 1 + ½y² + height · σ(100x − 50): lowest, 0, at (0, 0), at the foot of a wall.
 
-    The slope along x is 500 on the wall and at most 1 elsewhere: a step of plain descent that is
-    taken there leads so far that the way back needs some 500, whatever the rate.
+    The slope along x is 25 times the height on the wall, 500 as a rule, and at most 1 elsewhere: a
+    step of plain descent that is taken there leads so far that the way back needs as many, whatever
+    the rate.
     """
-    return jnp.sqrt(1 + x**2) - 1 + y**2 / 2 + 20 * jax.nn.sigmoid(100 * x - 50)
+    return jnp.sqrt(1 + x**2) - 1 + y**2 / 2 + height * jax.nn.sigmoid(100 * x - 50)
 
 
-def saddle(point: Array) -> Array:
-    """½(‖p‖² − s²) + ¼(s² − 1)² with s = Σp/√D: lowest, 0, where all D coordinates are ±1/√D.
+def saddle(point: Array, bend: ArrayLike = 1.0) -> Array:
+    """½(‖p‖² − s²) + ¼ bend (s² − 1)², s = Σp/√D: lowest, 0, where all D coordinates are ±1/√D.
 
-    At 0 the curvature is −1 along the diagonal and 1 in the D − 1 other directions.
+    At 0 the curvature is −bend along the diagonal and 1 in the D − 1 other directions.
     """
     s = point.sum() / jnp.sqrt(point.size)
-    return (jnp.sum(point**2) - s**2) / 2 + (s**2 - 1) ** 2 / 4
+    return (jnp.sum(point**2) - s**2) / 2 + bend * (s**2 - 1) ** 2 / 4
 
 
 class Landscape(NamedTuple):
