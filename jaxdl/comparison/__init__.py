@@ -1,7 +1,18 @@
 """Is an optimizer better? A candidate against tuned baselines on workloads, with intervals."""
 
-from jaxdl.comparison.comparison import BASELINES, WORKLOADS, Comparison, against, compare, conclude
-from jaxdl.comparison.entrants import ENTRANTS, Entrant, entrant, find
+from jaxdl.comparison._compare import (
+    BASELINES,
+    SCHEDULES,
+    USUAL,
+    WORKLOADS,
+    Usual,
+    against,
+    compare,
+    conclude,
+)
+from jaxdl.comparison.candidates import entrant, find, kind_of
+from jaxdl.comparison.comparison import Comparison
+from jaxdl.comparison.entrants import ENTRANTS, Entrant
 from jaxdl.comparison.page import sections
 from jaxdl.comparison.study import PROTOCOLS, SEGMENTS, Study
 
@@ -9,15 +20,19 @@ __all__ = [
     "BASELINES",
     "ENTRANTS",
     "PROTOCOLS",
+    "SCHEDULES",
     "SEGMENTS",
+    "USUAL",
     "WORKLOADS",
     "Comparison",
     "Entrant",
     "Study",
+    "Usual",
     "against",
     "compare",
     "conclude",
     "entrant",
     "find",
+    "kind_of",
     "sections",
 ]

@@ -23,6 +23,7 @@ from jaxdl.sweep.space import Trial, trial_id
 from jaxdl.types import PyTree
 
 LEDGER = "trials.jsonl"
+CLOCK = "clock.jsonl"
 CURVES = "curves.npz"
 STATES = "states"
 CHECKPOINTS = "checkpoints"
@@ -104,6 +105,19 @@ def finish(
     ]
     ledger.append(workdir / LEDGER, rows)
     shutil.rmtree(_state_directory(workdir, trials, facts), ignore_errors=True)
+
+
+def clock(workdir: Path, program: str, **measured: float) -> None:
+    """Notes seconds of `compiling` a program, or of `running` so many `steps` of its trials."""
+    with open(workdir / CLOCK, "a") as file:
+        file.write(json.dumps({"program": program, **measured}) + "\n")
+
+
+def read_clock(workdir: Path) -> list[dict[str, Any]]:
+    """What `clock` noted; nothing of a line that a process died over."""
+    path = workdir / CLOCK
+    text = path.read_text() if path.exists() else ""
+    return [json.loads(line) for line in text.splitlines() if line.endswith("}")]
 
 
 def row(

@@ -7,7 +7,7 @@ import pytest
 
 from jaxdl import comparison, optimizers, sweep, workloads
 from jaxdl.comparison import Comparison, Entrant, Study
-from jaxdl.comparison.comparison import amount, outcome
+from jaxdl.comparison.words import amount, outcome
 from jaxdl.optimizers import schedules
 from jaxdl.stats import Interval
 from jaxdl.sweep import space
