@@ -10,7 +10,7 @@ from jaxdl.comparison._compare import (
     compare,
     conclude,
 )
-from jaxdl.comparison.candidates import entrant, find, kind_of
+from jaxdl.comparison.candidates import OPTIMIZER, entrant, find, kind_of
 from jaxdl.comparison.comparison import Comparison
 from jaxdl.comparison.entrants import ENTRANTS, Entrant
 from jaxdl.comparison.page import sections
@@ -19,6 +19,7 @@ from jaxdl.comparison.study import PROTOCOLS, SEGMENTS, Study
 __all__ = [
     "BASELINES",
     "ENTRANTS",
+    "OPTIMIZER",
     "PROTOCOLS",
     "SCHEDULES",
     "SEGMENTS",
