@@ -42,9 +42,9 @@ class Config(launch.Config):
     )
     baselines: tuple[str, ...] = setting(
         (USUAL,),
-        f"Out of {', '.join(comparison.ENTRANTS)}; {USUAL}: {', '.join(comparison.BASELINES)}. Of a "
-        f"schedule out of {', '.join(comparison.SCHEDULES)}; of an initializer own, the workload's, "
-        "or by name; of a loss own.",
+        f"Out of {', '.join(comparison.ENTRANTS)}; {USUAL}: {', '.join(comparison.BASELINES)}. For "
+        f"a schedule out of {', '.join(comparison.SCHEDULES)}; for an initializer by name or own, the "
+        "workload's; for a loss own.",
     )
     workloads: tuple[str, ...] = setting(
         (USUAL,),

@@ -89,11 +89,9 @@ def entrant(
     base = ENTRANTS[optimizer]
     if kind == "schedule":
         return base._replace(shape=candidate)
-    return (
-        base._replace(kernel_init=candidate)
-        if kind == "initializer"
-        else base._replace(loss=candidate)
-    )
+    if kind == "initializer":
+        return base._replace(kernel_init=candidate)
+    return base._replace(loss=candidate)
 
 
 def kind_of(candidate: Callable[..., Any], name: str = "candidate") -> Kind:

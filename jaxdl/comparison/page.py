@@ -30,7 +30,7 @@ def sections(found: Comparison) -> list[Section]:
     """Gains, scores, times to targets, the search, the ways; the first is the one to read."""
     kind = found.study.entrants[found.candidate].kind
     first = Section(
-        f"{found.candidate} against {DIFFERS[kind]}",
+        f"Against {DIFFERS[kind]}",
         (found.text(), _overall(found), _gains(found)),
     )
     made = [first, Section("On each workload", (pictures.victories(found), _scores(found)))]
@@ -68,13 +68,17 @@ def _overall(found: Comparison) -> Table:
         f"Over all {len(found.study.workloads)} workloads, on test, of {found.whose}; 95 % "
         "intervals. A run is better: probability, what diverged has lost. Gain, times smaller: "
         "interquartile means of the paired differences of shares and ratios of other metrics, by "
-        "the bootstrap within workloads. Sooner: geometric mean over workloads, and its interval, of "
-        "how many times sooner the target is reached.",
+        "the bootstrap within workloads. Sooner: geometric mean over workloads of how many times "
+        "sooner the target is reached, if it is.",
     )
 
 
 def _speed(found: stats.Interval) -> Cell:
-    return found.method.removeprefix("no speed-up: ") if np.isnan(found.mean) else found
+    if not np.isnan(found.mean):
+        return found
+    return found.method.removeprefix("no speed-up: ").replace(
+        "have no time to the target", "missed"
+    )
 
 
 def _gains(found: Comparison) -> Table:
@@ -151,8 +155,8 @@ def _seconds(found: Comparison) -> list[Table]:
     return [
         report.table(
             rows,
-            "The same in seconds: those steps at the pace of the fresh seeds and of the search, all "
-            "of which share the machine; evaluations are among them, compilation stands apart.",
+            "The same in seconds: those steps at the pace of search and fresh seeds, many of which share "
+            "the machine; evaluations are among them, compilation stands apart.",
         )
     ]
 

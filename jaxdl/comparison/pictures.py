@@ -31,7 +31,7 @@ def victories(found: Comparison) -> Picture:
     figure = report.heat_map(
         shares.rename_axis(index="workload", columns="optimizer"),
         marked=shares.eq(shares.max(axis=1), axis=0),
-        title="How often a run of it beats one of another",
+        title="How often a run beats one of another",
         label="on test (%)",
         mark_label="best of the row",
         decimals=0,
@@ -80,8 +80,8 @@ def rates(found: Comparison) -> list[Picture]:
     return _by_scale(
         found, shown, "rates", "learning_rate", "The metric by the learning rate",
         "learning rate (log scale)",
-        f"{study.points} points ({study.protocol}) of each; lines: means of the {study.seeds} seeds of "
-        "the search; bands: lowest to highest seed; broken where a seed diverged.",
+        f"{study.points} points ({study.protocol}) of each; lines: means of the {study.seeds} seeds "
+        "of the search; bands: lowest to highest seed; broken where a seed diverged.",
     )  # fmt: skip
 
 

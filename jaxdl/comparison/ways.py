@@ -38,7 +38,7 @@ def _way(found: Comparison, workload: Workload, name: str) -> np.ndarray:
     def walked(hparams: PyTree, seed: Array) -> Array:
         first = run.init(hparams, jax.random.key(seed), data)
 
-        def step(state: TrainState, _: None) -> tuple[TrainState, Array]:
+        def step(state: TrainState, _: PyTree) -> tuple[TrainState, Array]:
             after, _ = run.advance(hparams, state, data)
             return after, after.params["point"]
 
@@ -65,8 +65,8 @@ def pictures(found: Comparison) -> list[Picture]:
             plane.height, panels, np.asarray(plane.optima), title=f"Ways on {workload.name}"
         )
         caption = (
-            f"{SEEDS} of {found.whose}, a colour each. Circle: start; cross: end; star: lowest "
-            "points; darker is lower. What leaves a panel comes back where its line does."
+            f"The first {min(SEEDS, found.study.fresh_seeds)} of {found.whose}, a colour each. Circle: "
+            "start; cross: end; star: lowest point; dots: steps; darker is lower."
         )
         alt = f"Ways of the optimizers over the level lines of {workload.name}."
         made.append(Picture(f"ways_{workload.name}", figure, alt, caption))

@@ -70,7 +70,7 @@ def trajectories(
 
     panels: of each, ways `[steps, 2]`: a circle at the start, a cross at the end; what is not
         finite is not drawn. optima: `[M, 2]`, stars.
-    The window holds starts and optima and, up to as much again on each side, the ways.
+    The window holds starts and optima, and reaches as far as half of the ways do.
     """
     ways = [way for each in panels.values() for way in each]
     (left, right), (down, up) = _window(ways, np.asarray(optima))
@@ -107,13 +107,14 @@ def _draw_way(axes: "Axes", way: np.ndarray, color: str) -> None:
 
 
 def _window(ways: Sequence[np.ndarray], optima: np.ndarray) -> list[tuple[float, float]]:
-    """The ends of x and of y."""
-    core = np.concatenate([optima, *(way[:1] for way in ways)])
+    """The ends of x and of y: starts, optima, and as far as half of the ways go."""
+    whole = [way[np.isfinite(way).all(axis=1)] for way in ways]
+    core = np.concatenate([optima, *(way[:1] for way in whole)])
     low, high = core.min(axis=0), core.max(axis=0)
-    size = np.maximum(high - low, 0.3 * (high - low).max())
-    every = np.concatenate(ways)
-    every = every[np.isfinite(every).all(axis=1)]
-    low = np.minimum(low, np.maximum(every.min(axis=0), low - size))
-    high = np.maximum(high, np.minimum(every.max(axis=0), high + size))
-    room = 0.08 * np.maximum(high - low, 0.1 * (high - low).max())
+    most = 2 * (high - low).max()
+    far = np.median([way.min(axis=0) for way in whole], axis=0)
+    low = np.minimum(low, np.maximum(far, low - most))
+    far = np.median([way.max(axis=0) for way in whole], axis=0)
+    high = np.maximum(high, np.minimum(far, high + most))
+    room = 0.1 * np.maximum(high - low, 0.1 * (high - low).max())
     return list(zip((low - room).tolist(), (high + room).tolist(), strict=True))
