@@ -43,8 +43,8 @@ class Config(launch.Config):
     baselines: tuple[str, ...] = setting(
         (USUAL,),
         f"Out of {', '.join(comparison.ENTRANTS)}; {USUAL}: {', '.join(comparison.BASELINES)}. For "
-        f"a schedule out of {', '.join(comparison.SCHEDULES)}; for an initializer by name or own, the "
-        "workload's; for a loss own.",
+        f"a schedule out of {', '.join(comparison.SCHEDULES)}; for an initializer by name or own, "
+        "the workload's; for a loss own.",
     )
     workloads: tuple[str, ...] = setting(
         (USUAL,),

@@ -155,7 +155,7 @@ def _seconds(found: Comparison) -> list[Table]:
     return [
         report.table(
             rows,
-            "The same in seconds: those steps at the pace of search and fresh seeds, many of which share "
+            "The same in seconds: those steps at the pace of search and fresh seeds, which share "
             "the machine; evaluations are among them, compilation stands apart.",
         )
     ]

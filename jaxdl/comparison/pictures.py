@@ -80,8 +80,8 @@ def rates(found: Comparison) -> list[Picture]:
     return _by_scale(
         found, shown, "rates", "learning_rate", "The metric by the learning rate",
         "learning rate (log scale)",
-        f"{study.points} points ({study.protocol}) of each; lines: means of the {study.seeds} seeds "
-        "of the search; bands: lowest to highest seed; broken where a seed diverged.",
+        f"{study.points} points ({study.protocol}) of each; lines: means of its {study.seeds} "
+        "seeds; bands: lowest to highest seed; broken where a seed diverged.",
     )  # fmt: skip
 
 

@@ -65,8 +65,8 @@ def pictures(found: Comparison) -> list[Picture]:
             plane.height, panels, np.asarray(plane.optima), title=f"Ways on {workload.name}"
         )
         caption = (
-            f"The first {min(SEEDS, found.study.fresh_seeds)} of {found.whose}, a colour each. Circle: "
-            "start; cross: end; star: lowest point; dots: steps; darker is lower."
+            f"The first {min(SEEDS, found.study.fresh_seeds)} of {found.whose}, a colour each. "
+            "Circle: start; cross: end; star: lowest point; dots: steps; darker is lower."
         )
         alt = f"Ways of the optimizers over the level lines of {workload.name}."
         made.append(Picture(f"ways_{workload.name}", figure, alt, caption))
