@@ -159,8 +159,8 @@ def _check_schedule(candidate: Callable[..., Any], name: str) -> None:
 
 
 def _check_initializer(candidate: Callable[..., Any], name: str) -> None:
-    drawn, raised = _tried(jax.jit(candidate, static_argnums=(1, 2)), jax.random.key(0), WEIGHTS,
-                           jnp.dtype("float32"))  # fmt: skip
+    draw = jax.jit(lambda key: candidate(key, WEIGHTS, jnp.float32))
+    drawn, raised = _tried(draw, jax.random.key(0))
     if raised:
         raise ValueError(f"{name} raises {raised} for a traced key, {WEIGHTS} and float32")
     if (drawn.shape, drawn.dtype) != (WEIGHTS, jnp.float32) or not jnp.isfinite(drawn).all():
