@@ -10,15 +10,23 @@ that is no optimizer is compared with the workload's own, an optimizer tuned for
     python -m benchmarks.optimizers --config.candidate=my_module:my_optimizer --workdir=runs/mine
     python -m benchmarks.optimizers --config.candidate=lion --config.quick=true --workdir=runs/lion
 
-`make bench-optimizers` compares nine on nine workloads and keeps the figures in RESULTS.md.
+`make bench-optimizers` compares nine on nine workloads (`suite.py`) and keeps the figures in
+RESULTS.md, as `--record=NAME` does with any finished run.
 """
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
-from jaxdl import comparison, launch, sweep, workloads
+from benchmarks import run_all
+from jaxdl import comparison, launch, report, sweep, workloads
+from jaxdl._files import write_atomic
 from jaxdl.comparison import Comparison, Study
 from jaxdl.launch import setting
-from jaxdl.report import Claim, Judged
+from jaxdl.report import Claim, Judged, Section, Table
+from jaxdl.report.text import check_name
 from jaxdl.workloads import Workload
 
 SCHEDULES = {**comparison.SCHEDULES, "constant": None}
@@ -30,7 +38,7 @@ CLAIMS = POINTS, RATIO, RUNS = (
     Claim("O4", "a run of the candidate is better than one of the strongest baseline",
           "probability on test where a fresh seed diverged, which has lost", above=0.5, unit="%"),
 )  # fmt: skip
-USUAL = "usual"
+USUAL, FIGURES = "usual", "figures.md"
 
 
 class Config(launch.Config):
@@ -110,7 +118,10 @@ def conclude(
     chosen, candidate = study(config)
     found = comparison.conclude(chosen, candidate, results, confirmed)
     claims = [judged(found, workload) for workload in chosen.workloads]
-    return launch.Conclusion(claims, comparison.sections(found), found.text())
+    sections = comparison.sections(found)
+    assert plan.workdir is not None
+    write_atomic(plan.workdir / FIGURES, figures(found, sections))
+    return launch.Conclusion(claims, sections, found.text())
 
 
 def judged(found: Comparison, workload: Workload) -> Judged:
@@ -122,5 +133,42 @@ def judged(found: Comparison, workload: Workload) -> Judged:
     return (RATIO if workload.kind.scale == "positive" else POINTS).judge(gain, workload.name)
 
 
+def figures(found: Comparison, sections: Sequence[Section]) -> str:
+    """The paragraph and the tables of the report, as Markdown."""
+    parts = [report.markdown.escaped(found.text())]
+    for section in sections:
+        tables = [block for block in section.blocks if isinstance(block, Table)]
+        parts += [f"### {section.heading}"] * bool(tables)
+        parts += [report.to_markdown(table).rstrip("\n") for table in tables]
+    return "\n\n".join(parts) + "\n"
+
+
+def record(workdir: Path, name: str) -> str:
+    """Keeps the figures of a finished run in `results/optimizers.NAME.md` and RESULTS.md."""
+    facts = json.loads((workdir / "environment.json").read_text())
+    seconds = json.loads((workdir / "verdict.json").read_text())["seconds"]
+    versions = ", ".join(f"{each} {facts[each]}" for each in ("jax", "flax", "optax"))
+    head = (
+        f"## optimizers: {facts['device']}\n\nPython {facts['python']}, {versions}. Measured "
+        f"{facts['date']} by `python -m benchmarks.optimizers {' '.join(facts['command'])}` in "
+        f"{seconds / 60:.0f} minutes.\n\n"
+    )
+    target = run_all.RESULTS / f"optimizers.{check_name(name)}.md"
+    write_atomic(target, head + (workdir / FIGURES).read_text())
+    run_all.render()
+    return f"kept in {target}"
+
+
 if __name__ == "__main__":
-    launch.main(launch.Experiment(Config, plan, conclude, CLAIMS, confirm=confirm))
+    launch.main(
+        launch.Experiment(
+            Config,
+            plan,
+            conclude,
+            CLAIMS,
+            confirm=confirm,
+            uses={
+                "record": launch.Use("Keep the figures in benchmarks/RESULTS.md by a name.", record)
+            },
+        )
+    )

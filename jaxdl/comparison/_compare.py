@@ -136,7 +136,9 @@ def _baseline(candidate: Entrant, text: str) -> tuple[str, Entrant]:
         )
     name, found = find(text)
     if found.kind != kind:
-        raise ValueError(f"{text!r} is of the kind {found.kind}, the candidate is of the kind {kind}")
+        raise ValueError(
+            f"{text!r} is of the kind {found.kind}, the candidate is of the kind {kind}"
+        )
     if kind == "optimizer":
         return name, found
     return name, alone._replace(shape=found.shape, kernel_init=found.kernel_init, loss=found.loss)

@@ -1,5 +1,6 @@
 """A sweep on disk: rows, curves, and the state of the chunk in flight."""
 
+import contextlib
 import io
 import json
 import operator
@@ -115,9 +116,11 @@ def clock(workdir: Path, program: str, **measured: float) -> None:
 
 def read_clock(workdir: Path) -> list[dict[str, Any]]:
     """What `clock` noted; nothing of a line that a process died over."""
-    path = workdir / CLOCK
-    text = path.read_text() if path.exists() else ""
-    return [json.loads(line) for line in text.splitlines() if line.endswith("}")]
+    path, noted = workdir / CLOCK, []
+    for line in path.read_text().splitlines() if path.exists() else ():
+        with contextlib.suppress(ValueError):
+            noted.append(json.loads(line))
+    return noted
 
 
 def row(

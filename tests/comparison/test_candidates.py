@@ -95,7 +95,9 @@ def test_baselines_are_of_the_kind_of_the_candidate():
     assert found["orthogonal"].kernel_init is initializers.orthogonal
     with pytest.raises(ValueError, match="'adam' is no initializer here: give module:function"):
         against("mine", entrant(small_uniform), ("adam",))
-    with pytest.raises(ValueError, match="is of the kind loss, the candidate is of the kind optimizer"):
+    with pytest.raises(
+        ValueError, match="is of the kind loss, the candidate is of the kind optimizer"
+    ):
         against("mine", ENTRANTS["adam"], ("jaxdl.losses:softmax_cross_entropy",))
 
 
