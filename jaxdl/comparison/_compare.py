@@ -128,7 +128,7 @@ def _baseline(candidate: Entrant, text: str) -> tuple[str, Entrant]:
     elif kind == "loss":
         known = {OWN: alone}
     if text in known:
-        return text, known[text]
+        return f"own {kind}" if text == OWN else text, known[text]
     if known and ":" not in text:
         raise ValueError(
             f"{text!r} is no {kind} here: give module:function of yours, or one of "

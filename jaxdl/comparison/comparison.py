@@ -144,8 +144,7 @@ class Comparison(NamedTuple):
         parts = [f"{self.candidate} {how} on {', '.join(on)}" for how, on in said.items() if on]
         study = self.study
         return (
-            f"{'; '.join(parts)}. Against the strongest of {', '.join(self.baselines)} by "
-            f"validation, each at the best of {self._tried()} over "
+            f"{'; '.join(parts)}. {self._against()}, each at the best of {self._tried()} over "
             f"{study.seeds} seeds, then judged on test by {study.fresh_seeds} "
             f"fresh seeds, with 95 % intervals.{self._floor()}{self._border()}"
         )
@@ -157,6 +156,11 @@ class Comparison(NamedTuple):
         if others.isna().all():
             return str(others.index[0])
         return str(others.idxmax() if workload.kind.mode == "max" else others.idxmin())
+
+    def _against(self) -> str:
+        if len(self.baselines) == 1:
+            return f"Against {self.baselines[0]}"
+        return f"Against the strongest of {', '.join(self.baselines)} by validation"
 
     def _tried(self) -> str:
         if self.study.protocol == "defaults":

@@ -61,7 +61,7 @@ def _overall(found: Comparison) -> Table:
                 row[name] = gain.method if np.isnan(gain.mean) else gain
         for name, times in (("sooner, in steps", steps), ("in seconds", seconds)):
             if not times.isna().all(axis=None):
-                row[name] = _speed(overall.speed_up(found, baseline, times))
+                row[name] = _speed(found, baseline, times)
         rows.append(row)
     return report.table(
         rows,
@@ -69,16 +69,16 @@ def _overall(found: Comparison) -> Table:
         "intervals. A run is better: probability, what diverged has lost. Gain, times smaller: "
         "interquartile means of the paired differences of shares and ratios of other metrics, by "
         "the bootstrap within workloads. Sooner: geometric mean over workloads of how many times "
-        "sooner the target is reached, if it is.",
+        "sooner the target is reached, or on how many of them both reach it.",
     )
 
 
-def _speed(found: stats.Interval) -> Cell:
-    if not np.isnan(found.mean):
-        return found
-    return found.method.removeprefix("no speed-up: ").replace(
-        "have no time to the target", "missed"
-    )
+def _speed(found: Comparison, baseline: str, times: pd.DataFrame) -> Cell:
+    speed = overall.speed_up(found, baseline, times)
+    if not np.isnan(speed.mean):
+        return speed
+    both = np.isfinite(times[[found.candidate, baseline]].to_numpy(float)).all(axis=1)
+    return f"{both.sum()} of {len(both)} reached"
 
 
 def _gains(found: Comparison) -> Table:

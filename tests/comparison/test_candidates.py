@@ -91,7 +91,7 @@ def test_baselines_are_of_the_kind_of_the_candidate():
     assert found["cosine"].shape is schedules.cosine
     assert float(found["constant"].shape(10)(3)) == 1
     _, found = against("mine", entrant(small_uniform), ("own", "orthogonal"))
-    assert found["own"] == ENTRANTS["adam"]
+    assert found["own initializer"] == ENTRANTS["adam"]
     assert found["orthogonal"].kernel_init is initializers.orthogonal
     with pytest.raises(ValueError, match="'adam' is no initializer here: give module:function"):
         against("mine", entrant(small_uniform), ("adam",))
@@ -127,10 +127,10 @@ def test_a_candidate_of_another_kind_trains_in_its_own_way():
 
     options = {"protocol": "defaults", "seeds": 1, "fresh_seeds": 3}
     lost = comparison.compare(squared, workloads=[DIGITS], **options)
-    assert list(lost.study.entrants) == ["squared", "own"]
+    assert list(lost.study.entrants) == ["squared", "own loss"]
     by = lost.fresh.pivot(index="seed", columns="optimizer", values="test_loss")
     # Of ten classes below 1, where the logarithm has more.
-    assert (by["squared"] < by["own"]).all()
+    assert (by["squared"] < by["own loss"]).all()
     assert lost.text().startswith("squared ")
 
 
