@@ -11,6 +11,8 @@ from jaxdl.comparison.words import least
 from jaxdl.stats import Kind
 from jaxdl.workloads import Workload
 
+ENDED = ("ok", "pruned")
+"""Trials that have a value: at their end, or where they were given up."""
 CHAIN = ("adam", "momentum", "sgd")
 """Each includes the next by its hyperparameters (Choi et al. 2019)."""
 
@@ -19,10 +21,10 @@ def points(found: Comparison, workload: Workload) -> pd.DataFrame:
     """One row a point that was tried: `optimizer`, `learning_rate`, `value`.
 
     value: of the metric on validation, the mean over seeds, geometric where it is positive; nan
-    where a seed did not end.
+    where a seed diverged.
     """
     mine = found.search[found.search["workload"].eq(workload.name)]
-    metric = mine[f"validation_{workload.metric}"].astype(float).where(mine["status"].eq("ok"))
+    metric = mine[f"validation_{workload.metric}"].astype(float).where(mine["status"].isin(ENDED))
     if workload.kind.scale == "positive":
         metric = np.log(metric.clip(lower=least(workload)))
     names = {name for one in found.study.entrants.values() for name in one.point()}
