@@ -1,5 +1,5 @@
 # make demo: the flagship sweep. make test: every check. make bench: the tables of benchmarks/RESULTS.md.
-# make bench-optimizers: the comparison of optimizers there, half an hour.
+# make bench-optimizers: the comparison of optimizers there, within half an hour on two cores.
 # make docs: the pages of reference and guides, build/docs/index.html.
 # PYTHON chooses the interpreter of the virtual environment (3.11 or newer).
 PYTHON ?= python3
@@ -57,7 +57,7 @@ parity: $(VENV)/installed-parity
 	$(BIN)/python -m pytest -q tests/parity
 	$(BIN)/python -m benchmarks.run_all
 
-# Nine optimizers on nine workloads, chosen and run again by fresh seeds: a quarter of an hour.
+# Nine optimizers on ten workloads, chosen and run again by fresh seeds.
 bench-optimizers: $(VENV)/installed
 	$(BIN)/python -m benchmarks.optimizers --config=benchmarks/suite.py --workdir=runs/bench_optimizers
 	$(BIN)/python -m benchmarks.optimizers --workdir=runs/bench_optimizers --record=$(BACKEND)

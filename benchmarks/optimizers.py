@@ -10,7 +10,7 @@ that is no optimizer is compared with the workload's own, an optimizer tuned for
     python -m benchmarks.optimizers --config.candidate=my_module:my_optimizer --workdir=runs/mine
     python -m benchmarks.optimizers --config.candidate=lion --config.quick=true --workdir=runs/lion
 
-`make bench-optimizers` compares nine on nine workloads (`suite.py`) and keeps the figures in
+`make bench-optimizers` compares nine on ten workloads (`suite.py`) and keeps the figures in
 RESULTS.md, as `--record=NAME` does with any finished run.
 """
 

@@ -1,4 +1,4 @@
-"""Nine optimizers on nine workloads at seven rates: the configuration of `make bench-optimizers`.
+"""Nine optimizers on ten workloads at seven rates: the configuration of `make bench-optimizers`.
 
 python -m benchmarks.optimizers --config=benchmarks/suite.py --workdir=runs/bench_optimizers
 """
@@ -20,6 +20,7 @@ def get_config() -> Config:
             "breast_cancer",
             "topics",
             "digits_mlp",
+            "digits_cnn",
             "digits_autoencoder",
         ),
         points=7,

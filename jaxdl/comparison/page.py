@@ -59,7 +59,7 @@ def _overall(found: Comparison) -> Table:
             gain = overall.mean_gain(found, baseline, scale)  # type: ignore[arg-type]
             if gain is not None:
                 row[name] = gain.method if np.isnan(gain.mean) else gain
-        for name, times in (("sooner, in steps", steps), ("in seconds", seconds)):
+        for name, times in (("times sooner, steps", steps), ("times sooner, seconds", seconds)):
             if not times.isna().all(axis=None):
                 row[name] = _speed(found, baseline, times)
         rows.append(row)
@@ -68,8 +68,8 @@ def _overall(found: Comparison) -> Table:
         f"Over all {len(found.study.workloads)} workloads, on test, of {found.whose}; 95 % "
         "intervals. A run is better: probability, what diverged has lost. Gain, times smaller: "
         "interquartile means of the paired differences of shares and ratios of other metrics, by "
-        "the bootstrap within workloads. Sooner: geometric mean over workloads of how many times "
-        "sooner the target is reached, or on how many of them both reach it.",
+        "the bootstrap within workloads. Times sooner: geometric mean over workloads of how many "
+        "times sooner the target is reached, or on how many of them both reach it.",
     )
 
 
