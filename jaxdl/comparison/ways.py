@@ -66,8 +66,8 @@ def pictures(found: Comparison) -> list[Picture]:
         )
         caption = (
             f"The first {min(SEEDS, found.study.fresh_seeds)} of {found.whose}, a colour each. "
-            "Circle: start; cross: end; star: lowest point; dots: steps; darker is lower. Both axes "
-            "have scales of their own."
+            "Circle: start; cross: end; star: lowest point; dots: steps; darker is lower. Each "
+            "axis has a scale of its own."
         )
         alt = f"Ways of the optimizers over the level lines of {workload.name}."
         made.append(Picture(f"ways_{workload.name}", figure, alt, caption))
