@@ -1,8 +1,11 @@
 # make demo: the flagship sweep. make test: every check. make bench: the tables of benchmarks/RESULTS.md.
+# make bench-optimizers: the comparison of optimizers there, within half an hour on two cores.
 # make docs: the pages of reference and guides, build/docs/index.html.
 # PYTHON chooses the interpreter of the virtual environment (3.11 or newer).
 PYTHON ?= python3
 VENV ?= .venv
+# Under which the figures of this machine are kept: cpu, gpu, or a name of it.
+BACKEND ?= cpu
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 BIN = $(VENV)/bin
 
@@ -21,7 +24,7 @@ endif
 endif
 endif
 
-.PHONY: demo test test-experiments test-faults lint bench parity goldens verdicts docs clean
+.PHONY: demo test test-experiments test-faults lint bench bench-optimizers parity goldens verdicts docs clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/installed
@@ -53,6 +56,11 @@ bench: $(VENV)/installed
 parity: $(VENV)/installed-parity
 	$(BIN)/python -m pytest -q tests/parity
 	$(BIN)/python -m benchmarks.run_all
+
+# Nine optimizers on ten workloads, chosen and run again by fresh seeds.
+bench-optimizers: $(VENV)/installed
+	$(BIN)/python -m benchmarks.optimizers --config=benchmarks/suite.py --workdir=runs/bench_optimizers
+	$(BIN)/python -m benchmarks.optimizers --workdir=runs/bench_optimizers --record=$(BACKEND)
 
 goldens: $(VENV)/installed-parity
 	set -e; for script in tests/goldens/make_*.py; do $(BIN)/python $$script; done

@@ -2,40 +2,65 @@
 
 Each optimizer is searched on each workload by one protocol and on the same seeds, chosen on
 validation, and judged on test by seeds that took no part. The candidate is a name of
-`comparison.ENTRANTS`, or a function of your own, `learning_rate -> optax.GradientTransformation`,
-in a module of the current folder.
+`comparison.ENTRANTS`, or a function of your own in a module of the current folder: an optimizer
+`learning_rate -> optax.GradientTransformation`, a schedule `steps -> shape`, an initializer `(key,
+shape, dtype) -> array` or a loss `(outputs, labels) -> [B]`, which is told by what it returns. One
+that is no optimizer is compared with the workload's own, an optimizer tuned for each.
 
     python -m benchmarks.optimizers --config.candidate=my_module:my_optimizer --workdir=runs/mine
     python -m benchmarks.optimizers --config.candidate=lion --config.quick=true --workdir=runs/lion
+
+`make bench-optimizers` compares nine on ten workloads (`suite.py`) and keeps the figures in
+RESULTS.md, as `--record=NAME` does with any finished run.
 """
 
-from jaxdl import comparison, launch, sweep, workloads
-from jaxdl.comparison import Study
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import run_all
+from jaxdl import comparison, launch, report, sweep, workloads
+from jaxdl._files import write_atomic
+from jaxdl.comparison import Comparison, Study
 from jaxdl.launch import setting
-from jaxdl.optimizers import schedules
-from jaxdl.report import Claim
+from jaxdl.report import Claim, Judged, Section, Table
+from jaxdl.report.text import check_name
 from jaxdl.workloads import Workload
 
-SCHEDULES = {"constant": None, "cosine": schedules.cosine, "slanted": schedules.slanted_triangular}
-CLAIMS = POINTS, RATIO = (
+SCHEDULES = {**comparison.SCHEDULES, "constant": None}
+CLAIMS = POINTS, RATIO, RUNS = (
     Claim("O4", "the candidate is better than the strongest baseline",
           "difference on test over fresh seeds", above=0, unit="points"),
     Claim("O4", "the candidate is nearer to the optimum than the strongest baseline",
           "logarithm of the ratio on test over fresh seeds", above=0),
+    Claim("O4", "a run of the candidate is better than one of the strongest baseline",
+          "probability on test where a fresh seed diverged, which has lost", above=0.5, unit="%"),
 )  # fmt: skip
-QUICK = ("ravine", "breast_cancer", "digits_mlp")
+USUAL, FIGURES = "usual", "figures.md"
 
 
 class Config(launch.Config):
     """Who is compared with whom, on what, and how they are searched."""
 
     steps: int = setting(0, "Training steps of each trial; 0: the budget of its workload.", low=0)
-    candidate: str = setting("adamw", "An optimizer by name, or module:function of your own.")
+    candidate: str = setting(
+        "adamw", "An optimizer by name, or module:function of your own, of any kind."
+    )
     baselines: tuple[str, ...] = setting(
-        comparison.BASELINES, f"Out of {', '.join(comparison.ENTRANTS)}."
+        (USUAL,),
+        f"Out of {', '.join(comparison.ENTRANTS)}; {USUAL}: {', '.join(comparison.BASELINES)}. For "
+        f"a schedule out of {', '.join(comparison.SCHEDULES)}; for an initializer by name or own, "
+        "the workload's; for a loss own.",
     )
     workloads: tuple[str, ...] = setting(
-        comparison.WORKLOADS, f"Out of {', '.join(workloads.WORKLOADS)}."
+        (USUAL,),
+        f"Out of {', '.join(workloads.WORKLOADS)}; {USUAL}: {', '.join(comparison.WORKLOADS)}, or "
+        "those that take a candidate of the kind.",
+    )
+    optimizer: str = setting(
+        comparison.OPTIMIZER, "That is tuned for a candidate of another kind and its baselines."
     )
     protocol: str = setting("grid", f"How they are searched: {', '.join(comparison.PROTOCOLS)}.")
     points: int = setting(15, "Points that are tried of each optimizer on each workload.", low=2)
@@ -43,17 +68,21 @@ class Config(launch.Config):
     fresh_seeds: int = setting(10, "Seeds that run the chosen points again.", low=3)
     schedule: str = setting("constant", f"Of the rate: {', '.join(SCHEDULES)}.")
     quick: bool = setting(
-        False, "Instead: ravine, breast_cancer, digits_mlp, 8 points, 5 fresh seeds."
+        False, "Instead: ravine, breast_cancer, digits_mlp or the like, 8 points, 5 fresh seeds."
     )
 
 
 def study(config: Config) -> tuple[Study, str]:
     """What is run, and the name of the candidate."""
     try:
-        name, entrants = comparison.against(*comparison.find(config.candidate), config.baselines)
+        name, one = comparison.find(config.candidate, config.optimizer)
+        usual = comparison.USUAL[one.kind]
+        given = usual.baselines if config.baselines == (USUAL,) else config.baselines
+        name, entrants = comparison.against(name, one, given)
     except ValueError as error:
         raise launch.UserError(f"config.candidate or config.baselines: {error}") from error
-    names = QUICK if config.quick else config.workloads
+    names = usual.workloads if config.workloads == (USUAL,) else config.workloads
+    names = usual.quick if config.quick else names
     launch.choose("protocol", config.protocol, comparison.PROTOCOLS)
     shape = launch.choose("schedule", config.schedule, SCHEDULES)
     chosen = launch.choose_all("workloads", names, workloads.WORKLOADS)
@@ -88,14 +117,58 @@ def conclude(
     """The paragraph, tables and pictures."""
     chosen, candidate = study(config)
     found = comparison.conclude(chosen, candidate, results, confirmed)
-    claims = [
-        (RATIO if workload.kind.scale == "positive" else POINTS).judge(
-            found.gain(workload, found.strongest(workload)), workload.name
-        )
-        for workload in chosen.workloads
-    ]
-    return launch.Conclusion(claims, comparison.sections(found), found.text())
+    claims = [judged(found, workload) for workload in chosen.workloads]
+    sections = comparison.sections(found)
+    assert plan.workdir is not None
+    write_atomic(plan.workdir / FIGURES, figures(found, sections))
+    return launch.Conclusion(claims, sections, found.text())
+
+
+def judged(found: Comparison, workload: Workload) -> Judged:
+    """The claim that the candidate is better than the strongest baseline on a workload."""
+    strongest = found.strongest(workload)
+    gain = found.gain(workload, strongest)
+    if np.isnan(gain.mean):
+        return RUNS.judge(found.improvement(workload, strongest), workload.name)
+    return (RATIO if workload.kind.scale == "positive" else POINTS).judge(gain, workload.name)
+
+
+def figures(found: Comparison, sections: Sequence[Section]) -> str:
+    """The paragraph and the tables of the report, as Markdown."""
+    parts = [report.markdown.escaped(found.text())]
+    for section in sections:
+        tables = [block for block in section.blocks if isinstance(block, Table)]
+        parts += [f"### {section.heading}"] * bool(tables)
+        parts += [report.to_markdown(table).rstrip("\n") for table in tables]
+    return "\n\n".join(parts) + "\n"
+
+
+def record(workdir: Path, name: str) -> str:
+    """Keeps the figures of a finished run in `results/optimizers.NAME.md` and RESULTS.md."""
+    facts = json.loads((workdir / "environment.json").read_text())
+    seconds = json.loads((workdir / "verdict.json").read_text())["seconds"]
+    versions = ", ".join(f"{each} {facts[each]}" for each in ("jax", "flax", "optax"))
+    head = (
+        f"## optimizers: {facts['device']}\n\nPython {facts['python']}, {versions}. Measured "
+        f"{facts['date']} by `python -m benchmarks.optimizers {' '.join(facts['command'])}` in "
+        f"{seconds / 60:.0f} minutes.\n\n"
+    )
+    target = run_all.RESULTS / f"optimizers.{check_name(name)}.md"
+    write_atomic(target, head + (workdir / FIGURES).read_text())
+    run_all.render()
+    return f"kept in {target}"
 
 
 if __name__ == "__main__":
-    launch.main(launch.Experiment(Config, plan, conclude, CLAIMS, confirm=confirm))
+    launch.main(
+        launch.Experiment(
+            Config,
+            plan,
+            conclude,
+            CLAIMS,
+            confirm=confirm,
+            uses={
+                "record": launch.Use("Keep the figures in benchmarks/RESULTS.md by a name.", record)
+            },
+        )
+    )

@@ -39,12 +39,20 @@ def main() -> None:
             print(f"== {name}", flush=True)
             command = [sys.executable, "-m", f"benchmarks.{name}", f"--json={target}"]
             subprocess.run(command, check=True)
-    (FOLDER / "RESULTS.md").write_text(HEAD + "".join(_table(path) for path in kept()))
+    render()
+
+
+def render() -> None:
+    """Writes RESULTS.md: tables of the rows that are kept, and sections kept as they are."""
+    sections = (
+        _table(path) if path.suffix == ".json" else f"\n{path.read_text()}" for path in kept()
+    )
+    (FOLDER / "RESULTS.md").write_text(HEAD + "".join(sections))
 
 
 def kept() -> list[Path]:
     """Results of this and other machines, in order of their names."""
-    return sorted(RESULTS.glob("*.json"))
+    return sorted([*RESULTS.glob("*.json"), *RESULTS.glob("*.md")])
 
 
 def _table(path: Path) -> str:

@@ -39,7 +39,10 @@ class Config(launch.Config):
 def exam(config: Config) -> tuple[Exam, str]:
     """What is run, and the name of the candidate."""
     try:
-        name, entrants = comparison.against(*comparison.find(config.candidate), config.baselines)
+        name, one = comparison.find(config.candidate)
+        if one.kind != "optimizer":
+            raise ValueError(f"{name} is a {one.kind}: the card is one of optimizers")
+        name, entrants = comparison.against(name, one, config.baselines)
     except ValueError as error:
         raise launch.UserError(f"config.candidate or config.baselines: {error}") from error
     chosen = launch.choose_all("problems", config.problems, PROBLEMS)

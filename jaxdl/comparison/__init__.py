@@ -1,9 +1,20 @@
 """Is an optimizer better? A candidate against tuned baselines on workloads, with intervals."""
 
+from jaxdl.comparison._compare import (
+    BASELINES,
+    SCHEDULES,
+    USUAL,
+    WORKLOADS,
+    Usual,
+    against,
+    compare,
+    conclude,
+)
+from jaxdl.comparison.candidates import OPTIMIZER, entrant, find, kind_of
 from jaxdl.comparison.card import Card
 from jaxdl.comparison.card import sections as card_sections
-from jaxdl.comparison.comparison import BASELINES, WORKLOADS, Comparison, against, compare, conclude
-from jaxdl.comparison.entrants import ENTRANTS, Entrant, entrant, find
+from jaxdl.comparison.comparison import Comparison
+from jaxdl.comparison.entrants import ENTRANTS, Entrant
 from jaxdl.comparison.exam import Exam
 from jaxdl.comparison.page import sections
 from jaxdl.comparison.study import PROTOCOLS, SEGMENTS, Study
@@ -11,19 +22,24 @@ from jaxdl.comparison.study import PROTOCOLS, SEGMENTS, Study
 __all__ = [
     "BASELINES",
     "ENTRANTS",
+    "OPTIMIZER",
     "PROTOCOLS",
+    "SCHEDULES",
     "SEGMENTS",
+    "USUAL",
     "WORKLOADS",
     "Card",
     "Comparison",
     "Entrant",
     "Exam",
     "Study",
+    "Usual",
     "against",
     "card_sections",
     "compare",
     "conclude",
     "entrant",
     "find",
+    "kind_of",
     "sections",
 ]

@@ -4,42 +4,54 @@ Momentum and the decay of averages are searched as 1 − β on a logarithmic sca
 (Dahl et al. 2023, https://arxiv.org/abs/2306.07179): 0.9, 0.99 and 0.999 are equally far apart.
 """
 
-import importlib
-import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import optax
 
 from jaxdl import optimizers, train
+from jaxdl.initializers import Initializer
+from jaxdl.optimizers.schedules import Shape
 from jaxdl.sweep.space import Distribution, LogUniform, Value
-from jaxdl.types import Array, PyTree
+from jaxdl.types import Array
+
+Kind = Literal["optimizer", "schedule", "initializer", "loss"]
+"""What of a training a candidate is."""
 
 RATES = LogUniform(1e-5, 1e2)
 """Learning rates that are searched where nothing else is said."""
 MOMENTUM, AVERAGE = LogUniform(1e-3, 1.0), LogUniform(1e-4, 0.5)
 """1 − β of momentum, and of averages of squares."""
-PROBE = {"matrix": jnp.ones((4, 3)), "vector": jnp.ones(3)}
-"""Parameters on which an optimizer shows that it is one."""
 
 
 class Entrant(NamedTuple):
-    """An optimizer that is compared.
+    """An optimizer that is compared, with what else of the training is not the workload's own.
 
     make: `(learning_rate, **others) -> optax.GradientTransformation`; the rate may be a schedule,
         and all numbers traced.
     space: what is searched; `learning_rate` is one of it.
     defaults: values where nothing is searched, of what is not in the space too.
     eval_params: as in `sweep.make_run`, for what is evaluated elsewhere than it steps.
+    shape: of the schedule, `steps -> shape`. kernel_init: the initializer of the weights. loss:
+        `(outputs, labels) -> [B]` that is minimized. None: the study's, and the workload's own.
     """
 
     make: Callable[..., optax.GradientTransformation]
     space: Mapping[str, Distribution] = {"learning_rate": RATES}
     defaults: Mapping[str, float] = {"learning_rate": 1e-3}
     eval_params: train.EvalParams | None = None
+    shape: Callable[[int], Shape] | None = None
+    kernel_init: Initializer | None = None
+    loss: Callable[[Array, Array], Array] | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """What makes it differ from the optimizer alone."""
+        if self.kernel_init is not None:
+            return "initializer"
+        if self.loss is not None:
+            return "loss"
+        return "optimizer" if self.shape is None else "schedule"
 
     def point(self) -> dict[str, Value]:
         """Every hyperparameter at its default, or else in the middle of what is searched."""
@@ -103,79 +115,3 @@ ENTRANTS: dict[str, Entrant] = {
 A step of the last three costs more than a gradient: of Newton up to 100 Hessian-vector products, of
 AdaHessian one, of L-BFGS what its line search evaluates.
 """
-
-
-def find(text: str) -> tuple[str, Entrant]:
-    """An entrant by its name in `ENTRANTS`, or `module:attribute` of a file of the user's.
-
-    The attribute is an `Entrant`, or a function `learning_rate -> optax.GradientTransformation`,
-    which may carry a `space` and `defaults` of its own as attributes. Modules of the current folder
-    are found. Raises ValueError, in one line.
-    """
-    if text in ENTRANTS:
-        return text, ENTRANTS[text]
-    module, colon, attribute = text.partition(":")
-    if not colon:
-        raise ValueError(
-            f"{text!r} is no optimizer here: give module:function of yours, or one of "
-            f"{', '.join(ENTRANTS)}"
-        )
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        found = importlib.import_module(module)
-    except ImportError as error:
-        raise ValueError(f"{text!r}: the module is not found: {error}") from error
-    # Whatever a user's module raises, a mistake in its syntax too.
-    except Exception as error:
-        raise ValueError(f"{text!r}: {type(error).__name__}: {error}") from error
-    if not hasattr(found, attribute):
-        raise ValueError(f"{text!r}: {getattr(found, '__file__', module)} has no {attribute!r}")
-    return attribute, entrant(getattr(found, attribute), attribute)
-
-
-def entrant(candidate: Entrant | Callable[..., Any], name: str = "candidate") -> Entrant:
-    """What was given, as an entrant that has shown on two small parameters that it works.
-
-    Raises ValueError, in one line, for what is no optax transformation, raises, or changes shapes
-    or dtypes.
-    """
-    if not isinstance(candidate, Entrant):
-        if not callable(candidate):
-            raise ValueError(f"{name}: give a function learning_rate -> optax transformation")
-        space = getattr(candidate, "space", _RATE)
-        defaults = getattr(candidate, "defaults", {"learning_rate": 1e-3})
-        candidate = Entrant(candidate, space, defaults)
-    _check(candidate, name)
-    return candidate
-
-
-def _check(entrant: Entrant, name: str) -> None:
-    point = entrant.point()
-    try:
-        tx = entrant.make(**point)
-    except Exception as error:
-        raise ValueError(f"{name} cannot be made of {point}: {error}") from error
-    if not isinstance(tx, optax.GradientTransformation):
-        raise ValueError(
-            f"{name} gives {type(tx).__name__}, not an optax.GradientTransformation (init, update)"
-        )
-
-    def bowl(params: PyTree) -> Array:
-        return optax.tree.norm(params, squared=True) / 2
-
-    def step(params: PyTree) -> PyTree:
-        value, grad = jax.value_and_grad(bowl)(params)
-        return optax.with_extra_args_support(tx).update(
-            grad, tx.init(params), params, value=value, grad=grad, value_fn=bowl
-        )[0]
-
-    try:
-        updates = jax.eval_shape(step, PROBE)
-    except Exception as error:
-        line = " ".join(str(error).split())[:300]
-        raise ValueError(f"{name}: its update raises {type(error).__name__}: {line}") from error
-    wanted = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), PROBE)
-    given = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), updates)
-    if given != wanted:
-        raise ValueError(f"{name}: updates of parameters {wanted} are {given}: they must be alike")

@@ -4,25 +4,81 @@ import numpy as np
 import pandas as pd
 
 from jaxdl import report, stats
+from jaxdl.comparison import overall, pictures, searched, ways
 from jaxdl.comparison.comparison import Comparison
-from jaxdl.report import Picture, Section, tables
-from jaxdl.report.tables import Table
-from jaxdl.workloads import Workload
+from jaxdl.comparison.study import SEGMENTS
+from jaxdl.report import Section
+from jaxdl.report import tables as cells
+from jaxdl.report.page import Block
+from jaxdl.report.summaries import BORDER
+from jaxdl.report.tables import Cell, Table
 
-FACTORS = np.geomspace(1, 8, 601)
-"""Time in multiples of the fastest, in the picture of profiles."""
+DIFFERS = {
+    "optimizer": "tuned baselines",
+    "schedule": "other schedules, the rate tuned for each",
+    "initializer": "other initializers, the optimizer tuned for each",
+    "loss": "the workload's own loss, the optimizer tuned for each",
+}
+"""What a candidate of each kind is compared with."""
+WIDTHS = (
+    " In brackets the width, in powers of ten, of the rates that are within 1 % of the best (of "
+    "shares: a point), > where an end of the search is one of them."
+)
 
 
 def sections(found: Comparison) -> list[Section]:
-    """Gains, scores, times to targets and the searched rates; the first is the one to read."""
-    blocks: list[str | Table | Picture] = [found.text(), _gains(found), _scores(found)]
-    made = [Section(f"{found.candidate} against tuned baselines", blocks)]
-    times = found.times_of_workloads()
-    if not times.empty:
-        made.append(Section("Time to the target", [_times(found, times), *_profile(times)]))
-    several = found.search["learning_rate"].nunique() > len(found.study.entrants)
-    searched = found.study.workloads if several else ()
-    return [*made, Section("The search", [_rates(found, each) for each in searched])]
+    """Gains, scores, times to targets, the search, the ways; the first is the one to read."""
+    kind = found.study.entrants[found.candidate].kind
+    first = Section(
+        f"Against {DIFFERS[kind]}",
+        (found.text(), _overall(found), _gains(found)),
+    )
+    made = [first, Section("On each workload", (pictures.victories(found), _scores(found)))]
+    steps = found.times_of_workloads()
+    if not steps.empty:
+        tables = [_times(found, steps), *_seconds(found)]
+        made.append(Section("Time to the target", (*tables, *pictures.profile(found, steps))))
+    search: list[Block] = [*searched.warnings(found), _chosen(found)]
+    search += [*pictures.rates(found), *pictures.best_so_far(found)]
+    made.append(Section("The search", search))
+    drawn = ways.pictures(found)
+    return [*made, Section("Ways over the landscapes", drawn)] if drawn else made
+
+
+def _overall(found: Comparison) -> Table:
+    steps, seconds = found.times_of_workloads(), found.times_of_workloads("seconds")
+    rows = []
+    for baseline in found.baselines:
+        counts = overall.outcomes(found, baseline)
+        row: dict[str, Cell] = {
+            "against": baseline,
+            "wins–ties–losses": "–".join(map(str, counts.values())),
+            "a run is better (%)": overall.improvement(found, baseline),
+        }
+        for scale, name in (("share", "gain (points)"), ("positive", "times smaller")):
+            gain = overall.mean_gain(found, baseline, scale)  # type: ignore[arg-type]
+            if gain is not None:
+                row[name] = gain.method if np.isnan(gain.mean) else gain
+        for name, times in (("times sooner, steps", steps), ("times sooner, seconds", seconds)):
+            if not times.isna().all(axis=None):
+                row[name] = _speed(found, baseline, times)
+        rows.append(row)
+    return report.table(
+        rows,
+        f"Over all {len(found.study.workloads)} workloads, on test, of {found.whose}; 95 % "
+        "intervals. A run is better: probability, what diverged has lost. Gain, times smaller: "
+        "interquartile means of the paired differences of shares and ratios of other metrics, by "
+        "the bootstrap within workloads. Times sooner: geometric mean over workloads of how many "
+        "times sooner the target is reached, or on how many of them both reach it.",
+    )
+
+
+def _speed(found: Comparison, baseline: str, times: pd.DataFrame) -> Cell:
+    speed = overall.speed_up(found, baseline, times)
+    if not np.isnan(speed.mean):
+        return speed
+    both = np.isfinite(times[[found.candidate, baseline]].to_numpy(float)).all(axis=1)
+    return f"{both.sum()} of {len(both)} reached"
 
 
 def _gains(found: Comparison) -> Table:
@@ -32,13 +88,15 @@ def _gains(found: Comparison) -> Table:
             "against": baseline,
             "outcome": outcome,
             "difference on test": found.words(workload, baseline),
+            "seeds to tell": overall.seeds_to_tell(found, workload, baseline),
         }
         for workload, baseline, _, outcome in found.gains()
     ]
     return report.table(
         rows,
         f"On {found.study.fresh_seeds} fresh seeds, paired; 95 % intervals, none corrected for the "
-        "number of rows. Where the optimum is known nothing counts below the target.",
+        "number of rows. Where the optimum is known nothing counts below the target. With seeds "
+        "to tell a tie would be told with a probability of 80 %, were its difference the true one.",
     )
 
 
@@ -48,63 +106,86 @@ def _scores(found: Comparison) -> Table:
         mine = found.fresh[found.fresh["workload"].eq(workload.name)]
         share = workload.kind.scale == "share"
         metric = f"{workload.metric} (%)" if share else workload.metric
-        row: dict[str, tables.Cell] = {"workload": workload.name, "metric": metric}
+        row: dict[str, Cell] = {"workload": workload.name, "metric": metric}
         for name in found.study.entrants:
             values = mine.loc[mine["optimizer"].eq(name), f"test_{workload.metric}"]
             row[name] = (
-                tables.estimate(
-                    stats.mean_interval(values, workload.kind.scale), tables.cell_of(workload.kind)
+                cells.estimate(
+                    stats.mean_interval(values, workload.kind.scale), cells.cell_of(workload.kind)
                 )
                 if np.isfinite(values).all()
                 else f"{(~np.isfinite(values)).sum()} of {len(values)} diverged"
             )
         rows.append(row)
-    return report.table(rows, "On test: means of fresh seeds, of losses and the like geometric.")
+    return report.table(
+        rows,
+        f"On test: means of {found.whose}, of losses and the like geometric; 95 % intervals over "
+        "seeds.",
+    )
 
 
 def _times(found: Comparison, times: pd.DataFrame) -> Table:
     score = stats.algoperf_score(times.to_numpy())
-    rows = [
-        {"workload": name, **{one: _steps(value) for one, value in row.items()}}
+    rows: list[dict[str, Cell]] = [
+        {"workload": str(name), **{one: _steps(value) for one, value in row.items()}}
         for name, row in times.iterrows()
     ]
     rows.append({"workload": "score", **{n: f"{v:.2f}" for n, v in zip(times, score, strict=True)}})
     return report.table(
         rows,
-        "Steps until validation is at the target, the median of fresh seeds; – where half of them "
-        "or more miss it. Score: AlgoPerf's, 1 for the fastest on every workload.",
+        f"Steps until validation is at the target, the median of {found.whose}, evaluated "
+        f"{SEGMENTS} times; – where half of them or more miss it. Score: AlgoPerf's, 1 for the "
+        "fastest on every workload.",
     )
+
+
+def _seconds(found: Comparison) -> list[Table]:
+    """Nothing where no time was taken."""
+    times = found.times_of_workloads("seconds")
+    if times.isna().all(axis=None):
+        return []
+    score = stats.algoperf_score(times.fillna(np.inf).to_numpy())
+    rows: list[dict[str, Cell]] = [
+        {"workload": str(name), **row.to_dict()}
+        for name, row in times.replace(np.inf, None).iterrows()
+    ]
+    rows.append({"workload": "score", **{n: f"{v:.2f}" for n, v in zip(times, score, strict=True)}})
+    compiling = found.clock.groupby("optimizer", sort=False)["compiling"].sum()
+    rows.append({"workload": "compilation", **{name: float(compiling[name]) for name in times}})
+    return [
+        report.table(
+            rows,
+            "The same in seconds: those steps at the pace of search and fresh seeds, which share "
+            "the machine; evaluations are among them, compilation stands apart.",
+        )
+    ]
 
 
 def _steps(value: float) -> str:
     return f"{value:,.0f}" if np.isfinite(value) else "–"
 
 
-def _profile(times: pd.DataFrame) -> list[Picture]:
-    if len(times) < 2:
-        return []
-    share = 100 * stats.time_profile(times.to_numpy(), FACTORS)
-    frame = pd.DataFrame(share, columns=times.columns).assign(factor=FACTORS)
-    long = frame.melt("factor", var_name="optimizer", value_name="share").assign(seed=0)
-    figure = report.lines(
-        long, x="factor", y="share", panel=None, line="optimizer", title="Performance profile",
-        x_label="steps, in multiples of the fastest", y_label="workloads at the target (%)",
-        y_scale="linear", points=len(FACTORS),
-    )  # fmt: skip
-    alt = "The share of workloads solved within a multiple of the fastest optimizer's steps."
-    return [Picture("performance_profile", figure, alt, f"{len(times)} workloads with a target.")]
+def _chosen(found: Comparison) -> Table:
+    rows, told = [], False
+    rates = found.chosen.set_index(["workload", "optimizer"])
+    for workload in found.study.workloads:
+        row: dict[str, Cell] = {"workload": workload.name}
+        for name in found.study.entrants:
+            choice = rates.loc[(workload.name, name)]
+            border = BORDER if "learning_rate" in choice["borders"] else ""
+            width = searched.width(found, workload, name)
+            told |= width is not None
+            row[name] = report.number(choice["learning_rate"]) + border + _width(width)
+        rows.append(row)
+    return report.table(
+        rows,
+        f"The learning rate that validation chose, of {found.study.points} points "
+        f"({found.study.protocol}) over {found.study.seeds} seeds.{WIDTHS * told} {BORDER} on the "
+        "border of what was searched.",
+    )
 
 
-def _rates(found: Comparison, workload: Workload) -> Picture:
-    name = workload.name
-    metric = f"validation_{workload.metric}"
-    mine = found.search[found.search["workload"].eq(name) & np.isfinite(found.search[metric])]
-    share = workload.kind.scale == "share"
-    shown = mine.assign(**{metric: mine[metric] * (100 if share else 1)})
-    figure = report.lines(
-        shown, x="learning_rate", y=metric, panel="workload", line="optimizer", title="",
-        x_label="learning rate", y_label=f"{workload.metric}{' (%)' if share else ''}",
-        y_scale="linear" if share else "log",
-    )  # fmt: skip
-    alt = f"{workload.metric} on validation by learning rate, on {name}"
-    return Picture(f"rates_{name}", figure, alt, f"{alt}; bands over seeds.")
+def _width(found: stats.Sensitivity | None) -> str:
+    if found is None:
+        return ""
+    return f" ({'> ' if found.at_end else ''}{found.decades:.1f})"

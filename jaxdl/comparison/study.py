@@ -59,7 +59,8 @@ def _check_takes(name: str, one: Entrant, shape: Shape) -> None:
         ) from error
 
 
-def _program(workload: str, optimizer: str) -> str:
+def program_of(workload: str, optimizer: str) -> str:
+    """The name of a program."""
     return f"{workload}: {optimizer}"
 
 
@@ -101,8 +102,11 @@ class Study(NamedTuple):
             where = "defaults" if self.protocol == "defaults" else "space"
             if "learning_rate" not in getattr(one, where):
                 raise ValueError(f"{name}: there is no learning_rate in its {where}")
-            if self.shape is not None:
-                _check_takes(name, one, self.shape(SEGMENTS))
+            if shape := one.shape or self.shape:
+                _check_takes(name, one, shape(SEGMENTS))
+            if one.kernel_init is not None or one.loss is not None:
+                for workload in self.workloads:
+                    workload.made(one.kernel_init, one.loss)
 
     def plan(self) -> sweep.Plan:
         """The search: a program for each optimizer on each workload.
@@ -113,8 +117,8 @@ class Study(NamedTuple):
         tried = PROTOCOLS[self.protocol]
         programs, labels = {}, {}
         for workload, (name, one) in itertools.product(self.workloads, self.entrants.items()):
-            program = _program(workload.name, name)
-            programs[program] = self._run(workload, one), tried(one, self.points)
+            program = program_of(workload.name, name)
+            programs[program] = self.run(workload, one), tried(one, self.points)
             labels[program] = dict(zip(BY, (workload.name, name), strict=True))
         return sweep.plan(
             programs,
@@ -130,7 +134,7 @@ class Study(NamedTuple):
         fresh = range(self.seeds, self.seeds + self.fresh_seeds)
         trials: list[Trial] = []
         for row in self.choose(results.frame()).to_dict("records"):
-            program = _program(row["workload"], row["optimizer"])
+            program = program_of(row["workload"], row["optimizer"])
             # As it was tried: in a column that others lack, whole numbers have become floats.
             point = next(
                 trial.hparams
@@ -155,9 +159,16 @@ class Study(NamedTuple):
             parts.append(chosen.rename(columns={metric: "validation"}))
         return pd.concat(parts, ignore_index=True)
 
-    def _run(self, workload: Workload, one: Entrant) -> sweep.Run:
-        budget = workload._replace(steps=workload.steps // SEGMENTS * SEGMENTS)
-        shape = None if self.shape is None else self.shape(budget.steps)
+    def budget(self, workload: Workload) -> int:
+        """The steps of a trial on a workload."""
+        return workload.steps // SEGMENTS * SEGMENTS
+
+    def run(self, workload: Workload, one: Entrant, segments: int | None = SEGMENTS) -> sweep.Run:
+        """Training of one on a workload; segments: None: one for each step of the budget."""
+        budget = workload._replace(steps=self.budget(workload))
+        shaped = one.shape or self.shape
+        shape = None if shaped is None else shaped(budget.steps)
+        init = one.kernel_init
 
         def optimizer(hparams: PyTree) -> optax.GradientTransformation:
             if shape is None:
@@ -167,5 +178,12 @@ class Study(NamedTuple):
         def own(hparams: PyTree, key: Array, data: sweep.Data) -> sweep.Data:
             return data[workload.name]
 
-        run = sweep.of_workload(budget, optimizer, segments=SEGMENTS, eval_params=one.eval_params)
+        run = sweep.of_workload(
+            budget,
+            optimizer,
+            segments=segments or budget.steps,
+            kernel_init=None if init is None else lambda hparams: init,
+            loss=one.loss,
+            eval_params=one.eval_params,
+        )
         return sweep.on(own, run)

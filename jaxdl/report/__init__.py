@@ -22,7 +22,9 @@ from jaxdl.report.compare import Columns, comparison
 from jaxdl.report.curves import along, course, profile, tuned_curves
 from jaxdl.report.flows import gradient_flow
 from jaxdl.report.histograms import counts
-from jaxdl.report.landscapes import paths
+from jaxdl.report.landscapes import paths, trajectories
+from jaxdl.report.latex import to_latex
+from jaxdl.report.markdown import to_markdown
 from jaxdl.report.page import Code, Picture, Report, Section, render, write
 from jaxdl.report.pictures import images, picture
 from jaxdl.report.plots import dots, heat_map, intervals, lines, sensitivity, training_curves
@@ -90,8 +92,11 @@ __all__ = [
     "table",
     "to_html",
     "to_json",
+    "to_latex",
+    "to_markdown",
     "to_png",
     "training_curves",
+    "trajectories",
     "tuned_curves",
     "tuned_table",
     "write",

@@ -1,14 +1,18 @@
-"""One self-contained HTML page: text, tables, figures and code, readable without a network."""
+"""One self-contained HTML page: text, tables, figures and code, readable without a network.
+
+Beside it stand the same as Markdown and each table for LaTeX.
+"""
 
 import base64
 import html
+import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from jaxdl._files import write_atomic
-from jaxdl.report import tables
+from jaxdl.report import latex, markdown, tables
 from jaxdl.report.style import to_png
 from jaxdl.report.text import check_name, clean
 
@@ -44,11 +48,14 @@ class Code(NamedTuple):
     text: str
 
 
+Block: TypeAlias = "str | tables.Table | Picture | Code"
+
+
 class Section(NamedTuple):
     """A heading and what stands below it; a `str` is a paragraph."""
 
     heading: str
-    blocks: "Sequence[str | tables.Table | Picture | Code]"
+    blocks: Sequence[Block]
 
 
 class Report(NamedTuple):
@@ -134,8 +141,9 @@ def render(report: Report) -> str:
 def write(report: Report, directory: Path) -> Path:
     """Write `report.html` and the PNG of each picture into a folder that exists; returns the page.
 
-    Each file appears whole or not at all, the page last. ValueError, before anything is written,
-    for a picture that is no PNG, whose name is no plain file name, or is used twice.
+    Beside them `report.md`, and `tables/NAME.tex` of each table (`named_tables`). Each file appears
+    whole or not at all, the page last. ValueError, before anything is written, for a picture that
+    is no PNG, whose name is no plain file name, or is used twice.
     """
     report = report._replace(sections=tuple(map(_drawn, report.sections)))
     pictures = [b for s in report.sections for b in s.blocks if isinstance(b, Picture)]
@@ -146,9 +154,52 @@ def write(report: Report, directory: Path) -> Path:
     page = render(report).encode()
     for picture in pictures:
         write_atomic(directory / f"{picture.name}.png", picture.png)
+    found = named_tables(report)
+    if found:
+        (directory / "tables").mkdir(exist_ok=True)
+    for name, table in found.items():
+        write_atomic(directory / "tables" / f"{name}.tex", latex.to_latex(table, name))
+    write_atomic(directory / "report.md", to_markdown(report))
     path = directory / "report.html"
     write_atomic(path, page)
     return path
+
+
+def named_tables(report: Report) -> dict[str, tables.Table]:
+    """Each table by the heading above it, in lower case; from a heading's second on with a number.
+
+    `how_often` and `how_often_2` of a section "How often?".
+    """
+    found: dict[str, tables.Table] = {}
+    for section in report.sections:
+        name = re.sub(r"[^a-z0-9]+", "_", section.heading.lower()).strip("_")[:80] or "table"
+        for table in (block for block in section.blocks if isinstance(block, tables.Table)):
+            numbered = (f"{name}_{count}" for count in range(2, len(found) + 3))
+            found[next(free for free in (name, *numbered) if free not in found)] = table
+    return found
+
+
+def to_markdown(report: Report) -> str:
+    """The page as Markdown that shows the pictures beside it."""
+    return "\n\n".join(filter(None, _markdown(report))) + "\n"
+
+
+def _markdown(report: Report) -> Iterator[str]:
+    yield f"# {markdown.escaped(report.title)}"
+    yield f"**{markdown.escaped(report.lead)}**" if report.lead else ""
+    for section in report.sections:
+        yield f"## {markdown.escaped(section.heading)}"
+        for block in section.blocks:
+            if isinstance(block, tables.Table):
+                yield markdown.to_markdown(block).rstrip("\n")
+            elif isinstance(block, Picture):
+                yield f"![{markdown.escaped(block.alt)}]({block.name}.png)"
+                yield markdown.escaped(block.caption)
+            elif isinstance(block, Code):
+                fence = "`" * max(3, 1 + max(map(len, re.findall("`+", block.text)), default=0))
+                yield f"{fence}\n{clean(block.text)}\n{fence}"
+            else:
+                yield markdown.escaped(block)
 
 
 def _drawn(section: Section) -> Section:
@@ -162,7 +213,7 @@ def _section(anchor: str, section: Section) -> str:
     return f'<section id="{anchor}">\n<h2>{_text(section.heading)}</h2>\n{blocks}\n</section>'
 
 
-def _block(block: "str | tables.Table | Picture | Code") -> str:
+def _block(block: Block) -> str:
     if isinstance(block, tables.Table):
         return tables.to_html(block)
     if isinstance(block, Picture):

@@ -72,7 +72,7 @@ def _layout(
 ) -> tuple["Figure", "FigureBase", list[list["Axes"]]]:
     """A figure, the part of it with the panels, and `count` cells, up to four a row.
 
-    The legend stands in the first cell left over, or below the panels where none is.
+    The legend stands in the cells left over, or below the panels where none is.
     """
     columns = min(4, count)
     rows, depth = math.ceil(count / columns), len(heights)
@@ -82,7 +82,7 @@ def _layout(
         figure = new_figure(area, title)
         grid = figure.add_gridspec(rows * depth, columns, height_ratios=[*heights] * rows)
         row, column = divmod(count, columns)
-        empty = figure.add_subplot(grid[row * depth : (row + 1) * depth, column])
+        empty = figure.add_subplot(grid[row * depth : (row + 1) * depth, column:])
         empty.set_axis_off()
         empty.legend(
             handles=keys, title=heading, loc="upper left", alignment="left", borderaxespad=0

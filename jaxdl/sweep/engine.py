@@ -283,6 +283,8 @@ def _compile(sweep: Sweep, work: Work, lanes: int | None, code: str, left: int) 
         code=code,
     )
     seconds = program.compile_seconds if program.compilations else 0.0
+    if seconds:
+        store.clock(sweep.workdir, work.name, compiling=seconds)
     sweep.progress.compiled(work.name, program.compilations, seconds)
     return program
 
@@ -305,6 +307,7 @@ def _run_chunk(sweep: Sweep, program: Program, facts: Mapping[str, Any], left: l
     hparams = chunks.in_lanes(trials, sweep.categories, program.lanes)
     facts = {**facts, "code": program.code, "lanes": program.lanes}
     first, state, record = _start(sweep, program, trials, hparams, facts)
+    before, ran = int(record.steps.sum()), 0.0
     for segment in range(first, sweep.segments):
         state, *measured = program.advance(hparams, state, record.alive, sweep.data)
         metrics = program.evaluate(hparams, state, sweep.data)
@@ -316,6 +319,7 @@ def _run_chunk(sweep: Sweep, program: Program, facts: Mapping[str, Any], left: l
             record.status[stopped] = chunks.PRUNED
         now = time.perf_counter()
         sweep.progress.advance(name, len(trials) / sweep.segments, now - began)
+        ran += now - began
         began = now
         if more:
             stop = sweep.stop()
@@ -326,6 +330,7 @@ def _run_chunk(sweep: Sweep, program: Program, facts: Mapping[str, Any], left: l
                 raise Interrupted
     if sweep.keep_states:
         store.keep_states(sweep.workdir, trials, state, facts)
+    store.clock(sweep.workdir, name, running=ran, steps=int(record.steps.sum()) - before)
     labels = sweep.labels.get(name, {})
     hint = flaws(sweep.data, record)
     store.finish(sweep.workdir, trials, record, facts, labels, hint, sweep.keep_curves)

@@ -31,6 +31,19 @@ class Results(NamedTuple):
                 table[name] = table[name].astype(float)
         return table
 
+    def clock(self) -> pd.DataFrame:
+        """What each program took, by its name, over all launches in this workdir.
+
+        `compiling` and `running`, in seconds of the whole machine, evaluations among them; `steps`
+        of training that ran in that time, of all trials together. Of a chunk that was interrupted
+        the time counts from where it went on.
+        """
+        noted = pd.DataFrame(store.read_clock(self.workdir))
+        columns = ["compiling", "running", "steps"]
+        if noted.empty:
+            return pd.DataFrame(columns=columns, dtype=float)
+        return noted.groupby("program", sort=False).sum().reindex(columns=columns).fillna(0.0)
+
     def curves(self) -> dict[str, np.ndarray]:
         """`trial: [N]` ids, `loss: [N, steps]` in training, evaluations `[N, segments]`; nan where
         a trial had stopped, and in all of a trial whose program failed."""

@@ -155,13 +155,14 @@ def of_workload(
     *,
     segments: int = 1,
     kernel_init: Callable[[PyTree], Initializer] | None = None,
+    loss: Callable[[Array, Array], Array] | None = None,
     eval_params: train.EvalParams | None = None,
 ) -> Run:
     """The run of a workload's whole budget, in segments after each of which it is evaluated.
 
     It takes the workload's `data()`; `workload._replace(steps=...)` has another budget.
-    optimizer: `hparams -> transformation`. kernel_init: `hparams -> initializer`; None: the
-    workload's own. eval_params: as in `make_run`.
+    optimizer: `hparams -> transformation`. kernel_init: `hparams -> initializer`; loss: `(outputs,
+    labels) -> [B]`; None: the workload's own. eval_params: as in `make_run`.
     Raises ValueError for segments that do not divide the steps.
     """
     if segments < 1 or workload.steps % segments:
@@ -170,8 +171,8 @@ def of_workload(
         )
 
     def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
-        given = () if kernel_init is None else (kernel_init(hparams),)
-        return workload.task(*given), optimizer(hparams)
+        init = None if kernel_init is None else kernel_init(hparams)
+        return workload.made(init, loss), optimizer(hparams)
 
     return make_run(
         build,

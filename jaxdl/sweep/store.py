@@ -1,5 +1,6 @@
 """A sweep on disk: rows, curves, and the state of the chunk in flight."""
 
+import contextlib
 import io
 import json
 import operator
@@ -23,6 +24,7 @@ from jaxdl.sweep.space import Trial, trial_id
 from jaxdl.types import PyTree
 
 LEDGER = "trials.jsonl"
+CLOCK = "clock.jsonl"
 CURVES = "curves.npz"
 STATES = "states"
 CHECKPOINTS = "checkpoints"
@@ -105,6 +107,21 @@ def finish(
     ]
     ledger.append(workdir / LEDGER, rows)
     shutil.rmtree(_state_directory(workdir, trials, facts), ignore_errors=True)
+
+
+def clock(workdir: Path, program: str, **measured: float) -> None:
+    """Notes seconds of `compiling` a program, or of `running` so many `steps` of its trials."""
+    with open(workdir / CLOCK, "a") as file:
+        file.write(json.dumps({"program": program, **measured}) + "\n")
+
+
+def read_clock(workdir: Path) -> list[dict[str, Any]]:
+    """What `clock` noted; nothing of a line that a process died over."""
+    path, noted = workdir / CLOCK, []
+    for line in path.read_text().splitlines() if path.exists() else ():
+        with contextlib.suppress(ValueError):
+            noted.append(json.loads(line))
+    return noted
 
 
 def row(

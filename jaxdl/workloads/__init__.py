@@ -12,6 +12,8 @@ from jaxdl.workloads._characters import char_gpt, char_rnn
 from jaxdl.workloads._deepobs import cifar10_3c3d, fmnist_2c2d, mnist_mlp
 from jaxdl.workloads._digits import digits_autoencoder, digits_cnn, digits_mlp
 from jaxdl.workloads._known_optimum import (
+    PLANES,
+    Plane,
     beale,
     cliff,
     himmelblau,
@@ -59,8 +61,10 @@ def named(name: str) -> Workload:
 
 __all__ = [
     "NOT_MEASURED",
+    "PLANES",
     "RULE",
     "WORKLOADS",
+    "Plane",
     "Workload",
     "beale",
     "breast_cancer",

@@ -20,7 +20,7 @@ from jaxdl.models import MLP
 from jaxdl.ops.pooling import max_pool
 from jaxdl.params import kernels
 from jaxdl.types import Array, PyTree, Task
-from jaxdl.workloads._workload import NOT_MEASURED, RULE, Workload
+from jaxdl.workloads._workload import CROSS_ENTROPY, NOT_MEASURED, RULE, Loss, Workload
 
 BATCH, EPOCHS, CLASSES = 128, 100, 10
 PENALTY = 0.001
@@ -100,19 +100,19 @@ def _workload(
     )
 
 
-def _mlp(kernel_init: Initializer | None = None) -> Task:
+def _mlp(kernel_init: Initializer | None = None, loss: Loss = CROSS_ENTROPY) -> Task:
     init = kernel_init or initializers.truncated_normal(0.03)
-    return tasks.classification(MLP((1000, 500, 100), CLASSES, kernel_init=init))
+    return tasks.classification(MLP((1000, 500, 100), CLASSES, kernel_init=init), loss=loss)
 
 
-def _2c2d(kernel_init: Initializer | None = None) -> Task:
+def _2c2d(kernel_init: Initializer | None = None, loss: Loss = CROSS_ENTROPY) -> Task:
     init = kernel_init or initializers.truncated_normal(0.05)
     layers = (Layer(32, 5, "SAME"), Layer(64, 5, "SAME"))
     bias = nn.initializers.constant(0.05)
-    return tasks.classification(PooledCNN(layers, 2, (1024,), init, init, bias))
+    return tasks.classification(PooledCNN(layers, 2, (1024,), init, init, bias), loss=loss)
 
 
-def _3c3d(kernel_init: Initializer | None = None) -> Task:
+def _3c3d(kernel_init: Initializer | None = None, loss: Loss = CROSS_ENTROPY) -> Task:
     model = PooledCNN(
         (Layer(64, 5, "VALID"), Layer(96, 3, "VALID"), Layer(128, 3, "SAME")),
         3,
@@ -124,7 +124,7 @@ def _3c3d(kernel_init: Initializer | None = None) -> Task:
     def penalty(params: PyTree) -> Array:
         return PENALTY * losses.l2(params, kernels(params))
 
-    return tasks.classification(model, penalty=penalty)
+    return tasks.classification(model, loss=loss, penalty=penalty)
 
 
 def _halved(x: Array, window: int) -> Array:

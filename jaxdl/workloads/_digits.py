@@ -9,7 +9,7 @@ from jaxdl.data import catalog, scaling, splits
 from jaxdl.initializers import Initializer, he_normal
 from jaxdl.models import CNN, MLP, DenseAutoencoder
 from jaxdl.types import Task
-from jaxdl.workloads._workload import RULE, Workload
+from jaxdl.workloads._workload import CROSS_ENTROPY, RULE, Loss, Workload
 
 MLP_TARGET, CNN_TARGET, AUTOENCODER_TARGET = 0.986, 0.988, 0.0199
 """By `RULE`, of 360 digits, at the rates 0.001, 0.01 and 0.003 (2026-11-29, jax 0.10.2, x86-64)."""
@@ -44,12 +44,14 @@ def _data() -> dict[str, Any]:
     return splits.for_run(catalog.load("digits"), scaling.fit_max)[0]
 
 
-def _mlp(kernel_init: Initializer | None = None) -> Task:
-    return tasks.classification(MLP((128, 128), 10, kernel_init=kernel_init or he_normal))
+def _mlp(kernel_init: Initializer | None = None, loss: Loss = CROSS_ENTROPY) -> Task:
+    model = MLP((128, 128), 10, kernel_init=kernel_init or he_normal)
+    return tasks.classification(model, loss=loss)
 
 
-def _cnn(kernel_init: Initializer | None = None) -> Task:
-    return tasks.classification(CNN(((16,), (32,)), 10, kernel_init=kernel_init or he_normal))
+def _cnn(kernel_init: Initializer | None = None, loss: Loss = CROSS_ENTROPY) -> Task:
+    model = CNN(((16,), (32,)), 10, kernel_init=kernel_init or he_normal)
+    return tasks.classification(model, loss=loss)
 
 
 def _autoencoder(kernel_init: Initializer | None = None) -> Task:

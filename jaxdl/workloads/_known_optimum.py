@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,43 +23,62 @@ HIMMELBLAU = (
 )
 
 
+class Plane(NamedTuple):
+    """height: `(x, y) -> height`, of any shape. optima: its lowest points, `[M, 2]`."""
+
+    height: Callable[[Any, Any], Any]
+    optima: tuple[tuple[float, float], ...]
+
+
+def _above_the_bottom(x: Any, y: Any) -> Any:
+    return landscapes.valley(x, y) - landscapes.BOTTOM
+
+
+PLANES = {
+    "rosenbrock": Plane(landscapes.rosenbrock, ((1.0, 1.0),)),
+    "beale": Plane(landscapes.beale, ((3.0, 0.5),)),
+    "himmelblau": Plane(landscapes.himmelblau, HIMMELBLAU),
+    "ravine": Plane(landscapes.ravine, ((0.0, 0.0),)),
+    "saddle_2": Plane(landscapes.saddle_of_two, ((0.5**0.5, 0.5**0.5), (-(0.5**0.5), -(0.5**0.5)))),
+    "plateau": Plane(_above_the_bottom, ((5.0, 0.0),)),
+    "cliff": Plane(landscapes.cliff, ((0.0, 0.0),)),
+}
+"""The workloads of two numbers, whose parameters are `{"point": [2]}`."""
+
+
 def rosenbrock() -> Workload:
     """From around (−1.2, 1), as Moré, Garbow & Hillstrom 1981 start it."""
     start = landscapes.near(-1.2, 1.0)
-    return _planar("rosenbrock", landscapes.rosenbrock, start, ((1.0, 1.0),), 2000)
+    return _planar("rosenbrock", start, 2000)
 
 
 def beale() -> Workload:
     """From around (1, 1), as Moré, Garbow & Hillstrom 1981 start it."""
     start = landscapes.near(1.0, 1.0)
-    return _planar("beale", landscapes.beale, start, ((3.0, 0.5),), 1000)
+    return _planar("beale", start, 1000)
 
 
 def himmelblau() -> Workload:
     """From around (0, 0), between the four lowest points, each of which counts."""
     start = landscapes.near(0.0, 0.0)
-    return _planar("himmelblau", landscapes.himmelblau, start, HIMMELBLAU, 500)
+    return _planar("himmelblau", start, 500)
 
 
 def ravine() -> Workload:
     """A quadratic of condition number 100, from a random point of one of its level lines."""
     start = landscapes.on_a_level_line
-    return _planar("ravine", landscapes.ravine, start, ((0.0, 0.0),), 500)
+    return _planar("ravine", start, 500)
 
 
 def plateau() -> Workload:
     """A slope that ends in a plateau, with the minimum behind it."""
-
-    def height(x: Any, y: Any) -> Any:
-        return landscapes.valley(x, y) - landscapes.BOTTOM
-
-    return _planar("plateau", height, landscapes.uphill, ((5.0, 0.0),), 500)
+    return _planar("plateau", landscapes.uphill, 500)
 
 
 def cliff() -> Workload:
     """From around (3, 1), above a wall at whose foot the minimum is."""
     start = landscapes.near(3.0, 1.0)
-    return _planar("cliff", landscapes.cliff, start, ((0.0, 0.0),), 1000)
+    return _planar("cliff", start, 1000)
 
 
 def saddle(dimension: int) -> Workload:
@@ -88,13 +107,8 @@ def no_data() -> dict[str, Any]:
     return {"train": one, "validation": held_out, "test": held_out}
 
 
-def _planar(
-    name: str,
-    height: Callable[..., Any],
-    start: Callable[..., Any],
-    optima: tuple[tuple[float, float], ...],
-    steps: int,
-) -> Workload:
+def _planar(name: str, start: Callable[..., Any], steps: int) -> Workload:
+    height, optima = PLANES[name]
     return _workload(name, Landscape(landscapes.planar(height), start, optima), steps)
 
 

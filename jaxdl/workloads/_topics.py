@@ -20,7 +20,7 @@ from jaxdl.initializers import Initializer
 from jaxdl.models import BagOfWords
 from jaxdl.models.bag_of_words import NO_WORD
 from jaxdl.types import Task
-from jaxdl.workloads._workload import RULE, Workload
+from jaxdl.workloads._workload import CROSS_ENTROPY, RULE, Loss, Workload
 
 SHORTEST, LENGTH, FEWEST = 5, 64, 20
 """Words of a paragraph, at least and at most; paragraphs of a topic, at least."""
@@ -89,7 +89,8 @@ def _arrays(part: list[tuple[tuple[str, ...], int]], known: Vocabulary) -> dict[
     return {"x": np.where(rows == PAD, NO_WORD, rows), "y": labels}
 
 
-def _task(kernel_init: Initializer | None = None) -> Task:
+def _task(kernel_init: Initializer | None = None, loss: Loss = CROSS_ENTROPY) -> Task:
     found = paragraphs()
     init = kernel_init or nn.initializers.zeros
-    return tasks.classification(BagOfWords(len(found.known), found.topics, kernel_init=init))
+    model = BagOfWords(len(found.known), found.topics, kernel_init=init)
+    return tasks.classification(model, loss=loss)

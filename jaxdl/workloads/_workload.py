@@ -8,11 +8,17 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from jaxdl import losses
 from jaxdl.data import batches
+from jaxdl.initializers import Initializer
 from jaxdl.stats import Kind, kind
 from jaxdl.types import Array, Task
 
 Values = TypeVar("Values", float, np.ndarray)
+Loss = Callable[[Array, Array], Array]
+"""`(outputs, labels [B]) -> [B]`, of each example."""
+CROSS_ENTROPY: Loss = losses.softmax_cross_entropy
+"""The own loss of the workloads that are measured by accuracy."""
 NOT_MEASURED = None
 """The target of a workload that nobody has run yet."""
 RULE = "what the median seed of tuned Adam has on validation after 3/4 of the budget"
@@ -23,7 +29,8 @@ class Workload(NamedTuple):
     """Data, model, loss, metric, budget and target, under one name; nothing is loaded yet.
 
     task: `(kernel_init=None) -> Task`, whose weights the initializer draws; None: the workload's
-        own initialization. ValueError for an initializer where there are no weights to draw.
+        own initialization. ValueError for an initializer where there are no weights to draw. Where
+        the metric is the accuracy, `(kernel_init=None, loss=...)`: what is minimized, too.
     data: `() -> {"train": [N, ...], "validation", "test": [num_batches, B, ...] with masks}`, as
         runs take it; DataError where it has not been prepared.
     steps: the budget, each of `batch_size` examples.
@@ -48,6 +55,21 @@ class Workload(NamedTuple):
     def kind(self) -> Kind:
         """Direction, unit and scale of the metric."""
         return kind(self.metric)
+
+    def made(self, kernel_init: Initializer | None = None, loss: Loss | None = None) -> Task:
+        """The task with this initializer and loss, or its own where they are None.
+
+        ValueError where there are no weights to draw, and for a loss where it would change what
+        the workload is measured by.
+        """
+        if loss is None:
+            return self.task() if kernel_init is None else self.task(kernel_init)
+        if self.metric != "accuracy":
+            raise ValueError(
+                f"the workload {self.name} takes no loss: it is measured by its {self.metric}, not "
+                "by the accuracy"
+            )
+        return self.task(kernel_init, loss)
 
     def reached(self, values: Values) -> Values:
         """Whether values of the metric, of any shape, are at the target or better; NaN is not.

@@ -68,6 +68,11 @@ def saddle(point: Array, bend: ArrayLike = 1.0) -> Array:
     return (jnp.sum(point**2) - s**2) / 2 + bend * (s**2 - 1) ** 2 / 4
 
 
+def saddle_of_two(x: Array, y: Array) -> Array:
+    """`saddle` of two numbers."""
+    return (x - y) ** 2 / 4 + ((x + y) ** 2 / 2 - 1) ** 2 / 4
+
+
 class Landscape(NamedTuple):
     """value: `point [D] -> height` above the lowest; start: `key -> [D]`; optima: `[M, D]`."""
 

@@ -4,10 +4,11 @@ import numpy as np
 import optax
 import pandas as pd
 import pytest
+from support.compared import made_up
 
 from jaxdl import comparison, optimizers, sweep, workloads
-from jaxdl.comparison import Comparison, Entrant, Study
-from jaxdl.comparison.comparison import amount, outcome
+from jaxdl.comparison import Entrant, Study
+from jaxdl.comparison.words import amount, outcome
 from jaxdl.optimizers import schedules
 from jaxdl.stats import Interval
 from jaxdl.sweep import space
@@ -70,29 +71,6 @@ def test_what_does_not_move_loses_and_never_arrives():
     assert row["outcome"] == "loses"
     times = found.times_of_workloads()
     assert np.isinf(times.loc["ravine", "still"])
-
-
-def made_up(**scores):
-    """A comparison on digits with these accuracies on test, a list a method."""
-    workload = workloads.named("digits_mlp")
-    rows = [
-        {"workload": workload.name, "optimizer": name, "seed": seed, "test_accuracy": value}
-        for name, values in scores.items()
-        for seed, value in enumerate(values)
-    ]
-    others = len(scores) - 1
-    chosen = pd.DataFrame(
-        {
-            "workload": workload.name,
-            "optimizer": list(scores),
-            "validation": [np.mean(values) for values in scores.values()],
-            "on_border": [True] + [False] * others,
-            "borders": [("learning_rate",)] + [()] * others,
-        }
-    )
-    study = Study(dict.fromkeys(scores, comparison.ENTRANTS["sgd"]), [workload])
-    frame = pd.DataFrame(rows)
-    return Comparison(next(iter(scores)), study, frame, frame, chosen, frame.iloc[:0])
 
 
 def test_gains_are_paired_and_against_the_strongest_by_validation():

@@ -2,10 +2,32 @@
 
 import importlib
 
-from jaxdl import sweep
+import pytest
+
+from jaxdl import launch, sweep
 from jaxdl.launch import config
 
 flagship = importlib.import_module("experiments.optimizers_x_initializers")
+
+
+def test_an_optimizer_of_the_users_joins(tmp_path, monkeypatch):
+    (tmp_path / "my_flagged.py").write_text(
+        "import optax\n"
+        "def adam(learning_rate, b1=0.9):\n"
+        "    return optax.adam(learning_rate, b1=b1)\n"
+        "def halves(steps):\n"
+        "    return lambda step: 0.5\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    given = "--config.optimizers=sgd,my_flagged:adam,adam"
+    settings = config.parse(["x", given], flagship.Config, "x").config
+    plan = flagship.plan(settings)
+    assert list(plan.programs) == ["sgd", "adam (candidate)", "adam"]
+    wrong = config.parse(
+        ["x", "--config.optimizers=my_flagged:halves"], flagship.Config, "x"
+    ).config
+    with pytest.raises(launch.UserError, match="is of another kind: schedule"):
+        flagship.plan(wrong)
 
 
 def test_only_the_chosen_rates_run_again_and_only_on_fresh_seeds(tmp_path):

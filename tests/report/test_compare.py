@@ -177,7 +177,8 @@ def test_the_whole_page(trials, curves, tmp_path):
     text = path.read_text(encoding="utf-8")
     assert "<script" not in text
     assert '<td class="left">&lt;script&gt;</td>' in text
-    names = ["heat_map.png", "report.html", "sensitivity.png", "training_curves.png"]
+    names = ["heat_map.png", "report.html", "report.md", "sensitivity.png", "tables"]
+    names += ["training_curves.png"]
     assert sorted(p.name for p in tmp_path.iterdir()) == names
 
 

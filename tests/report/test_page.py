@@ -86,7 +86,26 @@ def test_write_leaves_the_page_and_the_same_pngs(png, tmp_path):
     assert path == tmp_path / "report.html"
     assert path.read_text(encoding="utf-8") == page.render(report(png))
     assert (tmp_path / "figure_1.png").read_bytes() == png
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["figure_1.png", "report.html"]
+    names = ["figure_1.png", "report.html", "report.md", "tables"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == names
+    (table,) = page.named_tables(report(png))
+    assert [p.name for p in (tmp_path / "tables").iterdir()] == [f"{table}.tex"]
+
+
+def test_tables_are_named_by_their_headings():
+    one = tables.Table(("a",), (("1",),))
+    sections = [page.Section("How often?", (one, "words", one)), page.Section("how often", (one,))]
+    found = page.named_tables(page.Report("", "", (*sections, page.Section("…", (one,)))))
+    assert list(found) == ["how_often", "how_often_2", "how_often_3", "table"]
+
+
+def test_the_page_as_markdown_shows_hostile_text_as_text(png):
+    text = page.to_markdown(report(png))
+    assert text.startswith("# Title \\<script\\>")
+    assert '![\\<script\\>alert("x")\\</script\\> & \'"](figure_1.png)' in text
+    assert "```\npython -m x  # <script>" in text
+    assert "| class | count |\n| --- | ---: |\n" in text
+    assert "<script" not in text.replace("\\<script", "").split("```")[0]
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", ".hidden", ""])
@@ -130,4 +149,4 @@ def test_a_full_disk_keeps_the_old_page(tmp_path):
     ended = subprocess.run([sys.executable, "-c", FULL_DISK, str(tmp_path)], env=environment)
     assert ended.returncode == 75
     assert path.read_bytes() == before
-    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["report.html", "report.md"]

@@ -49,6 +49,23 @@ def test_every_trial_has_one_row_that_says_what_was_asked(whole):
     assert frame["fingerprint"].nunique() == 2
 
 
+def test_the_clock_tells_compilation_from_the_steps_that_ran(whole):
+    clock = whole.clock()
+    assert list(clock.index) == ["adam", "momentum"]
+    taken = dict.fromkeys(clock.index, 0)
+    for row in whole.rows:
+        taken[row["program"]] += row["steps"]
+    assert clock["steps"].to_dict() == taken
+    assert (clock[["compiling", "running"]] > 0).all(axis=None)
+
+
+def test_a_workdir_without_a_clock_and_one_with_a_torn_line(tmp_path):
+    assert sweep.Results([], tmp_path).clock().empty
+    lines = '{"program": "a", "compiling": 2.0}\n{"program": "a", "run{"program": "a"}\n'
+    (tmp_path / "clock.jsonl").write_text(lines)
+    assert sweep.Results([], tmp_path).clock().loc["a"].tolist() == [2.0, 0.0, 0.0]
+
+
 def test_a_trial_is_the_plain_training_loop(whole):
     for number in (3, 9):  # he_normal, of both optimizers: see TRIALS
         trial = [t for t in tiny.TRIALS if t.program == "adam"][number]

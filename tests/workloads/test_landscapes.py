@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from jaxdl.workloads import WORKLOADS, landscapes
+from jaxdl.workloads import PLANES, WORKLOADS, landscapes
 
 KNOWN = [name for name in WORKLOADS if WORKLOADS[name]().metric == "distance"]
 KNOWN.remove("breast_cancer")
@@ -31,6 +31,16 @@ def test_heights_are_those_of_the_books():
     assert landscapes.cliff(0.5, 2.0) == pytest.approx(1.25**0.5 - 1 + 2 + 10)
     # s = 3/√2: ½(5 − 4.5) + ¼(3.5)²
     assert landscapes.saddle(jnp.array([1.0, 2.0])) == pytest.approx(0.25 + 3.5**2 / 4)
+
+
+@pytest.mark.parametrize("name", PLANES)
+def test_a_plane_is_its_workload(name):
+    points = np.random.default_rng(0).normal(size=(5, 2))
+    plane = PLANES[name]
+    value, _ = heights(name, points)
+    np.testing.assert_allclose(plane.height(*points.T), value, rtol=1e-4, atol=1e-4)
+    _, distance = heights(name, np.asarray(plane.optima))
+    np.testing.assert_allclose(distance, 0, atol=1e-5)
 
 
 OPTIMA = {

@@ -1,12 +1,14 @@
 import inspect
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxdl import initializers, stats, workloads
 from jaxdl.params import paths
 from jaxdl.workloads import NOT_MEASURED, WORKLOADS, Workload
+from jaxdl.workloads._workload import CROSS_ENTROPY
 
 FROM_TFDS = {"mnist_mlp": (28, 28, 1), "fmnist_2c2d": (28, 28, 1), "cifar10_3c3d": (32, 32, 3)}
 HERE = [name for name in WORKLOADS if name not in FROM_TFDS]
@@ -97,6 +99,27 @@ def test_a_set_that_is_not_prepared_is_one_line(name, tmp_path, monkeypatch):
 
 
 WITH_WEIGHTS = ("breast_cancer", "topics", "digits_cnn", "char_rnn", "char_gpt")
+
+
+def nothing(outputs, labels):
+    return jnp.zeros(len(labels))
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_a_loss_is_taken_where_accuracy_is_measured(name):
+    workload = workloads.named(name)
+    if workload.metric != "accuracy":
+        with pytest.raises(ValueError, match=f"{name} takes no loss: it is measured by its"):
+            workload.made(loss=nothing)
+        return
+    assert inspect.signature(workload.task).parameters["loss"].default is CROSS_ENTROPY
+    if name == "digits_mlp":
+        task = workload.made(loss=nothing)
+        batch = {key: array[:2] for key, array in workload.data()["train"].items()}
+        params, state = task.init(jax.random.key(0), batch)
+        value, (_, reported) = task.loss(params, state, batch, jax.random.key(0), train=True)
+        assert value == 0
+        assert set(reported) == {"loss", "accuracy"}
 
 
 @pytest.mark.parametrize("name", WITH_WEIGHTS)

@@ -1,0 +1,202 @@
+"""From a candidate to what is found about it."""
+
+import itertools
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from jaxdl import stats, sweep
+from jaxdl.comparison.candidates import OPTIMIZER, entrant, find
+from jaxdl.comparison.comparison import Comparison
+from jaxdl.comparison.entrants import Entrant, Kind
+from jaxdl.comparison.study import BY, SEGMENTS, Study, program_of
+from jaxdl.initializers import INITIALIZERS
+from jaxdl.optimizers import schedules
+from jaxdl.optimizers.schedules import Shape
+from jaxdl.workloads import Workload, named
+
+OWN = "own"
+"""The initializer or the loss that a workload has itself."""
+SCHEDULES: dict[str, Callable[[int], Shape]] = {
+    "constant": lambda steps: schedules.constant(),
+    "cosine": schedules.cosine,
+    "slanted": schedules.slanted_triangular,
+}
+BASELINES = ("sgd", "momentum", "adam")
+WORKLOADS = ("ravine", "rosenbrock", "quadratic_deep", "breast_cancer", "digits_mlp", "digits_cnn")
+"""Minutes on two cores."""
+
+
+class Usual(NamedTuple):
+    """With what and on what candidates of a kind are compared where nothing else is said.
+
+    quick: the workloads of a first answer.
+    """
+
+    baselines: tuple[str, ...]
+    workloads: tuple[str, ...]
+    quick: tuple[str, ...]
+
+
+USUAL: dict[Kind, Usual] = {
+    "optimizer": Usual(BASELINES, WORKLOADS, ("ravine", "breast_cancer", "digits_mlp")),
+    "schedule": Usual(("constant", "cosine"), WORKLOADS, ("breast_cancer", "digits_mlp")),
+    "initializer": Usual(
+        (OWN,), ("digits_mlp", "digits_cnn", "digits_autoencoder"), ("digits_mlp", "digits_cnn")
+    ),
+    "loss": Usual((OWN,), ("digits_mlp", "digits_cnn", "topics"), ("digits_mlp", "topics")),
+}
+
+
+def compare(
+    candidate: str | Entrant | Callable[..., Any],
+    baselines: Sequence[str] | None = None,
+    workloads: Sequence[str | Workload] | None = None,
+    *,
+    optimizer: str = OPTIMIZER,
+    workdir: str | Path | None = None,
+    progress: sweep.Progress | None = None,
+    **options: Any,
+) -> Comparison:
+    """Is this optimizer, schedule, initializer or loss better than tuned baselines?
+
+    Args:
+        candidate: as `entrant` takes it, `learning_rate -> optax.GradientTransformation` say; a
+            name in `ENTRANTS`; or `module:function`.
+        baselines: names, as `against` takes them; None: those that are `USUAL`.
+        workloads: names in `workloads.WORKLOADS`, or workloads; None: those that are `USUAL`.
+        optimizer: with which a candidate and its baselines are tuned that is none itself.
+        workdir: where trials are kept, so that the same call goes on after a kill; None: nowhere.
+        progress: `sweep.reporter()` shows it.
+        options: of `Study`: `protocol`, `points`, `seeds`, `fresh_seeds`, `shape`.
+
+    Returns:
+        What was found: `.text()`, `.table()`, and the trials as pandas frames.
+
+    Raises:
+        ValueError: for what is no optimizer, baseline or workload, in one line.
+        RuntimeError: for a program that raises, naming it.
+    """
+    name, one = (
+        find(candidate, optimizer) if isinstance(candidate, str) else _named(candidate, optimizer)
+    )
+    usual = USUAL[one.kind]
+    name, entrants = against(name, one, usual.baselines if baselines is None else baselines)
+    asked = usual.workloads if workloads is None else workloads
+    chosen = [named(each) if isinstance(each, str) else each for each in asked]
+    study = Study(entrants, chosen, **options)
+    if workdir is not None:
+        return run(study, name, Path(workdir), progress)
+    with tempfile.TemporaryDirectory() as folder:
+        return run(study, name, Path(folder), progress)
+
+
+def against(
+    name: str, candidate: Entrant, baselines: Sequence[str]
+) -> tuple[str, dict[str, Entrant]]:
+    """The name of a candidate, and it with its baselines: none of another's name is lost.
+
+    baselines: of an optimizer names in `ENTRANTS`; of a schedule in `SCHEDULES`; of an initializer
+        in `initializers.INITIALIZERS`; `own` is a workload's own initializer or loss. Or
+        `module:function` of the same kind. ValueError where none is left, or one is another thing.
+    """
+    if isinstance(baselines, str):
+        raise ValueError(f"baselines: give a sequence of names, such as ({baselines!r},)")
+    found = dict(_baseline(candidate, each) for each in baselines)
+    if found.get(name) is candidate:
+        del found[name]
+    if name in found:
+        name = f"{name} (candidate)"
+    if not found:
+        raise ValueError(f"baselines: there is none that {name} is compared with")
+    return name, {name: candidate, **found}
+
+
+def _baseline(candidate: Entrant, text: str) -> tuple[str, Entrant]:
+    """What a candidate of this kind is compared with, by its name; ValueError for another."""
+    kind, alone = candidate.kind, candidate._replace(shape=None, kernel_init=None, loss=None)
+    known: dict[str, Entrant] = {}
+    if kind == "schedule":
+        known = {name: alone._replace(shape=shape) for name, shape in SCHEDULES.items()}
+    elif kind == "initializer":
+        drawn = {name: alone._replace(kernel_init=each) for name, each in INITIALIZERS.items()}
+        known = {OWN: alone, **drawn}
+    elif kind == "loss":
+        known = {OWN: alone}
+    if text in known:
+        return f"own {kind}" if text == OWN else text, known[text]
+    if known and ":" not in text:
+        raise ValueError(
+            f"{text!r} is no {kind} here: give module:function of yours, or one of "
+            f"{', '.join(known)}"
+        )
+    name, found = find(text)
+    if found.kind != kind:
+        raise ValueError(
+            f"{text!r} is of the kind {found.kind}, the candidate is of the kind {kind}"
+        )
+    if kind == "optimizer":
+        return name, found
+    return name, alone._replace(shape=found.shape, kernel_init=found.kernel_init, loss=found.loss)
+
+
+def run(
+    study: Study, candidate: str, workdir: Path, progress: sweep.Progress | None = None
+) -> Comparison:
+    """Searches, chooses and confirms. Raises RuntimeError for a program that raises, naming it."""
+    plan = study.plan()
+    found = _sound(plan.execute(workdir, progress=progress))
+    again = _sound(study.confirm(plan, found).execute(workdir, progress=progress))
+    return conclude(study, candidate, found, again)
+
+
+def conclude(
+    study: Study, candidate: str, found: sweep.Results, again: sweep.Results
+) -> Comparison:
+    """What the two sweeps of a study say of the candidate."""
+    frame, fresh = found.frame(), again.frame()
+    clock = _clock(study, again)
+    times = pd.concat([_times(each, fresh, again.curves()) for each in study.workloads])
+    paces = times[list(BY)].merge(clock, "left", list(BY))["running"].to_numpy(float)
+    times = times.assign(seconds=times["steps"].to_numpy(float) * paces)
+    return Comparison(candidate, study, frame, fresh, study.choose(frame), times, clock)
+
+
+def _clock(study: Study, results: sweep.Results) -> pd.DataFrame:
+    """`running`: seconds of a step; `compiling`: seconds; of each workload and optimizer."""
+    taken = results.clock()
+    taken = taken.assign(running=taken["running"] / taken["steps"])
+    programs = pd.DataFrame(
+        itertools.product([each.name for each in study.workloads], study.entrants), columns=BY
+    )
+    names = [program_of(*row) for row in programs.itertuples(index=False)]
+    measured = taken[["running", "compiling"]].reindex(names).reset_index(drop=True)
+    return programs.join(measured)
+
+
+def _sound(results: sweep.Results) -> sweep.Results:
+    said = {row["program"]: row["message"] for row in results.rows if row["status"] == "error"}
+    if said:
+        raise RuntimeError("; ".join(f"{program}: {message}" for program, message in said.items()))
+    return results
+
+
+def _times(workload: Workload, fresh: pd.DataFrame, curves: dict[str, np.ndarray]) -> pd.DataFrame:
+    """The columns `workload`, `optimizer`, `seed` and `steps`; no row where there is no target."""
+    mine = fresh["workload"].eq(workload.name).to_numpy()
+    rows = fresh.loc[mine, ["workload", "optimizer", "seed"]]
+    if workload.target is None:
+        return rows.iloc[:0].assign(steps=[])
+    measured = curves[f"validation_{workload.metric}"][mine]
+    ends = (np.arange(SEGMENTS) + 1) * (workload.steps // SEGMENTS)
+    return rows.assign(steps=stats.time_to_target(ends, measured, workload.target, workload.kind))
+
+
+def _named(candidate: Entrant | Callable[..., Any], optimizer: str) -> tuple[str, Entrant]:
+    made = candidate.make if isinstance(candidate, Entrant) else candidate
+    name = getattr(made, "__name__", "candidate").replace("<lambda>", "candidate")
+    return name, entrant(candidate, name, optimizer)

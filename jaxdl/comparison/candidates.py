@@ -1,0 +1,221 @@
+"""What a user brings: told by what it returns, and shown to work before anything runs."""
+
+import importlib
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxdl.comparison.entrants import ENTRANTS, RATES, Entrant, Kind
+from jaxdl.types import Array, PyTree
+
+OPTIMIZER = "adam"
+"""With which candidates of another kind are tried, tuned for each."""
+PROBE = {"matrix": jnp.ones((4, 3)), "vector": jnp.ones(3)}
+"""Parameters on which an optimizer shows that it is one."""
+STEPS, WEIGHTS, BATCH, CLASSES = 100, (8, 6), 4, 3
+"""Of the training, the matrix and the labels on which the others do."""
+FORMS = (
+    "an optimizer is learning_rate -> optax transformation, a schedule steps -> shape(step), an "
+    "initializer (key, shape, dtype) -> array, a loss (outputs, labels) -> one number an example"
+)
+
+
+def find(text: str, optimizer: str = OPTIMIZER) -> tuple[str, Entrant]:
+    """An entrant by its name in `ENTRANTS`, or `module:attribute` of a file of the user's.
+
+    The attribute is what `entrant` takes. Modules of the current folder are found. Raises
+    ValueError, in one line.
+    """
+    if text in ENTRANTS:
+        return text, ENTRANTS[text]
+    module, colon, attribute = text.partition(":")
+    if not colon:
+        raise ValueError(
+            f"{text!r} is no optimizer here: give module:function of yours, or one of "
+            f"{', '.join(ENTRANTS)}"
+        )
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = importlib.import_module(module)
+    except ImportError as error:
+        raise ValueError(f"{text!r}: the module is not found: {error}") from error
+    # Whatever a user's module raises, a mistake in its syntax too.
+    except Exception as error:
+        raise ValueError(f"{text!r}: {type(error).__name__}: {error}") from error
+    if not hasattr(found, attribute):
+        raise ValueError(f"{text!r}: {getattr(found, '__file__', module)} has no {attribute!r}")
+    return attribute, entrant(getattr(found, attribute), attribute, optimizer)
+
+
+def entrant(
+    candidate: Entrant | Callable[..., Any], name: str = "candidate", optimizer: str = OPTIMIZER
+) -> Entrant:
+    """What was given, as an entrant that has shown on small arrays that it works.
+
+    Args:
+        candidate: an `Entrant`; `learning_rate -> optax.GradientTransformation`, which may carry a
+            `space` and `defaults` of its own as attributes; a schedule `steps -> shape`, the shape
+            as in `optimizers.schedules`; an initializer `(key, shape, dtype) -> array`; a loss
+            `(outputs, labels) -> [B]`.
+        name: of it, for messages.
+        optimizer: a name in `ENTRANTS`, with which a schedule, an initializer or a loss is tried.
+
+    Raises:
+        ValueError: in one line, for what is none of these, raises, or changes shapes or dtypes.
+    """
+    if isinstance(candidate, Entrant):
+        _check_optimizer(candidate, name)
+        return candidate
+    if not callable(candidate):
+        raise ValueError(f"{name}: give a function learning_rate -> optax transformation ({FORMS})")
+    kind = kind_of(candidate, name)
+    if kind == "optimizer":
+        space = getattr(candidate, "space", {"learning_rate": RATES})
+        defaults = getattr(candidate, "defaults", {"learning_rate": 1e-3})
+        made = Entrant(candidate, space, defaults)
+        _check_optimizer(made, name)
+        return made
+    if optimizer not in ENTRANTS:
+        raise ValueError(f"optimizer: {optimizer!r} is none of {', '.join(ENTRANTS)}")
+    _CHECKS[kind](candidate, name)
+    base = ENTRANTS[optimizer]
+    if kind == "schedule":
+        return base._replace(shape=candidate)
+    if kind == "initializer":
+        return base._replace(kernel_init=candidate)
+    return base._replace(loss=candidate)
+
+
+def kind_of(candidate: Callable[..., Any], name: str = "candidate") -> Kind:
+    """What a candidate is, by what it takes and returns.
+
+    Raises ValueError for a function of two arguments that is neither an initializer nor a loss.
+    """
+    if _needed(candidate) < 2:
+        made, _ = _tried(candidate, STEPS)
+        transforms = isinstance(made, optax.GradientTransformation)
+        return "schedule" if callable(made) and not transforms else "optimizer"
+    drawn, of_key = _tried(candidate, jax.random.key(0), WEIGHTS, jnp.float32)
+    if drawn is None:
+        drawn, of_key = _tried(candidate, jax.random.key(0), WEIGHTS)
+    if isinstance(drawn, optax.GradientTransformation):
+        return "optimizer"
+    if isinstance(drawn, jax.Array | np.ndarray):
+        return "initializer"
+    lost, of_labels = _tried(candidate, *_examples())
+    if isinstance(lost, jax.Array | np.ndarray):
+        return "loss"
+    raise ValueError(
+        f"{name}: {FORMS}; this gives {of_labels or type(lost).__name__} for outputs and labels, "
+        f"{of_key or type(drawn).__name__} for a key and a shape"
+    )
+
+
+def _needed(candidate: Callable[..., Any]) -> int:
+    """How many arguments it does not go without."""
+    try:
+        parameters = inspect.signature(candidate).parameters.values()
+    except (TypeError, ValueError):
+        return 1
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(each.kind in positional and each.default is each.empty for each in parameters)
+
+
+def _tried(function: Callable[..., Any], *arguments: Any) -> tuple[Any, str]:
+    """What it returns, or None and what it raises, in one line."""
+    try:
+        return function(*arguments), ""
+    # Whatever a user's function raises.
+    except Exception as error:
+        return None, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+
+
+def _examples() -> tuple[Array, Array]:
+    """Outputs `[B, K]` and labels `[B]`."""
+    outputs = jnp.linspace(-1.0, 1.0, BATCH * CLASSES).reshape(BATCH, CLASSES)
+    return outputs, jnp.arange(BATCH, dtype=jnp.int32) % CLASSES
+
+
+def _check_schedule(candidate: Callable[..., Any], name: str) -> None:
+    shape = candidate(STEPS)
+    for step in (0, STEPS // 2, STEPS - 1):
+        found, raised = _tried(jax.jit(shape), jnp.int32(step))
+        if raised:
+            raise ValueError(f"{name}: its shape raises {raised} for a traced step")
+        value = np.asarray(found)
+        if value.shape or not np.isfinite(value) or value < 0:
+            raise ValueError(
+                f"{name}: its shape gives {value} at step {step} of {STEPS}: a share of the peak "
+                "rate is needed, one number of 0 or more"
+            )
+
+
+def _check_initializer(candidate: Callable[..., Any], name: str) -> None:
+    draw = jax.jit(lambda key: candidate(key, WEIGHTS, jnp.float32))
+    drawn, raised = _tried(draw, jax.random.key(0))
+    if raised:
+        raise ValueError(f"{name} raises {raised} for a traced key, {WEIGHTS} and float32")
+    if (drawn.shape, drawn.dtype) != (WEIGHTS, jnp.float32) or not jnp.isfinite(drawn).all():
+        raise ValueError(
+            f"{name} gives {drawn.dtype}{list(drawn.shape)} for the shape {WEIGHTS} and float32: "
+            "an array of that shape and dtype is needed, all of it finite"
+        )
+
+
+def _check_loss(candidate: Callable[..., Any], name: str) -> None:
+    values, raised = _tried(jax.jit(candidate), *_examples())
+    if raised:
+        raise ValueError(f"{name} raises {raised} for traced outputs and labels")
+    if values.shape != (BATCH,) or not jnp.issubdtype(values.dtype, jnp.floating):
+        raise ValueError(
+            f"{name} gives {values.dtype}{list(values.shape)} for {BATCH} examples: a float for "
+            "each of them is needed, no mean"
+        )
+    if not jnp.isfinite(values).all():
+        raise ValueError(f"{name} is not finite for outputs between -1 and 1")
+
+
+_CHECKS: dict[Kind, Callable[[Callable[..., Any], str], None]] = {
+    "schedule": _check_schedule,
+    "initializer": _check_initializer,
+    "loss": _check_loss,
+}
+
+
+def _check_optimizer(entrant: Entrant, name: str) -> None:
+    point = entrant.point()
+    try:
+        tx = entrant.make(**point)
+    except Exception as error:
+        raise ValueError(f"{name} cannot be made of {point}: {error}") from error
+    if not isinstance(tx, optax.GradientTransformation):
+        raise ValueError(
+            f"{name} gives {type(tx).__name__}, not an optax.GradientTransformation (init, update)"
+        )
+
+    def bowl(params: PyTree) -> Array:
+        return optax.tree.norm(params, squared=True) / 2
+
+    def step(params: PyTree) -> PyTree:
+        value, grad = jax.value_and_grad(bowl)(params)
+        return optax.with_extra_args_support(tx).update(
+            grad, tx.init(params), params, value=value, grad=grad, value_fn=bowl
+        )[0]
+
+    try:
+        updates = jax.eval_shape(step, PROBE)
+    except Exception as error:
+        line = " ".join(str(error).split())[:300]
+        raise ValueError(f"{name}: its update raises {type(error).__name__}: {line}") from error
+    wanted = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), PROBE)
+    given = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), updates)
+    if given != wanted:
+        raise ValueError(f"{name}: updates of parameters {wanted} are {given}: they must be alike")

@@ -1,0 +1,43 @@
+"""What an interval of a gain says: who is better, and by how much in words."""
+
+from typing import Literal
+
+import numpy as np
+
+from jaxdl import stats
+from jaxdl.workloads import Workload
+
+OF_OPTIMA = ("distance", "excess")
+"""Metrics that are 0 at the optimum."""
+Outcome = Literal["wins", "ties", "loses"]
+
+
+def least(workload: Workload) -> float:
+    """Below which positive scores are not told apart."""
+    if workload.metric in OF_OPTIMA and workload.target is not None:
+        return workload.target
+    return float(np.finfo(np.float32).tiny)
+
+
+def outcome(found: stats.Interval) -> Outcome:
+    """What an interval of a gain says; bounds of nan say nothing, a tie."""
+    if found.low > 0:
+        return "wins"
+    return "loses" if found.high < 0 else "ties"
+
+
+def amount(workload: Workload, found: stats.Interval) -> str:
+    """A gain in words: points of a share, or how many times a positive quantity is smaller."""
+    if workload.kind.scale != "positive":
+        mean, low, high = 100 * np.array([found.mean, found.low, found.high])
+        bounds = f": {found.method}" if np.isnan(low) else f", {low:+.2f} … {high:+.2f}"
+        return f"{mean:+.2f} points of {workload.metric}{bounds}"
+    if found.mean == 0:
+        return f"equal {workload.metric}"
+    if np.isnan(found.low):
+        return f"{workload.metric}: {found.method}"
+    better = found.mean > 0
+    how = "smaller" if better == (workload.kind.mode == "min") else "larger"
+    sign = 1 if better else -1
+    low, ratio, high = np.exp(np.sort(sign * np.array([found.low, found.mean, found.high])))
+    return f"{workload.metric} {ratio:.3g} times {how}, {low:.3g} … {high:.3g}"

@@ -1,0 +1,27 @@
+"""A report as Markdown, as GitHub shows it: for a README, an issue, a notebook."""
+
+import re
+from collections.abc import Sequence
+
+from jaxdl.report.tables import Table
+from jaxdl.report.text import clean
+
+MARKS = re.compile(r"([\\`*\[\]<>|~$])")
+"""What would be an emphasis, a link, a tag, a cell's end or a formula."""
+
+
+def escaped(text: str) -> str:
+    """Text from data as Markdown that shows it, on one line."""
+    return MARKS.sub(r"\\\1", " ".join(clean(text).split()))
+
+
+def to_markdown(table: Table) -> str:
+    """Rows between bars, the caption below; everything in it escaped."""
+
+    def row(cells: Sequence[str]) -> str:
+        return f"| {' | '.join(map(escaped, cells))} |"
+
+    rule = ["---:" if place in table.right else "---" for place in range(len(table.header))]
+    caption = ["", escaped(table.caption)] if table.caption else []
+    lines = [row(table.header), f"| {' | '.join(rule)} |", *map(row, table.rows), *caption]
+    return "\n".join(lines) + "\n"

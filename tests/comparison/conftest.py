@@ -1,0 +1,17 @@
+"""One small comparison, with no more points than optimizers."""
+
+import pytest
+
+from jaxdl import comparison, workloads
+
+
+@pytest.fixture(scope="session")
+def small():
+    return comparison.compare(
+        "adam",
+        ("sgd", "momentum"),
+        [workloads.named("ravine")._replace(steps=100)],
+        points=3,
+        seeds=2,
+        fresh_seeds=3,
+    )

@@ -1,0 +1,146 @@
+"""Candidates of all kinds: told by what they return, and what is wrong with one in a line."""
+
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+
+from jaxdl import comparison, initializers, losses, workloads
+from jaxdl.comparison import ENTRANTS, USUAL, Study, against, entrant, kind_of
+from jaxdl.optimizers import adam, schedules
+
+DIGITS = workloads.named("digits_mlp")._replace(steps=20)
+
+
+def falling(steps):
+    return lambda step: 1 - step / steps
+
+
+def small_uniform(key, shape, dtype=jnp.float32):
+    return jax.random.uniform(key, shape, dtype, -0.1, 0.1)
+
+
+def squared(logits, labels):
+    return ((jax.nn.softmax(logits) - jax.nn.one_hot(labels, logits.shape[-1])) ** 2).sum(axis=-1)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "kind"),
+    [
+        (adam, "optimizer"),
+        (lambda learning_rate: optax.adam(learning_rate), "optimizer"),
+        (falling, "schedule"),
+        (schedules.cosine, "schedule"),
+        (functools.partial(schedules.cosine, floor=0.1), "schedule"),
+        (small_uniform, "initializer"),
+        (initializers.he_normal, "initializer"),
+        (initializers.orthogonal, "initializer"),
+        (nn.initializers.normal(0.1), "initializer"),
+        (squared, "loss"),
+        (losses.softmax_cross_entropy, "loss"),
+        (optax.softmax_cross_entropy_with_integer_labels, "loss"),
+    ],
+)
+def test_a_candidate_is_told_by_what_it_returns(candidate, kind):
+    assert kind_of(candidate) == kind
+    assert entrant(candidate).kind == kind
+
+
+def test_every_initializer_is_one():
+    assert {kind_of(init) for init in initializers.INITIALIZERS.values()} == {"initializer"}
+
+
+WRONG = {
+    "its shape gives nan at step 0 of 100": lambda steps: lambda step: jnp.nan * step,
+    "its shape gives -1 at step 0 of 100": lambda steps: lambda step: step - 1,
+    "its shape raises TracerBoolConversionError": lambda steps: lambda step: 1 if step else 0.5,
+    "mine gives float32[6, 8] for the shape (8, 6)": lambda key, shape, dtype=jnp.float32: jnp.ones(
+        shape[::-1], dtype
+    ),
+    "mine raises TypeError": lambda key, shape: jnp.ones(shape),
+    "mine gives float32[] for 4 examples: a float for each": lambda outputs, labels: (
+        optax.softmax_cross_entropy_with_integer_labels(outputs, labels).mean()
+    ),
+    "mine is not finite": lambda outputs, labels: jnp.log(outputs[:, 0]),
+    "mine: an optimizer is learning_rate -> ": lambda one, two: one.nothing,
+}
+
+
+@pytest.mark.parametrize("said", WRONG)
+def test_what_is_wrong_is_said_in_one_line(said):
+    with pytest.raises(ValueError) as caught:
+        entrant(WRONG[said], "mine")
+    assert str(caught.value).startswith(said if said.startswith("mine") else f"mine: {said}")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_rest_of_the_training_is_that_of_the_optimizer():
+    one = entrant(squared, optimizer="sgd")
+    assert one._replace(loss=None) == ENTRANTS["sgd"]
+    with pytest.raises(ValueError, match="optimizer: 'sdg' is none of sgd, momentum"):
+        entrant(squared, optimizer="sdg")
+
+
+def test_baselines_are_of_the_kind_of_the_candidate():
+    schedule = entrant(falling)
+    name, found = against("falling", schedule, ("constant", "cosine"))
+    assert (name, list(found)) == ("falling", ["falling", "constant", "cosine"])
+    assert found["cosine"].shape is schedules.cosine
+    assert float(found["constant"].shape(10)(3)) == 1
+    _, found = against("mine", entrant(small_uniform), ("own", "orthogonal"))
+    assert found["own initializer"] == ENTRANTS["adam"]
+    assert found["orthogonal"].kernel_init is initializers.orthogonal
+    with pytest.raises(ValueError, match="'adam' is no initializer here: give module:function"):
+        against("mine", entrant(small_uniform), ("adam",))
+    with pytest.raises(
+        ValueError, match="is of the kind loss, the candidate is of the kind optimizer"
+    ):
+        against("mine", ENTRANTS["adam"], ("jaxdl.losses:softmax_cross_entropy",))
+
+
+@pytest.mark.parametrize("kind", USUAL)
+def test_the_usual_workloads_take_candidates_of_their_kind(kind):
+    given = {"schedule": falling, "initializer": small_uniform, "loss": squared}
+    one = entrant(given.get(kind, adam))
+    _, found = against("mine", one, USUAL[kind].baselines)
+    for names in (USUAL[kind].workloads, USUAL[kind].quick):
+        Study(found, [workloads.named(name) for name in names]).check()
+
+
+def test_workloads_that_take_none_say_so():
+    with pytest.raises(ValueError, match="ravine has no weights: it takes no initializer"):
+        comparison.compare(small_uniform, workloads=("ravine",))
+    with pytest.raises(ValueError, match="breast_cancer takes no loss: it is measured by its dist"):
+        comparison.compare(squared, workloads=("breast_cancer",))
+
+
+def test_a_candidate_of_another_kind_trains_in_its_own_way():
+    _, found = against("mine", entrant(small_uniform), ("own",))
+    mine, own = (Study(found, [DIGITS]).run(DIGITS, one) for one in found.values())
+    data = {DIGITS.name: DIGITS.data()}
+    key, hparams = jax.random.key(0), {"learning_rate": 1e-3}
+    weights = [run.init(hparams, key, data).params["Dense_1"]["kernel"] for run in (mine, own)]
+    assert jnp.abs(weights[0]).max() <= 0.1 < jnp.abs(weights[1]).max()
+
+    options = {"protocol": "defaults", "seeds": 1, "fresh_seeds": 3}
+    lost = comparison.compare(squared, workloads=[DIGITS], **options)
+    assert list(lost.study.entrants) == ["squared", "own loss"]
+    by = lost.fresh.pivot(index="seed", columns="optimizer", values="test_loss")
+    # Of ten classes below 1, where the logarithm has more.
+    assert (by["squared"] < by["own loss"]).all()
+    assert lost.text().startswith("squared ")
+
+
+def test_a_flat_schedule_is_the_constant_rate():
+    def flat(steps):
+        return lambda step: jnp.ones_like(step, dtype=jnp.float32)
+
+    options = {"protocol": "defaults", "seeds": 1, "fresh_seeds": 3, "optimizer": "sgd"}
+    ravine = workloads.named("ravine")._replace(steps=20)
+    found = comparison.compare(flat, ("constant", "cosine"), [ravine], **options)
+    scores = found.scores(ravine)
+    assert (scores["flat"] == scores["constant"]).all()
+    assert (scores["flat"] != scores["cosine"]).all()

@@ -1,0 +1,58 @@
+"""The sections of a report: what must stand there, and what is said of what diverged."""
+
+import numpy as np
+
+from jaxdl import comparison, report
+from jaxdl.comparison import pictures, ways
+from jaxdl.report import Picture
+
+
+def test_sections_have_captions_with_seeds_and_budget(small, tmp_path):
+    sections = comparison.sections(small)
+    assert [section.heading for section in sections] == [
+        "Against tuned baselines",
+        "On each workload",
+        "Time to the target",
+        "The search",
+        "Ways over the landscapes",
+    ]
+    blocks = [block for section in sections for block in section.blocks]
+    captions = [block.caption for block in blocks if not isinstance(block, str)]
+    assert len(captions) == 10
+    assert all("seeds" in caption or "share the machine" in caption for caption in captions)
+    overall = sections[0].blocks[1]
+    assert overall.header[:3] == ("against", "wins–ties–losses", "a run is better (%)")
+    assert [row[0] for row in overall.rows] == ["sgd", "momentum"]
+    report.write(report.Report("x", "y", tuple(sections)), tmp_path)
+    assert (tmp_path / "ways_ravine.png").exists()
+    assert (tmp_path / "tables/time_to_the_target_2.tex").exists()
+
+
+def test_rates_are_drawn_though_there_are_no_more_points_than_optimizers(small):
+    assert small.search["learning_rate"].nunique() <= len(small.study.entrants)
+    (picture,) = pictures.rates(small)
+    assert isinstance(picture, Picture)
+    assert picture.name == "rates_positive"
+    alone = small._replace(search=small.search[small.search["learning_rate"].eq(1e2)])
+    assert pictures.rates(alone) == []
+
+
+def test_ways_are_those_of_the_trials(small):
+    (ravine,) = small.study.workloads
+    found = ways.ways(small, ravine)
+    assert list(found) == ["adam", "sgd", "momentum"]
+    fresh = small.fresh.set_index(["optimizer", "seed"])["test_distance"]
+    for name, way in found.items():
+        assert way.shape == (3, 101, 2)
+        ends = np.linalg.norm(way[:, -1], axis=1)
+        np.testing.assert_allclose(ends, fresh[name].to_numpy(), rtol=1e-4)
+
+
+def test_seconds_are_steps_at_the_pace_of_the_program(small):
+    pace = small.clock.set_index("optimizer")["running"]
+    assert (pace > 0).all()
+    assert (small.clock["compiling"] > 0).all()
+    times = small.times[np.isfinite(small.times["steps"])]
+    assert "momentum" in set(times["optimizer"])
+    expected = times["steps"].to_numpy(float) * pace[times["optimizer"]].to_numpy(float)
+    np.testing.assert_allclose(times["seconds"].to_numpy(float), expected)

@@ -1,0 +1,38 @@
+"""Tables for papers: what a reader of LaTeX sees is what stood in the cells."""
+
+from jaxdl.report.latex import escaped, to_latex
+from jaxdl.report.tables import Table
+
+
+def test_signs_that_latex_takes_for_itself_are_shown():
+    assert escaped(r"50 % of a_b & {c} $1 #2 ~^\ ") == (
+        r"50 \% of a\_b \& \{c\} \$1 \#2 \textasciitilde{}\textasciicircum{}\textbackslash{}"
+    )
+    assert escaped("1.2 … 3 – x\ny") == r"1.2 \dots{} 3 -- x y"
+    assert escaped("−2 × 10⁻³, λ ≤ ε₁") == (
+        r"$-$2 $\times$ 10$^{-}$$^{3}$, $\lambda$ $\le$ $\epsilon$$_{1}$"
+    )
+
+
+def test_what_is_left_is_ascii_where_a_sign_has_a_name():
+    signs = "αβγδεηθλμρστφωΔΣ−×·±≤≥≈→∞…–†‡√⁰¹²³⁴⁵⁶⁷⁸⁹⁻₀₁₂₃₄₅₆₇₈₉"
+    assert escaped(signs).isascii()
+
+
+def test_a_table_has_its_rules_columns_caption_and_label():
+    table = Table(("name", "share (%)"), (("a_1", "97.2"),), frozenset({1}), "Of 5 seeds.")
+    assert to_latex(table, "gains").splitlines() == [
+        r"\begin{table}",
+        r"\centering",
+        r"\caption{Of 5 seeds.}",
+        r"\label{tab:gains}",
+        r"\begin{tabular}{lr}",
+        r"\toprule",
+        r"name & share (\%) \\",
+        r"\midrule",
+        r"a\_1 & 97.2 \\",
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+    assert r"\caption" not in to_latex(table._replace(caption=""), "gains")

@@ -1,0 +1,16 @@
+"""Markdown: bars, rules, and text from data that stays text."""
+
+from jaxdl.report.markdown import escaped, to_markdown
+from jaxdl.report.tables import Table
+
+
+def test_marks_stay_marks():
+    assert escaped("a|b *c* <i> [d] `e` ~f $g") == (r"a\|b \*c\* \<i\> \[d\] \`e\` \~f \$g")
+    assert escaped("digits_mlp: 1\n2") == "digits_mlp: 1 2"
+
+
+def test_columns_of_numbers_are_flush_right():
+    table = Table(("name", "value"), (("a|b", "0.1*"),), frozenset({1}), "* border")
+    assert to_markdown(table) == (
+        "| name | value |\n| --- | ---: |\n| a\\|b | 0.1\\* |\n\n\\* border\n"
+    )
