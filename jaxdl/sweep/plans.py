@@ -10,6 +10,7 @@ from jaxdl.sweep._replay import kept_state, replay
 from jaxdl.sweep.engine import execute
 from jaxdl.sweep.results import Results
 from jaxdl.sweep.run import Data, Run, without_training
+from jaxdl.sweep.rungs import Halving
 from jaxdl.sweep.space import Point, Trial, trial_id, trials
 from jaxdl.types import TrainState
 
@@ -17,6 +18,7 @@ from jaxdl.types import TrainState
 class Plan(NamedTuple):
     """What a sweep runs; see `execute`, whose arguments these are.
 
+    prune: successive halving, see `execute`.
     keep_states: for few trials or small ones, the states that `replay` then reads.
     follow: how many trials an experiment runs besides, in `confirm` or again in `conclude`.
     workdir: of the run, once it has one.
@@ -28,6 +30,7 @@ class Plan(NamedTuple):
     segments: int = 1
     categories: Mapping[str, Sequence[str]] = {}
     labels: Mapping[str, Mapping[str, str]] = {}
+    prune: Halving | None = None
     keep_states: bool = False
     follow: int = 0
     workdir: Path | None = None
@@ -42,6 +45,7 @@ class Plan(NamedTuple):
             segments=self.segments,
             categories=self.categories,
             labels=self.labels,
+            prune=self.prune,
             keep_states=self.keep_states,
             **options,
         )

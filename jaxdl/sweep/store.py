@@ -88,8 +88,7 @@ def finish(
     """
     names = np.array([trial_id(trial) for trial in trials])
     curves = {**record.curves, **record.evaluations}
-    arrays = {name: values[: len(trials)] for name, values in curves.items()}
-    _write_npz(_curves_directory(workdir) / f"{names[0]}.npz", {"trial": names, **arrays})
+    write_npz(_curves_directory(workdir) / f"{names[0]}.npz", {"trial": names, **curves})
     common = {
         "lanes": facts["lanes"],
         "code": facts["code"],
@@ -103,6 +102,11 @@ def finish(
         row(trial, labels, outcome, common) for trial, outcome in zip(trials, outcomes, strict=True)
     ]
     ledger.append(workdir / LEDGER, rows)
+    drop(workdir, trials, facts)
+
+
+def drop(workdir: Path, trials: Sequence[Trial], facts: Mapping[str, Any]) -> None:
+    """Removes what `save` wrote of a chunk."""
     shutil.rmtree(_state_directory(workdir, trials, facts), ignore_errors=True)
 
 
@@ -137,7 +141,7 @@ def gather_curves(
         return
     if (workdir / CURVES).exists():
         paths.insert(0, workdir / CURVES)
-    parts = [_others(_read_npz(path), without) for path in paths]
+    parts = [_others(read_npz(path), without) for path in paths]
     parts = [part for part in parts if len(part["trial"])]
     # Trials that are no longer asked for keep their curves, behind the others.
     known = [name for part in parts for name in part["trial"].tolist()]
@@ -151,7 +155,7 @@ def gather_curves(
         rows = [place[trial] for trial in part.pop("trial").tolist()]
         for name, values in part.items():
             merged[name][rows, : values.shape[1]] = values
-    _write_npz(workdir / CURVES, merged)
+    write_npz(workdir / CURVES, merged)
     shutil.rmtree(_curves_directory(workdir), ignore_errors=True)
 
 
@@ -163,7 +167,7 @@ def _others(part: dict[str, np.ndarray], without: Collection[str]) -> dict[str, 
 def read_curves(workdir: Path) -> dict[str, np.ndarray]:
     """The arrays of `curves.npz`; no trial where no curve was written."""
     path = workdir / CURVES
-    return _read_npz(path) if path.exists() else {"trial": np.array([], str)}
+    return read_npz(path) if path.exists() else {"trial": np.array([], str)}
 
 
 def drop_states(workdir: Path) -> None:
@@ -174,9 +178,8 @@ def drop_states(workdir: Path) -> None:
 def keep_states(
     workdir: Path, trials: Sequence[Trial], state: PyTree, facts: Mapping[str, Any]
 ) -> None:
-    """Writes the last states of a chunk's trials, which `kept_state` reads."""
+    """Writes the last states [trials] of a chunk, which `kept_state` reads."""
     meta = {"trials": [trial_id(trial) for trial in trials], "fingerprint": fingerprint(facts)}
-    state = jax.tree.map(lambda leaf: leaf[: len(trials)], state)
     checkpoint.save(workdir / STATES / trial_id(trials[0]), 0, state, meta)
 
 
@@ -206,12 +209,14 @@ def _curves_directory(workdir: Path) -> Path:
     return workdir / "curves"
 
 
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
+def read_npz(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a file."""
     with np.load(path, allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
 
 
-def _write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes a file, whole or not at all."""
     path.parent.mkdir(exist_ok=True)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
