@@ -8,6 +8,7 @@ be evaluated or saved. A *row* is what the ledger holds of a trial that has ende
 """
 
 from jaxdl.sweep._replay import kept_state, predict_seconds, replay
+from jaxdl.sweep.asking import Goal, asked
 from jaxdl.sweep.conditions import ForeignRows
 from jaxdl.sweep.engine import Failed, execute
 from jaxdl.sweep.ledger import LedgerError
@@ -37,6 +38,7 @@ __all__ = [
     "Data",
     "Failed",
     "ForeignRows",
+    "Goal",
     "Halving",
     "Interrupted",
     "LedgerError",
@@ -47,6 +49,7 @@ __all__ = [
     "Results",
     "Run",
     "Trial",
+    "asked",
     "by_rate",
     "compile_run",
     "execute",

@@ -20,6 +20,8 @@ class Plan(NamedTuple):
 
     prune: successive halving, see `execute`.
     keep_states: for few trials or small ones, the states that `replay` then reads.
+    ask: for a search in rounds, `(workdir, results so far) -> all trials so far`, asked again and
+        again until there is none that has not run; `asked` makes one.
     follow: how many trials an experiment runs besides, in `confirm` or again in `conclude`.
     workdir: of the run, once it has one.
     """
@@ -32,14 +34,24 @@ class Plan(NamedTuple):
     labels: Mapping[str, Mapping[str, str]] = {}
     prune: Halving | None = None
     keep_states: bool = False
+    ask: Callable[[Path, Results], Sequence[Trial]] | None = None
     follow: int = 0
     workdir: Path | None = None
 
     def execute(self, workdir: Path, **options: Any) -> Results:
         """Runs what is left of it, by `sweep.execute`."""
+        found, trials = self._run(self.trials, workdir, options), list(self.trials)
+        while self.ask is not None:
+            asked = list(self.ask(workdir, found))
+            if not {*map(trial_id, asked)} - {*map(trial_id, trials)}:
+                break
+            found, trials = self._run(asked, workdir, options), asked
+        return found
+
+    def _run(self, trials: Sequence[Trial], workdir: Path, options: Mapping[str, Any]) -> Results:
         return execute(
             self.programs,
-            self.trials,
+            trials,
             self.data,
             workdir=workdir,
             segments=self.segments,
@@ -53,7 +65,7 @@ class Plan(NamedTuple):
     def replay(self, row: Mapping[str, Any]) -> TrainState:
         """The state at the end of the trial of a row of its results: that of the run itself where
         it was kept, else of the same run again, bit for bit where the device gives equal bits."""
-        trial = next(trial for trial in self.trials if trial_id(trial) == row["trial"])
+        trial = self._trial(row)
         run = self.programs[trial.program]
         if self.workdir is not None:
             kept = kept_state(self.workdir, run, trial, row, self.data, self.categories)
@@ -68,6 +80,15 @@ class Plan(NamedTuple):
             categories=self.categories,
             row=row,
         )
+
+    def _trial(self, row: Mapping[str, Any]) -> Trial:
+        """That of a row, be it asked for."""
+        mine = [trial for trial in self.trials if trial.program == row["program"]]
+        for trial in mine:
+            if trial_id(trial) == row["trial"]:
+                return trial
+        point = {name: type(value)(row[name]) for name, value in mine[0].hparams.items()}
+        return Trial(row["program"], point, int(row["seed"]))
 
 
 def plan(
