@@ -29,12 +29,25 @@ from jaxdl.sweep.run import (
     without_training,
 )
 from jaxdl.sweep.rungs import Best, Halving
-from jaxdl.sweep.space import Point, Trial, grid, halton, log_spaced, random, trial_id, trials
+from jaxdl.sweep.space import (
+    Choice,
+    LogUniform,
+    Point,
+    Trial,
+    Uniform,
+    grid,
+    halton,
+    log_spaced,
+    random,
+    trial_id,
+    trials,
+)
 from jaxdl.sweep.store import pending
 from jaxdl.sweep.wrappers import few_labels, keeping_first, numbered, of_hparams, on
 
 __all__ = [
     "Best",
+    "Choice",
     "Data",
     "Failed",
     "ForeignRows",
@@ -42,6 +55,7 @@ __all__ = [
     "Halving",
     "Interrupted",
     "LedgerError",
+    "LogUniform",
     "Plan",
     "Point",
     "Progress",
@@ -49,6 +63,7 @@ __all__ = [
     "Results",
     "Run",
     "Trial",
+    "Uniform",
     "asked",
     "by_rate",
     "compile_run",

@@ -4,7 +4,7 @@
 import contextlib
 import importlib.util
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,8 +20,6 @@ from jaxdl.sweep.space import (
     LogUniform,
     Point,
     Trial,
-    Value,
-    trial_id,
     trials,
 )
 
@@ -32,6 +30,10 @@ STUDIES = "optuna.log"
 """Optuna's journal of all studies of a workdir, a study for each program."""
 NEEDS = {"CmaEsSampler": "cmaes", "GPSampler": "torch"}
 """Packages that a sampler needs and Optuna does not bring."""
+
+
+_Rows = Mapping[tuple[Hashable, int], Mapping[str, Any]]
+"""A program's rows, by point and seed."""
 
 
 class Goal(NamedTuple):
@@ -125,7 +127,12 @@ class Asking(NamedTuple):
             direction="maximize" if self.goals[program].direction == "max" else "minimize",
             load_if_exists=True,
         )
-        mine = {row["trial"]: row for row in rows if row["program"] == program}
+        names = list(self.first_points(program)[0])
+        mine = {
+            (_narrow({name: row[name] for name in names}), row["seed"]): row
+            for row in rows
+            if row["program"] == program
+        }
         self._tell(study, program, mine)
         failed = any(row["status"] == "error" for row in mine.values())
         # Where all that was asked for had been tried before, there is more to ask for.
@@ -144,18 +151,17 @@ class Asking(NamedTuple):
         told, waiting = states.count("COMPLETE"), states.count("RUNNING")
         first = len(self.first_points(program))
         end = min(self.points, first + self.chunk * ((told - first) // self.chunk + 1))
-        for _ in range(end - told - waiting):
+        count = max(0, end - told - waiting)
+        for _ in range(count):
             # Of the same seed a sampler that is made anew would draw what it has drawn before.
             study.sampler = _sampler(self.sampler, self.seed, len(study.get_trials(False)))
             study.ask(_distributions(self.goals[program].space))
-        return end - told - waiting
+        return count
 
     def _seeds(self) -> list[int]:
         return list(dict.fromkeys(trial.seed for trial in self.first))
 
-    def _tell(
-        self, study: "optuna.Study", program: str, rows: Mapping[str, Mapping[str, Any]]
-    ) -> None:
+    def _tell(self, study: "optuna.Study", program: str, rows: _Rows) -> None:
         """Tells of every point that has all its rows; those that were half made are forgotten."""
         goal, told = self.goals[program], study.get_trials(deepcopy=False)
         for point in self.first_points(program):
@@ -174,14 +180,12 @@ class Asking(NamedTuple):
             if value is not None:
                 study.tell(each.number, value)
 
-    def _value(
-        self, program: str, point: Point, rows: Mapping[str, Mapping[str, Any]]
-    ) -> float | None:
+    def _value(self, program: str, point: Point, rows: _Rows) -> float | None:
         """The mean over the seeds; infinitely bad where one has none, None before all are there."""
         goal = self.goals[program]
-        ids = [trial_id(Trial(program, point, seed)) for seed in self._seeds()]
-        mine = [rows[name] for name in ids if name in rows]
-        if len(mine) < len(ids) or any(row["status"] == "error" for row in mine):
+        asked = [(_narrow(point), seed) for seed in self._seeds()]
+        mine = [rows[each] for each in asked if each in rows]
+        if len(mine) < len(asked) or any(row["status"] == "error" for row in mine):
             return None
         # A row has null for what is not finite.
         values = [row[goal.metric] if row["status"] == "ok" else None for row in mine]
@@ -252,15 +256,19 @@ def _cast(goal: Goal, trial: Trial) -> Trial:
 
 
 def _distinct(points: Iterable[Point]) -> list[Point]:
-    """Without those that are, as what reaches a program, there already."""
-
-    def narrow(value: Value) -> Value:
-        return float(np.float32(value)) if isinstance(value, float) else value
-
-    found: dict[Any, Point] = {}
+    """Without those that are there already."""
+    found: dict[Hashable, Point] = {}
     for point in points:
-        found.setdefault(tuple(sorted((n, narrow(v)) for n, v in point.items())), point)
+        found.setdefault(_narrow(point), point)
     return list(found.values())
+
+
+def _narrow(point: Point) -> Hashable:
+    """A point as it reaches its program."""
+    return tuple(
+        (name, float(np.float32(value)) if isinstance(value, float) else value)
+        for name, value in sorted(point.items())
+    )
 
 
 def _storage(path: Path) -> "optuna.storages.BaseStorage":

@@ -38,8 +38,9 @@ class Plan(NamedTuple):
     follow: int = 0
     workdir: Path | None = None
 
-    def execute(self, workdir: Path, **options: Any) -> Results:
+    def execute(self, workdir: str | Path, **options: Any) -> Results:
         """Runs what is left of it, by `sweep.execute`."""
+        workdir = Path(workdir)
         found, trials = self._run(self.trials, workdir, options), list(self.trials)
         while self.ask is not None:
             asked = list(self.ask(workdir, found))

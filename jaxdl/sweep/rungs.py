@@ -7,6 +7,7 @@ A rule then says which of them stop, and the others are packed anew into as few 
 
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,11 +50,12 @@ class Halving(NamedTuple):
             )
 
 
-class Best(NamedTuple):
+@dataclass(frozen=True)
+class Best:
     """The rule that a share of a rung's points goes on: the best by the mean over their seeds.
 
-    All seeds of a point stop or go on together. A point of which a seed diverged or has no finite
-    number counts as the worst. The number of points is rounded up; of equals the first goes on.
+    All seeds of a point stop or go on together. The share is of the points that are sound, whose
+    seeds all have a finite number, rounded up; of equals the first goes on.
     mode: of a metric that `stats.kind` does not know.
     """
 
@@ -63,15 +65,12 @@ class Best(NamedTuple):
 
     def __call__(self, segments: int, frame: pd.DataFrame) -> np.ndarray:
         """True where a trial is to stop."""
-        sign = 1.0 if stats.direction(self.metric, self.mode) == "max" else -1.0
+        sign = -1.0 if stats.direction(self.metric, self.mode) == "max" else 1.0
         value = sign * frame[self.metric].astype(float)
         value = value.where(frame["status"].eq("ok") & np.isfinite(value))
-        lost = value.isna().groupby(level=0).any()
-        means = (
-            value.groupby(level=0).mean().where(~lost).sort_values(ascending=False, kind="stable")
-        )
-        best = means.index[: int(np.ceil(self.share * len(means)))]
-        return ~frame.index.isin(best)
+        means = value.groupby(level=0).agg(lambda seeds: seeds.mean(skipna=False))
+        count = max(1, int(np.ceil(self.share * means.notna().sum())))
+        return ~frame.index.isin(means.sort_values(kind="stable").index[:count])
 
 
 class Waiting(NamedTuple):

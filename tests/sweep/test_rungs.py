@@ -173,8 +173,9 @@ def test_the_best_are_those_of_the_best_mean():
     stops = rule(1, frame("ok", 0.9, 0.1, 0.6, 0.6, 0.5, 0.8))
     assert stops.tolist() == [True, True, False, False, False, False]
     lost = frame(["ok", "diverged", "ok", "ok", "ok", "ok"], 0.9, 0.9, 0.6, np.nan, 0.1, 0.1)
-    assert rule(1, lost).tolist() == [False, False, True, True, False, False]
-    assert sweep.Best("validation_accuracy", 1e-9)(1, lost).tolist() == [True] * 4 + [False] * 2
+    assert rule(1, lost).tolist() == [True] * 4 + [False] * 2
+    none = frame("diverged", 0.9, 0.9, 0.6, 0.6)
+    assert rule(1, none).tolist() == [False] * 2 + [True] * 2
 
 
 @pytest.mark.parametrize("rungs", [[0], [6], [2, 1], [1, 1]])
