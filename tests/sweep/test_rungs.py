@@ -142,7 +142,8 @@ def test_a_diverged_trial_is_seen_and_keeps_its_status(tmp_path):
     found = execute(tmp_path, programs={"adam": run})
     lost = [row for row in found.rows if row["learning_rate"] == 1.0]
     assert {row["status"] for row in lost} == {"diverged"}
-    assert [row["status"] for row in found.rows].count("ok") == 4
+    # Of four sound points two go on, and then one.
+    assert [row["status"] for row in found.rows].count("ok") == 2
 
 
 def test_survivors_sit_in_turn_on_the_devices():
