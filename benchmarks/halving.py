@@ -18,8 +18,8 @@ from benchmarks.harness import Row
 
 if TYPE_CHECKING:
     from jaxdl.comparison import Study
-    from jaxdl.stats import Mode
     from jaxdl.sweep import Halving
+    from jaxdl.workloads import Workload
 
 WORKLOADS, ENTRANTS = ("ravine", "breast_cancer", "digits_mlp"), ("momentum", "adam")
 POINTS, SEEDS, DRAWS, REPEATS = 36, 3, 20, 3
@@ -76,15 +76,24 @@ def drawn(quick: bool) -> Iterator[Draw]:
                 mine = frame["workload"].eq(workload.name) & frame["optimizer"].eq(name)
                 mine &= frame["seed"].between(first, first + SEEDS - 1)
                 measured = curves[metric][mine.to_numpy()]
-                yield draw(frame[mine], measured, metric, workload.kind.mode, rungs)
+                yield draw(frame[mine], measured, metric, workload, rungs)
 
 
 def draw(
-    trials: pd.DataFrame, measured: np.ndarray, metric: str, mode: "Mode", rungs: "Halving"
+    trials: pd.DataFrame, measured: np.ndarray, metric: str, workload: "Workload", rungs: "Halving"
 ) -> Draw:
-    """measured: [trials, segments], the metric of `trials`, a grid of one optimizer."""
-    from jaxdl import stats
+    """measured: [trials, segments], the metric of `trials`, a grid of one optimizer.
 
+    Points are the same where they are equally good; so are all that are nearer to a known optimum
+    than the target, where the rest is rounding.
+    """
+    from jaxdl import stats
+    from jaxdl.comparison.comparison import OF_OPTIMA
+    from jaxdl.stats.intervals import TIE
+
+    mode = workload.kind.mode
+    if workload.metric in OF_OPTIMA:
+        trials = trials.assign(**{metric: trials[metric].astype(float).clip(lower=workload.target)})
     trials = trials.reset_index(drop=True)
     point = trials.groupby("learning_rate").ngroup()
     left, steps = trials.index, 0
@@ -101,8 +110,8 @@ def draw(
     best = stats.select(trials, "optimizer", "learning_rate", metric, mode).iloc[0]
     kept = trials["learning_rate"].isin(trials.loc[left, "learning_rate"])
     found = stats.select(trials[kept], "optimizer", "learning_rate", metric, mode).iloc[0]
-    same = bool(found["learning_rate"] == best["learning_rate"])
-    return Draw(steps, int(trials["steps"].sum()), same, abs(found[metric] - best[metric]))
+    lost = abs(found[metric] - best[metric])
+    return Draw(steps, int(trials["steps"].sum()), bool(lost <= TIE), lost)
 
 
 def measure(quick: bool) -> Iterator[Row]:
@@ -113,14 +122,14 @@ def measure(quick: bool) -> Iterator[Row]:
     yield Row("steps", halving, grid, "grid", "steps", grid / halving, 2.5, f"{sets}, all together")
     same = found["same"].mean()
     yield Row(
-        "the same point is chosen",
+        "the same point is chosen, or an equal one",
         same,
         AGREEMENT,
         "share of draws that was asked for",
         "of the draws",
         same / AGREEMENT,
         1.0,
-        f"{sets}; where not, the metric is {found.loc[~found['same'], 'lost'].mean():.2g} off",
+        f"{sets}; the metric is {found['lost'].mean():.2g} off in the mean",
     )
     taken: dict[str, list[tuple[float, float]]] = {"halving": [], "grid": []}
     for _ in range(1 if quick else REPEATS):

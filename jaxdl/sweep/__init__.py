@@ -4,8 +4,8 @@ A *program* is what is compiled once: whatever changes shapes or code makes anot
 one program with one point of hyperparameters and one seed. A program has a number of *lanes*, in
 each of which a trial is in flight; these trials are a *chunk*, and a program with more trials runs
 chunk after chunk. A *segment* is a piece of training after which a chunk returns to the host, to
-be evaluated or saved. A *rung* is where the trials of a program wait for each other, and some of them
-stop. A *row* is what the ledger holds of a trial that has ended.
+be evaluated or saved. A *rung* is where the trials of a program wait for each other, and some of
+them stop. A *row* is what the ledger holds of a trial that has ended.
 """
 
 from jaxdl.sweep._replay import kept_state, predict_seconds, replay

@@ -5,8 +5,12 @@ A *rung* is a number of segments after which the trials of a program wait for ea
 A rule then says which of them stop, and the others are packed anew into as few chunks as hold them.
 """
 
+import contextlib
+import io
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from jaxdl import checkpoint, stats
+from jaxdl._files import write_atomic
 from jaxdl.stats.kinds import Mode
 from jaxdl.sweep import chunk as chunks
 from jaxdl.sweep import store
@@ -26,6 +31,7 @@ from jaxdl.sweep.space import Trial, trial_id
 from jaxdl.types import PyTree
 
 RUNGS = "rungs"
+PLAIN = ("status", "steps", "survived", "segments")
 
 PruneRule = Callable[[int, pd.DataFrame], Any]
 """`(segments, frame) -> [rows]`, true where a trial is to stop; see `execute`."""
@@ -76,13 +82,13 @@ class Best:
 class Waiting(NamedTuple):
     """Trials that were one chunk on their way to a rung, and have come there.
 
-    ids: of the trials. states: where the checkpoint of their states lies. lanes: of the program.
+    ids: of the trials. lanes: of the program. path: of the file that holds their states, too.
     """
 
     ids: list[str]
     record: Record
-    states: Path
     lanes: int
+    path: Path
 
 
 def hold(
@@ -94,50 +100,86 @@ def hold(
     facts: Mapping[str, Any],
 ) -> None:
     """Keeps a chunk's trials, with their states [trials], on disk until the others have come."""
-    states = _directory(workdir, segments, facts) / trial_id(trials[0])
-    checkpoint.save(states, segments, state)
-    parts = {name: getattr(record, name) for name in ("status", "steps", "survived", "segments")}
+    parts = {name: getattr(record, name) for name in PLAIN}
     parts |= {f"curve {name}": values for name, values in record.curves.items()}
     parts |= {f"evaluation {name}": values for name, values in record.evaluations.items()}
-    ids = np.array([trial_id(trial) for trial in trials])
-    # This file last: it says that the whole chunk is there.
-    store.write_npz(_file(states), {"ids": ids, "lanes": np.array(facts["lanes"]), **parts})
+    parts |= {"ids": np.array(_ids(trials)), "lanes": np.array(facts["lanes"])}
+    for number, leaf in enumerate(jax.tree.leaves(state)):
+        if checkpoint.is_key(leaf):
+            parts[f"impl {number}"] = np.array(str(jax.random.key_impl(leaf)))
+            leaf = jax.random.key_data(leaf)
+        parts[f"state {number}"] = np.asarray(leaf)
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **parts)  # weights hardly compress
+    path = _directory(workdir, segments, facts) / f"{_ids(trials)[0]}.npz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, buffer.getvalue())
 
 
 def waiting(workdir: Path, segments: int, facts: Mapping[str, Any]) -> list[Waiting]:
     """What has come to a rung of a program."""
-    return [_read(path) for path in sorted(_directory(workdir, segments, facts).glob("*.npz"))]
-
-
-def _read(path: Path) -> Waiting:
-    parts = store.read_npz(path)
-    ids, lanes = parts.pop("ids").tolist(), int(parts.pop("lanes"))
-    of: dict[str, dict[str, np.ndarray]] = {"curve": {}, "evaluation": {}}
-    for name in [name for name in parts if " " in name]:
-        kind, _, own = name.partition(" ")
-        of[kind][own] = parts.pop(name)
-    record = Record(**parts, curves=of["curve"], evaluations=of["evaluation"])
-    return Waiting(ids, record, path.with_suffix(""), lanes)
+    found = []
+    for path in sorted(_directory(workdir, segments, facts).glob("*.npz")):
+        with _parts(path) as parts:
+            of = {
+                kind: {
+                    name.removeprefix(f"{kind} "): parts[name]
+                    for name in parts.files
+                    if name.startswith(f"{kind} ")
+                }
+                for kind in ("curve", "evaluation")
+            }
+            plain = {name: parts[name] for name in PLAIN}
+            record = Record(**plain, curves=of["curve"], evaluations=of["evaluation"])
+            found.append(Waiting(parts["ids"].tolist(), record, int(parts["lanes"]), path))
+    return found
 
 
 def taken(rung: Iterable[Waiting], trials: Sequence[Trial], like: PyTree) -> tuple[PyTree, Record]:
     """State and record of these trials of a rung, [trials].
 
-    like: the state of a program, [lanes].
+    like: the state of a program.
     """
-    wanted = [trial_id(trial) for trial in trials]
+    wanted = set(_ids(trials))
     ids: list[str] = []
-    parts: list[tuple[PyTree, Record]] = []
+    found: list[tuple[PyTree, Record]] = []
     for each in rung:
-        places = [number for number, name in enumerate(each.ids) if name in wanted]
-        if places:
-            found = checkpoint.restore(each.states, _templates(like, len(each.ids)))
-            if found is None:
-                raise checkpoint.CheckpointError(f"{each.states}: the states of a rung are missing")
+        places = np.array([n for n, name in enumerate(each.ids) if name in wanted], int)
+        if len(places):
             ids += [each.ids[place] for place in places]
-            parts.append(_rows((found.tree, each.record), np.array(places)))
-    whole = jax.tree.map(_joined, *parts)
-    return _rows(whole, np.array([ids.index(name) for name in wanted]))
+            found.append((_states(each.path, places, like), _rows(each.record, places)))
+    order = np.array([ids.index(name) for name in _ids(trials)])
+    return _rows(jax.tree.map(_joined, *found), order)
+
+
+def _states(path: Path, places: np.ndarray, like: PyTree) -> PyTree:
+    leaves, structure = jax.tree.flatten(like)
+    with _parts(path) as parts:
+        found: list[Any] = []
+        for number, leaf in enumerate(leaves):
+            array = parts[f"state {number}"][places]
+            if f"impl {number}" in parts:
+                impl = str(parts[f"impl {number}"])
+                found.append(jax.random.wrap_key_data(array, impl=impl))
+            else:  # NumPy reads bfloat16 as bytes
+                found.append(array.view(leaf.dtype))
+    return jax.tree.unflatten(structure, found)
+
+
+@contextlib.contextmanager
+def _parts(path: Path) -> Iterator[Any]:
+    """The arrays of a file, each checked by its sum when it is read."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as parts:
+            yield parts
+    except (ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise checkpoint.CheckpointError(
+            f"{path} is damaged ({error}); delete it and its trials run again"
+        ) from error
+
+
+def _ids(trials: Iterable[Trial]) -> list[str]:
+    return [trial_id(trial) for trial in trials]
 
 
 def frame(
@@ -163,22 +205,6 @@ def _directory(workdir: Path, segments: int, facts: Mapping[str, Any]) -> Path:
     # Trials go on from a rung whatever the lanes were that they came with.
     without = {name: value for name, value in facts.items() if name != "lanes"}
     return workdir / RUNGS / fingerprint(without) / str(segments)
-
-
-def _file(states: Path) -> Path:
-    return states.with_suffix(".npz")
-
-
-def _templates(like: PyTree, count: int) -> PyTree:
-    """As NumPy arrays, of which rows are taken without anything being compiled."""
-
-    def template(leaf: jax.ShapeDtypeStruct) -> Any:
-        shape = (count, *leaf.shape[1:])
-        if checkpoint.is_key(leaf):
-            return jax.ShapeDtypeStruct(shape, leaf.dtype)
-        return np.broadcast_to(np.zeros((), leaf.dtype), shape)
-
-    return jax.tree.map(template, like)
 
 
 def _rows(tree: PyTree, places: np.ndarray) -> PyTree:

@@ -88,7 +88,7 @@ def finish(
     """
     names = np.array([trial_id(trial) for trial in trials])
     curves = {**record.curves, **record.evaluations}
-    write_npz(_curves_directory(workdir) / f"{names[0]}.npz", {"trial": names, **curves})
+    _write_npz(_curves_directory(workdir) / f"{names[0]}.npz", {"trial": names, **curves})
     common = {
         "lanes": facts["lanes"],
         "code": facts["code"],
@@ -141,7 +141,7 @@ def gather_curves(
         return
     if (workdir / CURVES).exists():
         paths.insert(0, workdir / CURVES)
-    parts = [_others(read_npz(path), without) for path in paths]
+    parts = [_others(_read_npz(path), without) for path in paths]
     parts = [part for part in parts if len(part["trial"])]
     # Trials that are no longer asked for keep their curves, behind the others.
     known = [name for part in parts for name in part["trial"].tolist()]
@@ -155,7 +155,7 @@ def gather_curves(
         rows = [place[trial] for trial in part.pop("trial").tolist()]
         for name, values in part.items():
             merged[name][rows, : values.shape[1]] = values
-    write_npz(workdir / CURVES, merged)
+    _write_npz(workdir / CURVES, merged)
     shutil.rmtree(_curves_directory(workdir), ignore_errors=True)
 
 
@@ -167,7 +167,7 @@ def _others(part: dict[str, np.ndarray], without: Collection[str]) -> dict[str, 
 def read_curves(workdir: Path) -> dict[str, np.ndarray]:
     """The arrays of `curves.npz`; no trial where no curve was written."""
     path = workdir / CURVES
-    return read_npz(path) if path.exists() else {"trial": np.array([], str)}
+    return _read_npz(path) if path.exists() else {"trial": np.array([], str)}
 
 
 def drop_states(workdir: Path) -> None:
@@ -209,14 +209,12 @@ def _curves_directory(workdir: Path) -> Path:
     return workdir / "curves"
 
 
-def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a file."""
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
     with np.load(path, allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
 
 
-def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes a file, whole or not at all."""
+def _write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     path.parent.mkdir(exist_ok=True)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from support import tiny_sweep as tiny
 
-from jaxdl import sweep
+from jaxdl import checkpoint, sweep
 from jaxdl.optimizers import adam
 
 TRIALS = [trial for trial in tiny.TRIALS if trial.program == "adam"]
@@ -109,6 +109,26 @@ def test_killed_between_the_rows_of_those_that_stop(tmp_path, halved, monkeypatc
             execute(tmp_path)
     assert 0 < len((tmp_path / "trials.jsonl").read_text().splitlines()) < 12
     assert execute(tmp_path).rows == halved.rows
+
+
+def test_states_are_kept_to_the_bit_and_a_damaged_file_is_named(tmp_path):
+    state = {
+        "key": jax.random.split(jax.random.key(0), 3),
+        "half": np.arange(6, dtype=jax.numpy.bfloat16).reshape(3, 2),
+        "none": np.zeros((3, 0), np.float32),
+    }
+    trials, facts = TRIALS[:3], {"lanes": 4}
+    record = sweep.chunk.blank(3, 1, {}, {})
+    sweep.rungs.hold(tmp_path, 1, trials, state, record, facts)
+    (waiting,) = sweep.rungs.waiting(tmp_path, 1, {"lanes": 8})
+    found, _ = sweep.rungs.taken([waiting], [trials[2], trials[0]], state)
+    for name, leaf in found.items():
+        assert leaf.dtype == state[name].dtype
+        assert (leaf == state[name][np.array([2, 0])]).all()
+    content = waiting.path.read_bytes()
+    waiting.path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(checkpoint.CheckpointError, match="delete it and its trials run again"):
+        sweep.rungs.waiting(tmp_path, 1, facts)
 
 
 def test_the_rule_sees_all_rows_of_its_rung(tmp_path):
