@@ -79,13 +79,12 @@ def run(sweep: Sweep, work: Work, code: str, left: Sequence[Trial]) -> None:
     code: its identity, where it is known.
     """
     program: Program | None = None
-    if sweep.prune is not None and not code:
+    if not code and (sweep.workdir / rungs.RUNGS).is_dir():
         code = identity(work.run, work.hparams, sweep.data)
-    facts = {**work.facts, "code": code}
     came: Sequence[rungs.Waiting] = ()
     ends = [0, *(sweep.prune.rungs if sweep.prune else ()), sweep.segments]
     for leg in itertools.starmap(Leg, itertools.pairwise(ends)):
-        leg = leg._replace(waiting=came)
+        leg, facts = leg._replace(waiting=came), {**work.facts, "code": code}
         here = {name for each in _waiting(sweep, leg, facts) for name in each.ids}
         todo = [trial for trial in left if trial_id(trial) not in here]
         share = (leg.end - leg.begin) / sweep.segments
@@ -94,6 +93,8 @@ def run(sweep: Sweep, work: Work, code: str, left: Sequence[Trial]) -> None:
         if todo:
             program = _packed(sweep, work, leg, program, code, todo)
             program = _advance(sweep, work, leg, program, todo)
+            code = program.code
+            facts = {**work.facts, "code": code}
         if leg.end < sweep.segments:
             came = _waiting(sweep, leg, facts)
             left = _pruned(sweep, work, leg, facts, came, left)
@@ -252,7 +253,7 @@ def _end(
 ) -> None:
     """Keeps a chunk at the rung it has come to, or writes its rows."""
     if leg.end < sweep.segments:
-        rungs.hold(sweep.workdir, leg.end, trials, _of(state, seats.lane), record, facts)
+        rungs.hold(sweep.workdir, leg.end, trials, state, seats.lane, record, facts)
         store.drop(sweep.workdir, trials, facts)
         return
     if sweep.keep_states:
@@ -285,12 +286,6 @@ def _start(
         sweep.progress.resumed(facts["program"], len(trials) * share)
         return found
     if leg.begin:
-        state, record = rungs.taken(leg.waiting, trials, program.state)
-        state = jax.tree.map(
-            lambda leaf, like: jax.device_put(leaf[seats.trial], like.sharding),
-            state,
-            program.state,
-        )
-        return leg.begin, state, record
+        return leg.begin, *rungs.taken(leg.waiting, trials, program.state, seats.trial)
     seeds = np.array([trial.seed for trial in trials], np.uint32)
     return 0, program.init(hparams, seeds[seats.trial], sweep.data), record

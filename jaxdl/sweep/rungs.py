@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
@@ -96,19 +95,24 @@ def hold(
     segments: int,
     trials: Sequence[Trial],
     state: PyTree,
+    lane: np.ndarray,
     record: Record,
     facts: Mapping[str, Any],
 ) -> None:
-    """Keeps a chunk's trials, with their states [trials], on disk until the others have come."""
+    """Keeps a chunk's trials on disk until the others have come.
+
+    state: [lanes]. lane: of each trial.
+    """
     parts = {name: getattr(record, name) for name in PLAIN}
     parts |= {f"curve {name}": values for name, values in record.curves.items()}
     parts |= {f"evaluation {name}": values for name, values in record.evaluations.items()}
     parts |= {"ids": np.array(_ids(trials)), "lanes": np.array(facts["lanes"])}
+    # Rows are taken in NumPy: JAX would compile something for each number of them.
     for number, leaf in enumerate(jax.tree.leaves(state)):
         if checkpoint.is_key(leaf):
             parts[f"impl {number}"] = np.array(str(jax.random.key_impl(leaf)))
             leaf = jax.random.key_data(leaf)
-        parts[f"state {number}"] = np.asarray(leaf)
+        parts[f"state {number}"] = np.asarray(leaf)[lane]
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **parts)  # weights hardly compress
     path = _directory(workdir, segments, facts) / f"{_ids(trials)[0]}.npz"
@@ -135,35 +139,40 @@ def waiting(workdir: Path, segments: int, facts: Mapping[str, Any]) -> list[Wait
     return found
 
 
-def taken(rung: Iterable[Waiting], trials: Sequence[Trial], like: PyTree) -> tuple[PyTree, Record]:
-    """State and record of these trials of a rung, [trials].
+def taken(
+    rung: Iterable[Waiting], trials: Sequence[Trial], like: PyTree, trial: np.ndarray
+) -> tuple[PyTree, Record]:
+    """State [lanes] and record [trials] of these trials of a rung.
 
-    like: the state of a program.
+    like: the state of a program. trial: of each lane.
     """
     wanted = set(_ids(trials))
     ids: list[str] = []
-    found: list[tuple[PyTree, Record]] = []
+    found: list[tuple[list[np.ndarray], Record]] = []
+    impls: dict[int, str] = {}
+    count = len(jax.tree.leaves(like))
     for each in rung:
         places = np.array([n for n, name in enumerate(each.ids) if name in wanted], int)
         if len(places):
             ids += [each.ids[place] for place in places]
-            found.append((_states(each.path, places, like), _rows(each.record, places)))
+            with _parts(each.path) as parts:
+                leaves = [parts[f"state {n}"][places] for n in range(count)]
+                impls |= {n: str(parts[f"impl {n}"]) for n in range(count) if f"impl {n}" in parts}
+            found.append((leaves, _rows(each.record, places)))
     order = np.array([ids.index(name) for name in _ids(trials)])
-    return _rows(jax.tree.map(_joined, *found), order)
+    leaves, record = _rows(jax.tree.map(lambda *each: np.concatenate(each), *found), order)
 
+    def placed(number: int, array: np.ndarray, like: jax.ShapeDtypeStruct) -> jax.Array:
+        in_lanes = array[trial]
+        if number in impls:
+            key = jax.random.wrap_key_data(in_lanes, impl=impls[number])
+            return jax.device_put(key, like.sharding)
+        # NumPy reads bfloat16 as bytes.
+        return jax.device_put(in_lanes.view(like.dtype), like.sharding)
 
-def _states(path: Path, places: np.ndarray, like: PyTree) -> PyTree:
-    leaves, structure = jax.tree.flatten(like)
-    with _parts(path) as parts:
-        found: list[Any] = []
-        for number, leaf in enumerate(leaves):
-            array = parts[f"state {number}"][places]
-            if f"impl {number}" in parts:
-                impl = str(parts[f"impl {number}"])
-                found.append(jax.random.wrap_key_data(array, impl=impl))
-            else:  # NumPy reads bfloat16 as bytes
-                found.append(array.view(leaf.dtype))
-    return jax.tree.unflatten(structure, found)
+    likes, structure = jax.tree.flatten(like)
+    state = [placed(n, *each) for n, each in enumerate(zip(leaves, likes, strict=True))]
+    return jax.tree.unflatten(structure, state), record
 
 
 @contextlib.contextmanager
@@ -199,6 +208,8 @@ def frame(
 def drop(workdir: Path, facts: Mapping[str, Any]) -> None:
     """Removes all rungs of a program."""
     shutil.rmtree(_directory(workdir, 0, facts).parent, ignore_errors=True)
+    with contextlib.suppress(OSError):  # there may be those of others
+        (workdir / RUNGS).rmdir()
 
 
 def _directory(workdir: Path, segments: int, facts: Mapping[str, Any]) -> Path:
@@ -209,7 +220,3 @@ def _directory(workdir: Path, segments: int, facts: Mapping[str, Any]) -> Path:
 
 def _rows(tree: PyTree, places: np.ndarray) -> PyTree:
     return jax.tree.map(lambda leaf: leaf[places], tree)
-
-
-def _joined(*leaves: Any) -> Any:
-    return (jnp if checkpoint.is_key(leaves[0]) else np).concatenate(leaves)

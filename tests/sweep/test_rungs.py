@@ -119,12 +119,19 @@ def test_states_are_kept_to_the_bit_and_a_damaged_file_is_named(tmp_path):
     }
     trials, facts = TRIALS[:3], {"lanes": 4}
     record = sweep.chunk.blank(3, 1, {}, {})
-    sweep.rungs.hold(tmp_path, 1, trials, state, record, facts)
+    lane = np.array([2, 0, 1])
+    sweep.rungs.hold(tmp_path, 1, trials, state, lane, record, facts)
     (waiting,) = sweep.rungs.waiting(tmp_path, 1, {"lanes": 8})
-    found, _ = sweep.rungs.taken([waiting], [trials[2], trials[0]], state)
+    one = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    like = {
+        name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=one)
+        for name, leaf in state.items()
+    }
+    two = [trials[2], trials[0]]
+    found, _ = sweep.rungs.taken([waiting], two, like, np.array([1, 0, 0]))
     for name, leaf in found.items():
         assert leaf.dtype == state[name].dtype
-        assert (leaf == state[name][np.array([2, 0])]).all()
+        assert (leaf == state[name][np.array([2, 1, 1])]).all()
     content = waiting.path.read_bytes()
     waiting.path.write_bytes(content[: len(content) // 2])
     with pytest.raises(checkpoint.CheckpointError, match="delete it and its trials run again"):
