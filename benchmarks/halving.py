@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from jaxdl.sweep import Halving
     from jaxdl.workloads import Workload
 
-WORKLOADS, ENTRANTS = ("ravine", "breast_cancer", "digits_mlp"), ("momentum", "adam")
+WORKLOADS, ENTRANTS = ("digits_mlp", "breast_cancer", "ravine"), ("momentum", "adam")
 POINTS, SEEDS, DRAWS, REPEATS = 36, 3, 20, 3
 AGREEMENT = 0.9
 

@@ -47,16 +47,17 @@ def test_killed_at_any_moment_the_rest_ends_bitwise_the_same(tmp_path):
 def test_halving_that_is_killed_at_any_moment_ends_bitwise_the_same(tmp_path):
     whole = tiny.execute(tmp_path / "whole", prune=tiny.HALVING)
     workdir, rng = tmp_path / "killed", random.Random(0)
-    moments = [
-        lambda: list(workdir.glob("checkpoints/*/step_*")),
-        lambda: list(workdir.glob("rungs/*/1/*.npz")),  # some wait, others are on their way
-        lambda: list(workdir.glob("trials.jsonl")),  # the first are being pruned
-        lambda: list(workdir.glob("rungs/*/2/*.npz")),
-    ]
-    for moment in moments:
+
+    def new(pattern):
+        before = set(workdir.glob(pattern))
+        return lambda: set(workdir.glob(pattern)) - before
+
+    # On the way to a rung; where some wait, twice; on the way to the end.
+    for pattern in ("checkpoints/*/step_*", *2 * ("rungs/*/1/*.npz",), "rungs/*/2/*.npz"):
+        moment = new(pattern)
         process = start(PROGRAM, workdir, 0, "halving")
         wait_for(moment, process)
-        time.sleep(rng.random() * 0.05)
+        time.sleep(rng.random() * 0.01)
         process.send_signal(signal.SIGKILL)
         process.communicate()
         assert process.returncode == -signal.SIGKILL
