@@ -63,6 +63,7 @@ class Config(launch.Config):
         comparison.OPTIMIZER, "That is tuned for a candidate of another kind and its baselines."
     )
     protocol: str = setting("grid", f"How they are searched: {', '.join(comparison.PROTOCOLS)}.")
+    sampler: str = setting("TPESampler", "Of the protocol optuna: a class of optuna.samplers.")
     points: int = setting(15, "Points that are tried of each optimizer on each workload.", low=2)
     seeds: int = setting(3, "Seeds of the search.", low=1)
     fresh_seeds: int = setting(10, "Seeds that run the chosen points again.", low=3)
@@ -94,6 +95,7 @@ def study(config: Config) -> tuple[Study, str]:
         config.seeds,
         5 if config.quick else config.fresh_seeds,
         shape,
+        config.sampler,
     ), name
 
 

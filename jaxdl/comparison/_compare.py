@@ -72,7 +72,8 @@ def compare(
         optimizer: with which a candidate and its baselines are tuned that is none itself.
         workdir: where trials are kept, so that the same call goes on after a kill; None: nowhere.
         progress: `sweep.reporter()` shows it.
-        options: of `Study`: `protocol`, `points`, `seeds`, `fresh_seeds`, `shape`.
+        options: of `Study`: `protocol`, `points`, `seeds`, `fresh_seeds`, `shape`,
+            `sampler`.
 
     Returns:
         What was found: `.text()`, `.table()`, and the trials as pandas frames.

@@ -1,9 +1,11 @@
 """Optimizers on workloads: searched on validation, chosen, and run again by fresh seeds."""
 
+import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import optax
 import pandas as pd
 
@@ -19,6 +21,9 @@ SEGMENTS = 20
 SEARCH_SEED = 0
 """Of the quasi-random points: the same for all who are compared."""
 BY = ("workload", "optimizer")
+RUNGS, SHARE = (2, 4), 1 / 2
+"""Halving: after a tenth and a fifth of the budget half of the points goes on, which is 35 % of the
+steps of a grid. Fewer that go on lose the grid's choice among equals (`benchmarks/halving.py`)."""
 
 
 def grid(one: Entrant, count: int) -> list[Point]:
@@ -41,12 +46,29 @@ def defaults(one: Entrant, count: int) -> list[Point]:
     return [dict(one.defaults)]
 
 
+def middle(one: Entrant, count: int) -> list[Point]:
+    """The one point at its defaults, else in the middle, from which a search goes out."""
+    del count
+    return [one.point()]
+
+
 PROTOCOLS: dict[str, Callable[[Entrant, int], list[Point]]] = {
     "grid": grid,
     "halton": halton,
     "defaults": defaults,
+    "halving": grid,
+    "optuna": middle,
 }
-"""What is tried of an optimizer: `(entrant, how many points) -> points`."""
+"""What is tried of an optimizer: `(entrant, how many points) -> points`. Of the points of `halving`
+most stop early; those of `optuna` are the first, and its sampler asks for the others."""
+
+
+def _stops(
+    goals: Mapping[str, tuple[str, stats.Mode]], segments: int, frame: pd.DataFrame
+) -> np.ndarray:
+    """The rule of `sweep.Best`, by metric and mode of the workload that a rung is of."""
+    metric, mode = goals[frame["workload"].iloc[0]]
+    return sweep.Best(metric, SHARE, mode)(segments, frame)
 
 
 def _check_takes(name: str, one: Entrant, shape: Shape) -> None:
@@ -64,11 +86,17 @@ def program_of(workload: str, optimizer: str) -> str:
     return f"{workload}: {optimizer}"
 
 
+def _metric(workload: Workload) -> str:
+    """By which points are chosen."""
+    return f"validation_{workload.metric}"
+
+
 class Study(NamedTuple):
     """Who is compared, on what, and how it is searched.
 
     points: of the protocol, for each optimizer. seeds: of the search; fresh_seeds: others, that run
-    the chosen points again. shape: of a schedule, `steps -> shape`; None: constant rates.
+    the chosen points again. shape: of a schedule, `steps -> shape`; None: constant rates. sampler:
+    of `optuna`, see `sweep.asked`.
     """
 
     entrants: Mapping[str, Entrant]
@@ -78,6 +106,7 @@ class Study(NamedTuple):
     seeds: int = 3
     fresh_seeds: int = 10
     shape: Callable[[int], Shape] | None = None
+    sampler: str = "TPESampler"
 
     def check(self) -> None:
         """Raises ValueError, in one line, for what cannot be searched or compared."""
@@ -120,13 +149,36 @@ class Study(NamedTuple):
             program = program_of(workload.name, name)
             programs[program] = self.run(workload, one), tried(one, self.points)
             labels[program] = dict(zip(BY, (workload.name, name), strict=True))
-        return sweep.plan(
+        plan = sweep.plan(
             programs,
             {workload.name: workload.data() for workload in self.workloads},
             seeds=self.seeds,
             labels=labels,
             segments=SEGMENTS,
             follow=len(programs) * self.fresh_seeds,
+        )
+        if self.protocol == "halving":
+            modes = {each.name: (_metric(each), each.kind.mode) for each in self.workloads}
+            return plan._replace(prune=sweep.Halving(RUNGS, functools.partial(_stops, modes)))
+        if self.protocol == "optuna":
+            return self._asked(plan)
+        return plan
+
+    def _asked(self, plan: sweep.Plan) -> sweep.Plan:
+        goals = {
+            program_of(workload.name, name): sweep.Goal(
+                one.space, _metric(workload), workload.kind.mode
+            )
+            for workload in self.workloads
+            for name, one in self.entrants.items()
+        }
+        more = len(goals) * (self.points - 1) * self.seeds
+        return sweep.asked(
+            plan._replace(follow=plan.follow + more),
+            goals,
+            points=self.points,
+            sampler=self.sampler,
+            seed=SEARCH_SEED,
         )
 
     def confirm(self, plan: sweep.Plan, results: sweep.Results) -> sweep.Plan:
@@ -135,14 +187,16 @@ class Study(NamedTuple):
         trials: list[Trial] = []
         for row in self.choose(results.frame()).to_dict("records"):
             program = program_of(row["workload"], row["optimizer"])
+            names = self.entrants[row["optimizer"]].point()
             # As it was tried: in a column that others lack, whole numbers have become floats.
-            point = next(
-                trial.hparams
-                for trial in plan.trials
-                if trial.program == program and trial.hparams.items() <= row.items()
-            )
+            tried = [
+                {name: each[name] for name in names if name in each}
+                for each in results.rows
+                if each["program"] == program
+            ]
+            point = next(point for point in tried if point.items() <= row.items())
             trials += sweep.trials([program], [point], fresh)
-        return plan._replace(trials=trials)
+        return plan._replace(trials=trials, ask=None)
 
     def choose(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Of each workload and optimizer the point that is best on validation, as `stats.select`.
@@ -154,7 +208,7 @@ class Study(NamedTuple):
         parts = []
         for workload in self.workloads:
             mine = frame[frame["workload"].eq(workload.name)].reset_index(drop=True)
-            metric = f"validation_{workload.metric}"
+            metric = _metric(workload)
             chosen = stats.select(mine, BY, over, metric, workload.kind.mode)
             parts.append(chosen.rename(columns={metric: "validation"}))
         return pd.concat(parts, ignore_index=True)

@@ -4,13 +4,16 @@ A *program* is what is compiled once: whatever changes shapes or code makes anot
 one program with one point of hyperparameters and one seed. A program has a number of *lanes*, in
 each of which a trial is in flight; these trials are a *chunk*, and a program with more trials runs
 chunk after chunk. A *segment* is a piece of training after which a chunk returns to the host, to
-be evaluated, pruned or saved. A *row* is what the ledger holds of a trial that has ended.
+be evaluated or saved. A *rung* is where the trials of a program wait for each other, and some of
+them stop. A *row* is what the ledger holds of a trial that has ended.
 """
 
 from jaxdl.sweep._replay import kept_state, predict_seconds, replay
+from jaxdl.sweep.asking import Goal, asked
 from jaxdl.sweep.conditions import ForeignRows
-from jaxdl.sweep.engine import Failed, Interrupted, execute
+from jaxdl.sweep.engine import Failed, execute
 from jaxdl.sweep.ledger import LedgerError
+from jaxdl.sweep.legs import Interrupted
 from jaxdl.sweep.placement import place, use_all_cores
 from jaxdl.sweep.plans import Plan, plan, segments, untrained
 from jaxdl.sweep.programs import compile_run
@@ -26,16 +29,34 @@ from jaxdl.sweep.run import (
     online,
     without_training,
 )
-from jaxdl.sweep.space import Point, Trial, grid, halton, log_spaced, random, trial_id, trials
+from jaxdl.sweep.rungs import Best, Halving
+from jaxdl.sweep.space import (
+    Choice,
+    LogUniform,
+    Point,
+    Trial,
+    Uniform,
+    grid,
+    halton,
+    log_spaced,
+    random,
+    trial_id,
+    trials,
+)
 from jaxdl.sweep.store import pending
 from jaxdl.sweep.wrappers import few_labels, keeping_first, numbered, of_hparams, on
 
 __all__ = [
+    "Best",
+    "Choice",
     "Data",
     "Failed",
     "ForeignRows",
+    "Goal",
+    "Halving",
     "Interrupted",
     "LedgerError",
+    "LogUniform",
     "Plan",
     "Point",
     "Progress",
@@ -43,6 +64,8 @@ __all__ = [
     "Results",
     "Run",
     "Trial",
+    "Uniform",
+    "asked",
     "by_rate",
     "compile_run",
     "execute",

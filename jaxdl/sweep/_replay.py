@@ -40,10 +40,11 @@ def replay(
     row: of the trial; warns if the state found is evaluated otherwise than it says.
     """
     program, data = _compiled(run, [trial], data, categories or {}, lanes, batched)
-    state, _ = _advance(program, trial, data, categories or {}, segments, np.arange(lanes) == 0)
+    first = np.arange(program.lanes) == 0
+    state, _ = _advance(program, trial, data, categories or {}, segments, first)
     if row is not None:
-        hparams = chunks.in_lanes([trial], categories or {}, program.lanes)
-        measured = jax.device_get(program.evaluate(hparams, state, data))
+        hparams = _in_all_lanes(program, trial, categories or {})
+        measured = jax.device_get(program.evaluate(hparams, state, first, data))
         other = [name for name, values in measured.items() if not _same(row.get(name), values[0])]
         if other:
             warnings.warn(
@@ -137,7 +138,7 @@ def _advance(
     alive: np.ndarray,
 ) -> tuple[Any, float]:
     """State of the lanes after some segments, and the seconds of the last one."""
-    hparams = chunks.in_lanes([trial], categories, program.lanes)
+    hparams = _in_all_lanes(program, trial, categories)
     state = program.init(hparams, np.full(program.lanes, trial.seed, np.uint32), data)
     seconds = 0.0
     for _ in range(segments):
@@ -145,3 +146,7 @@ def _advance(
         state, *_ = jax.block_until_ready(program.advance(hparams, state, alive, data))
         seconds = time.perf_counter() - began
     return state, seconds
+
+
+def _in_all_lanes(program: Program, trial: Trial, categories: Categories) -> dict[str, np.ndarray]:
+    return chunks.in_lanes([trial], categories, np.zeros(program.lanes, int))

@@ -15,14 +15,39 @@ OK, DIVERGED, PRUNED = 0, 1, 2
 STATUS = ("ok", "diverged", "pruned")
 
 
+class Seats(NamedTuple):
+    """Which lane each trial of a chunk is in, and which trial each lane holds.
+
+    lane: [trials]. trial: [lanes]; a lane that no trial is in holds the first, which is dead there.
+    """
+
+    lane: np.ndarray
+    trial: np.ndarray
+
+    def alive(self, record: "Record") -> np.ndarray:
+        """[lanes], where a trial goes on."""
+        found = np.zeros(len(self.trial), bool)
+        found[self.lane] = record.alive
+        return found
+
+
+def seats(trials: int, lanes: int, devices: int) -> Seats:
+    """Seats for a chunk's trials in turn over the devices, so that none idles where some do not."""
+    number = np.arange(trials)
+    lane = number % devices * (lanes // devices) + number // devices
+    trial = np.zeros(lanes, int)
+    trial[lane] = number
+    return Seats(lane, trial)
+
+
 class Record(NamedTuple):
-    """What a chunk has shown so far: arrays with leading axis [lanes], updated in place.
+    """What a chunk has shown so far: arrays with leading axis [trials], updated in place.
 
     status: index into STATUS. steps: of training done so far; of a diverged trial, the step from
     which on its loss was not finite, counted from 1, or the end of the segment if only parameters
     were not. survived: steps whose loss was not finite and after which training went on. segments:
-    begun so far. curves: [lanes, all steps]; evaluations: [lanes, segments]; both nan where nothing
-    was measured.
+    begun so far. curves: [trials, all steps]; evaluations: [trials, segments]; both nan where
+    nothing was measured.
     """
 
     status: np.ndarray
@@ -59,34 +84,30 @@ def _column(name: str, values: list[Any], categories: Categories) -> np.ndarray:
     return np.array(values, kinds[type(values[0])])
 
 
-def in_lanes(trials: Sequence[Trial], categories: Categories, lanes: int) -> dict[str, np.ndarray]:
-    """`columns` of a chunk's trials, [lanes]: padding repeats the last."""
-    return {name: pad(values, lanes) for name, values in columns(trials, categories).items()}
-
-
-def pad(array: np.ndarray, lanes: int) -> np.ndarray:
-    """Repeats the last entry until there are as many as lanes."""
-    return np.concatenate([array, np.repeat(array[-1:], lanes - len(array), axis=0)])
+def in_lanes(
+    trials: Sequence[Trial], categories: Categories, trial: np.ndarray
+) -> dict[str, np.ndarray]:
+    """`columns` of a chunk's trials, [lanes], by the `trial` of each lane."""
+    return {name: values[trial] for name, values in columns(trials, categories).items()}
 
 
 def blank(
-    lanes: int,
     trials: int,
     segments: int,
     curves: Mapping[str, jax.ShapeDtypeStruct],
     metrics: Mapping[str, jax.ShapeDtypeStruct],
 ) -> Record:
-    """The record before the first segment. Lanes beyond `trials` are padding: never alive."""
+    """The record before the first segment."""
     return Record(
-        np.where(np.arange(lanes) < trials, OK, PRUNED).astype(np.int32),
-        np.zeros(lanes, np.int32),
-        np.zeros(lanes, np.int32),
-        np.zeros(lanes, np.int32),
+        np.full(trials, OK, np.int32),
+        np.zeros(trials, np.int32),
+        np.zeros(trials, np.int32),
+        np.zeros(trials, np.int32),
         {
-            name: np.full((lanes, segments * shape.shape[1]), np.nan, np.float32)
+            name: np.full((trials, segments * shape.shape[1]), np.nan, np.float32)
             for name, shape in curves.items()
         },
-        {name: np.full((lanes, segments), np.nan, np.float32) for name in metrics},
+        {name: np.full((trials, segments), np.nan, np.float32) for name in metrics},
     )
 
 
@@ -98,14 +119,14 @@ def update(
     steps: np.ndarray,
     metrics: Mapping[str, np.ndarray],
 ) -> None:
-    """Writes one segment into the record, and marks the lanes that diverged in it.
+    """Writes one segment into the record, and marks the trials that diverged in it.
 
-    Judged is what stands, since a step whose loss is not finite may have been skipped: a lane is
+    Judged is what stands, since a step whose loss is not finite may have been skipped: a trial is
     lost as soon as its parameters are not finite; when training is over, it is lost if its losses
     have not been finite since the middle or before, or if the last are not and neither are the
     losses that it is evaluated by (all that it is evaluated by, where none is a loss).
 
-    finite, steps: [lanes], whether the parameters are finite at the segment's end, and how many
+    finite, steps: [trials], whether the parameters are finite at the segment's end, and how many
     steps of training lie behind.
     """
     alive = record.alive
@@ -135,49 +156,49 @@ def _all_finite(arrays: Iterable[np.ndarray]) -> np.ndarray:
     return np.all([np.isfinite(array) for array in arrays], axis=0)
 
 
-def _sound(metrics: Mapping[str, np.ndarray], lanes: int) -> np.ndarray:
-    """[lanes], whether the evaluation says that the model is a model; nothing says nothing."""
+def _sound(metrics: Mapping[str, np.ndarray], trials: int) -> np.ndarray:
+    """[trials], whether the evaluation says that the model is a model; nothing says nothing."""
     losses = [values for name, values in metrics.items() if name.split("_")[-1] == "loss"]
     measured = losses or list(metrics.values())
-    return _all_finite(measured) if measured else np.zeros(lanes, bool)
+    return _all_finite(measured) if measured else np.zeros(trials, bool)
 
 
-def outcome(record: Record, lane: int) -> dict[str, Any]:
-    """Status, steps, metrics and, in words, why a lane is not simply `ok`."""
-    status, steps = STATUS[record.status[lane]], int(record.steps[lane])
-    metrics = _metrics(record, lane)
+def outcome(record: Record, trial: int) -> dict[str, Any]:
+    """Status, steps, metrics and, in words, why a trial is not simply `ok`."""
+    status, steps = STATUS[record.status[trial]], int(record.steps[trial])
+    metrics = _metrics(record, trial)
     return {
         "status": status,
         "steps": steps,
         "diverged_at": steps if status == "diverged" else None,
-        "message": _message(record, lane, status, steps, metrics),
+        "message": _message(record, trial, status, steps, metrics),
         **metrics,
     }
 
 
 def _message(
-    record: Record, lane: int, status: str, steps: int, metrics: Mapping[str, float | None]
+    record: Record, trial: int, status: str, steps: int, metrics: Mapping[str, float | None]
 ) -> str | None:
     if status == "diverged":
-        curves = {name: curve[lane, steps - 1] for name, curve in record.curves.items()}
+        curves = {name: curve[trial, steps - 1] for name, curve in record.curves.items()}
         lost = [name for name, value in curves.items() if not np.isfinite(value)]
         if lost:
             return f"{' and '.join(lost)} not finite from step {steps} on"
         return f"a parameter not finite after step {steps}"
-    said = [f"pruned after segment {record.segments[lane]}"] if status == "pruned" else []
-    if record.survived[lane]:
-        said.append(f"went on after {record.survived[lane]} steps whose loss was not finite")
+    said = [f"pruned after segment {record.segments[trial]}"] if status == "pruned" else []
+    if record.survived[trial]:
+        said.append(f"went on after {record.survived[trial]} steps whose loss was not finite")
     undefined = [n for n, value in metrics.items() if value is None or not np.isfinite(value)]
     if undefined:
         said.append(f"not a finite number: {', '.join(undefined)}")
     return "; ".join(said) or None
 
 
-def _metrics(record: Record, lane: int) -> dict[str, float | None]:
-    """The evaluation after a lane's last segment; nothing of a diverged one."""
-    if record.status[lane] == DIVERGED:
+def _metrics(record: Record, trial: int) -> dict[str, float | None]:
+    """The evaluation after a trial's last segment; nothing of a diverged one."""
+    if record.status[trial] == DIVERGED:
         return dict.fromkeys(record.evaluations)
     return {
-        name: float(values[lane, record.segments[lane] - 1])
+        name: float(values[trial, record.segments[trial] - 1])
         for name, values in record.evaluations.items()
     }

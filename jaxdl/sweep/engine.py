@@ -3,75 +3,30 @@
 import contextlib
 import logging
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 
 from jaxdl import checkpoint
-from jaxdl._cpu import give_back
 from jaxdl.sweep import chunk as chunks
-from jaxdl.sweep import ledger, results, signals, store
-from jaxdl.sweep.chunk import Categories, Record
+from jaxdl.sweep import ledger, legs, results, signals, store
+from jaxdl.sweep.chunk import Categories
 from jaxdl.sweep.conditions import settle
-from jaxdl.sweep.explain import flaws, reason
+from jaxdl.sweep.explain import reason
 from jaxdl.sweep.fingerprint import described, device_name, digest, numerics, versions
-from jaxdl.sweep.placement import Placement, place
-from jaxdl.sweep.programs import Program, compile_run, forget
+from jaxdl.sweep.legs import Interrupted, Sweep, Work
+from jaxdl.sweep.placement import place
 from jaxdl.sweep.progress import Progress
 from jaxdl.sweep.run import Data, Run
+from jaxdl.sweep.rungs import Halving
 from jaxdl.sweep.space import Trial, checked, trial_id
-
-PruneRule = Callable[[int, Mapping[str, np.ndarray], np.ndarray], np.ndarray]
-"""`(segment, {metric: [lanes]}, alive [lanes]) -> [lanes]`, true where a trial is to stop."""
-INTERRUPTED = 75
-"""The exit code of a program that ends by `Interrupted`: EX_TEMPFAIL, run it again."""
-
-
-class Interrupted(SystemExit):
-    """The sweep was asked to stop; its state is on disk and the next launch goes on from it.
-
-    A program that does not catch it ends with exit code 75, without a traceback.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(INTERRUPTED)
 
 
 class Failed(RuntimeError):
     """No trial of the sweep has a result: every program raised. The cause is the first error."""
-
-
-class Work(NamedTuple):
-    """A program of the sweep: what `hparams` it takes, its conditions, its trials altogether."""
-
-    name: str
-    run: Run
-    hparams: Mapping[str, np.ndarray]
-    facts: Mapping[str, Any]
-    trials: int
-
-
-class Sweep(NamedTuple):
-    """What `execute` was given, once: see there."""
-
-    data: Data
-    workdir: Path
-    segments: int
-    categories: Categories
-    labels: Mapping[str, Mapping[str, str]]
-    lanes: int | None
-    prune: PruneRule | None
-    progress: Progress
-    stop: Callable[[], bool]
-    checkpoint_seconds: float
-    keep_states: bool
-    keep_curves: bool
-    placement: Placement
-    facts: Mapping[str, Any]
 
 
 def execute(
@@ -84,7 +39,7 @@ def execute(
     categories: Categories | None = None,
     labels: Mapping[str, Mapping[str, str]] | None = None,
     lanes: int | None = None,
-    prune: PruneRule | None = None,
+    prune: Halving | None = None,
     progress: Progress | None = None,
     stop: Callable[[], bool] | None = None,
     checkpoint_seconds: float = 30.0,
@@ -102,11 +57,19 @@ def execute(
     categories: hyperparameters given by name, with the names in the order of their index.
     labels: further columns of a program's rows, such as its architecture and its optimizer.
     lanes: trials in flight on all devices together; default: what fits.
-    prune: asked after each segment but the last, when all there was to do is done.
+    prune: successive halving. After so many segments as each of its `rungs` says, the trials of a
+        program wait, with their states on disk, until all have come so far. Then its
+        `rule(segments, frame)` says with one bool a row which of them stop, as `pruned`. The frame
+        has a row for each trial that has come to the rung: `trial`, `program`, labels,
+        hyperparameters, `seed`, `status` (`ok`, or `diverged`), `steps` and the metrics measured
+        there; its index is the number of the trial's point, the same for all seeds. Those that go
+        on are packed into as few chunks, and on accelerators lanes, as hold them, and have the
+        bits that they would have had alone.
     stop: asked after each segment; when true, the state is saved and Interrupted raised. By
         default SIGINT (Ctrl-C) and SIGTERM ask for it, where the program does not handle them.
     checkpoint_seconds: a chunk that takes longer saves its state between segments this often.
-    keep_states: the last states of all trials stay in the workdir, for `kept_state`.
+    keep_states: the last states of all trials that are not pruned stay in the workdir, for
+        `kept_state`.
     keep_curves: whether `curves.npz` has those of training too, beside the evaluations.
     batched: on CPU too the lanes of a device run side by side, which suits steps of a few numbers;
         others are faster there one after another.
@@ -123,6 +86,8 @@ def execute(
     """
     workdir, trials = Path(workdir), checked(trials)
     _check_arguments(programs, trials, labels or {}, segments, lanes)
+    if prune is not None:
+        prune.check(segments)
     workdir.mkdir(parents=True, exist_ok=True)
     placement = place(devices, batched)
     device = placement.mesh.devices.flat[0]
@@ -151,7 +116,7 @@ def execute(
                 "processor": device_name(device),
                 "devices": placement.mesh.size,
                 "segments": segments,
-                "prune": described(prune) if prune else "",
+                "prune": f"{[*prune.rungs]} {described(prune.rule)}" if prune else "",
                 **({"batched": True} if batched else {}),
                 **versions(),
                 **numerics(),
@@ -202,7 +167,7 @@ def _run_pending(
         for name, hparams in columns.items():
             left = [trial for trial in pending if trial.program == name]
             if left:
-                work = Work(name, programs[name], hparams, facts[name], len(of[name]))
+                work = Work(name, programs[name], hparams, facts[name], of[name])
                 error = _run_program(sweep, work, codes.get(name, ""), left)
                 errors |= {name: error} if error else {}
     finally:
@@ -234,25 +199,7 @@ def _run_program(sweep: Sweep, work: Work, code: str, left: list[Trial]) -> Exce
     """
     done = sweep.progress.done
     try:
-        program = _compile(sweep, work, sweep.lanes, code, len(left))
-        _check_names(program, [*work.hparams, *sweep.labels.get(work.name, {})])
-        while left:
-            done = sweep.progress.done
-            try:
-                _run_chunk(sweep, program, work.facts, left)
-                left = left[program.lanes :]
-                continue
-            except jax.errors.JaxRuntimeError as error:
-                exhausted = "RESOURCE_EXHAUSTED" in str(error)
-                if not exhausted or program.lanes <= sweep.placement.mesh.size:
-                    raise
-            # Here the error is gone, and with its frames the state of the chunk.
-            lanes, full = program.lanes // 2, program.lanes
-            sweep.progress.recount(done)
-            sweep.progress.note(f"{work.name}: out of memory at {full} lanes; now {lanes}")
-            forget(program.code)
-            give_back()
-            program = _compile(sweep, work, lanes, program.code, len(left))
+        legs.run(sweep, work, code, left)
     except (OSError, checkpoint.CheckpointError):
         raise
     # Whatever a user's program raises, the other programs of the sweep are not to suffer.
@@ -260,97 +207,10 @@ def _run_program(sweep: Sweep, work: Work, code: str, left: list[Trial]) -> Exce
         message = reason(error, work.run, work.hparams, sweep.data)
         outcome = {"status": "error", "message": message}
         labels = sweep.labels.get(work.name, {})
-        rows = [store.row(trial, labels, outcome, {}) for trial in left]
+        failed = store.pending(sweep.workdir, left)
+        rows = [store.row(trial, labels, outcome, {}) for trial in failed]
         ledger.append(sweep.workdir / store.LEDGER, rows)
-        sweep.progress.recount(done)
-        sweep.progress.failed += len(left)
+        sweep.progress.recount(done + len(left) - len(failed))
+        sweep.progress.failed += len(failed)
         return error
     return None
-
-
-def _compile(sweep: Sweep, work: Work, lanes: int | None, code: str, left: int) -> Program:
-    # A chunk whose state is on disk goes on only with the lanes that it had.
-    begun = (sweep.workdir / store.CHECKPOINTS).is_dir()
-    program = compile_run(
-        work.run,
-        sweep.placement,
-        work.hparams,
-        sweep.data,
-        work.trials,
-        lanes,
-        left=None if begun else left,
-        name=work.name,
-        code=code,
-    )
-    seconds = program.compile_seconds if program.compilations else 0.0
-    if seconds:
-        store.clock(sweep.workdir, work.name, compiling=seconds)
-    sweep.progress.compiled(work.name, program.compilations, seconds)
-    return program
-
-
-def _check_names(program: Program, columns: Sequence[str]) -> None:
-    """Raises ValueError for an evaluation or curve that would hide another column or curve."""
-    taken = set(program.metrics) & {*store.COLUMNS, *columns, *program.curves}
-    taken |= set(program.curves) & {"trial"}
-    if taken:
-        raise ValueError(
-            f"the run evaluates {', '.join(sorted(taken))}: a row or its curves have that already"
-        )
-
-
-def _run_chunk(sweep: Sweep, program: Program, facts: Mapping[str, Any], left: list[Trial]) -> None:
-    """Advances the first chunk of what is left through its segments and writes its rows."""
-    trials = left[: program.lanes]
-    began = saved = time.perf_counter()
-    name = facts["program"]
-    hparams = chunks.in_lanes(trials, sweep.categories, program.lanes)
-    facts = {**facts, "code": program.code, "lanes": program.lanes}
-    first, state, record = _start(sweep, program, trials, hparams, facts)
-    before, ran = int(record.steps.sum()), 0.0
-    for segment in range(first, sweep.segments):
-        state, *measured = program.advance(hparams, state, record.alive, sweep.data)
-        metrics = program.evaluate(hparams, state, sweep.data)
-        (curves, finite, steps), metrics = jax.device_get((measured, metrics))
-        chunks.update(record, segment, curves, finite, steps, metrics)
-        more = segment + 1 < sweep.segments
-        if more and sweep.prune is not None:
-            stopped = sweep.prune(segment, metrics, record.alive) & record.alive
-            record.status[stopped] = chunks.PRUNED
-        now = time.perf_counter()
-        sweep.progress.advance(name, len(trials) / sweep.segments, now - began)
-        ran += now - began
-        began = now
-        if more:
-            stop = sweep.stop()
-            if stop or now - saved > sweep.checkpoint_seconds:
-                store.save(sweep.workdir, trials, segment + 1, state, record, facts)
-                saved = now
-            if stop:
-                raise Interrupted
-    if sweep.keep_states:
-        store.keep_states(sweep.workdir, trials, state, facts)
-    store.clock(sweep.workdir, name, running=ran, steps=int(record.steps.sum()) - before)
-    labels = sweep.labels.get(name, {})
-    hint = flaws(sweep.data, record)
-    store.finish(sweep.workdir, trials, record, facts, labels, hint, sweep.keep_curves)
-    if sweep.stop():
-        raise Interrupted
-
-
-def _start(
-    sweep: Sweep,
-    program: Program,
-    trials: Sequence[Trial],
-    hparams: Mapping[str, np.ndarray],
-    facts: Mapping[str, Any],
-) -> tuple[int, Any, Record]:
-    record = chunks.blank(
-        program.lanes, len(trials), sweep.segments, program.curves, program.metrics
-    )
-    found = store.resume(sweep.workdir, trials, program, record, facts)
-    if found is not None:
-        sweep.progress.resumed(facts["program"], len(trials) * found[0] / sweep.segments)
-        return found
-    seeds = np.array([trial.seed for trial in trials], np.uint32)
-    return 0, program.init(hparams, chunks.pad(seeds, program.lanes), sweep.data), record

@@ -10,6 +10,7 @@ from jaxdl.sweep._replay import kept_state, replay
 from jaxdl.sweep.engine import execute
 from jaxdl.sweep.results import Results
 from jaxdl.sweep.run import Data, Run, without_training
+from jaxdl.sweep.rungs import Halving
 from jaxdl.sweep.space import Point, Trial, trial_id, trials
 from jaxdl.types import TrainState
 
@@ -17,8 +18,11 @@ from jaxdl.types import TrainState
 class Plan(NamedTuple):
     """What a sweep runs; see `execute`, whose arguments these are.
 
+    prune: successive halving, see `execute`.
     keep_states: for few trials or small ones, the states that `replay` then reads.
     keep_curves, batched: for many trials of few numbers: False, and True.
+    ask: for a search in rounds, `(workdir, results so far) -> all trials so far`, asked again and
+        again until there is none that has not run; `asked` makes one.
     follow: how many trials an experiment runs besides, in `confirm` or again in `conclude`.
     workdir: of the run, once it has one.
     """
@@ -29,22 +33,35 @@ class Plan(NamedTuple):
     segments: int = 1
     categories: Mapping[str, Sequence[str]] = {}
     labels: Mapping[str, Mapping[str, str]] = {}
+    prune: Halving | None = None
     keep_states: bool = False
     keep_curves: bool = True
     batched: bool = False
+    ask: Callable[[Path, Results], Sequence[Trial]] | None = None
     follow: int = 0
     workdir: Path | None = None
 
-    def execute(self, workdir: Path, **options: Any) -> Results:
+    def execute(self, workdir: str | Path, **options: Any) -> Results:
         """Runs what is left of it, by `sweep.execute`."""
+        workdir = Path(workdir)
+        found, trials = self._run(self.trials, workdir, options), list(self.trials)
+        while self.ask is not None:
+            asked = list(self.ask(workdir, found))
+            if not {*map(trial_id, asked)} - {*map(trial_id, trials)}:
+                break
+            found, trials = self._run(asked, workdir, options), asked
+        return found
+
+    def _run(self, trials: Sequence[Trial], workdir: Path, options: Mapping[str, Any]) -> Results:
         return execute(
             self.programs,
-            self.trials,
+            trials,
             self.data,
             workdir=workdir,
             segments=self.segments,
             categories=self.categories,
             labels=self.labels,
+            prune=self.prune,
             keep_states=self.keep_states,
             keep_curves=self.keep_curves,
             batched=self.batched,
@@ -54,7 +71,7 @@ class Plan(NamedTuple):
     def replay(self, row: Mapping[str, Any]) -> TrainState:
         """The state at the end of the trial of a row of its results: that of the run itself where
         it was kept, else of the same run again, bit for bit where the device gives equal bits."""
-        trial = next(trial for trial in self.trials if trial_id(trial) == row["trial"])
+        trial = self._trial(row)
         run = self.programs[trial.program]
         if self.workdir is not None:
             kept = kept_state(self.workdir, run, trial, row, self.data, self.categories)
@@ -70,6 +87,15 @@ class Plan(NamedTuple):
             row=row,
             batched=self.batched,
         )
+
+    def _trial(self, row: Mapping[str, Any]) -> Trial:
+        """That of a row, be it asked for."""
+        mine = [trial for trial in self.trials if trial.program == row["program"]]
+        for trial in mine:
+            if trial_id(trial) == row["trial"]:
+                return trial
+        point = {name: type(value)(row[name]) for name, value in mine[0].hparams.items()}
+        return Trial(row["program"], point, int(row["seed"]))
 
 
 def plan(

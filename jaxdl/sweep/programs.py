@@ -35,7 +35,8 @@ class Program(NamedTuple):
         that is not alive keeps its state, and costs nothing on CPU; finite tells whether all
         parameters and the statistics of batch norm are, at the end of the segment, steps how many
         steps of training it has behind it
-    evaluate: `(hparams [L], state [L], data) -> {name: [L]}`
+    evaluate: `(hparams [L], state [L], alive [L], data) -> {name: [L]}`; 0 of a lane that is not
+        alive
     code: the run's `identity`
     """
 
@@ -250,6 +251,20 @@ def _unless_dead(run: Run) -> Callable[..., tuple[PyTree, dict[str, Array], Arra
     return segment
 
 
+def _of_the_living(run: Run) -> Callable[..., dict[str, Array]]:
+    evaluate = _jitted(run.evaluate)
+
+    def evaluated(hparams: PyTree, state: TrainState, alive: Array, data: Data) -> dict[str, Array]:
+        shapes = jax.eval_shape(evaluate, hparams, state, data)
+        return jax.lax.cond(
+            alive,
+            lambda: evaluate(hparams, state, data),
+            lambda: jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes),
+        )
+
+    return evaluated
+
+
 def _compile(
     run: Run, placement: Placement, one: PyTree, data: Data, lanes: int, code: str
 ) -> Program:
@@ -285,7 +300,7 @@ def _compile(
         state = jax.tree.map(lambda leaf: _with(leaf, split), state)
         advance = lower(_unless_dead(run), hparams, state, alive, donate=(1,))
         jobs.append(pool.submit(advance.compile))
-        evaluate = lower(run.evaluate, hparams, state)
+        evaluate = lower(_of_the_living(run), hparams, state, alive)
         jobs.append(pool.submit(evaluate.compile))
         code = code or identity(run, one, data)
         init, advance_, evaluate_ = (job.result() for job in jobs)

@@ -91,8 +91,7 @@ def finish(
     """
     names = np.array([trial_id(trial) for trial in trials])
     curves = {**(record.curves if keep_curves else {}), **record.evaluations}
-    arrays = {name: values[: len(trials)] for name, values in curves.items()}
-    _write_npz(_curves_directory(workdir) / f"{names[0]}.npz", {"trial": names, **arrays})
+    _write_npz(_curves_directory(workdir) / f"{names[0]}.npz", {"trial": names, **curves})
     common = {
         "lanes": facts["lanes"],
         "code": facts["code"],
@@ -106,6 +105,11 @@ def finish(
         row(trial, labels, outcome, common) for trial, outcome in zip(trials, outcomes, strict=True)
     ]
     ledger.append(workdir / LEDGER, rows)
+    drop(workdir, trials, facts)
+
+
+def drop(workdir: Path, trials: Sequence[Trial], facts: Mapping[str, Any]) -> None:
+    """Removes what `save` wrote of a chunk."""
     shutil.rmtree(_state_directory(workdir, trials, facts), ignore_errors=True)
 
 
@@ -192,9 +196,8 @@ def drop_states(workdir: Path) -> None:
 def keep_states(
     workdir: Path, trials: Sequence[Trial], state: PyTree, facts: Mapping[str, Any]
 ) -> None:
-    """Writes the last states of a chunk's trials, which `kept_state` reads."""
+    """Writes the last states [trials] of a chunk, which `kept_state` reads."""
     meta = {"trials": [trial_id(trial) for trial in trials], "fingerprint": fingerprint(facts)}
-    state = jax.tree.map(lambda leaf: leaf[: len(trials)], state)
     checkpoint.save(workdir / STATES / trial_id(trials[0]), 0, state, meta)
 
 

@@ -121,7 +121,7 @@ def test_a_candidate_of_a_baselines_name_replaces_nobody():
         ({"baselines": ()}, "there is none that twin is compared with"),
         ({"baselines": "lion"}, r"give a sequence of names, such as \('lion',\)"),
         ({"workloads": ()}, "workloads: there is none"),
-        ({"protocol": "random"}, "'random' is none of grid, halton, defaults"),
+        ({"protocol": "random"}, "'random' is none of grid, halton, defaults, halving, optuna"),
         ({"fresh_seeds": 1}, "1 are too few, an interval needs 3"),
     ],
 )
@@ -165,12 +165,29 @@ WEIGHTED = Entrant(
 
 @pytest.mark.parametrize("protocol", comparison.PROTOCOLS)
 def test_what_is_not_searched_is_at_its_default(protocol):
+    if protocol == "optuna":
+        pytest.importorskip("optuna")
     options = {"protocol": protocol, "points": 2, "seeds": 2, "fresh_seeds": 3}
     found = comparison.compare(WEIGHTED, ("sgd",), [RAVINE], **options)
     mine = found.fresh[found.fresh["optimizer"].ne("sgd")]
     assert mine["status"].eq("ok").all()
     assert mine["decay"].eq(0.5).all()
     assert mine["times"].isin([1, 2]).all()
+
+
+def test_halving_chooses_what_the_grid_does_in_less_than_two_fifths_of_its_steps(tmp_path):
+    entrants = {name: comparison.ENTRANTS[name] for name in ("sgd", "adam")}
+    chosen = {}
+    for protocol in ("grid", "halving"):
+        study = Study(entrants, [RAVINE], protocol, points=15, seeds=2)
+        found = study.plan().execute(tmp_path / protocol).frame()
+        chosen[protocol] = study.choose(found)
+        assert found.groupby(["optimizer", "learning_rate"])["status"].nunique().eq(1).all()
+    assert chosen["halving"]["learning_rate"].equals(chosen["grid"]["learning_rate"])
+    assert chosen["halving"]["validation"].equals(chosen["grid"]["validation"])
+    assert found["steps"].sum() < 0.4 * len(found) * RAVINE.steps
+    fresh = study.confirm(study.plan(), sweep.Results(found.to_dict("records"), tmp_path))
+    assert [trial.seed for trial in fresh.trials] == [*range(2, 12)] * 2
 
 
 def constant(learning_rate):

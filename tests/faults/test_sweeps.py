@@ -44,6 +44,25 @@ def test_killed_at_any_moment_the_rest_ends_bitwise_the_same(tmp_path):
             np.testing.assert_array_equal(curves[name], expected)
 
 
+def test_halving_that_is_killed_at_any_moment_ends_bitwise_the_same(tmp_path):
+    whole = tiny.execute(tmp_path / "whole", prune=tiny.HALVING)
+    workdir, rng, codes = tmp_path / "killed", random.Random(0), []
+    for _ in range(4):
+        before = set(workdir.glob("rungs/*/*/*.npz"))
+        process = start(PROGRAM, workdir, 0, "halving")
+        wait_for(lambda: set(workdir.glob("rungs/*/*/*.npz")) - before, process)  # noqa: B023
+        time.sleep(rng.random() * 0.05)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        codes.append(process.returncode)
+    # On a busy machine it may have ended before it was killed for the last time.
+    assert codes.count(-signal.SIGKILL) >= 2
+    again = tiny.execute(workdir, prune=tiny.HALVING)
+    assert again.rows == whole.rows
+    for name, values in whole.curves().items():
+        np.testing.assert_array_equal(again.curves()[name], values)
+
+
 def test_out_of_memory_halves_the_trials_in_flight(tmp_path):
     process = start(GREEDY, tmp_path, 16, 1, devices=1)
     out, err = process.communicate()

@@ -37,6 +37,7 @@ def program(factory):
 PROGRAMS = {"adam": program(adam), "momentum": program(momentum)}
 RATES = [0.01, 0.1, 1.0]
 TRIALS = sweep.trials(list(PROGRAMS), sweep.grid(initializer=NAMES, learning_rate=RATES), range(2))
+HALVING = sweep.Halving([1, 2], sweep.Best("validation_loss", 0.5))
 
 
 def execute(workdir, programs=PROGRAMS, trials=TRIALS, **options):
@@ -53,4 +54,5 @@ if __name__ == "__main__":
     # What a shell starts in the background ignores SIGINT, and so do its children.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
-    execute(sys.argv[1], checkpoint_seconds=seconds, progress=sweep.reporter())
+    halving = HALVING if "halving" in sys.argv else None
+    execute(sys.argv[1], checkpoint_seconds=seconds, progress=sweep.reporter(), prune=halving)

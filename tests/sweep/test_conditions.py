@@ -36,7 +36,7 @@ def one_changed(x):
 
 def above(bound):
     """Prunes what has a loss above the bound."""
-    return lambda segment, metrics, alive: metrics["validation_loss"] > bound
+    return sweep.Halving([1], lambda segments, frame: frame["validation_loss"] > bound)
 
 
 def scaled(factor):
@@ -107,9 +107,14 @@ def test_the_same_conditions_go_on(tmp_path):
 
 
 def test_rows_of_other_rules_of_pruning_are_told_apart(tmp_path):
-    rules = [above(0.5), functools.partial(above(0.5)), above(0.6), functools.partial(max, 1)]
+    rules = [
+        above(0.5).rule,
+        above(0.6).rule,
+        functools.partial(above(0.5).rule),
+        sweep.Best("loss", 0.5),
+    ]
     assert len({fingerprint.described(rule) for rule in rules}) == 4
-    assert fingerprint.described(above(0.5)) == fingerprint.described(above(0.5))
+    assert fingerprint.described(above(0.5).rule) == fingerprint.described(rules[0])
     execute(tmp_path, trials=TRIALS[:4], prune=above(0.5))
     with pytest.raises(sweep.ForeignRows, match="prune"):
         execute(tmp_path, prune=above(0.6))

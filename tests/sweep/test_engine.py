@@ -121,7 +121,7 @@ def test_side_by_side_equals_one_after_another(whole):
     assert (losses[~alive] == 0).all()
     assert np.asarray(steps).tolist() == [12 * int(is_alive) for is_alive in alive]
     np.testing.assert_array_equal(steps, state.step)
-    metrics = program.evaluate(columns, state, data)
+    metrics = program.evaluate(columns, state, alive, data)
     expected = [row["validation_loss"] for row in whole.rows[: len(trials)]]
     ours = np.asarray(metrics["validation_loss"])
     np.testing.assert_allclose(ours[alive], np.array(expected)[alive], rtol=1e-4)
@@ -319,19 +319,6 @@ def test_a_finished_sweep_is_not_run_again(tmp_path, whole):
 def test_more_trials_can_be_added_to_a_sweep(tmp_path, whole):
     tiny.execute(tmp_path, trials=tiny.TRIALS[:7])
     same(tiny.execute(tmp_path), whole)
-
-
-def test_pruned_trials_stop_where_the_rule_says(tmp_path, whole):
-    def rule(segment, metrics, alive):
-        return np.isfinite(metrics["validation_loss"]) & (segment == 1)
-
-    results = tiny.execute(tmp_path, prune=rule)
-    assert {row["status"] for row in results.rows} == {"pruned"}
-    assert {row["steps"] for row in results.rows} == {8}
-    assert {row["message"] for row in results.rows} == {"pruned after segment 2"}
-    ours, expected = results.curves(), whole.curves()
-    np.testing.assert_array_equal(ours["loss"][:, :8], expected["loss"][:, :8])
-    assert np.isnan(ours["loss"][:, 8:]).all()
 
 
 def test_programs_of_different_lengths_share_a_sweep(tmp_path, whole):
@@ -578,12 +565,6 @@ def test_a_run_of_no_steps_or_examples_is_refused(counts):
         sweep.make_run(
             lambda h: (tiny.task(h), adam(0.1)), **{"steps": 1, "batch_size": 8, **counts}
         )
-
-
-def test_a_trial_cannot_be_pruned_when_it_is_done(tmp_path, whole):
-    results = tiny.execute(tmp_path, prune=lambda segment, metrics, alive: alive & (segment == 2))
-    assert {row["status"] for row in results.rows} == {"ok"}
-    assert results.rows[0]["validation_loss"] == whole.rows[0]["validation_loss"]
 
 
 def test_a_kept_state_is_the_model_of_its_row(tmp_path, whole):

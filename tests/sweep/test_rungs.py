@@ -1,0 +1,219 @@
+"""Successive halving: what the rule sees, who goes on, and with which bits."""
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+from support import tiny_sweep as tiny
+
+from jaxdl import checkpoint, sweep
+from jaxdl.optimizers import adam
+
+TRIALS = [trial for trial in tiny.TRIALS if trial.program == "adam"]
+BEST = sweep.Halving([2, 4], sweep.Best("validation_loss", 0.5))
+
+
+def program(factory):
+    return sweep.make_run(
+        lambda hparams: (tiny.task(hparams), factory(hparams["learning_rate"])),
+        steps=2,
+        batch_size=tiny.BATCH,
+    )
+
+
+ADAM = program(adam)
+
+
+def execute(workdir, **options):
+    """12 trials, 6 points of 2 seeds, of 6 segments, in chunks of 4."""
+    given = {"trials": TRIALS, "programs": {"adam": ADAM}, "prune": BEST, "segments": 6}
+    return tiny.execute(workdir, **{**given, **options})
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return execute(tmp_path_factory.mktemp("whole"), prune=None)
+
+
+@pytest.fixture(scope="module")
+def halved(tmp_path_factory):
+    return execute(tmp_path_factory.mktemp("halved"))
+
+
+def chosen(whole, segment, points, keep):
+    """By hand: the points of least mean loss after a segment."""
+    losses = whole.curves()["validation_loss"][:, segment].reshape(6, 2).mean(axis=1)
+    return sorted(sorted(points, key=lambda point: losses[point])[:keep])
+
+
+def test_the_best_points_go_on_and_have_the_bits_of_a_sweep_without_halving(whole, halved):
+    first = chosen(whole, 1, range(6), 3)
+    second = chosen(whole, 3, first, 2)
+    ours, theirs = halved.curves(), whole.curves()
+    for number, row in enumerate(halved.rows):
+        point = number // 2
+        segments = 6 if point in second else 4 if point in first else 2
+        assert (row["status"], row["steps"]) == ("ok" if segments == 6 else "pruned", 2 * segments)
+        for name, each in (("loss", 2), ("validation_loss", 1)):
+            found, expected = ours[name][number], theirs[name][number]
+            np.testing.assert_array_equal(found[: each * segments], expected[: each * segments])
+            assert np.isnan(found[each * segments :]).all()
+        if segments == 6:
+            same = {name: row[name] for name in row if name != "fingerprint"}
+            assert same == {name: whole.rows[number][name] for name in same}
+        else:
+            assert row["message"] == f"pruned after segment {segments}"
+            assert row["validation_loss"] == pytest.approx(
+                theirs["validation_loss"][number, segments - 1]
+            )
+    assert not list(halved.workdir.glob("rungs/*"))
+
+
+class Stop:
+    """True once, when it is asked for the nth time."""
+
+    def __init__(self, after):
+        self.left = after
+
+    def __call__(self):
+        self.left -= 1
+        return self.left < 0
+
+
+# Asked after each segment: twice of three chunks, then of two, then of one.
+@pytest.mark.parametrize("after", [0, 1, 5, 8])
+def test_interrupted_anywhere_the_rest_has_the_same_bits(tmp_path, halved, after):
+    with pytest.raises(sweep.Interrupted):
+        execute(tmp_path, stop=Stop(after))
+    again = execute(tmp_path)
+    assert again.rows == halved.rows
+    for name, values in halved.curves().items():
+        np.testing.assert_array_equal(again.curves()[name], values)
+
+
+def test_killed_between_the_rows_of_those_that_stop(tmp_path, halved, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    finish, left = sweep.store.finish, [1]
+
+    def killed(*arguments):
+        if not left.pop():
+            raise Killed
+        left.append(0)
+        finish(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sweep.store, "finish", killed)
+        with pytest.raises(Killed):
+            execute(tmp_path)
+    assert 0 < len((tmp_path / "trials.jsonl").read_text().splitlines()) < 12
+    assert execute(tmp_path).rows == halved.rows
+
+
+def test_states_are_kept_to_the_bit_and_a_damaged_file_is_named(tmp_path):
+    state = {
+        "key": jax.random.split(jax.random.key(0), 3),
+        "half": np.arange(6, dtype=jax.numpy.bfloat16).reshape(3, 2),
+        "none": np.zeros((3, 0), np.float32),
+    }
+    trials, facts = TRIALS[:3], {"lanes": 4}
+    record = sweep.chunk.blank(3, 1, {}, {})
+    lane = np.array([2, 0, 1])
+    sweep.rungs.hold(tmp_path, 1, trials, state, lane, record, facts)
+    (waiting,) = sweep.rungs.waiting(tmp_path, 1, {"lanes": 8})
+    one = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    like = {
+        name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=one)
+        for name, leaf in state.items()
+    }
+    two = [trials[2], trials[0]]
+    found, _ = sweep.rungs.taken([waiting], two, like, np.array([1, 0, 0]))
+    for name, leaf in found.items():
+        assert leaf.dtype == state[name].dtype
+        assert (leaf == state[name][np.array([2, 1, 1])]).all()
+    content = waiting.path.read_bytes()
+    waiting.path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(checkpoint.CheckpointError, match="delete it and its trials run again"):
+        sweep.rungs.waiting(tmp_path, 1, facts)
+
+
+def test_the_rule_sees_all_rows_of_its_rung(tmp_path):
+    seen = {}
+
+    def rule(segments, frame):
+        seen[segments] = frame
+        return frame["learning_rate"].eq(0.01).to_numpy()
+
+    progress = sweep.Progress()
+    found = execute(
+        tmp_path,
+        prune=sweep.Halving([2, 4], rule),
+        labels={"adam": {"kind": "a"}},
+        progress=progress,
+    )
+    first, second = seen[2], seen[4]
+    assert first["trial"].tolist() == [sweep.trial_id(trial) for trial in TRIALS]
+    assert first.index.tolist() == [number // 2 for number in range(12)]
+    assert set(first["initializer"]) == set(tiny.NAMES)
+    assert set(first["kind"]) == {"a"}
+    assert first["steps"].eq(4).all()
+    assert second["steps"].eq(8).all()
+    assert second["learning_rate"].ne(0.01).all()
+    assert [row["status"] for row in found.rows].count("pruned") == 4
+    assert progress.done == pytest.approx(12)
+
+
+def test_a_diverged_trial_is_seen_and_keeps_its_status(tmp_path):
+    run = program(lambda rate: adam(jax.numpy.where(rate == 1.0, np.nan, rate)))
+    found = execute(tmp_path, programs={"adam": run})
+    lost = [row for row in found.rows if row["learning_rate"] == 1.0]
+    assert {row["status"] for row in lost} == {"diverged"}
+    # Of four sound points two go on, and then one.
+    assert [row["status"] for row in found.rows].count("ok") == 2
+
+
+def test_survivors_sit_in_turn_on_the_devices():
+    seats = sweep.chunk.seats(3, 8, 2)
+    assert seats.lane.tolist() == [0, 4, 1]
+    assert seats.trial.tolist() == [0, 2, 0, 0, 1, 0, 0, 0]
+    full = sweep.chunk.seats(8, 8, 2)
+    assert sorted(full.lane.tolist()) == list(range(8))
+
+
+def test_side_by_side_survivors_get_a_program_of_fewer_lanes(tmp_path, whole, monkeypatch):
+    """The placement of accelerators, on the CPU."""
+    place = sweep.place()._replace(over_lanes=sweep.placement.side_by_side)
+    monkeypatch.setattr(sweep.engine, "place", lambda devices: place)
+    found = execute(tmp_path, lanes=None)
+    lanes = {row["steps"]: row["lanes"] for row in found.rows}
+    assert lanes == {4: 12, 8: 6, 12: 6}
+
+
+def frame(status, *values):
+    """Two seeds of each point."""
+    index = [number // 2 for number in range(len(values))]
+    return pd.DataFrame({"status": status, "validation_accuracy": values}, index=index)
+
+
+def test_the_best_are_those_of_the_best_mean():
+    rule = sweep.Best("validation_accuracy", 0.4)
+    stops = rule(1, frame("ok", 0.9, 0.1, 0.6, 0.6, 0.5, 0.8))
+    assert stops.tolist() == [True, True, False, False, False, False]
+    lost = frame(["ok", "diverged", "ok", "ok", "ok", "ok"], 0.9, 0.9, 0.6, np.nan, 0.1, 0.1)
+    assert rule(1, lost).tolist() == [True] * 4 + [False] * 2
+    none = frame("diverged", 0.9, 0.9, 0.6, 0.6)
+    assert rule(1, none).tolist() == [False] * 2 + [True] * 2
+
+
+@pytest.mark.parametrize("rungs", [[0], [6], [2, 1], [1, 1]])
+def test_rungs_that_are_not_on_the_way_are_refused(tmp_path, rungs):
+    with pytest.raises(ValueError, match="rungs are numbers of segments that rise from 1 to 5"):
+        execute(tmp_path, prune=sweep.Halving(rungs, BEST.rule))
+
+
+def test_a_rule_that_gives_no_bools_is_named(tmp_path):
+    with pytest.raises(sweep.Failed, match=r"gave float64\[12\], not a bool for each of 12 rows"):
+        execute(
+            tmp_path, prune=sweep.Halving([1], lambda segments, frame: frame["validation_loss"])
+        )
