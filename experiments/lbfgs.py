@@ -75,10 +75,15 @@ def plan(config: Config) -> sweep.Plan:
     programs, labels = {}, {}
     for batches, depth, name in itertools.product(sizes, config.depths, OPTIMIZERS):
         make, rates = OPTIMIZERS[name]
-        title = f"{name}, {depth} hidden layers, {batches}"
-        labels[title] = dict(zip(LABELS, (batches, str(depth), name), strict=True))
+        title = f"{name}, {layers(depth)}, {batches}"
+        labels[title] = dict(zip(LABELS, (batches, layers(depth), name), strict=True))
         programs[title] = run(config, depth, make, *sizes[batches]), sweep.grid(learning_rate=rates)
     return sweep.plan(programs, data, seeds=config.seeds, labels=labels)
+
+
+def layers(depth: int) -> str:
+    """How a depth is called."""
+    return f"{depth} hidden layers"
 
 
 def run(config: Config, depth: int, make: Make, batch_size: int, gradients: int) -> sweep.Run:
@@ -122,8 +127,8 @@ def judged(config: Config, lowest: stats.Tuned, accurate: stats.Tuned) -> Iterat
     ) -> Gains:
         pairs = itertools.product(depths, AGAINST)
         return {
-            f"{depth} hidden layers, {other}": tuned.gain(
-                score, (batches, str(depth), "lbfgs"), (batches, str(depth), other), log=log
+            f"{layers(depth)}, {other}": tuned.gain(
+                score, (batches, layers(depth), "lbfgs"), (batches, layers(depth), other), log=log
             )
             for depth, other in pairs
         }
