@@ -24,7 +24,7 @@ from jaxdl.optimizers import adam
 from jaxdl.report import Claim, Judged, Section
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task, TrainState
 
-BATCHES, START, BOTH = CASES = ("other batches", "other start", "other start and batches")
+BATCHES, START, BOTH = CASES = ("other batches", "other start", "both")
 RISE, SHARE = "rise of the training loss on the straight line", "share of test digits"
 CLAIMS = DISAGREE, APART, STILL_APART, TOGETHER, ALIKE, FAR = (
     Claim("O8", "networks from different starts disagree", SHARE, above=0.01, unit="%"),
