@@ -34,7 +34,7 @@ CLAIMS = RARE, HIGHER = (
     Claim("O8", "the higher a critical point, the more directions lead down from it",
           "correlation of height and share of directions", above=0.5),
 )  # fmt: skip
-STARTS, FOUND, HIGH = 16, 1e-4, 8
+STARTS, FOUND, HIGH = 24, 1e-4, 8
 RATE, PENALTY = 0.2, 0.01
 FIELD, NETWORK = KINDS = ("field", "network")
 POINT = ("height", "down", "found")
@@ -45,7 +45,7 @@ class Config(launch.Config):
 
     steps: int = setting(500, "Of descent on a network's loss; searches begin along it.", low=1)
     seeds: int = setting(12, "Fields and networks of each size.", low=2)
-    iterations: int = setting(100, "Of a search for a critical point.", low=1)
+    iterations: int = setting(200, "Of a search for a critical point.", low=1)
     dimensions: tuple[int, ...] = setting((1, 2, 4, 8, 16, 32), "Of the fields.", low=1)
     units: tuple[int, ...] = setting((1, 2, 4), "Hidden units of the networks.", low=1)
 
@@ -84,7 +84,10 @@ def critical(value: Value, start: Array, iterations: int) -> dict[str, Array]:
 
 
 def searched(value: Value, starts: Array, iterations: int) -> dict[str, Array]:
-    """What is found from several starts, point by point and in sum."""
+    """What is found from several starts, point by point and in sum.
+
+    The correlation is 0 where fewer than two are found.
+    """
     points = jax.lax.map(lambda start: critical(value, start, iterations), starts)
     found = points["found"].astype(jnp.float32)
     count = jnp.maximum(found.sum(), 1)
@@ -153,8 +156,9 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         for name, trials in frame.groupby("surface", sort=False)
     ]
     table = report.table(rows, "Means over fields and networks and their 95 % intervals.")
-    blocks = (by_dimension, *by_height(fields, networks), table)
-    return launch.Conclusion([*of_points(fields, networks)], [Section("Critical points", blocks)])
+    pictures = [by_dimension, *by_height(fields, networks)]
+    sections = [Section("Saddles and minima", pictures), Section("Searches", (table,))]
+    return launch.Conclusion([*of_points(fields, networks)], sections)
 
 
 def of_points(fields: pd.DataFrame, networks: pd.DataFrame) -> Iterator[Judged]:
@@ -181,6 +185,8 @@ def by_height(fields: pd.DataFrame, networks: pd.DataFrame) -> Iterator[Picture]
     ):
         points = pd.wide_to_long(shown, POINT, ["trial"], "start", sep="_").reset_index()
         points = points[points["found"] > 0.5]
+        if points.empty:
+            continue
         scale = 2 * np.sqrt(points["size"]) if theory else 1.0
         points["bin"] = (points["height"] / scale).round(1)
         means = points.groupby(["surface", "seed", "bin"], sort=False)["down"].mean().reset_index()

@@ -76,12 +76,12 @@ def pairs(config: Config, width: int) -> sweep.Run:
         def loss(
             params: PyTree, state: PyTree, batch: Batch, key: Array, *, train: bool
         ) -> tuple[Array, tuple[PyTree, Metrics]]:
-            halves = jax.tree.map(lambda rows: rows.reshape(2, -1, *rows.shape[1:]), batch)
-            values = [
-                task.loss(params[name], {}, batches.take(halves, half), key, train=train)[0]
-                for half, name in enumerate((ONE, OTHER))
-            ]
-            return sum(values, jnp.zeros(())), (state, {"loss": (sum(values) / 2, jnp.ones(()))})
+            size = config.batch_size
+            first = {name: rows[:size] for name, rows in batch.items()}
+            second = {name: rows[size:] for name, rows in batch.items()}
+            one = task.loss(params[ONE], {}, first, key, train=train)[0]
+            other = task.loss(params[OTHER], {}, second, key, train=train)[0]
+            return one + other, (state, {"loss": ((one + other) / 2, jnp.ones(()))})
 
         return task._replace(init=init, loss=loss)
 
@@ -212,7 +212,7 @@ def judged(ended: pd.DataFrame) -> list[Judged]:
 
 def measures(ended: pd.DataFrame) -> report.Table:
     """Every measure of every case."""
-    shown = {
+    shown: dict[str, tuple[str, stats.Scale]] = {
         "disagree (%)": ("disagreement", "share"),
         "test accuracy (%)": ("test_accuracy", "share"),
         "rise (nats)": ("line_rise", "real"),

@@ -79,7 +79,9 @@ def partition_by_path(
         found = [_first(groups, path) for path in paths(params)]
         alone = [path for path, label in zip(paths(params), found, strict=True) if label is None]
         if alone:
-            raise ValueError(f"{alone} match none of {list(groups)}; a last one, '', takes the rest")
+            raise ValueError(
+                f"{alone} match none of {list(groups)}; a last one, '', takes the rest"
+            )
         idle = [pattern for pattern in groups if pattern not in found]
         if idle:
             raise ValueError(f"no parameter is left for {idle}; the paths are {paths(params)}")

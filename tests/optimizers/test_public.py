@@ -61,9 +61,7 @@ def test_leaves_of_none_are_as_if_they_were_not_there(name):
 
 
 # A partition of optax knows no gradient of None.
-@pytest.mark.parametrize(
-    "name", [name for name in MADE if not re.search("freeze|partition", name)]
-)
+@pytest.mark.parametrize("name", [name for name in MADE if not re.search("freeze|partition", name)])
 def test_a_gradient_of_none_leaves_its_parameter_and_its_state(name):
     tx = MADE[name]
     updates, state = two_steps(tx, PARTS, FULL)
