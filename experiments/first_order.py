@@ -84,7 +84,11 @@ def chosen(config: Config) -> list[Workload]:
     """The workloads, at this budget."""
     steps = config.steps // PARTS * PARTS
     known = launch.choose_all("workloads", config.workloads, workloads.WORKLOADS)
-    return [make()._replace(steps=steps) for make in known.values()]
+    found = [make()._replace(steps=steps) for make in known.values()]
+    for one in found:
+        if one.target is None:
+            raise launch.UserError(f"config.workloads: {one.name} has no target yet")
+    return found
 
 
 def plan(config: Config) -> sweep.Plan:
@@ -136,9 +140,6 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
             title="Training, at what validation chose", y_label="training loss",
         ),
     )  # fmt: skip
-    pairs = [f"{one.name}, {other}" for one in accuracies for other in SLOWER]
-    names = [f"{pair}: {when}" for when in ("tuned", "equal loss") for pair in pairs]
-    bars = report.intervals(worse, names, title="Adam's test accuracy against that of others")
     tables = [
         Section(
             one.name,
@@ -149,10 +150,9 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         )
         for one in everything
     ]
-    generalization = [Section("Generalization", [report.picture(bars)])] if worse else []
     return launch.Conclusion(
         [*of_steps(fast), *of_nesterov(everything, ended), *worse],
-        [Section("Speed", pictures), *generalization, *tables],
+        [Section("Speed", pictures), *generalization(accuracies, worse), *tables],
     )
 
 
@@ -161,9 +161,7 @@ def measured(workload: Workload, frame: pd.DataFrame, curve: np.ndarray) -> pd.D
 
     cost: the same; where the target is missed, more of it the further away it is.
     """
-    ends, target = (np.arange(PARTS) + 1) * (workload.steps // PARTS), workload.target
-    if target is None:
-        raise launch.UserError(f"config.workloads: {workload.name} has no target yet")
+    ends, target = (np.arange(PARTS) + 1) * (workload.steps // PARTS), workload.target or 0.0
     steps = stats.time_to_target(ends, curve, target, workload.kind)
     lacking = np.log1p(np.abs(frame[f"validation_{workload.metric}"].astype(float) - target))
     needed = np.minimum(steps, ends[-1])
@@ -210,6 +208,16 @@ def generalizing(accuracies: list[Workload], ended: dict[str, stats.Tuned]) -> l
         for one in accuracies
         for other in SLOWER
     })  # fmt: skip
+
+
+def generalization(accuracies: list[Workload], worse: list[Judged]) -> list[Section]:
+    """Both ways of asking in one picture."""
+    pairs = [f"{one.name}, {other}" for one in accuracies for other in SLOWER]
+    names = [f"{pair}: {when}" for when in ("tuned", "equal loss") for pair in pairs]
+    if not worse:
+        return []
+    bars = report.intervals(worse, names, title="Adam's test accuracy against that of others")
+    return [Section("Generalization", [report.picture(bars)])]
 
 
 def at_equal_loss(
