@@ -216,8 +216,8 @@ def of_saddles(saddles: pd.DataFrame) -> Iterator[Judged]:
 
 def by_dimension(fields: pd.DataFrame) -> Picture:
     """At what share of the places directions lead down."""
-    places = {"where SGD is first slow": "first_at_saddle", "where it ends": "ends_at_saddle"}
-    parts = [fields.assign(share=fields[of], place=name) for name, of in places.items()]
+    columns = {"where first slow": "first_at_saddle", "at the end": "ends_at_saddle"}
+    parts = [fields.assign(share=fields[of], place=name) for name, of in columns.items()]
     return report.profile(
         pd.concat(parts, ignore_index=True), "size", "share", line="place", x_scale="log",
         title="Where SGD is on Gaussian fields", x_label="dimensions (log scale)",
