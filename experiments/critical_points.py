@@ -34,7 +34,7 @@ CLAIMS = RARE, HIGHER = (
     Claim("O8", "the higher a critical point, the more directions lead down from it",
           "correlation of height and share of directions", above=0.5),
 )  # fmt: skip
-STARTS, FOUND, HIGH = 20, 1e-4, 8
+STARTS, FOUND, HIGH = 24, 1e-4, 8
 RATE, PENALTY = 0.2, 0.01
 FIELD, NETWORK = KINDS = ("field", "network")
 POINT = ("height", "down", "found")
@@ -45,7 +45,7 @@ class Config(launch.Config):
 
     steps: int = setting(500, "Of descent on a network's loss; searches begin along it.", low=1)
     seeds: int = setting(12, "Fields and networks of each size.", low=2)
-    iterations: int = setting(150, "Of a search for a critical point.", low=1)
+    iterations: int = setting(300, "Of a search for a critical point.", low=1)
     dimensions: tuple[int, ...] = setting((1, 2, 4, 8, 16, 32), "Of the fields.", low=1)
     units: tuple[int, ...] = setting((1, 2, 4), "Hidden units of the networks.", low=1)
 
