@@ -9,7 +9,7 @@ Adam has at 3/4 of the budget.
 Whether Adam generalizes worse is asked twice: at the end of training, each optimizer tuned; and at
 equal training loss, the lowest that both reach, at the first of 50 evaluations that is there.
 
-    python -m experiments.first_order --workdir=runs/first_order  # 4 minutes on 2 cores
+    python -m experiments.first_order --workdir=runs/first_order  # 5 minutes on 2 cores
 """
 
 import itertools
