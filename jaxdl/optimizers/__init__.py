@@ -15,7 +15,14 @@ from jaxdl.optimizers._adahessian import adahessian, hessian_diagonal, scale_by_
 from jaxdl.optimizers._adam import adam, scale_by_adam
 from jaxdl.optimizers._adamw import adamw
 from jaxdl.optimizers._averages import Scalar, accumulators, corrected_ema, ema
-from jaxdl.optimizers._by_path import Frozen, by_depth, freeze, scale_by_path, unfreeze_gradually
+from jaxdl.optimizers._by_path import (
+    Frozen,
+    by_depth,
+    freeze,
+    partition_by_path,
+    scale_by_path,
+    unfreeze_gradually,
+)
 from jaxdl.optimizers._clipping import (
     adaptive_clip,
     clip_by_global_norm,
@@ -103,6 +110,7 @@ __all__ = [
     "momentum_averaged",
     "nesterov",
     "newton",
+    "partition_by_path",
     "proximal",
     "rmsprop",
     "rmsprop_centered",

@@ -1,12 +1,13 @@
 """Parts of the parameters: freeze some, a rate for each layer (Yosinski et al. 2014), layers that
-join in one after the other (Howard & Ruder 2018, https://arxiv.org/abs/1801.06146).
+join in one after the other (Howard & Ruder 2018, https://arxiv.org/abs/1801.06146), an optimizer
+for each group.
 
 Paths and patterns are those of `jaxdl.params`.
 """
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -59,6 +60,39 @@ def freeze(tx: optax.GradientTransformation, pattern: str) -> optax.GradientTran
         return updates, state._replace(inner=inner)
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+def partition_by_path(
+    groups: Mapping[str, optax.GradientTransformation],
+) -> optax.GradientTransformationExtraArgs:
+    """Each group of parameters by a transformation of its own: Muon for matrices, Adam for others.
+
+    groups: `{pattern: transformation}`; a leaf belongs to the first pattern that its path matches,
+        so that `""`, last, stands for all others. `optax.set_to_zero()` holds a group's parameters,
+        not the running statistics among them (`freeze` does).
+    A transformation sees its own group alone: a clip by the global norm in it is by the group's,
+    around the partition by that of all. No gradient may be None (`optax.partition`). Raises
+    ValueError in `init` for a pattern to which no leaf belongs, and for a leaf without a group.
+    """
+
+    def labels(params: PyTree) -> PyTree:
+        found = [_first(groups, path) for path in paths(params)]
+        alone = [path for path, label in zip(paths(params), found, strict=True) if label is None]
+        if alone:
+            raise ValueError(
+                f"{alone} match none of {list(groups)}; a last one, '', takes the rest"
+            )
+        idle = [pattern for pattern in groups if pattern not in found]
+        if idle:
+            raise ValueError(f"no parameter is left for {idle}; the paths are {paths(params)}")
+        return jax.tree.unflatten(jax.tree.structure(params), found)
+
+    return optax.partition(groups, labels)
+
+
+def _first(patterns: Iterable[str], path: str) -> str | None:
+    """The first of the patterns that the path matches."""
+    return next((pattern for pattern in patterns if re.search(pattern, path)), None)
 
 
 class HeldState(NamedTuple):
@@ -140,10 +174,8 @@ def scale_by_path(factors: Mapping[str, ArrayLike]) -> optax.GradientTransformat
             by_path(updates, pattern)
 
         def scaled(path: str, leaf: PyTree) -> PyTree:
-            for pattern, factor in factors.items():
-                if re.search(pattern, path):
-                    return leaf * factor
-            return leaf
+            pattern = _first(factors, path)
+            return leaf if pattern is None else leaf * factors[pattern]
 
         leaves, structure = jax.tree.flatten(updates)
         pairs = zip(paths(updates), leaves, strict=True)

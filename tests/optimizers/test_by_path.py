@@ -80,6 +80,53 @@ def test_a_factor_is_a_learning_rate_of_its_own():
         np.testing.assert_allclose(found["Dense_1"]["kernel"], -0.1, rtol=1e-6)
 
 
+def test_each_group_has_an_optimizer_of_its_own():
+    """As plain descent and as Adam alone would, each on its own parameters, at traced rates."""
+    first = TASK.init(KEY, BATCH)[0]
+
+    @traced_once
+    def five_steps(rate):
+        groups = {"Dense_2": adam(rate), "bias": optax.set_to_zero(), "": sgd(10 * rate)}
+        tx = optimizers.partition_by_path(groups)
+
+        def step(carry, _):
+            params, state = carry
+            gradients = jax.tree.map(jnp.sin, params)
+            updates, state = tx.update(gradients, state, params)
+            return (optax.apply_updates(params, updates), state), None
+
+        return jax.lax.scan(step, (first, tx.init(first)), None, 5)[0][0]
+
+    for rate in (0.1, 0.01):
+        found = five_steps(rate)
+        for name in ("Dense_0", "Dense_1"):
+            expected = np.asarray(first[name]["kernel"])
+            for _ in range(5):
+                expected = expected - 10 * rate * np.sin(expected)
+            np.testing.assert_allclose(found[name]["kernel"], expected, rtol=1e-5, atol=1e-6)
+            np.testing.assert_array_equal(found[name]["bias"], first[name]["bias"])
+        expected = np.asarray(first["Dense_2"]["kernel"], np.float64)
+        m = v = 0.0
+        for t in range(1, 6):
+            g = np.sin(expected)
+            m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+            expected = expected - rate * m / (1 - 0.9**t) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        np.testing.assert_allclose(found["Dense_2"]["kernel"], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "message"),
+    [
+        (("Dense_0", "Dense_1"), r"\['Dense_2/bias', 'Dense_2/kernel'\] match none of"),
+        (("Dense", "kernel"), r"no parameter is left for \['kernel'\]"),
+    ],
+)
+def test_a_group_without_a_parameter_and_the_reverse_are_refused(patterns, message):
+    tx = optimizers.partition_by_path(dict.fromkeys(patterns, sgd(0.1)))
+    with pytest.raises(ValueError, match=message):
+        tx.init(TASK.init(KEY, BATCH)[0])
+
+
 def adam_by_hand(gradients):
     m = v = 0.0
     for t, g in enumerate(gradients, 1):

@@ -1,5 +1,7 @@
 """What every public transformation promises of its arguments: extra ones, and leaves of None."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,6 +24,7 @@ MADE = {name: make(0.1) for name, make in ours.OPTIMIZERS.items()} | {
     "adamw, masked": ours.adamw(0.1, mask={"a": True, "b": True}),
     "freeze": ours.freeze(ours.sgd(0.1), "a"),
     "unfreeze_gradually": ours.unfreeze_gradually(ours.scale_by_adam(), ("a", "b/c|b/d"), 1),
+    "partition_by_path": ours.partition_by_path({"b/d": ours.adam(0.1), "": ours.sgd(0.1)}),
     "scale_by_path": ours.scale_by_path({"a|b": 0.5}),
     **{
         name: getattr(ours, name)()
@@ -58,7 +61,7 @@ def test_leaves_of_none_are_as_if_they_were_not_there(name):
 
 
 # A partition of optax knows no gradient of None.
-@pytest.mark.parametrize("name", [name for name in MADE if "freeze" not in name])
+@pytest.mark.parametrize("name", [name for name in MADE if not re.search("freeze|partition", name)])
 def test_a_gradient_of_none_leaves_its_parameter_and_its_state(name):
     tx = MADE[name]
     updates, state = two_steps(tx, PARTS, FULL)
