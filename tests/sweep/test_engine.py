@@ -56,7 +56,8 @@ def test_the_clock_tells_compilation_from_the_steps_that_ran(whole):
     for row in whole.rows:
         taken[row["program"]] += row["steps"]
     assert clock["steps"].to_dict() == taken
-    assert (clock[["compiling", "running"]] > 0).all(axis=None)
+    assert (clock["running"] > 0).all()
+    assert (clock["compiling"] >= 0).all()  # 0 for what this process had compiled before
 
 
 def test_a_workdir_without_a_clock_and_one_with_a_torn_line(tmp_path):

@@ -181,11 +181,8 @@ def test_survivors_sit_in_turn_on_the_devices():
     assert sorted(full.lane.tolist()) == list(range(8))
 
 
-def test_side_by_side_survivors_get_a_program_of_fewer_lanes(tmp_path, whole, monkeypatch):
-    """The placement of accelerators, on the CPU."""
-    place = sweep.place()._replace(over_lanes=sweep.placement.side_by_side)
-    monkeypatch.setattr(sweep.engine, "place", lambda devices: place)
-    found = execute(tmp_path, lanes=None)
+def test_side_by_side_survivors_get_a_program_of_fewer_lanes(tmp_path):
+    found = execute(tmp_path, lanes=None, batched=True)
     lanes = {row["steps"]: row["lanes"] for row in found.rows}
     assert lanes == {4: 12, 8: 6, 12: 6}
 
