@@ -95,6 +95,23 @@ def test_the_flag_is_one_that_this_jaxlib_knows():
     assert (done.returncode, done.stdout) == (0, "2\n"), done.stderr
 
 
+EVERY_ROOM = """
+import importlib, pkgutil
+import jaxdl
+for module in pkgutil.walk_packages(jaxdl.__path__, "jaxdl."):
+    importlib.import_module(module.name)
+import jax
+jax.config.update("jax_num_cpu_devices", 5)
+print(jax.local_device_count())
+"""
+
+
+def test_importing_every_module_does_not_start_jax():
+    """Or else `use_all_cores` came too late after it."""
+    done = subprocess.run([sys.executable, "-c", EVERY_ROOM], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "5\n"), done.stderr
+
+
 def test_devices_without_a_worker_besides_are_warned_of(monkeypatch):
     place()
     monkeypatch.setenv("NPROC", "2")

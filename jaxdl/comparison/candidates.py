@@ -17,7 +17,10 @@ from jaxdl.types import Array, PyTree
 
 OPTIMIZER = "adam"
 """With which candidates of another kind are tried, tuned for each."""
-PROBE = {"matrix": jnp.ones((4, 3)), "vector": jnp.ones(3)}
+PROBE = {
+    "matrix": jax.ShapeDtypeStruct((4, 3), jnp.float32),
+    "vector": jax.ShapeDtypeStruct((3,), jnp.float32),
+}
 """Parameters on which an optimizer shows that it is one."""
 STEPS, WEIGHTS, BATCH, CLASSES = 100, (8, 6), 4, 3
 """Of the training, the matrix and the labels on which the others do."""
