@@ -15,7 +15,9 @@ X = np.random.default_rng(0).standard_normal((5, 8, 8, 1), np.float32)
 
 def test_equals_the_formula_row_by_row():
     model = MLP((7, 6), 3, activation=jnp.tanh, bias_init=nn.initializers.normal(1.0))
-    found, variables = jax.device_get(jax.jit(lambda: model.init_with_output(KEY, X, train=False))())
+    found, variables = jax.device_get(
+        jax.jit(lambda: model.init_with_output(KEY, X, train=False))()
+    )
     h = np.asarray(X, np.float64).reshape(5, 64)
     layers = [variables["params"][f"Dense_{i}"] for i in range(3)]
     for layer in layers[:2]:

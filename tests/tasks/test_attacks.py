@@ -67,7 +67,7 @@ def test_fgsm_of_a_linear_model_by_hand():
     w = np.array([[1.0, -2.0], [0.5, 0.2], [-1.0, 3.0]], np.float32)
     task = tasks.classification(nn.Dense(2, use_bias=False))
     batch = {"x": np.full((2, 3), 0.5, np.float32), "y": np.array([0, 1], np.int32)}
-    x = tasks.fgsm(task, {"kernel": w}, {}, batch, KEY, eps=0.1)
+    x = jax.jit(lambda: tasks.fgsm(task, {"kernel": w}, {}, batch, KEY, eps=0.1))()
     # ∇ₓ L = (1 − p_y)(w_other − w_y): the sign of the difference of the columns.
     step = 0.1 * np.sign(np.stack([w[:, 1] - w[:, 0], w[:, 0] - w[:, 1]]))
     np.testing.assert_allclose(x, 0.5 + step, rtol=1e-6)
@@ -78,9 +78,7 @@ def test_pgd_of_a_linear_model_ends_in_the_corner_wherever_it_starts():
     params = {"kernel": np.array([[1.0, -2.0], [-1.0, 3.0]], np.float32)}
     batch = {"x": np.full((1, 2), 0.5, np.float32), "y": np.array([0], np.int32)}
     attack = jax.jit(
-        lambda seed: tasks.pgd(
-            task, params, {}, batch, jax.random.key(seed), eps=0.1, steps=10
-        )
+        lambda seed: tasks.pgd(task, params, {}, batch, jax.random.key(seed), eps=0.1, steps=10)
     )
     ends = [attack(seed) for seed in (1, 2)]
     for end in ends:

@@ -98,9 +98,9 @@ def test_without_pairs_the_loss_is_that_of_the_words(params):
     assert reported["loss"] == reported["token_loss"]
     assert float(loss) == pytest.approx(float(reported["loss"][0]) / 4, rel=1e-6)
     batch = {name: array for name, array in BATCH.items() if name != "pair"}
+    loss = functools.partial(tasks.masked_language_model(Tables()).loss, train=False)
     with pytest.raises(ValueError, match="logits of pairs, and the batch no `pair`"):
-        both = tasks.masked_language_model(Tables())
-        jax.eval_shape(functools.partial(both.loss, train=False), params, {}, batch, KEY)
+        jax.eval_shape(loss, params, {}, batch, KEY)
 
 
 def test_micro_batches_of_unlike_weights_are_one_batch(params):

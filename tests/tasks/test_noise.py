@@ -73,9 +73,9 @@ def test_weight_noise_moves_each_weight_by_a_normal_number():
 
     noise.weight_noise(PLAIN._replace(loss=record), 0.1).loss(PARAMS, {}, BATCH, KEY, train=True)
     noise.weight_noise(PLAIN._replace(loss=record), 0.1).loss(PARAMS, {}, BATCH, KEY, train=False)
-    moved = jax.tree.map(
-        lambda a, b: (np.asarray(a) - np.asarray(b)) / 0.1, seen[0], PARAMS
-    )["Dense_0"]
+    moved = jax.tree.map(lambda a, b: (np.asarray(a) - np.asarray(b)) / 0.1, seen[0], PARAMS)[
+        "Dense_0"
+    ]
     values = np.concatenate([moved["kernel"].ravel(), moved["bias"]])
     assert abs(values.mean()) < 5 / np.sqrt(values.size)
     assert abs(values.std() - 1) < 5 / np.sqrt(2 * values.size)
@@ -86,9 +86,9 @@ def test_weight_noise_moves_each_weight_by_a_normal_number():
 def test_a_traced_strength_of_zero_is_the_task_as_it_was():
     values = jax.jit(
         jax.vmap(
-            lambda sigma: noise.weight_noise(PLAIN, sigma).loss(
-                PARAMS, {}, BATCH, KEY, train=True
-            )[0]
+            lambda sigma: noise.weight_noise(PLAIN, sigma).loss(PARAMS, {}, BATCH, KEY, train=True)[
+                0
+            ]
         )
     )(np.array([0.0, 0.5], np.float32))
     assert float(values[0]) == pytest.approx(loss(PLAIN), rel=1e-6)
