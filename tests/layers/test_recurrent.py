@@ -15,6 +15,12 @@ from jaxdl.layers.recurrent import RNN, Bidirectional, Stack
 
 KEY = jax.random.key(0)
 T, B, H = 3, 3, 2
+
+
+def normal(*shape):
+    return np.random.default_rng(0).standard_normal(shape, np.float32)
+
+
 WAYS = {"plain": (False, False), "masked and reversed": (True, True)}
 
 
@@ -117,23 +123,20 @@ def plainly(cell, inputs, recurrent, weights, carry, mask, kept, reverse):
 def derivatives():
     """Of every cell and way, by `unroll` and by the plain loop, in float64."""
 
-    def both_ways(cell, masked, reverse):
-        keys = iter(jax.random.split(KEY, 10))
-
-        def normal(*shape):
-            return jax.random.normal(next(keys), shape)
-
-        arguments = (
-            normal(T, B, cell.gates * H),
-            normal(H, cell.gates * H),
-            {name: normal(rows, H) for name, rows in cell.weights},
-            tuple(normal(B, H) for _ in range(cell.states)),
+    def drawn(cell):
+        normal = np.random.default_rng(0).standard_normal
+        return (
+            normal((T, B, cell.gates * H)),
+            normal((H, cell.gates * H)),
+            {name: normal((rows, H)) for name, rows in cell.weights},
+            tuple(normal((B, H)) for _ in range(cell.states)),
+            np.array([[2.0, 0.0], [1.0, 2.0], [0.5, 1.0]]),
         )
+
+    def both_ways(cell, arguments, masked, reverse):
         mask = None
         if masked:
-            mask = jnp.array([[1, 1, 1], [1, 0, 1], [0, 0, 1]], bool)[..., None]
-
-        arguments += (jnp.array([[2.0, 0.0], [1.0, 2.0], [0.5, 1.0]]),)
+            mask = np.array([[1, 1, 1], [1, 0, 1], [0, 0, 1]], bool)[..., None]
 
         def ours(*arguments):
             *others, kept = arguments
@@ -143,24 +146,24 @@ def derivatives():
             *others, kept = arguments
             return plainly(cell, *others, mask, kept, reverse)
 
-        def objective(function, *arguments):
-            return sum(jnp.sin(leaf).sum() for leaf in jax.tree.leaves(function(*arguments)))
+        def objective(found):
+            return sum(jnp.sin(leaf).sum() for leaf in jax.tree.leaves(found)), found
 
         return [
-            (f(*arguments), jax.grad(objective, (1, 2, 3, 4, 5))(f, *arguments))
+            jax.grad(lambda *each, f=f: objective(f(*each)), (0, 1, 2, 3, 4), True)(*arguments)
             for f in (ours, theirs)
         ]
 
     @jax.jit
-    def all_cells():
+    def all_cells(arguments):
         return {
-            (name, way): both_ways(cell, *options)
+            (name, way): both_ways(cell, arguments[name], *options)
             for name, cell in CELLS.items()
             for way, options in WAYS.items()
         }
 
     with jax.enable_x64(True):
-        return all_cells()
+        return jax.device_get(all_cells({name: drawn(cell) for name, cell in CELLS.items()}))
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -208,10 +211,10 @@ def test_one_step_by_hand(cell):
 def test_nothing_depends_on_padding():
     """Bit for bit, though padding is NaN, in both directions, gradients too."""
     stack = Stack([Bidirectional(RNN(2, GRU), RNN(2, GRU, reverse=True)), RNN(3)])
-    x = jax.random.normal(KEY, (2, 4, 2))
-    padded = jnp.concatenate([x, jnp.full((2, 3, 2), jnp.nan)], axis=1)
-    mask = jnp.concatenate([jnp.ones((2, 4)), jnp.zeros((2, 3))], axis=1)
-    params = stack.init(KEY, x)
+    x = normal(2, 4, 2)
+    padded = np.pad(x, [(0, 0), (0, 3), (0, 0)], constant_values=np.nan)
+    mask = np.pad(np.ones((2, 4)), [(0, 0), (0, 3)])
+    params = jax.jit(stack.init)(KEY, x)
 
     @jax.jit
     def measured(params, x, mask):
@@ -221,49 +224,63 @@ def test_nothing_depends_on_padding():
 
         return jax.grad(total, has_aux=True)(params)
 
-    gradients, (carry, y) = measured(params, x, jnp.ones((2, 4)))
-    others, (other_carry, other_y) = measured(params, padded, mask)
+    gradients, (carry, y) = jax.device_get(measured(params, x, np.ones((2, 4))))
+    others, (other_carry, other_y) = jax.device_get(measured(params, padded, mask))
     chex.assert_trees_all_equal((carry, y), (other_carry, other_y[:, :4]))
     assert (other_y[:, 4:] == 0).all()
     chex.assert_trees_all_close(gradients, others, rtol=1e-6, atol=1e-7)
 
 
 def test_a_carry_goes_on_where_a_sequence_was_cut():
-    x, rnn = jax.random.normal(KEY, (2, 6, 3)), RNN(4)
-    params = rnn.init(KEY, x)
-    whole = rnn.apply(params, x)
-    carry, first = rnn.apply(params, x[:, :2])
-    carry, second = rnn.apply(params, x[:, 2:], carry)
-    chex.assert_trees_all_close(whole, (carry, jnp.concatenate([first, second], 1)), rtol=1e-6)
+    rnn = RNN(4)
+
+    @jax.jit
+    def both(x):
+        params = rnn.init(KEY, x)
+        carry, first = rnn.apply(params, x[:, :2])
+        carry, second = rnn.apply(params, x[:, 2:], carry)
+        return rnn.apply(params, x), (carry, jnp.concatenate([first, second], 1))
+
+    chex.assert_trees_all_close(*both(normal(2, 6, 3)), rtol=1e-6)
 
 
 def test_dropout_of_the_state_is_the_same_at_all_steps():
     """h' = tanh(a + (m ⊙ h) U) with h = U = 1 tells m at every step; a mask differs by example."""
     rnn = RNN(50, ELMAN, recurrent_dropout=0.5, recurrent_init=lambda *_: jnp.eye(50))
-    x = jnp.ones((2, 3, 1))
-    params = rnn.init(KEY, x)
-    _, y = rnn.apply(params, x, train=True, rngs={"dropout": KEY})
-    a = (x @ params["params"]["kernel"])[:, 0]
-    masks = [(jnp.arctanh(y[:, t]) - a) / y[:, t - 1] for t in (1, 2)]
+    x = np.ones((2, 3, 1), np.float32)
+
+    @jax.jit
+    def run():
+        params = rnn.init(KEY, x)
+        y = rnn.apply(params, x, train=True, rngs={"dropout": KEY})[1]
+        after = [layer.apply(params, x)[1] for layer in (rnn, RNN(50, ELMAN))]
+        return params["params"]["kernel"], y, after
+
+    kernel, y, after = jax.device_get(run())
+    a = (x @ kernel)[:, 0]
+    masks = [(np.arctanh(y[:, t]) - a) / y[:, t - 1] for t in (1, 2)]
     np.testing.assert_allclose(masks[0], masks[1], atol=1e-3)
     assert set(np.unique(np.round(masks[0], 2))) == {0.0, 2.0}
     assert not (masks[0][0] == masks[0][1]).all()
-    np.testing.assert_array_equal(rnn.apply(params, x)[1], RNN(50, ELMAN).apply(params, x)[1])
+    np.testing.assert_array_equal(*after)
 
 
 def test_a_layer_that_stands_twice_shares_its_weights():
     shared = RNN(3)
     twice = Stack([shared, shared], dropout=Dropout(0.5))
-    params = twice.init(KEY, jnp.ones((1, 2, 3)))
-    assert list(params["params"]) == ["layers_0"]
-    x = jax.random.normal(KEY, (2, 4, 3))
-    alone = {"params": params["params"]["layers_0"]}
-    expected = shared.apply(alone, shared.apply(alone, x)[1])[1]
-    np.testing.assert_allclose(twice.apply(params, x)[1], expected, rtol=1e-6)
+
+    @jax.jit
+    def both(x):
+        params = twice.init(KEY, x)
+        assert list(params["params"]) == ["layers_0"]
+        alone = {"params": params["params"]["layers_0"]}
+        return twice.apply(params, x)[1], shared.apply(alone, shared.apply(alone, x)[1])[1]
+
+    np.testing.assert_allclose(*both(normal(2, 4, 3)), rtol=1e-6)
 
 
 def test_the_forget_gate_starts_open():
-    bias = RNN(2).init(KEY, jnp.ones((1, 1, 1)))["params"]["bias"]
+    bias = jax.jit(RNN(2).init)(KEY, jnp.ones((1, 1, 1)))["params"]["bias"]
     np.testing.assert_array_equal(bias, [0, 0, 1, 1, 0, 0, 0, 0])
 
 
@@ -275,11 +292,12 @@ def test_what_is_no_sequence_is_named():
 @pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
 def test_gradients_have_the_dtype_of_their_params(cell):
     """bfloat16 params with float32 inputs and carry."""
-    rnn, x = RNN(2, cell), jnp.ones((1, 2, 3))
-    params = jax.tree.map(lambda p: p.astype(jnp.bfloat16), rnn.init(KEY, x))
-    carry = (jnp.zeros((1, 2)),) * cell.states
-    gradient = jax.grad(lambda params: rnn.apply(params, x, carry)[1].sum())(params)
-    chex.assert_trees_all_equal_dtypes(gradient, params)
+    rnn, x = RNN(2, cell), np.ones((1, 2, 3), np.float32)
+    shapes = jax.eval_shape(rnn.init, KEY, x)
+    params = jax.tree.map(lambda p: jax.ShapeDtypeStruct(p.shape, jnp.bfloat16), shapes)
+    carry = (np.zeros((1, 2), np.float32),) * cell.states
+    of_params = jax.grad(lambda params: rnn.apply(params, x, carry)[1].sum())
+    chex.assert_trees_all_equal_dtypes(jax.eval_shape(of_params, params), params)
     hash(rnn)
 
 

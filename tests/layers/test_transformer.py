@@ -98,17 +98,17 @@ def test_what_is_computed_anew_has_the_same_gradients():
     def stack(**options):
         return TransformerStack(2, lambda: TransformerLayer(D, H, 8), **options)
 
-    params = stack().init(jax.random.key(0), X)
     anew = {"remat": jax.checkpoint_policies.nothing_saveable}
 
     @jax.jit
-    def gradients(params):
+    def gradients():
+        params = stack().init(jax.random.key(0), X)
         return [
             jax.grad(lambda p, s=s: (s.apply(p, X, causal=True) ** 2).mean())(params)
             for s in (stack(), stack(**anew), stack(**anew, together=2))
         ]
 
-    kept, *others = gradients(params)
+    kept, *others = jax.device_get(gradients())
     for other in others:
         chex.assert_trees_all_close(other, kept, atol=1e-5)
 
@@ -120,34 +120,48 @@ def test_heads_divide_the_width():
 
 def test_weights_can_be_looked_at():
     layer = MultiHeadAttention(D, H)
-    params = layer.init(jax.random.key(0), X)["params"]
-    y, seen = layer.apply({"params": params}, X, causal=True, mutable=["intermediates"])
+
+    @jax.jit
+    def both():
+        params = {"params": layer.init(jax.random.key(0), X)["params"]}
+        looked_at = layer.apply(params, X, causal=True, mutable=["intermediates"])
+        return *looked_at, layer.apply(params, X, causal=True)
+
+    y, seen, unseen = jax.device_get(both())
     (weights,) = seen["intermediates"]["weights"]
     np.testing.assert_allclose(weights.sum(-1), 1, rtol=1e-6)
-    np.testing.assert_array_equal(jnp.triu(weights, 1), 0)
-    np.testing.assert_allclose(y, layer.apply({"params": params}, X, causal=True), atol=1e-6)
+    np.testing.assert_array_equal(np.triu(weights, 1), 0)
+    np.testing.assert_allclose(y, unseen, atol=1e-6)
 
 
 def test_compute_in_bfloat16_keeps_float32_parameters():
     layer = TransformerLayer(D, H, 8, dtype=jnp.bfloat16)
-    params = layer.init(jax.random.key(0), X)
+
+    @jax.jit
+    def both():
+        params = layer.init(jax.random.key(0), X)
+        y = layer.apply(params, X.astype(jnp.bfloat16))
+        return params, y, TransformerLayer(D, H, 8).apply(params, X)
+
+    params, y, exact = jax.device_get(both())
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(params))
-    y = layer.apply(params, X.astype(jnp.bfloat16))
     assert y.dtype == jnp.bfloat16
-    exact = TransformerLayer(D, H, 8).apply(params, X)
-    np.testing.assert_allclose(y.astype(jnp.float32), exact, atol=0.06)
+    np.testing.assert_allclose(y.astype(np.float32), exact, atol=0.06)
 
 
 def test_rates_of_dropout_may_differ_between_trials():
-    params = TransformerLayer(D, H, 8).init(jax.random.key(0), X)
 
     @jax.jit
-    @jax.vmap
-    def trial(rate):
-        layer = TransformerLayer(D, H, 8, dropout=rate, attention_dropout=rate)
-        y = layer.apply(params, X, train=True, rngs={"dropout": jax.random.key(1)})
-        return y
+    def trials(rates):
+        without = TransformerLayer(D, H, 8)
+        params = without.init(jax.random.key(0), X)
 
-    none, some = trial(jnp.array([0.0, 0.5]))
-    np.testing.assert_allclose(none, TransformerLayer(D, H, 8).apply(params, X), atol=1e-5)
+        def trial(rate):
+            layer = TransformerLayer(D, H, 8, dropout=rate, attention_dropout=rate)
+            return layer.apply(params, X, train=True, rngs={"dropout": jax.random.key(1)})
+
+        return jax.vmap(trial)(rates), without.apply(params, X)
+
+    (none, some), expected = trials(jnp.array([0.0, 0.5]))
+    np.testing.assert_allclose(none, expected, atol=1e-5)
     assert not np.allclose(none, some, atol=0.1)

@@ -15,7 +15,7 @@ KERNEL = np.array([[0, 1, 0], [2, 6, 1], [0, 1, 0]], np.float32) / 11
 
 def test_the_network_begins_as_the_identity_and_learns_on_odd_sizes():
     model = deblur.ResidualDeblurrer(3, layers=3)
-    x = jnp.asarray(RNG.uniform(size=(1, 7, 9, 2)).astype(np.float32))
+    x = RNG.uniform(size=(1, 7, 9, 2)).astype(np.float32)
 
     @jax.jit
     def begin(x):
@@ -29,7 +29,7 @@ def test_the_network_begins_as_the_identity_and_learns_on_odd_sizes():
 
     gradient, outputs = begin(x)
     np.testing.assert_array_equal(outputs, x)
-    assert float(jnp.abs(gradient["Conv_2"]["kernel"]).max()) > 0
+    assert np.any(gradient["Conv_2"]["kernel"])
 
 
 def test_a_level_passes_through_unchanged():
@@ -38,14 +38,15 @@ def test_a_level_passes_through_unchanged():
     shapes = jax.eval_shape(lambda: model.init(KEY, X, train=False))["params"]
     params = jax.tree.map(lambda leaf: RNG.normal(size=leaf.shape).astype(np.float32), shapes)
     restore = jax.jit(lambda x: model.apply({"params": params}, x, train=False))
-    plain, light = restore(X), restore(X + 2)
+    plain, light = np.asarray(restore(X)), restore(X + 2)
     np.testing.assert_allclose(light, plain + 2, atol=1e-4)
-    assert float(jnp.abs(plain - X).max()) > 0.01
+    assert np.abs(plain - X).max() > 0.01
 
 
 def test_local_mean_is_scipys():
     expected = np.stack([uniform_filter(image[:, :, 0], 5, mode="nearest") for image in X])
-    np.testing.assert_allclose(deblur.local_mean(X, 5)[..., 0], expected, atol=1e-6)
+    found = np.asarray(jax.jit(lambda: deblur.local_mean(X, 5))())
+    np.testing.assert_allclose(found[..., 0], expected, atol=1e-6)
 
 
 def test_pixels_go_to_channels_and_back():

@@ -1,3 +1,4 @@
+import functools
 from pathlib import Path
 
 import jax
@@ -9,36 +10,44 @@ from jaxdl.models import DCDiscriminator, DCGenerator, Discriminator, Generator
 from jaxdl.models._dcgan import layer_norm
 
 KEY = jax.random.key(0)
-Z = jax.random.normal(KEY, (4, 3))
-X = jax.random.normal(jax.random.key(1), (4, 8, 8, 1))
-Y = jnp.array([0, 1, 2, 1])
+RNG = np.random.default_rng(0)
+Z = RNG.standard_normal((4, 3), np.float32)
+X = RNG.standard_normal((4, 8, 8, 1), np.float32)
+Y = np.array([0, 1, 2, 1])
+
+
+def begun(model, *inputs):
+    """Output and variables of a model as it begins."""
+    return jax.device_get(jax.jit(lambda: model.init_with_output(KEY, *inputs, train=False))())
 
 
 def test_dense_generator_is_the_formula_on_noise_beside_the_label():
     model = Generator((5,), (2, 2), num_classes=3, output=jnp.tanh)
-    variables = model.init(KEY, Z, Y, train=False)
-    layers = jax.device_get(variables["params"]["MLP_0"])
+    samples, variables = begun(model, Z, Y)
+    layers = variables["params"]["MLP_0"]
     h = np.concatenate([Z, np.eye(3)[Y]], axis=1) @ layers["Dense_0"]["kernel"]
     h = np.maximum(h + layers["Dense_0"]["bias"], 0)
     expected = np.tanh(h @ layers["Dense_1"]["kernel"] + layers["Dense_1"]["bias"])
-    samples = model.apply(variables, Z, Y, train=False)
     np.testing.assert_allclose(samples, expected.reshape(4, 2, 2), atol=1e-5)
 
 
 def test_dense_discriminator_without_hidden_layers_is_linear_in_example_and_label():
     model = Discriminator((), num_classes=3)
-    variables = model.init(KEY, X, Y, train=False)
-    layer = jax.device_get(variables["params"]["MLP_0"]["Dense_0"])
+    scores, variables = begun(model, X, Y)
+    layer = variables["params"]["MLP_0"]["Dense_0"]
     expected = np.concatenate([np.asarray(X).reshape(4, 64), np.eye(3)[Y]], 1) @ layer["kernel"]
-    scores = model.apply(variables, X, Y, train=False)
     np.testing.assert_allclose(scores, expected[:, 0] + layer["bias"], atol=1e-5)
 
 
 def test_without_classes_labels_are_not_read():
     model = Generator((5,), (2,))
-    variables = model.init(KEY, Z, train=False)
-    both = [model.apply(variables, Z, y, train=False) for y in (None, Y)]
-    np.testing.assert_array_equal(*both)
+
+    @jax.jit
+    def both():
+        variables = model.init(KEY, Z, train=False)
+        return [model.apply(variables, Z, y, train=False) for y in (None, Y)]
+
+    np.testing.assert_array_equal(*both())
 
 
 def test_classes_without_labels_are_refused():
@@ -65,12 +74,13 @@ def test_dcgan_is_that_of_torch():
     ]
 
     @jax.jit
+    @functools.partial(jax.value_and_grad, has_aux=True)
     def play(z):
         images = _in_training(generator, params[0], z, y)
         scores = _in_training(discriminator, params[1], images, y)
         return jax.nn.softplus(-scores).mean(), (images, scores)
 
-    (_, (images, scores)), gradient = jax.value_and_grad(play, has_aux=True)(golden["z"])
+    (_, (images, scores)), gradient = play(golden["z"])
     np.testing.assert_allclose(images, golden["images"], atol=1e-5)
     np.testing.assert_allclose(scores, golden["scores"], atol=1e-5)
     np.testing.assert_allclose(gradient, golden["z_gradient"], atol=1e-6)
@@ -86,12 +96,14 @@ def _in_training(model, params, x, y):
 def test_layer_norm_scores_each_example_by_itself_where_batch_norm_does_not():
     for normalize, alone in ((layer_norm, True), (DCDiscriminator((2, 2)).normalize, False)):
         model = DCDiscriminator((2, 2), normalize=normalize)
-        variables = model.init(KEY, X, train=False)
 
-        def first(x, model=model, variables=variables):
+        @jax.jit
+        @jax.grad
+        def of_first(x, model=model):
+            variables = model.init(KEY, X, train=False)
             return model.apply(variables, x, train=True, mutable=["batch_stats"])[0][0]
 
-        moved = jax.grad(first)(X)[1:]
+        moved = np.asarray(of_first(X))[1:]
         assert bool((moved == 0).all()) is alone
 
 

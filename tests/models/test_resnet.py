@@ -163,5 +163,5 @@ def test_the_gradient_passes_fifty_layers_by_the_shortcuts_alone():
         )
     )()
     np.testing.assert_allclose(deep, shallow, rtol=1e-6)
-    assert float(jnp.abs(deep).max()) > 1e-3
-    assert (plain == 0).all()
+    assert np.abs(deep).max() > 1e-3
+    assert not np.any(plain)

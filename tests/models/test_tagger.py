@@ -26,8 +26,12 @@ SPELLED = np.where(
 @pytest.fixture(scope="module")
 def tagged():
     variables = jax.jit(partial(MODEL.init, train=False))(KEY, WORDS, SPELLED)
-    apply = jax.jit(lambda words, spelled: MODEL.apply(variables, words, spelled, train=False))
-    return apply, np.asarray(apply(WORDS, SPELLED))
+    compiled = jax.jit(lambda words, spelled: MODEL.apply(variables, words, spelled, train=False))
+
+    def apply(*arguments):
+        return np.asarray(compiled(*arguments))
+
+    return apply, apply(WORDS, SPELLED)
 
 
 def test_nothing_depends_on_padding(tagged):
@@ -63,10 +67,9 @@ def test_a_forward_body_sees_no_later_word():
 def test_features_of_characters_by_hand():
     """The largest response to three letters in a row, zeros standing around the word."""
     ids = SPELLED.reshape(-1, 6)
-    variables = LETTERS.init(KEY, ids)
-    variables["params"]["conv"]["bias"] = jnp.linspace(-0.5, 0.5, 5)
-    found = jax.jit(lambda ids: LETTERS.apply(variables, ids))(ids)
-    params = jax.tree.map(np.asarray, variables["params"])
+    params = jax.device_get(jax.jit(LETTERS.init)(KEY, ids))["params"]
+    params["conv"]["bias"] = np.linspace(-0.5, 0.5, 5, dtype=np.float32)
+    found = np.asarray(jax.jit(LETTERS.apply)({"params": params}, ids))
     for row, features in zip(ids, found, strict=True):
         word = params["embedding"]["embedding"][row[row != 0]]
         around = np.pad(word, ((1, 1), (0, 0)))

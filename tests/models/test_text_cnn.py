@@ -24,13 +24,14 @@ def test_nothing_depends_on_padding(name):
     model = TextClassifier(Embedding(9, 4), BODIES[name], 5)
     variables = jax.jit(partial(model.init, train=False))(KEY, WORDS)
     # A convolution without words is not 0 where it has biases.
-    variables = jax.tree.map(lambda leaf: leaf + 1.0, variables)
+    variables = jax.tree.map(lambda leaf: np.asarray(leaf) + np.float32(1), variables)
     apply = jax.jit(partial(model.apply, train=False))
     logits = apply(variables, WORDS)
     longer = apply(variables, np.pad(WORDS, ((0, 0), (0, 4))))
     np.testing.assert_allclose(longer, logits, rtol=1e-5)
     # Padding has a row in the table like any id; it must not be read.
-    table = variables["params"]["embedding"]["embedding"].at[0].set(99)
+    table = variables["params"]["embedding"]["embedding"].copy()
+    table[0] = 99
     params = variables["params"] | {"embedding": {"embedding": table}}
     changed = apply({"params": params}, np.pad(WORDS, ((0, 0), (0, 4))))
     np.testing.assert_array_equal(changed, longer)
@@ -95,6 +96,6 @@ def test_a_bag_forgets_the_order_and_n_grams_do_not():
     def vectors(x):
         return [BODIES[name].init_with_output(KEY, x, mask)[0] for name in ("bag", "n-grams")]
 
-    bags, n_grams = vectors(np.concatenate([x, other]))
+    bags, n_grams = jax.device_get(vectors(np.concatenate([x, other])))
     np.testing.assert_allclose(bags[0], bags[1], atol=1e-6)
-    assert float(jnp.abs(n_grams[0] - n_grams[1]).max()) > 0.01
+    assert np.abs(n_grams[0] - n_grams[1]).max() > 0.01

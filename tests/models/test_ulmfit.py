@@ -23,7 +23,7 @@ from jaxdl.tasks import classification, language_model
 KEY = jax.random.key(0)
 ENCODER = AWDLSTM(7, 3, 4)
 CLASSIFIER = ULMFiTClassifier(ENCODER, 2, width=5)
-IDS = jnp.array([[3, 5, 2, 6, 4], [6, 1, 5, 0, 0], [2, 2, 0, 0, 0]])
+IDS = np.array([[3, 5, 2, 6, 4], [6, 1, 5, 0, 0], [2, 2, 0, 0, 0]])
 BATCH = {"x": IDS, "y": np.array([0, 1, 1])}
 
 
@@ -37,7 +37,7 @@ def trees():
         own, state = classification(CLASSIFIER).init(jax.random.key(1), BATCH)
         return language, own, state
 
-    return made()
+    return jax.device_get(made())
 
 
 def test_the_language_model_is_three_lstms_under_the_table_that_embeds(trees):
@@ -84,12 +84,17 @@ def test_each_rate_drops_in_training_alone(trees):
 
 
 def test_pooling_by_hand_with_padding_and_without_words():
-    states = jnp.array([[[1.0, -2.0], [3.0, -4.0], [0, 0]], [[0.0, 0.0]] * 3])
-    mask = jnp.array([[1.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
-    carry = (jnp.array([[3.0, -4.0], [0.0, 0.0]]),) * 2
-    found = concat_pooling(carry, states, mask)
+    states = np.array([[[1, -2], [3, -4], [0, 0]], [[0, 0]] * 3], np.float32)
+    mask = np.array([[1, 1, 0], [0, 0, 0]], np.float32)
+    carry = (np.array([[3, -4], [0, 0]], np.float32),) * 2
+
+    @jax.jit
+    def both(states):
+        gradient = jax.grad(lambda states: max_state(carry, states, mask).sum())(states)
+        return concat_pooling(carry, states, mask), gradient
+
+    found, gradient = jax.device_get(both(states))
     np.testing.assert_allclose(found, [[3, -4, 3, -2, 2, -3], [0] * 6])
-    gradient = jax.grad(lambda states: max_state(carry, states, mask).sum())(states)
     np.testing.assert_allclose(gradient[0], [[0, 1], [1, 0], [0, 0]])
     assert not gradient[1].any()
 

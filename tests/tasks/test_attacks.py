@@ -15,7 +15,7 @@ X = RNG.uniform(size=(32, 6)).astype(np.float32)
 X[0], X[1] = 0, 1  # corners of the range
 BATCH = {"x": X, "y": RNG.integers(0, 3, 32).astype(np.int32)}
 TASK = tasks.classification(MLP((16,), 3))
-PARAMS, _ = TASK.init(KEY, BATCH)
+PARAMS, _ = jax.jit(TASK.init)(KEY, BATCH)
 ATTACKS = {
     "fgsm": tasks.fgsm,
     "pgd": functools.partial(tasks.pgd, steps=5),
@@ -27,8 +27,13 @@ def compiled(name):
     return jax.jit(lambda batch, key, eps: ATTACKS[name](TASK, PARAMS, {}, batch, key, eps=eps))
 
 
+@jax.jit
+def compiled_loss(x):
+    return TASK.loss(PARAMS, {}, {**BATCH, "x": x}, KEY, train=False)[0]
+
+
 def loss(x):
-    return float(TASK.loss(PARAMS, {}, {**BATCH, "x": x}, KEY, train=False)[0])
+    return float(compiled_loss(x))
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -62,7 +67,7 @@ def test_fgsm_of_a_linear_model_by_hand():
     w = np.array([[1.0, -2.0], [0.5, 0.2], [-1.0, 3.0]], np.float32)
     task = tasks.classification(nn.Dense(2, use_bias=False))
     batch = {"x": np.full((2, 3), 0.5, np.float32), "y": np.array([0, 1], np.int32)}
-    x = tasks.fgsm(task, {"kernel": w}, {}, batch, KEY, eps=0.1)
+    x = jax.jit(lambda: tasks.fgsm(task, {"kernel": w}, {}, batch, KEY, eps=0.1))()
     # ∇ₓ L = (1 − p_y)(w_other − w_y): the sign of the difference of the columns.
     step = 0.1 * np.sign(np.stack([w[:, 1] - w[:, 0], w[:, 0] - w[:, 1]]))
     np.testing.assert_allclose(x, 0.5 + step, rtol=1e-6)
@@ -72,16 +77,18 @@ def test_pgd_of_a_linear_model_ends_in_the_corner_wherever_it_starts():
     task = tasks.classification(nn.Dense(2, use_bias=False))
     params = {"kernel": np.array([[1.0, -2.0], [-1.0, 3.0]], np.float32)}
     batch = {"x": np.full((1, 2), 0.5, np.float32), "y": np.array([0], np.int32)}
-    ends = [
-        tasks.pgd(task, params, {}, batch, jax.random.key(seed), eps=0.1, steps=10)
-        for seed in (1, 2)
-    ]
+    attack = jax.jit(
+        lambda seed: tasks.pgd(task, params, {}, batch, jax.random.key(seed), eps=0.1, steps=10)
+    )
+    ends = [attack(seed) for seed in (1, 2)]
     for end in ends:
         np.testing.assert_allclose(end, [[0.4, 0.6]], rtol=1e-6)
 
 
 def test_the_start_is_random_in_the_box_and_the_key_decides():
-    attack = functools.partial(tasks.pgd, TASK, PARAMS, {}, BATCH, eps=0.1, steps=1, reach=0.0)
+    attack = jax.jit(
+        functools.partial(tasks.pgd, TASK, PARAMS, {}, BATCH, eps=0.1, steps=1, reach=0.0)
+    )
     one, same, other = attack(KEY), attack(KEY), attack(jax.random.key(1))
     np.testing.assert_array_equal(one, same)
     assert (np.asarray(one) != np.asarray(other)).mean() > 0.9
@@ -92,9 +99,9 @@ def test_the_start_is_random_in_the_box_and_the_key_decides():
 @pytest.mark.parametrize("name", ATTACKS)
 def test_padding_is_left_alone(name):
     batch = {**BATCH, "mask": (np.arange(32) < 20).astype(np.float32)}
-    x = compiled(name)(batch, KEY, jnp.float32(0.1))
+    x = np.asarray(compiled(name)(batch, KEY, jnp.float32(0.1)))
     np.testing.assert_array_equal(x[20:], X[20:])
-    alone = compiled(name)(BATCH, KEY, jnp.float32(0.1))
+    alone = np.asarray(compiled(name)(BATCH, KEY, jnp.float32(0.1)))
     np.testing.assert_allclose(x[:20], alone[:20], atol=1e-6)
 
 

@@ -1,5 +1,7 @@
 """Blanking the n-gram that speaks loudest, sentence by sentence."""
 
+import functools
+
 import jax
 import numpy as np
 from scipy.special import log_softmax
@@ -21,9 +23,9 @@ def test_what_is_lost_by_hand():
     params, state = jax.jit(task.init)(KEY, BATCH)
     loss = jax.jit(lambda key: task.loss(params, state, BATCH, key, train=False)[1][1])
     apply = jax.jit(lambda words: MODEL.apply({"params": params}, words, train=False))
-    contributions, starts = map(
-        np.asarray, MODEL.apply({"params": params}, WORDS, method="contributions")
-    )
+    singly = jax.jit(jax.vmap(apply))
+    contribute = functools.partial(MODEL.apply, method="contributions")
+    contributions, starts = jax.device_get(jax.jit(contribute)({"params": params}, WORDS))
     logits = np.asarray(apply(WORDS), np.float64)
     kept = log_softmax(logits, axis=1).max(axis=1)
     possible = []
@@ -37,7 +39,7 @@ def test_what_is_lost_by_hand():
         blanked = np.stack([WORDS[row]] * 7)
         for place in at:
             blanked[place, place : place + width] = 0
-        rest = log_softmax(np.asarray(jax.vmap(apply)(blanked[:, None]))[:, 0], axis=1)[:, best]
+        rest = log_softmax(np.asarray(singly(blanked[:, None]))[:, 0], axis=1)[:, best]
         lost[row] = kept[row] - rest[start]
         possible.append(kept[row] - rest[: len(at)])
     found = loss(KEY)

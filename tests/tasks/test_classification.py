@@ -1,5 +1,7 @@
 """Class weights: the weighted mean of torch's `CrossEntropyLoss(weight=...)`, written out."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ KEY = jax.random.key(0)
 
 @pytest.fixture(scope="module")
 def params():
-    return tasks.classification(MODEL).init(KEY, BATCH)[0]
+    return jax.jit(tasks.classification(MODEL).init)(KEY, BATCH)[0]
 
 
 @pytest.mark.parametrize("mask", [None, np.array([1, 0, 1, 1, 0.5, 1], np.float32)])
@@ -29,7 +31,8 @@ def test_classes_are_weighed_in_training_and_not_in_evaluation(params, mask):
     nats = -log_softmax(logits, axis=1)[np.arange(6), BATCH["y"]]
     examples = np.ones(6) if mask is None else mask
     for train, weights in ((True, examples * WEIGHTS[BATCH["y"]]), (False, examples)):
-        value, (_, metrics) = task.loss(params, {}, batch, KEY, train=train)
+        loss = jax.jit(functools.partial(task.loss, train=train))
+        value, (_, metrics) = loss(params, {}, batch, KEY)
         np.testing.assert_allclose(value, (weights * nats).sum() / weights.sum(), rtol=1e-5)
         np.testing.assert_allclose(metrics["loss"][1], weights.sum(), rtol=1e-6)
 
@@ -37,4 +40,4 @@ def test_classes_are_weighed_in_training_and_not_in_evaluation(params, mask):
 def test_as_many_weights_as_classes(params):
     task = tasks.classification(MODEL, class_weights=WEIGHTS[:2])
     with pytest.raises(ValueError, match=r"class_weights have shape \(2,\), the logits 3 classes"):
-        task.loss(params, {}, BATCH, KEY, train=True)
+        jax.eval_shape(functools.partial(task.loss, train=True), params, {}, BATCH, KEY)

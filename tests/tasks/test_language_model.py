@@ -1,5 +1,7 @@
 """A language model over chunks of a text, against the same text in one piece."""
 
+import functools
+
 import chex
 import flax.linen as nn
 import jax
@@ -28,8 +30,9 @@ def part(first, last, start):
 def found():
     """Losses and gradients in one piece, in two chunks, and with the second one begun anew."""
     whole, chunks = language_model(MODEL), language_model(MODEL, carried=True)
-    params, _ = whole.init(KEY, WHOLE)
-    _, empty = chunks.init(KEY, part(0, 3, 1))
+    params, _ = jax.jit(whole.init)(KEY, WHOLE)
+    shapes = jax.eval_shape(chunks.init, KEY, part(0, 3, 1))[1]
+    empty = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
 
     @jax.jit
     def measured(params):
@@ -56,7 +59,7 @@ def found():
             "going_on": going_on,
         }
 
-    return measured(params)
+    return jax.device_get(measured(params))
 
 
 def test_chunks_with_their_carry_are_the_whole_text(found):
@@ -81,32 +84,39 @@ def test_an_evaluation_begins_anew_and_moves_no_state(found):
 
 def test_an_evaluation_takes_any_batch_size():
     task = language_model(MODEL, carried=True)
-    params, state = task.init(KEY, part(0, 3, 1))
     one = {name: ids[:1] for name, ids in part(0, 3, 1).items()}
-    logits = task.predict(params, state, one)
-    np.testing.assert_allclose(logits, task.predict(params, state, part(0, 3, 1))[:1], rtol=1e-6)
-    assert task.loss(params, state, one, KEY, train=False)[0] > 0
+
+    @jax.jit
+    def run():
+        params, state = task.init(KEY, part(0, 3, 1))
+        logits = [task.predict(params, state, batch) for batch in (one, part(0, 3, 1))]
+        return *logits, task.loss(params, state, one, KEY, train=False)[0]
+
+    alone, both, loss = jax.device_get(run())
+    np.testing.assert_allclose(alone, both[:1], rtol=1e-6)
+    assert loss > 0
 
 
 def test_padded_tokens_and_padded_examples_count_for_nothing():
     task = language_model(MODEL, padding=0)
     y = np.where(np.arange(6) < 4, WHOLE["y"] % 4 + 1, 0)
     batch = {"x": WHOLE["x"], "y": y}
-    params, state = task.init(KEY, batch)
-
-    def measured(batch):
-        return task.loss(params, state, batch, KEY, train=False)
-
-    value, (_, metrics) = measured(batch)
     short = {"x": WHOLE["x"][:, :4], "y": y[:, :4]}
-    np.testing.assert_allclose(
-        value, task.loss(params, state, short, KEY, train=False)[0], rtol=1e-6
-    )
-    assert metrics["loss"][1] == metrics["accuracy"][1] == 8
     masked = batch | {"mask": np.array([1.0, 0.0])}
     first = {name: ids[:1] for name, ids in short.items()}
-    expected = measured(first)[0]
-    np.testing.assert_allclose(measured(masked)[0], expected, rtol=1e-6)
+
+    @jax.jit
+    def run():
+        params, state = task.init(KEY, batch)
+        return [
+            task.loss(params, state, each, KEY, train=False)
+            for each in (batch, short, masked, first)
+        ]
+
+    (value, (_, metrics)), (of_short, _), (of_masked, _), (of_first, _) = run()
+    np.testing.assert_allclose(value, of_short, rtol=1e-6)
+    assert metrics["loss"][1] == metrics["accuracy"][1] == 8
+    np.testing.assert_allclose(of_masked, of_first, rtol=1e-6)
 
 
 @pytest.mark.parametrize("model", [MODEL, GPT(5, 4, 1, 2, 7)], ids=["lstm", "gpt"])
@@ -139,21 +149,26 @@ def test_packed_sequences_count_as_they_do_one_by_one(model):
 
 def test_a_model_decodes_what_its_logits_say():
     """Token by token with its carry, as all at once under teacher forcing."""
-    params = MODEL.init(KEY, WHOLE["x"])
-    start = jnp.array([1, 2])
-    carry, _ = MODEL.apply(params, jnp.zeros((2, 0), jnp.int32))
 
-    def step(carry, tokens):
-        return MODEL.apply(params, carry, tokens, method="step")
+    @jax.jit
+    def both():
+        params = MODEL.init(KEY, WHOLE["x"])
+        start = jnp.array([1, 2])
+        carry, _ = MODEL.apply(params, jnp.zeros((2, 0), jnp.int32))
 
-    tokens = decoding.greedy(step, carry, start, 5)
-    fed = jnp.concatenate([start[:, None], tokens[:, :-1]], axis=1)
-    np.testing.assert_array_equal(MODEL.apply(params, fed)[1].argmax(-1), tokens)
+        def step(carry, tokens):
+            return MODEL.apply(params, carry, tokens, method="step")
+
+        tokens = decoding.greedy(step, carry, start, 5)
+        fed = jnp.concatenate([start[:, None], tokens[:, :-1]], axis=1)
+        return MODEL.apply(params, fed)[1].argmax(-1), tokens
+
+    np.testing.assert_array_equal(*both())
 
 
 def test_a_mask_of_tokens_leaves_out_what_a_mask_of_rows_cannot():
     task = language_model(MODEL)
-    params, _ = task.init(KEY, WHOLE)
+    params, _ = jax.jit(task.init)(KEY, WHOLE)
     mask = np.ones((2, 6), np.float32)
     mask[:, 4:] = 0
     loss = jax.jit(lambda batch: task.loss(params, {}, batch, KEY, train=True)[0])
@@ -163,12 +178,13 @@ def test_a_mask_of_tokens_leaves_out_what_a_mask_of_rows_cannot():
 
 def test_a_carried_stream_that_does_not_go_on_is_named():
     task = language_model(MODEL, carried=True)
-    params, state = task.init(KEY, part(0, 3, 1))
+    params, state = jax.eval_shape(task.init, KEY, part(0, 3, 1))
+    loss = functools.partial(task.loss, train=True)
     with pytest.raises(ValueError, match="needs `start`"):
-        task.loss(params, state, WHOLE, KEY, train=True)
+        jax.eval_shape(loss, params, state, WHOLE, KEY)
     fewer = {name: values[:1] for name, values in part(0, 3, 0).items()}
     with pytest.raises(ValueError, match="a batch of 1 streams cannot go on from one of 2"):
-        task.loss(params, state, fewer, KEY, train=True)
+        jax.eval_shape(loss, params, state, fewer, KEY)
     task = language_model(GPT(5, 4, 1, 2, 6), carried=True)
     with pytest.raises(ValueError, match=r"GPT gives no carry .*: carried=False"):
         jax.eval_shape(task.init, KEY, part(0, 3, 1))

@@ -1,3 +1,5 @@
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -57,24 +59,26 @@ def test_a_linear_autoencoder_reaches_the_error_of_principal_components():
 
 def test_what_is_corrupted_is_to_be_given_back_clean():
     task = reconstruction(Doubling(), corrupt=lambda key, x: x + jax.random.normal(key, x.shape))
-    params, state = task.init(KEY, {"x": X})
+    params, state = jax.jit(task.init)(KEY, {"x": X})
 
+    @functools.partial(jax.jit, static_argnames="train")
     def loss(x, seed, train):
-        key = jax.random.key(seed)
-        return float(task.loss(params, state, {"x": x}, key, train=train)[0])
+        return task.loss(params, state, {"x": x}, jax.random.key(seed), train=train)[0]
 
     # The model gives back what it sees, so its error is the variance of the noise.
     many = np.broadcast_to(X[:1], (4000, 3))
     for is_training in (True, False):
-        assert loss(many, 1, is_training) == pytest.approx(1, abs=0.05)
-        assert loss(many, 1, is_training) != loss(many, 2, is_training)
-    np.testing.assert_allclose(task.predict(params, state, {"x": X}), X)
+        one, other = (float(loss(many, seed, is_training)) for seed in (1, 2))
+        assert one == pytest.approx(1, abs=0.05)
+        assert one != other
+    np.testing.assert_allclose(jax.jit(task.predict)(params, state, {"x": X}), X)
 
 
 def test_a_penalty_of_the_code_is_minimized_but_not_reported():
     task = reconstruction(Doubling(), code_penalty=lambda code, weights: 0.1 * code.sum())
     params = {"weight": jnp.array(1.0)}
-    value, (_, metrics) = task.loss(params, {}, {"x": X}, KEY, train=True)
+    loss = jax.jit(functools.partial(task.loss, train=True))
+    value, (_, metrics) = loss(params, {}, {"x": X}, KEY)
     np.testing.assert_allclose(train.mean(metrics)["loss"], (X**2).mean(), rtol=1e-5)
     np.testing.assert_allclose(value, (X**2).mean() + 0.2 * X.sum(), rtol=1e-5)
 
@@ -86,7 +90,7 @@ def test_padding_changes_nothing_and_a_weight_scales():
             tasks.code_divergence(code, weights, 0.1) + tasks.absolute_code(code, weights)
         ),
     )
-    params, state = task.init(KEY, {"x": X})
+    params, state = jax.jit(task.init)(KEY, {"x": X})
 
     @jax.jit
     def measure(batch):
@@ -110,8 +114,8 @@ def test_padding_changes_nothing_and_a_weight_scales():
 
 
 def test_absolute_code_by_hand_with_a_gradient_of_zero_at_zero():
-    code, weights = jnp.array([[1.0, -2.0], [0.0, 4.0], [9.0, 9.0]]), jnp.array([1.0, 3.0, 0.0])
-    value, gradient = jax.value_and_grad(tasks.absolute_code)(code, weights)
+    code, weights = np.array([[1, -2], [0, 4], [9, 9]], np.float32), np.array([1.0, 3.0, 0.0])
+    value, gradient = jax.jit(jax.value_and_grad(tasks.absolute_code))(code, weights)
     np.testing.assert_allclose(value, (3 + 3 * 4) / 4)
     np.testing.assert_allclose(gradient, [[0.25, -0.25], [0, 0.75], [0, 0]])
 
@@ -120,10 +124,9 @@ def test_code_divergence_is_scipys_and_least_where_the_mean_is_the_target():
     code, weights = RNG.uniform(0.1, 0.9, (6, 3)), RNG.uniform(0, 2, 6)
     mean = np.average(code, axis=0, weights=weights)
     expected = (rel_entr(0.2, mean) + rel_entr(0.8, 1 - mean)).sum()
-    found = tasks.code_divergence(jnp.asarray(code), jnp.asarray(weights), 0.2)
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
-    at_target = jnp.array([[0.1], [0.3]]), jnp.ones(2), 0.2
-    value, gradient = jax.value_and_grad(tasks.code_divergence)(*at_target)
+    measure = jax.jit(jax.value_and_grad(tasks.code_divergence))
+    np.testing.assert_allclose(measure(code, weights, 0.2)[0], expected, rtol=1e-5)
+    value, gradient = measure(np.array([[0.1], [0.3]]), np.ones(2), 0.2)
     np.testing.assert_allclose(value, 0, atol=1e-6)
     np.testing.assert_allclose(gradient, 0, atol=1e-5)
-    assert np.isfinite(tasks.code_divergence(jnp.zeros((2, 1)), jnp.ones(2), 0.2))
+    assert np.isfinite(measure(np.zeros((2, 1)), np.ones(2), 0.2)[0])
