@@ -80,18 +80,22 @@ NAMES = (
 def test_a_step_of_micro_batches_is_the_step_of_all_their_examples(name):
     task, batch = problem(name)
     tx = sgd(1.0)
-    state = jax.jit(lambda key: train.init(task, tx, key, batch))(KEY)
-    whole, expected = jax.jit(lambda state: train.step(task, tx, state, batch))(state)
-    ours, found = jax.jit(lambda state: train.accumulated_step(task, tx, state, micro(batch)))(
-        state
-    )
-    assert int(ours.step) == 1
-    update, wanted = (
-        jax.tree.map(jnp.subtract, after.params, state.params) for after in (ours, whole)
-    )
-    assert float(optax.tree.norm(wanted)) > 1e-3
-    error = float(optax.tree.norm(jax.tree.map(jnp.subtract, update, wanted)))
-    assert error < 2e-6 * float(optax.tree.norm(wanted))
+
+    @jax.jit
+    def steps(key):
+        state = train.init(task, tx, key, batch)
+        whole, expected = train.step(task, tx, state, batch)
+        ours, found = train.accumulated_step(task, tx, state, micro(batch))
+        update, wanted = (
+            jax.tree.map(jnp.subtract, after.params, state.params) for after in (ours, whole)
+        )
+        error = optax.tree.norm(jax.tree.map(jnp.subtract, update, wanted))
+        return ours.step, error, optax.tree.norm(wanted), expected, found
+
+    count, error, size, expected, found = jax.device_get(steps(KEY))
+    assert count == 1
+    assert size > 1e-3
+    assert error < 2e-6 * size
     for metric, pair in expected.items():
         if name != "missing labels" or metric != "loss":  # a mean of batches, as it says
             np.testing.assert_allclose(found[metric], pair, rtol=1e-5, atol=1e-6)
@@ -109,7 +113,7 @@ def test_a_step_of_micro_batches_is_the_step_of_all_their_examples(name):
 )
 def test_optimizers_see_the_value_the_gradient_and_the_function_of_the_whole(tx):
     task, batch = problem("masked, penalty")
-    first = train.init(task, tx, KEY, batch)
+    first = jax.jit(lambda key: train.init(task, tx, key, batch))(KEY)
     for whole, _ in train.fit(task, tx, first, [batch] * 4):
         pass
     for ours, _ in train.fit(task, tx, first, [micro(batch)] * 4, step=train.accumulated_step):
@@ -140,11 +144,12 @@ def test_each_micro_batch_draws_its_own_masks():
     batch = {"x": np.ones((2, 1, 3), np.float32), "y": np.zeros((2, 1, 1), np.float32)}
     losses_of = []
     tx = sgd(0.0)
-    state = train.init(task, tx, KEY, {name: array[0] for name, array in batch.items()})
+    first = {name: array[0] for name, array in batch.items()}
+    state = jax.jit(lambda key: train.init(task, tx, key, first))(KEY)
     step = jax.jit(lambda batch: train.accumulated_step(task, tx, state, batch)[1])
     for mask in ([1, 0], [0, 1], [1, 1]):
         found = step({**batch, "mask": np.array(mask, np.float32)[:, None]})
-        losses_of.append(float(train.mean(found)["loss"]))
+        losses_of.append(float(train.mean(jax.device_get(found))["loss"]))
     assert losses_of[0] != losses_of[1]
     assert losses_of[2] == pytest.approx(np.mean(losses_of[:2]), rel=1e-6)
 
@@ -156,9 +161,10 @@ def test_a_sweep_with_accumulation_is_the_one_with_the_large_batch():
     states = []
     for options in ({"batch_size": 2, "accumulate": 3}, {"batch_size": 6}):
         run = sweep.make_run(lambda hparams: (task, tx), steps=5, **options)
-        state = run.init({}, KEY, data)
+        advance = jax.jit(run.advance)
+        state = jax.jit(run.init)({}, KEY, data)
         for _ in range(2):
-            state, curves = jax.jit(run.advance)({}, state, data)
+            state, curves = advance({}, state, data)
         states.append((state.params, curves))
     for a, b in zip(*map(jax.tree.leaves, states), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)

@@ -35,6 +35,7 @@ def fit_one(key, weights):
     return fit_on(key, {**ARRAYS, "mask": weights})
 
 
+@jax.jit
 def member(key):
     fit_key, sample_key = jax.random.split(key)
     return fit_one(fit_key, ensembles.bootstrap(sample_key, 12))
@@ -45,6 +46,15 @@ def bagged(keys):
     return ensembles.bagging(fit_one, keys, 12)
 
 
+bootstrap = jax.jit(ensembles.bootstrap, static_argnums=1)
+samme = jax.jit(ensembles.samme, static_argnums=2)
+majority_vote = jax.jit(ensembles.majority_vote)
+confidence_weighted_vote = jax.jit(ensembles.confidence_weighted_vote)
+mean_probability = jax.jit(ensembles.mean_probability)
+fit_combiner = jax.jit(ensembles.fit_combiner)
+majority_error = jax.jit(ensembles.majority_error, static_argnums=1)
+
+
 def close(actual, expected):
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), actual, expected
@@ -52,9 +62,9 @@ def close(actual, expected):
 
 
 def test_members_of_one_program_equal_members_trained_alone():
-    together = bagged(KEYS)
+    together = jax.device_get(bagged(KEYS).params)
     for m, key in enumerate(KEYS):
-        close(jax.tree.map(lambda leaf, m=m: leaf[m], together.params), member(key).params)
+        close(jax.tree.map(lambda leaf, m=m: leaf[m], together), member(key).params)
 
 
 def test_members_side_by_side_equal_members_in_turn():
@@ -62,7 +72,7 @@ def test_members_side_by_side_equal_members_in_turn():
 
 
 def test_a_bootstrap_sample_is_rows_that_repeat():
-    counts = np.array(ensembles.bootstrap(KEYS[0], 12))
+    counts = np.array(bootstrap(KEYS[0], 12))
     rows = np.repeat(np.arange(12), counts.astype(int))
     assert len(rows) == 12
     assert len(set(rows)) < 12
@@ -71,35 +81,43 @@ def test_a_bootstrap_sample_is_rows_that_repeat():
 
 
 def test_a_bootstrap_sample_leaves_out_what_chance_says():
-    counts = jax.vmap(lambda key: ensembles.bootstrap(key, 50))(jax.random.split(KEYS[0], 400))
+    draw = jax.jit(
+        lambda key: jax.vmap(lambda k: ensembles.bootstrap(k, 50))(jax.random.split(key, 400))
+    )
+    counts = np.asarray(draw(KEYS[0]))
     histogram = [float((counts == times).mean()) for times in range(4)]
     np.testing.assert_allclose(histogram, stats.binom.pmf(range(4), 50, 1 / 50), atol=0.01)
 
 
 def test_members_with_one_key_and_one_sample_gain_nothing():
-    same = bagged(KEYS[jnp.zeros(3, int)])
-    outputs = jax.vmap(lambda params: TASK.predict(params, {}, ARRAYS))(same.params)
-    vote = ensembles.majority_vote(jax.nn.softmax(outputs))
-    np.testing.assert_array_equal(vote.argmax(-1), outputs[0].argmax(-1))
+    same = bagged(KEYS[np.zeros(3, int)])
+
+    @jax.jit
+    def said(params):
+        outputs = jax.vmap(lambda params: TASK.predict(params, {}, ARRAYS))(params)
+        return outputs[0].argmax(-1), ensembles.majority_vote(jax.nn.softmax(outputs)).argmax(-1)
+
+    one, vote = said(same.params)
+    np.testing.assert_array_equal(vote, one)
 
 
 def test_samme_rounds_worked_by_hand():
     """Four examples; one in four, then one in six, then three in ten are missed."""
-    alpha, weights = ensembles.samme(jnp.full(4, 0.25), jnp.array([1, 0, 0, 0]), 2)
+    alpha, weights = samme(np.full(4, 0.25, np.float32), jnp.array([1, 0, 0, 0]), 2)
     np.testing.assert_allclose(alpha, np.log(3), rtol=1e-6)
     np.testing.assert_allclose(weights, [1 / 2, 1 / 6, 1 / 6, 1 / 6], rtol=1e-6)
-    alpha, weights = ensembles.samme(weights, jnp.array([0, 1, 0, 0]), 2)
+    alpha, weights = samme(weights, jnp.array([0, 1, 0, 0]), 2)
     np.testing.assert_allclose(alpha, np.log(5), rtol=1e-6)
     np.testing.assert_allclose(weights, [0.3, 0.5, 0.1, 0.1], rtol=1e-6)
-    alpha, _ = ensembles.samme(weights, jnp.array([1, 0, 0, 0]), 3)
+    alpha, _ = samme(weights, jnp.array([1, 0, 0, 0]), 3)
     np.testing.assert_allclose(alpha, np.log(7 / 3) + np.log(2), rtol=1e-5)
 
 
 def test_samme_of_a_faultless_member_and_of_one_that_guesses():
-    alpha, weights = ensembles.samme(jnp.array([0.7, 0.3]), jnp.zeros(2), 2)
+    alpha, weights = samme(jnp.array([0.7, 0.3]), jnp.array([0, 0]), 2)
     np.testing.assert_allclose(alpha, np.log(3), rtol=1e-6)  # err = 1 / 2N = 1/4
     np.testing.assert_allclose(weights, [0.7, 0.3], rtol=1e-6)
-    alpha, weights = ensembles.samme(jnp.array([0.7, 0.3]), jnp.array([1, 0]), 2)
+    alpha, weights = samme(jnp.array([0.7, 0.3]), jnp.array([1, 0]), 2)
     assert alpha == 0
     np.testing.assert_allclose(weights, [0.5, 0.5])
 
@@ -124,7 +142,7 @@ def stump(sides, score):
 
 
 def test_adaboost_of_stumps_is_that_of_sklearn():
-    keys, one_hot = jax.random.split(KEYS[0], 6), jnp.eye(3)[LABELS]
+    keys, one_hot = jax.random.split(KEYS[0], 6), np.eye(3)[LABELS]
 
     def gini(sums):
         total = sums.sum(-1)
@@ -133,9 +151,13 @@ def test_adaboost_of_stumps_is_that_of_sklearn():
     def fit(key, weights):
         return stump(one_hot * weights[:, None], gini)
 
-    with jax.enable_x64(True):
+    @jax.jit
+    def boosted(keys):
         members, alphas = ensembles.adaboost(fit, lambda m: m, keys, jnp.asarray(LABELS), 3)
-        votes = ensembles.majority_vote(members, alphas)
+        return alphas, ensembles.majority_vote(members, alphas)
+
+    with jax.enable_x64(True):
+        alphas, votes = boosted(keys)
     reference = AdaBoostClassifier(DecisionTreeClassifier(max_depth=1), n_estimators=6)
     reference.fit(X, LABELS)
     np.testing.assert_allclose(alphas, reference.estimator_weights_, rtol=1e-5)
@@ -154,14 +176,18 @@ def test_gradient_boosting_of_stumps_is_that_of_sklearn():
         return (outputs[:, 0] - y) ** 2 / 2
 
     keys = jax.random.split(KEYS[0], 6)
-    with jax.enable_x64(True):
+    @jax.jit
+    def boosted(keys):
         start, y = jnp.array([TARGETS.mean()]), jnp.asarray(TARGETS)
         members = ensembles.gradient_boosting(
             fit, lambda m: m, keys, y, start=start, rate=0.3, loss=half_squared
         )
-        outputs = ensembles.additive(members, start, 0.3)
+        return ensembles.additive(members, start, 0.3)[:, 0]
+
+    with jax.enable_x64(True):
+        outputs = boosted(keys)
     reference = GradientBoostingRegressor(n_estimators=6, learning_rate=0.3, max_depth=1)
-    np.testing.assert_allclose(outputs[:, 0], reference.fit(X, TARGETS).predict(X), rtol=1e-6)
+    np.testing.assert_allclose(outputs, reference.fit(X, TARGETS).predict(X), rtol=1e-6)
 
 
 def test_gradient_boosting_descends_the_cross_entropy():
@@ -169,19 +195,24 @@ def test_gradient_boosting_descends_the_cross_entropy():
     from jaxdl import losses
 
     start = jnp.array([0.2, -0.1, 0.5])
-    members = ensembles.gradient_boosting(
-        lambda key, targets: targets,
-        lambda member: member,
-        KEYS,
-        jnp.asarray(ARRAYS["y"]),
-        start=start,
-        rate=0.5,
-        loss=losses.softmax_cross_entropy,
-    )
+
+    @jax.jit
+    def boosted(keys):
+        members = ensembles.gradient_boosting(
+            lambda key, targets: targets,
+            lambda member: member,
+            keys,
+            jnp.asarray(ARRAYS["y"]),
+            start=start,
+            rate=0.5,
+            loss=losses.softmax_cross_entropy,
+        )
+        return ensembles.additive(members, start, 0.5)
+
     outputs = np.tile(np.array(start), (12, 1))
     for _ in KEYS:
         outputs += 0.5 * (np.eye(3)[ARRAYS["y"]] - special.softmax(outputs, axis=1))
-    np.testing.assert_allclose(ensembles.additive(members, start, 0.5), outputs, rtol=1e-5)
+    np.testing.assert_allclose(boosted(KEYS), outputs, rtol=1e-5)
 
 
 @pytest.mark.parametrize("say", [None, (0.5, 2.0, 1.0)])
@@ -190,23 +221,23 @@ def test_votes_are_those_of_sklearn(say):
     models = [LogisticRegression(max_iter=500), GaussianNB(), DecisionTreeClassifier(max_depth=2)]
     named = [(str(m), model) for m, model in enumerate(models)]
     hard = VotingClassifier(named, weights=say).fit(x[::2, :2], y[::2])
-    probabilities = jnp.asarray([m.predict_proba(x[:, :2]) for m in hard.estimators_], jnp.float32)
-    votes = ensembles.majority_vote(probabilities, None if say is None else jnp.array(say))
-    np.testing.assert_array_equal(votes.argmax(-1), hard.predict(x[:, :2]))
+    probabilities = np.array([m.predict_proba(x[:, :2]) for m in hard.estimators_], np.float32)
+    votes = majority_vote(probabilities, None if say is None else jnp.array(say))
+    np.testing.assert_array_equal(np.argmax(votes, axis=-1), hard.predict(x[:, :2]))
     if say is None:
         soft = VotingClassifier(named, voting="soft").fit(x[::2, :2], y[::2])
-        mean = ensembles.mean_probability(probabilities)
+        mean = mean_probability(probabilities)
         np.testing.assert_allclose(mean, soft.predict_proba(x[:, :2]), atol=1e-6)
 
 
 def test_three_votes_worked_by_hand():
     """Two lukewarm members for class 1, one that is sure of class 0."""
     p = jnp.array([[[0.4, 0.6]], [[0.45, 0.55]], [[0.99, 0.01]]])
-    np.testing.assert_allclose(ensembles.majority_vote(p), [[1 / 3, 2 / 3]], rtol=1e-6)
+    np.testing.assert_allclose(majority_vote(p), [[1 / 3, 2 / 3]], rtol=1e-6)
     np.testing.assert_allclose(
-        ensembles.confidence_weighted_vote(p), [[0.99 / 2.14, 1.15 / 2.14]], rtol=1e-6
+        confidence_weighted_vote(p), [[0.99 / 2.14, 1.15 / 2.14]], rtol=1e-6
     )
-    np.testing.assert_allclose(ensembles.mean_probability(p), [[1.84 / 3, 1.16 / 3]], rtol=1e-6)
+    np.testing.assert_allclose(mean_probability(p), [[1.84 / 3, 1.16 / 3]], rtol=1e-6)
 
 
 def probabilities_of(members, examples, classes):
@@ -218,9 +249,7 @@ def probabilities_of(members, examples, classes):
 def test_the_combiner_of_two_classes_is_logistic_regression():
     p, y = probabilities_of(4, 60, 2)
     p[:, 3:9] = p[:, 3:9, ::-1]
-    combiner = ensembles.fit_combiner(
-        jnp.asarray(p, jnp.float32), jnp.asarray(y), jnp.ones(60), 0.5
-    )
+    combiner = jax.device_get(fit_combiner(p.astype(np.float32), y, np.ones(60, np.float32), 0.5))
     log_odds = np.log(p[..., 1] / p[..., 0]).T
     reference = LogisticRegression(C=2.0, tol=1e-8).fit(log_odds, y)
     np.testing.assert_allclose(combiner.weights, reference.coef_[0], rtol=1e-3, atol=1e-4)
@@ -238,7 +267,7 @@ def test_the_combiner_of_three_classes_is_the_minimum_and_ignores_padding():
 
     expected = optimize.minimize(objective, np.zeros(6)).x
     p[:, 24:] = 1.0
-    combiner = ensembles.fit_combiner(jnp.asarray(p, jnp.float32), jnp.asarray(y), mask)
+    combiner = fit_combiner(p.astype(np.float32), y, mask)
     np.testing.assert_allclose(combiner.weights, expected[:4], atol=1e-3)
     np.testing.assert_allclose(combiner.bias, [0, *expected[4:]], atol=1e-3)
 
@@ -247,13 +276,13 @@ def test_the_majority_errs_as_the_binomial_law_says():
     """All 2⁵ ways in which five members may be right or wrong, each at its probability."""
     error = 0.3
     wrong = np.array(list(itertools.product([0, 1], repeat=5)))
-    votes = ensembles.majority_vote(jnp.eye(2)[wrong.T])
+    votes = majority_vote(np.eye(2, dtype=np.float32)[wrong.T])
     chance = (error**wrong * (1 - error) ** (1 - wrong)).prod(axis=1)
-    total = chance[np.asarray(votes.argmax(-1)) == 1].sum()
-    np.testing.assert_allclose(ensembles.majority_error(error, 5), total, rtol=1e-5)
+    total = chance[np.argmax(votes, axis=-1) == 1].sum()
+    np.testing.assert_allclose(majority_error(error, 5), total, rtol=1e-5)
     errors = np.array([0.1, 0.5, 0.6])
     expected = stats.binom.sf(5, 11, errors)
-    np.testing.assert_allclose(ensembles.majority_error(errors, 11), expected, rtol=1e-5)
+    np.testing.assert_allclose(majority_error(errors, 11), expected, rtol=1e-5)
 
 
 def test_an_even_number_has_no_majority():
@@ -263,6 +292,6 @@ def test_an_even_number_has_no_majority():
 
 def test_a_nan_is_no_vote():
     said = jnp.array([[[0.2, 0.8]], [[jnp.nan, jnp.nan]], [[0.6, 0.4]]])
-    np.testing.assert_allclose(ensembles.majority_vote(said), [[0.5, 0.5]])
-    weighted = ensembles.confidence_weighted_vote(said)
+    np.testing.assert_allclose(majority_vote(said), [[0.5, 0.5]])
+    weighted = confidence_weighted_vote(said)
     np.testing.assert_allclose(weighted, [[0.6 / 1.4, 0.8 / 1.4]], rtol=1e-6)

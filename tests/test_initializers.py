@@ -115,20 +115,33 @@ def each_jitted(init, keys):
 
 
 def each_vmapped(init, keys):
-    return jax.jit(jax.vmap(init))(jnp.arange(len(keys)), keys)
+    return jax.jit(jax.vmap(init))(np.arange(len(keys)), keys)
 
 
 def each_mapped(init, keys):
-    return jax.lax.map(lambda trial: init(*trial), (jnp.arange(len(keys)), keys))
+    return jax.lax.map(lambda trial: init(*trial), (np.arange(len(keys)), keys))
+
+
+@functools.cache
+def one_of_each(shape):
+    """A key and the draw of each initializer."""
+    keys = jax.random.split(KEY, len(NAMES))
+
+    @jax.jit
+    def draw(keys):
+        return [INITIALIZERS[name](key, shape) for name, key in zip(NAMES, keys, strict=True)]
+
+    return keys, draw(keys)
 
 
 @pytest.mark.parametrize("shape", [(16, 20), (3, 3, 8, 16)])
 @pytest.mark.parametrize("each", [each_eagerly, each_jitted, each_vmapped, each_mapped])
 def test_switch_equals_the_chosen_initializer(each, shape):
-    keys = jax.random.split(KEY, len(NAMES))
+    keys, drawn = one_of_each(shape)
     values = each(lambda index, key: switch(index)(key, shape), keys)
-    for name, key, value in zip(NAMES, keys, values, strict=True):
-        expected = INITIALIZERS[name](key, shape)
+    if not isinstance(values, list):
+        values = np.asarray(values)
+    for name, value, expected in zip(NAMES, values, drawn, strict=True):
         np.testing.assert_allclose(value, expected, rtol=1e-6, atol=1e-6, err_msg=name)
 
 
@@ -163,7 +176,7 @@ def test_dtypes(dtype):
 
 def test_draws_in_double_precision_are_finer():
     with jax.enable_x64(True):
-        draws = INITIALIZERS["large_normal"](KEY, (20, 6), jnp.float64)
+        draws = jax.jit(lambda key: INITIALIZERS["large_normal"](key, (20, 6), jnp.float64))(KEY)
     assert (np.asarray(draws) != np.asarray(draws, np.float32)).all()
 
 
@@ -175,8 +188,12 @@ def test_orthogonal_rows_or_columns(shape):
 
 
 def test_orthogonal_is_haar_distributed():
-    keys = jax.random.split(KEY, 4000)
-    matrices = jax.vmap(lambda key: draw("orthogonal", (3, 3), key))(keys)
+    @jax.jit
+    def draws(key):
+        keys = jax.random.split(key, 4000)
+        return jax.vmap(lambda key: INITIALIZERS["orthogonal"](key, (3, 3)))(keys)
+
+    matrices = np.asarray(draws(KEY))
     # A coordinate of a uniform point on the sphere is uniform, and both determinants are as likely.
     for entry in np.asarray(matrices, np.float64).reshape(-1, 9).T:
         assert scipy.stats.kstest(entry, scipy.stats.uniform(-1, 2).cdf).pvalue > 1e-3
@@ -218,17 +235,24 @@ def test_sparse_chooses_every_input_equally_often():
 
 
 def test_sparse_does_not_choose_by_the_values():
-    weights = np.asarray(initializers.sparse(200)(KEY, (1000, 1)), np.float64)
+    drawn = jax.jit(lambda key: initializers.sparse(200)(key, (1000, 1)))(KEY)
+    weights = np.asarray(drawn, np.float64)
     assert scipy.stats.kstest(weights[weights != 0], scipy.stats.norm.cdf).pvalue > 1e-3
 
 
 @pytest.mark.parametrize("make", ["constant", "normal", "uniform", "truncated_normal"])
 def test_scale_may_be_traced(make):
     factory = getattr(initializers, make)
-    scales = jnp.array([0.0, 0.5, 2.0])
-    values = jax.vmap(lambda scale: factory(scale)(KEY, (3, 4)))(scales)
-    for scale, value in zip((0.0, 0.5, 2.0), values, strict=True):
-        np.testing.assert_allclose(value, factory(scale)(KEY, (3, 4)), rtol=1e-6)
+    scales = (0.0, 0.5, 2.0)
+
+    @jax.jit
+    def both(traced):
+        values = jax.vmap(lambda scale: factory(scale)(KEY, (3, 4)))(traced)
+        return values, [factory(scale)(KEY, (3, 4)) for scale in scales]
+
+    values, expected = both(jnp.array(scales))
+    for value, wanted in zip(np.asarray(values), expected, strict=True):
+        np.testing.assert_allclose(value, wanted, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["lecun_normal", "xavier_uniform", "orthogonal", "identity"])

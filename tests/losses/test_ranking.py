@@ -26,20 +26,27 @@ LOSSES = {
 def test_gradients_equal_finite_differences(name):
     loss, arguments = LOSSES[name]
     with jax.enable_x64(True):
-        values = jax.jit(lambda arguments: loss(*arguments).sum())
-        batched = jax.jit(jax.vmap(values))
-        point = jnp.asarray(arguments)
-        gradient = jax.jit(jax.grad(values))(point)
-        steps = 1e-6 * jnp.eye(point.size).reshape(-1, *point.shape)
-        slopes = (batched(point[None] + steps) - batched(point[None] - steps)) / 2e-6
-        np.testing.assert_allclose(gradient.ravel(), slopes, atol=1e-8)
+
+        @jax.jit
+        def both(point):
+            values = lambda arguments: loss(*arguments).sum()  # noqa: E731
+            steps = 1e-6 * jnp.eye(point.size).reshape(-1, *point.shape)
+            up, down = (jax.vmap(values)(point[None] + sign * steps) for sign in (1, -1))
+            return jax.grad(values)(point).ravel(), (up - down) / 2e-6
+
+        gradient, slopes = both(np.asarray(arguments))
+        np.testing.assert_allclose(gradient, slopes, atol=1e-8)
 
 
 def test_values_equal_scipy_one_for_each_example():
     preferred, other = SCORES
     lead = preferred - other
+    @jax.jit
+    def every(arguments):
+        return {name: loss(*arguments[name]) for name, (loss, _) in LOSSES.items()}
+
     with jax.enable_x64(True):
-        values = {name: np.asarray(loss(*arguments)) for name, (loss, arguments) in LOSSES.items()}
+        values = jax.device_get(every({name: given for name, (_, given) in LOSSES.items()}))
     np.testing.assert_allclose(values["pairwise_logistic"], -scipy.special.log_expit(lead))
     np.testing.assert_allclose(values["margin_ranking"], np.where(lead < 1, 1 - lead, 0))
     anchor, positive, negative = EMBEDDINGS
@@ -51,21 +58,26 @@ def test_values_equal_scipy_one_for_each_example():
 
 def test_pairs_by_hand():
     """Points at distance 5 (3-4-5): too far for a pair, far enough for strangers at margin 4."""
-    origin, point = jnp.zeros((2, 2)), jnp.array([[3.0, 4.0], [3.0, 4.0]])
-    values = contrastive(origin, point, jnp.array([1.0, 0.0]), margin=7.0)
-    np.testing.assert_allclose(values, [12.5, 2.0])
-    assert float(contrastive(origin[0], point[0], jnp.array(0.0), margin=4.0)) == 0
-    assert float(triplet(origin[0], origin[0], point[0], margin=30.0)) == 5
-    assert float(triplet(origin[0], origin[0], point[0])) == 0
-    np.testing.assert_allclose(
-        margin_ranking(jnp.array([2.0, 1.0, 0.0]), jnp.array([0.0, 1.0, 2.0]), 0.5),
-        [0.0, 0.5, 2.5],
-    )
+
+    @jax.jit
+    def run(origin, point):
+        return (
+            contrastive(origin, point, jnp.array([1.0, 0.0]), margin=7.0),
+            contrastive(origin[0], point[0], jnp.array(0.0), margin=4.0),
+            triplet(origin[0], origin[0], point[0], margin=30.0),
+            triplet(origin[0], origin[0], point[0]),
+            margin_ranking(jnp.array([2.0, 1.0, 0.0]), jnp.array([0.0, 1.0, 2.0]), 0.5),
+        )
+
+    pairs, *singles, ranked = run(np.zeros((2, 2)), np.array([[3.0, 4.0], [3.0, 4.0]]))
+    np.testing.assert_allclose(pairs, [12.5, 2.0])
+    assert list(map(float, singles)) == [0, 5, 0]
+    np.testing.assert_allclose(ranked, [0.0, 0.5, 2.5])
 
 
 def test_only_the_order_of_scores_counts():
-    preferred, other = (jnp.asarray(scores, jnp.float32) for scores in SCORES)
-    for loss in (margin_ranking, pairwise_logistic):
+    preferred, other = SCORES.astype(np.float32)
+    for loss in map(jax.jit, (margin_ranking, pairwise_logistic)):
         np.testing.assert_allclose(
             loss(preferred + 8, other + 8), loss(preferred, other), atol=2e-6
         )
@@ -74,25 +86,36 @@ def test_only_the_order_of_scores_counts():
 def test_gradients_are_finite_where_embeddings_collapse():
     point = jnp.ones((2, 3))
     same = jnp.array([1.0, 0.0])
-    by_pair = jax.grad(lambda x: contrastive(x, point, same).sum())(point)
-    by_triplet = jax.grad(lambda x: triplet(x, point, point).sum())(point)
+
+    @jax.jit
+    def slopes(x):
+        by_pair = jax.grad(lambda x: contrastive(x, point, same).sum())(x)
+        return by_pair, jax.grad(lambda x: triplet(x, point, point).sum())(x)
+
+    by_pair, by_triplet = slopes(point)
     np.testing.assert_array_equal(by_pair, np.zeros((2, 3)))
     np.testing.assert_array_equal(by_triplet, np.zeros((2, 3)))
 
 
 def test_logistic_loss_stays_finite_for_any_lead():
     scores = jnp.array([1e4, -1e4])
-    values, gradients = jax.vmap(jax.value_and_grad(pairwise_logistic))(scores, -scores)
+    both = jax.jit(lambda z: jax.vmap(jax.value_and_grad(pairwise_logistic))(z, -z))
+    values, gradients = both(scores)
     np.testing.assert_allclose(values, [0.0, 2e4])
     np.testing.assert_allclose(gradients, [0.0, -1.0])
 
 
 def test_margins_may_be_traced():
-    margins = jnp.array([0.5, 1.0])
-    preferred, other = (jnp.asarray(scores, jnp.float32) for scores in SCORES)
-    losses = jax.vmap(lambda margin: margin_ranking(preferred, other, margin))(margins)
-    for margin, values in zip((0.5, 1.0), losses, strict=True):
-        np.testing.assert_allclose(values, margin_ranking(preferred, other, margin))
+    margins = (0.5, 1.0)
+
+    @jax.jit
+    def both(preferred, other):
+        traced = jax.vmap(lambda margin: margin_ranking(preferred, other, margin))
+        known = [margin_ranking(preferred, other, margin) for margin in margins]
+        return traced(jnp.array(margins)), known
+
+    for values, expected in zip(*map(np.asarray, both(*SCORES.astype(np.float32))), strict=True):
+        np.testing.assert_allclose(values, expected)
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -111,6 +134,7 @@ def test_labels_of_pairs_have_the_shape_of_the_batch():
 def test_pairs_of_no_kind_are_nan():
     """−1 for "different" would push what belongs together, by the formula."""
     same = jnp.array([-1.0, 2.0, jnp.nan, 0.5])
-    values = contrastive(jnp.zeros((4, 2)), jnp.ones((4, 2)), same, margin=2.0)
+    apart = np.zeros((4, 2)), np.ones((4, 2))
+    values = jax.jit(lambda *points: contrastive(*points, same, margin=2.0))(*apart)
     expected = [np.nan] * 3 + [(2 + (2 - 2**0.5) ** 2) / 4]
     np.testing.assert_allclose(values, expected, rtol=1e-6)

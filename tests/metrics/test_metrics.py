@@ -37,16 +37,20 @@ OF_CONFUSION = {
 }
 
 
+confusion = jax.jit(metrics.confusion, static_argnums=3)
+
+
 def finish(pair):
-    total, weight = pair
+    total, weight = map(np.asarray, pair)
     return total / weight
 
 
 def test_means_against_numpy_and_sklearn():
     expected = np.average(TARGETS, weights=WEIGHT)
-    np.testing.assert_allclose(finish(metrics.mean(TARGETS, WEIGHT)), expected, rtol=1e-5)
+    pair = jax.jit(metrics.mean)(TARGETS, WEIGHT)
+    np.testing.assert_allclose(finish(pair), expected, rtol=1e-5)
     expected = sklearn.metrics.accuracy_score(LABELS, PREDICTED, sample_weight=WEIGHT)
-    value = finish(metrics.accuracy(LOGITS, LABELS, WEIGHT))
+    value = finish(jax.jit(metrics.accuracy)(LOGITS, LABELS, WEIGHT))
     np.testing.assert_allclose(value, expected, rtol=1e-6)
 
 
@@ -61,18 +65,20 @@ def test_top_k_accuracy_against_sklearn(k):
         if k < 6
         else 1.0
     )
-    value = finish(metrics.top_k_accuracy(LOGITS, seen, WEIGHT, k))
+    value = finish(jax.jit(metrics.top_k_accuracy, static_argnums=3)(LOGITS, seen, WEIGHT, k))
     np.testing.assert_allclose(value, expected, rtol=1e-6)
 
 
 def test_top_1_of_ties_is_the_first_class():
-    logits, labels, weight = jnp.zeros((2, 3)), jnp.array([0, 2]), jnp.ones(2)
-    assert metrics.top_k_accuracy(logits, labels, weight, 1)[0] == 1
-    assert metrics.accuracy(logits, labels, weight)[0] == 1
+    both = jax.jit(
+        lambda *given: (metrics.top_k_accuracy(*given, 1)[0], metrics.accuracy(*given)[0])
+    )
+    ties = np.zeros((2, 3), np.float32), np.array([0, 2]), np.ones(2, np.float32)
+    assert list(map(float, both(*ties))) == [1, 1]
 
 
 def test_confusion_against_sklearn():
-    counts, weight = metrics.confusion(PREDICTED, LABELS, WEIGHT, 6)
+    counts, weight = confusion(PREDICTED, LABELS, WEIGHT, 6)
     expected = sklearn.metrics.confusion_matrix(
         LABELS, PREDICTED, sample_weight=WEIGHT, labels=range(6)
     )
@@ -83,7 +89,7 @@ def test_confusion_against_sklearn():
 @pytest.mark.parametrize("name", OF_CONFUSION)
 def test_scores_of_classes_against_sklearn(name):
     ours, theirs = OF_CONFUSION[name]
-    pair = metrics.confusion(PREDICTED, LABELS, WEIGHT, 6)
+    pair = confusion(PREDICTED, LABELS, WEIGHT, 6)
     expected = theirs(
         LABELS, PREDICTED, sample_weight=WEIGHT, labels=range(6), average=None, zero_division=0
     )
@@ -99,7 +105,7 @@ def test_scores_of_an_absent_class_have_no_nan():
 
 
 def test_an_example_of_no_class_is_in_no_cell():
-    counts, weight = metrics.confusion(jnp.array([0, 1]), jnp.array([-1, 1]), jnp.ones(2), 2)
+    counts, weight = confusion(np.array([0, 1]), np.array([-1, 1]), np.ones(2, np.float32), 2)
     np.testing.assert_array_equal(counts, [[0, 0], [0, 1]])
     assert weight == 2
 
@@ -118,12 +124,13 @@ def test_perplexity_of_a_uniform_guess_is_the_number_of_choices():
 )
 def test_regression_scores_against_sklearn(ours, theirs):
     expected = theirs(TARGETS, ESTIMATES, sample_weight=WEIGHT)
-    pair = metrics.moments(ESTIMATES, TARGETS, WEIGHT)
+    pair = jax.device_get(jax.jit(metrics.moments)(ESTIMATES, TARGETS, WEIGHT))
+    ours = jax.jit(ours)
     np.testing.assert_allclose(ours(*pair), expected, rtol=1e-5)
     np.testing.assert_allclose(ours(finish(pair), 1.0), expected, rtol=1e-5)
     assert expected < 0.95  # the bias of the estimates shows in r2 only
     np.testing.assert_allclose(
-        ours(jnp.stack([pair[0]] * 2), jnp.stack([pair[1]] * 2)), expected, 1e-5
+        ours(np.stack([pair[0]] * 2), np.stack([pair[1]] * 2)), expected, 1e-5
     )
 
 
@@ -131,7 +138,7 @@ def test_regression_scores_against_sklearn(ours, theirs):
 def test_jit_and_lanes_give_the_same(name):
     arrays, metric = PAIRS[name]
     lanes = [np.stack([array, np.roll(array, 1, axis=0)]) for array in (*arrays, WEIGHT)]
-    totals, weights = jax.jit(jax.vmap(metric))(*lanes)
+    totals, weights = jax.device_get(jax.jit(jax.vmap(metric))(*lanes))
     for lane in range(2):
         total, weight = metric(*(array[lane] for array in lanes))
         np.testing.assert_allclose(totals[lane], total, rtol=1e-5, atol=1e-6)
@@ -167,8 +174,9 @@ COMPILED = {}
 
 def test_tokens_are_examples():
     logits, labels = LOGITS.reshape(6, 10, 6), LABELS.reshape(6, 10)
-    value = metrics.accuracy(logits, labels, WEIGHT.reshape(6, 10))
-    np.testing.assert_array_equal(value, metrics.accuracy(LOGITS, LABELS, WEIGHT))
+    accuracy = jax.jit(metrics.accuracy)
+    value = accuracy(logits, labels, WEIGHT.reshape(6, 10))
+    np.testing.assert_array_equal(value, accuracy(LOGITS, LABELS, WEIGHT))
 
 
 def test_weights_of_another_shape_are_refused():
@@ -184,8 +192,10 @@ def test_a_nan_or_no_class_is_no_hit(metric):
     nan = np.nan
     logits = jnp.array([[nan, 0, 0], [0, nan, 5.0], [nan, nan, nan], [9.0, 0, 0], [9.0, 0, 0]])
     labels = jnp.array([0, 2, 0, -1, 0])
-    assert [float(part) for part in metric(logits, labels, jnp.ones(5))] == [1, 5]
-    assert metrics.likeliest(logits).tolist() == [-1, -1, -1, 0, 0]
+    run = jax.jit(lambda z: (metric(z, labels, jnp.ones(5)), metrics.likeliest(z)))
+    pair, likeliest = run(logits)
+    assert [float(part) for part in pair] == [1, 5]
+    assert likeliest.tolist() == [-1, -1, -1, 0, 0]
 
 
 def test_k_beyond_the_classes_is_refused():
@@ -198,21 +208,26 @@ def test_macro_f1_over_what_is_seen_there_or_possible_is_scikit_learns():
     """Of 8 classes 3 have examples; another one is predicted once."""
     labels = np.array([0, 0, 1, 1, 2, 2, 2])
     predicted = np.array([0, 1, 1, 1, 2, 2, 7])
-    confused, _ = metrics.confusion(predicted, labels, jnp.ones(7), 8)
-    scores = metrics.f1(confused)
+
+    @jax.jit
+    def macros(confused):
+        scores = metrics.f1(confused)
+        kept = (metrics.seen(confused), metrics.there(confused), np.zeros(8, bool))
+        return scores, [metrics.macro(scores, classes) for classes in kept]
+
+    confused, _ = confusion(predicted, labels, np.ones(7, np.float32), 8)
+    scores, (seen, there, nothing) = macros(confused)
 
     def theirs(labels_counted):
         return sklearn.metrics.f1_score(
             labels, predicted, labels=labels_counted, average="macro", zero_division=0
         )
 
-    seen = metrics.macro(scores, metrics.seen(confused))
-    there = metrics.macro(scores, metrics.there(confused))
     np.testing.assert_allclose(seen, theirs(None), rtol=1e-6)
     np.testing.assert_allclose(there, theirs([0, 1, 2]), rtol=1e-6)
     np.testing.assert_allclose(there, (2 / 3 + 4 / 5 + 4 / 5) / 3, rtol=1e-6)
-    np.testing.assert_allclose(scores.mean(), theirs(range(8)), rtol=1e-6)
-    assert np.isnan(metrics.macro(scores, np.zeros(8, bool)))
+    np.testing.assert_allclose(np.mean(scores), theirs(range(8)), rtol=1e-6)
+    assert np.isnan(nothing)
 
 
 def test_r2_of_targets_far_from_zero_is_right_or_nan():

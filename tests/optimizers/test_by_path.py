@@ -19,9 +19,13 @@ TASK = tasks.classification(MLP((6, 5), 3))
 TRUNK = "Dense_[01]"
 
 
+initial = jax.jit(train.init, static_argnums=(0, 1))
+of_task = jax.jit(lambda task, key: task.init(key, BATCH)[0], static_argnums=0)
+
+
 def trained(tx, batch=BATCH):
     """The parameters before and after five steps."""
-    first = state = train.init(TASK, tx, KEY, batch)
+    first = state = initial(TASK, tx, KEY, batch)
     for state, _ in train.fit(TASK, tx, state, [batch] * 5):
         pass
     return first.params, state.params
@@ -50,10 +54,10 @@ def test_frozen_leaves_keep_their_bits_and_all_others_move(tx):
 def test_the_rest_of_a_frozen_network_trains_as_the_head_alone():
     before, after = trained(optimizers.freeze(adam(0.01), TRUNK))
     h = X
-    for name in ("Dense_0", "Dense_1"):
-        h = jax.nn.relu(h @ before[name]["kernel"] + before[name]["bias"][None])
+    for layer in (jax.device_get(before[name]) for name in ("Dense_0", "Dense_1")):
+        h = np.maximum(h @ layer["kernel"] + layer["bias"], 0)
     head, tx = tasks.classification(MLP((), 3)), adam(0.01)
-    state = train.init(head, tx, KEY, {**BATCH, "x": h})
+    state = initial(head, tx, KEY, {**BATCH, "x": h})
     state = state._replace(params={"Dense_0": before["Dense_2"]})
     for state, _ in train.fit(head, tx, state, [{**BATCH, "x": h}] * 5):
         pass
@@ -64,8 +68,8 @@ def test_the_rest_of_a_frozen_network_trains_as_the_head_alone():
 
 
 def test_a_factor_is_a_learning_rate_of_its_own():
-    params = TASK.init(KEY, BATCH)[0]
-    gradients = jax.tree.map(jnp.ones_like, params)
+    params = of_task(TASK, KEY)
+    gradients = jax.tree.map(np.ones_like, params)
 
     @traced_once
     def updates(low):
@@ -82,7 +86,7 @@ def test_a_factor_is_a_learning_rate_of_its_own():
 
 def test_each_group_has_an_optimizer_of_its_own():
     """As plain descent and as Adam alone would, each on its own parameters, at traced rates."""
-    first = TASK.init(KEY, BATCH)[0]
+    first = jax.device_get(of_task(TASK, KEY))
 
     @traced_once
     def five_steps(rate):
@@ -124,7 +128,7 @@ def test_each_group_has_an_optimizer_of_its_own():
 def test_a_group_without_a_parameter_and_the_reverse_are_refused(patterns, message):
     tx = optimizers.partition_by_path(dict.fromkeys(patterns, sgd(0.1)))
     with pytest.raises(ValueError, match=message):
-        tx.init(TASK.init(KEY, BATCH)[0])
+        tx.init(of_task(TASK, KEY))
 
 
 def adam_by_hand(gradients):
@@ -165,8 +169,8 @@ def test_discriminative_rates_are_those_of_ulmfit():
 
 
 def test_a_graft_takes_the_head_and_leaves_the_rest():
-    old = TASK.init(KEY, BATCH)[0]
-    fresh = tasks.classification(MLP((6, 5), 7)).init(jax.random.key(1), BATCH)[0]
+    old = of_task(TASK, KEY)
+    fresh = of_task(tasks.classification(MLP((6, 5), 7)), jax.random.key(1))
     found = graft(old, fresh, "Dense_2")
     assert found["Dense_2"]["kernel"].shape == (5, 7)
     assert all(jax.tree.leaves(same_bits(found["Dense_2"], fresh["Dense_2"])))
@@ -175,8 +179,8 @@ def test_a_graft_takes_the_head_and_leaves_the_rest():
 
 
 def test_a_graft_that_leaves_another_shape_is_refused():
-    old = TASK.init(KEY, BATCH)[0]
-    fresh = tasks.classification(MLP((6, 9), 3)).init(KEY, BATCH)[0]
+    old = of_task(TASK, KEY)
+    fresh = of_task(tasks.classification(MLP((6, 9), 3)), KEY)
     with pytest.raises(ValueError, match=r"does not match has shape \(5,\) in one tree and \(9,\)"):
         graft(old, fresh, "Dense_2")
 
@@ -217,8 +221,8 @@ class Tuned(nn.Module):
 
 def moved(task, tx, batch=BATCH):
     """Training data far from what the statistics are of: every one that may move does."""
-    state = jax.jit(lambda key: train.init(task, tx, key, batch))(KEY)
-    stats = jax.tree.map(lambda leaf: leaf + 0.25, state.model_state)
+    state = initial(task, tx, KEY, batch)
+    stats = jax.tree.map(lambda leaf: np.asarray(leaf) + np.float32(0.25), state.model_state)
     first = state = state._replace(model_state=stats)
     for state, _ in train.fit(task, tx, state, [batch] * 3):
         pass
@@ -235,9 +239,8 @@ def test_a_frozen_body_with_batch_norm_stays_the_function_that_it_was(nested):
     assert all(jax.tree.leaves(same_bits(before["body"], after["body"])))
     assert not any(jax.tree.leaves(same_bits(before["own"], after["own"])))
     # In training too it is that function: the head is trained as on its outputs.
-    h = Body().apply(
-        {"params": first.params["body"], "batch_stats": before["body"]}, X, train=False
-    )
+    body = jax.jit(lambda variables: Body().apply(variables, X, train=False))
+    h = body({"params": first.params["body"], "batch_stats": before["body"]})
 
     class HeadOnly(nn.Module):
         @nn.compact
@@ -246,7 +249,7 @@ def test_a_frozen_body_with_batch_norm_stays_the_function_that_it_was(nested):
 
     head, tx = tasks.classification(HeadOnly()), adam(0.05)
     batch = {**BATCH, "x": np.asarray(h)}
-    state = train.init(head, tx, KEY, batch)
+    state = initial(head, tx, KEY, batch)
     state = state._replace(
         params={name: first.params[name] for name in ("own", "Dense_0")},
         model_state={"batch_stats": {"own": before["own"]}},
@@ -283,8 +286,8 @@ def test_statistics_that_nothing_holds_are_refused():
 def test_accumulated_steps_hold_a_frozen_body_as_well():
     micro = {name: array.reshape(2, 4, *array.shape[1:]) for name, array in BATCH.items()}
     task, tx = tasks.classification(Tuned()), optimizers.freeze(adam(0.05), "body")
-    state = train.init(task, tx, KEY, BATCH)
-    after, _ = train.accumulated_step(task, tx, state, micro)
+    state = initial(task, tx, KEY, BATCH)
+    after, _ = jax.jit(train.accumulated_step, static_argnums=(0, 1))(task, tx, state, micro)
     stats = [leaf.model_state["batch_stats"] for leaf in (state, after)]
     assert all(jax.tree.leaves(same_bits(stats[0]["body"], stats[1]["body"])))
     assert not any(jax.tree.leaves(same_bits(stats[0]["own"], stats[1]["own"])))
@@ -294,7 +297,7 @@ def test_modules_in_a_loop_are_held_as_well():
     task = tasks.classification(ResNet((2, 2), 3, 3))
     batch = {"x": np.ones((4, 8, 8, 1), np.float32), "y": np.zeros(4, np.int32)}
     tx = optimizers.freeze(sgd(0.1), "stage_0|stage_1")
-    first = jax.jit(lambda key: train.init(task, tx, key, batch))(KEY)
+    first = initial(task, tx, KEY, batch)
     last, _ = jax.jit(lambda state: train.step(task, tx, state, batch))(first)
     stats = (first.model_state["batch_stats"], last.model_state["batch_stats"])
     for name, same in same_bits(*stats).items():

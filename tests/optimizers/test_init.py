@@ -56,8 +56,8 @@ def test_converges_and_a_batch_of_rates_equals_single_runs(name):
         params = descend(OPTIMIZERS[name](rate), start, 200)
         return params, quadratic(params)
 
-    params, losses = jax.jit(jax.vmap(run))(RATES)
-    assert np.nanmin(losses) < 1e-3 * quadratic(start)
+    params, losses = jax.device_get(jax.jit(jax.vmap(run))(RATES))
+    assert np.nanmin(losses) < 1e-3 * 16.5 / 2  # the sum of the curvatures, halved
 
     single = traced_once(run)
     for i in (0, 1):
@@ -71,10 +71,11 @@ def test_traced_hyperparameters_equal_constants(name):
     start = jax.tree.map(jnp.asarray, START)
     constants = {"learning_rate": 0.05, **numbers(name)}
     expected = jax.jit(lambda: descend(OPTIMIZERS[name](**constants), start, 3))()
-    batch = jax.tree.map(lambda value: jnp.full(2, value), constants)
+    batch = jax.tree.map(lambda value: np.full(2, value, np.float32), constants)
     run = jax.jit(lambda b: jax.lax.map(lambda h: descend(OPTIMIZERS[name](**h), start, 3), b))
+    found = jax.device_get(run(batch))
     for i in (0, 1):
-        assert_close(jax.tree.map(lambda leaf, i=i: leaf[i], run(batch)), expected, 1e-4)
+        assert_close(jax.tree.map(lambda leaf, i=i: leaf[i], found), expected, 1e-4)
 
 
 @every_optimizer
@@ -99,7 +100,7 @@ def test_dtypes_and_states_stay(name, dtype):
 
 @every_optimizer
 def test_bfloat16_parameters_follow_float32_ones(name):
-    grads = jax.tree.map(lambda c: jnp.asarray(c, jnp.bfloat16), CURVATURE)
+    grads = jax.tree.map(lambda c: np.asarray(c, jnp.bfloat16), CURVATURE)
 
     def walk(tx, grads):
         def step(state, _):
@@ -112,9 +113,9 @@ def test_bfloat16_parameters_follow_float32_ones(name):
     extra = {"eps_root": 1.0} if name == "rmsprop_centered" else {}
     tx = OPTIMIZERS[name](0.1, **extra)
     low, high = jax.jit(lambda a, b: (walk(tx, a), walk(tx, b)))(
-        grads, jax.tree.map(lambda g: g.astype(jnp.float32), grads)
+        grads, jax.tree.map(lambda g: g.astype(np.float32), grads)
     )
-    assert_close(jax.tree.map(lambda u: u.astype(jnp.float32), low), high, 0.02, 1e-6)
+    assert_close(jax.tree.map(lambda u: np.asarray(u, np.float32), low), high, 0.02, 1e-6)
 
 
 @every_optimizer
@@ -146,9 +147,9 @@ def test_trees_without_leaves(name, params):
 
 @every_optimizer
 def test_zero_gradient_moves_nothing(name):
-    zeros = jax.tree.map(jnp.zeros_like, START)
+    zeros = jax.tree.map(np.zeros_like, START)
     tx = OPTIMIZERS[name](0.1)
-    updates, _ = tx.update(zeros, tx.init(zeros), zeros)
+    updates = jax.jit(lambda zeros: tx.update(zeros, tx.init(zeros), zeros)[0])(zeros)
     assert all(np.all(leaf == 0) for leaf in jax.tree.leaves(updates))
 
 

@@ -145,9 +145,15 @@ DEGENERATE = {
 @pytest.mark.parametrize("case", DEGENERATE)
 def test_a_shape_without_length_is_at_its_end(case):
     make, steps, expected = DEGENERATE[case]
-    for got in (make(steps)(np.arange(3)), jax.jit(lambda n: make(n)(np.arange(3)))(steps)):
+
+    @jax.jit
+    def run(traced, wide):
+        slope = jax.grad(lambda n: make(n)(jnp.arange(3)).sum())(wide)
+        return slope, [make(n)(np.arange(3)) for n in (steps, traced)]
+
+    slope, found = run(steps, np.float32(steps))
+    for got in found:
         np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-7)
-    slope = jax.grad(lambda n: make(n)(jnp.arange(3)).sum())(jnp.float32(steps))
     assert np.isfinite(slope)
 
 
@@ -194,9 +200,11 @@ LONG_SHAPES = {
 @pytest.mark.parametrize("name", LONG_SHAPES)
 def test_steps_beyond_int32_are_counted(name):
     shape, half = LONG_SHAPES[name]
-    for step in (LONG // 2, np.array([LONG // 2]), np.uint64(LONG // 2)):
-        np.testing.assert_allclose(shape(step), np.full(np.shape(step), half), rtol=1e-5)
-    assert np.isfinite(jax.jit(shape)(jnp.int32(2**31 - 1)))
+    steps = (LONG // 2, np.array([LONG // 2]), np.uint64(LONG // 2))
+    *found, last = jax.jit(lambda last: [*map(shape, steps), shape(last)])(np.int32(2**31 - 1))
+    for step, got in zip(steps, found, strict=True):
+        np.testing.assert_allclose(got, np.full(np.shape(step), half), rtol=1e-5)
+    assert np.isfinite(last)
 
 
 def test_whole_steps_are_counted_exactly_beyond_what_float32_holds():

@@ -8,7 +8,7 @@ from jaxdl.word_vectors import windows
 
 KEY = jax.random.key(0)
 SENTENCES = [np.array([3, 1, 2, 3]), np.array([], np.int64), np.array([0, 1, 0])]
-CORPUS = windows.corpus(SENTENCES, 4)
+CORPUS = jax.device_get(windows.corpus(SENTENCES, 4))
 
 
 def test_a_corpus_is_its_sentences_one_after_another():
@@ -56,7 +56,7 @@ def test_subsampling_keeps_order_sentences_and_shares():
 
 
 def test_words_beyond_the_size_are_cut():
-    found = windows.subsample(KEY, CORPUS, np.ones(4, np.float32), 2)
+    found = jax.jit(windows.subsample, static_argnums=3)(KEY, CORPUS, np.ones(4, np.float32), 2)
     assert found.words.tolist() == [3, 1]
     assert windows.kept_at_most(CORPUS.words, np.ones(4)) == 7
 
@@ -74,11 +74,16 @@ def pairs(corpus, radii, window):
 @pytest.mark.parametrize("length", [1, 2, 3, 7])
 def test_blocks_have_every_pair_once(length):
     window = 3
-    starts = jnp.arange(0, len(CORPUS.words), length)
-    laid = windows.padded(CORPUS, window, length * len(starts))
-    assert laid.words.shape == (length * len(starts) + 2 * window,)
-    blocks = windows.blocks(KEY, laid, starts, length, window)
-    radii = windows.radii(KEY, (len(starts), length), window).reshape(-1)
+    starts = np.arange(0, len(CORPUS.words), length)
+
+    @jax.jit
+    def run(key):
+        laid = windows.padded(CORPUS, window, length * len(starts))
+        assert laid.words.shape == (length * len(starts) + 2 * window,)
+        blocks = windows.blocks(key, laid, starts, length, window)
+        return blocks, windows.radii(key, (len(starts), length), window).reshape(-1)
+
+    blocks, radii = jax.device_get(run(KEY))
     found = [(length * m + t, length * m + s - window) for m, t, s in np.argwhere(blocks.near)]
     assert len(set(found)) == len(found)
     assert set(found) == pairs(CORPUS, radii, window)
@@ -87,15 +92,17 @@ def test_blocks_have_every_pair_once(length):
 
 
 def test_radii_are_uniform():
-    found = np.bincount(windows.radii(KEY, (20_000,), 5), minlength=7) / 20_000
+    drawn = jax.jit(lambda key: windows.radii(key, (20_000,), 5))(KEY)
+    found = np.bincount(drawn, minlength=7) / 20_000
     np.testing.assert_allclose(found, [0, *[0.2] * 5, 0], atol=5 * np.sqrt(0.16 / 20_000))
 
 
 def test_a_neighbour_further_away_is_rarer():
     """P(|i − j| ≤ radius) = 1 − (d − 1)/window."""
-    window, length = 4, 4000
-    laid = windows.Corpus(*(jnp.zeros(length + 2 * window, jnp.int32) for _ in range(2)))
-    near = windows.blocks(KEY, laid, jnp.array([0]), length, window).near[0]
-    shares = [float(jnp.diagonal(near, window + d).mean()) for d in range(-window, window + 1)]
+    window, length, centres = 4, 100, 4000
+    laid = windows.Corpus(*(np.zeros(centres + 2 * window, np.int32) for _ in range(2)))
+    cut = jax.jit(windows.blocks, static_argnums=(3, 4))
+    near = np.asarray(cut(KEY, laid, np.arange(0, centres, length), length, window).near)
+    shares = [np.diagonal(near, window + d, 1, 2).mean() for d in range(-window, window + 1)]
     expected = [0.25, 0.5, 0.75, 1, 0, 1, 0.75, 0.5, 0.25]
-    np.testing.assert_allclose(shares, expected, atol=5 * np.sqrt(0.25 / length))
+    np.testing.assert_allclose(shares, expected, atol=5 * np.sqrt(0.25 / centres))
