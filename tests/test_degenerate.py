@@ -213,7 +213,10 @@ def test_second_derivatives_where_two_embeddings_are_one():
 def test_gradients_through_time_have_norms_where_their_squares_have_none(scale):
     norms = jax.jit(
         lambda scale: diagnostics.gradient_norm_by_step(
-            lambda state, x: state + x, jnp.zeros(2), jnp.zeros((3, 2)), lambda s: scale * (s @ PAIR)
+            lambda state, x: state + x,
+            jnp.zeros(2),
+            jnp.zeros((3, 2)),
+            lambda s: scale * (s @ PAIR),
         )
     )(np.float32(scale))
     np.testing.assert_allclose(norms, np.full(4, 5 * scale), rtol=1e-6)

@@ -176,6 +176,7 @@ def test_gradient_boosting_of_stumps_is_that_of_sklearn():
         return (outputs[:, 0] - y) ** 2 / 2
 
     keys = jax.random.split(KEYS[0], 6)
+
     @jax.jit
     def boosted(keys):
         start, y = jnp.array([TARGETS.mean()]), jnp.asarray(TARGETS)
@@ -234,9 +235,7 @@ def test_three_votes_worked_by_hand():
     """Two lukewarm members for class 1, one that is sure of class 0."""
     p = jnp.array([[[0.4, 0.6]], [[0.45, 0.55]], [[0.99, 0.01]]])
     np.testing.assert_allclose(majority_vote(p), [[1 / 3, 2 / 3]], rtol=1e-6)
-    np.testing.assert_allclose(
-        confidence_weighted_vote(p), [[0.99 / 2.14, 1.15 / 2.14]], rtol=1e-6
-    )
+    np.testing.assert_allclose(confidence_weighted_vote(p), [[0.99 / 2.14, 1.15 / 2.14]], rtol=1e-6)
     np.testing.assert_allclose(mean_probability(p), [[1.84 / 3, 1.16 / 3]], rtol=1e-6)
 
 

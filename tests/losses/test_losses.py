@@ -61,8 +61,7 @@ def by_example():
         }
 
     arguments = {
-        name: (scores_of(name).astype(np.float32), targets)
-        for name, (_, targets) in EVERY.items()
+        name: (scores_of(name).astype(np.float32), targets) for name, (_, targets) in EVERY.items()
     }
     return every(arguments)
 

@@ -41,6 +41,7 @@ def test_gradients_equal_finite_differences(name):
 def test_values_equal_scipy_one_for_each_example():
     preferred, other = SCORES
     lead = preferred - other
+
     @jax.jit
     def every(arguments):
         return {name: loss(*arguments[name]) for name, (loss, _) in LOSSES.items()}

@@ -79,7 +79,9 @@ def test_adaptive_bounds_each_output_by_its_weights():
     weights = {"kernel": np.float32([[3.0, 0.0], [4.0, 0.0]]), "bias": np.float32([0.6, 0.8])}
     grads = {"kernel": np.float32([[0.0, 6.0], [2.0, 8.0]]), "bias": np.float32([0.3, 0.4])}
     tx = adaptive_clip(0.1, eps=1.0)
-    got = jax.jit(lambda *given: tx.update(given[0], tx.init(given[0]), given[1])[0])(grads, weights)
+    got = jax.jit(lambda *given: tx.update(given[0], tx.init(given[0]), given[1])[0])(
+        grads, weights
+    )
     # Column norms 5 and 0 (so 1) allow 0.5 and 0.1; the gradients have 2 and 10.
     np.testing.assert_allclose(got["kernel"], [[0.0, 0.06], [0.5, 0.08]], rtol=1e-6)
     np.testing.assert_allclose(got["bias"], [0.06, 0.08], rtol=1e-6)

@@ -22,9 +22,7 @@ def test_the_full_softmax_is_that_of_scipy():
 
 def test_a_step_is_one_of_dense_descent():
     blocks = windows.Blocks(jnp.array([[0, 2, 2, 1]]), jnp.array([[[1.0, 0, 1, 0], [0, 1, 0, 1]]]))
-    params = {
-        name: RNG.normal(size=(5, 4)).astype(np.float32) for name in ("input", "output")
-    }
+    params = {name: RNG.normal(size=(5, 4)).astype(np.float32) for name in ("input", "output")}
 
     def loss(params):
         hidden = params["input"][blocks.centres]
