@@ -1,7 +1,6 @@
 """No draw meets another\'s: a generator that notes what each key is used for."""
 
 import functools
-import math
 from collections import Counter
 
 import flax.linen as nn
@@ -23,50 +22,22 @@ from jaxdl.tasks import attacked, noise, reconstruction
 from jaxdl.train import fit_scan
 
 USES: list[tuple[str, tuple[int, ...]]] = []
-
+THREEFRY = extended.threefry_prng_impl
 STEPS, BATCH, SHAPE = 3, 4, (6, 6, 1)
 NOISE = functools.partial(augmentation.noise, deviation=0.1)
-
-
-def scrambled(words):
-    """A bijection of 32 bits, by two multiplications."""
-    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
-        words = (words ^ (words >> shift)) * jnp.uint32(factor)
-    return words ^ (words >> 16)
-
-
-def hashed(key, numbers):
-    """Two words for each number, `[..., 2]`; unlike Threefry's they are compiled in no time."""
-    first = scrambled(key[0] + numbers * jnp.uint32(0x9E3779B9))
-    second = scrambled(key[1] ^ scrambled(first + numbers))
-    return jnp.stack([first ^ scrambled(second), second], axis=-1)
-
-
-def counted(shape):
-    return jax.lax.iota(jnp.uint32, math.prod(shape)).reshape(shape)
-
-
-# As with Threefry, folding in n gives the key n of a split.
-DERIVED = {
-    "split": lambda key, shape: hashed(key, counted(shape)),
-    "fold_in": hashed,
-    "random_bits": lambda key, width, shape: hashed(key, counted(shape))[..., 0].astype(
-        f"uint{width}"
-    ),
-}
 
 
 def noted(use):
     def used(key, *rest):
         jax.debug.callback(lambda words: USES.append((use, tuple(map(int, words)))), key)
-        return DERIVED[use](key, *rest)
+        return getattr(THREEFRY, use)(key, *rest)
 
     return used
 
 
 NOTED = extended.define_prng_impl(
-    key_shape=(2,),
-    seed=lambda seed: hashed(jnp.zeros(2, jnp.uint32), seed.astype(jnp.uint32)),
+    key_shape=THREEFRY.key_shape,
+    seed=THREEFRY.seed,
     split=noted("split"),
     fold_in=noted("fold_in"),
     random_bits=noted("random_bits"),

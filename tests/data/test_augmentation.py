@@ -11,7 +11,9 @@ from scipy import ndimage
 from jaxdl.data import augmentation as aug
 
 KEYS = jax.random.split(jax.random.key(0), 300)
-IMAGE = jax.random.uniform(jax.random.key(1), (9, 6, 3))
+IMAGE = np.random.default_rng(1).uniform(size=(9, 6, 3)).astype(np.float32)
+affine = jax.jit(aug.affine)
+mixup = jax.jit(aug.mixup)
 EVERY = {
     function.__name__: function
     for function in (
@@ -51,13 +53,14 @@ def test_strength_zero_is_the_identity_bit_for_bit(name):
 @pytest.mark.parametrize("name", EVERY)
 def test_the_key_decides(name):
     strength = jnp.float32(STRONG.get(name, 0.5))
-    first, again = many(name)(IMAGE, strength), many(name)(IMAGE, strength)
+    first, again = (np.asarray(many(name)(IMAGE, strength)) for _ in range(2))
     assert first.shape == (300, *IMAGE.shape)
     assert first.dtype == IMAGE.dtype
     np.testing.assert_array_equal(first, again)
     # The same by itself as among others, up to the rounding of another program.
-    np.testing.assert_allclose(EVERY[name](IMAGE, KEYS[7], strength), first[7], atol=1e-5)
-    different = {np.asarray(image).tobytes() for image in first}
+    alone = jax.jit(EVERY[name])(IMAGE, KEYS[7], strength)
+    np.testing.assert_allclose(alone, first[7], atol=1e-5)
+    different = {image.tobytes() for image in first}
     assert len(different) == 1 if name == "flip" else len(different) > 50
 
 
@@ -71,7 +74,7 @@ def test_affine_is_that_of_scipy():
         )
         for channel in np.moveaxis(np.asarray(IMAGE, np.float64), -1, 0)
     ]
-    out = aug.affine(IMAGE, jnp.float32(matrix), jnp.float32(offset))
+    out = affine(IMAGE, np.float32(matrix), np.float32(offset))
     np.testing.assert_allclose(np.moveaxis(out, -1, 0), expected, atol=1e-5)
 
 
@@ -165,40 +168,43 @@ def test_cutout_is_a_square_of_zeros_around_any_pixel(size):
 
 
 def test_mixup_by_its_own_equations():
-    x = jax.random.uniform(jax.random.key(2), (400, 5))
-    labels = jnp.arange(400) % 4
-    batch = {"x": x, "y": jax.nn.one_hot(labels, 4), "mask": (jnp.arange(400) < 300) * 1.0}
-    mix = jax.jit(aug.mixup)
+    x = np.random.default_rng(2).uniform(size=(400, 5)).astype(np.float32)
+    labels = np.arange(400) % 4
+    batch = {"x": x, "y": np.eye(4, dtype=np.float32)[labels], "mask": np.arange(400) < 300}
+    batch["mask"] = batch["mask"].astype(np.float32)
     for alpha in (1.0, 0.0):
-        out = mix(batch, jax.random.key(3), jnp.float32(alpha))
+        out = jax.device_get(mixup(batch, jax.random.key(3), np.float32(alpha)))
         assert set(out) == set(batch)
         if alpha == 0:
             np.testing.assert_array_equal(out["x"], x)
             np.testing.assert_array_equal(out["y"], batch["y"])
             continue
-        own = np.asarray(out["y"][np.arange(400), labels])
+        own = out["y"][np.arange(400), labels]
         np.testing.assert_allclose(out["y"].sum(axis=1), 1, atol=1e-6)
-        partner = np.asarray(out["y"].argsort(axis=1)[:, -2])
+        partner = out["y"].argsort(axis=1)[:, -2]
         mixed = own < 1
         uniform(own[mixed], 0.5, 1.0)  # the larger part of a uniform λ
         # What is added to an example is the rest of some one real example.
         rest = (out["x"] - own[:, None] * x)[mixed] / (1 - own[mixed])[:, None]
-        away = np.abs(np.asarray(rest)[:, None] - np.asarray(x)[None, :300]).max(axis=2)
+        away = np.abs(rest[:, None] - x[None, :300]).max(axis=2)
         np.testing.assert_array_less(away.min(axis=1) * (1 - own[mixed]), 1e-5)
         sure = own[mixed] < 0.95
-        np.testing.assert_array_equal(
-            np.asarray(labels)[away.argmin(axis=1)][sure], partner[mixed][sure]
-        )
+        np.testing.assert_array_equal(labels[away.argmin(axis=1)][sure], partner[mixed][sure])
 
 
 def test_augment_gives_each_example_and_each_function_its_own_key():
-    images = jnp.broadcast_to(IMAGE, (4, *IMAGE.shape))
+    images = np.broadcast_to(IMAGE, (4, *IMAGE.shape))
     brighter = functools.partial(aug.brightness, amount=1.0)
     key = jax.random.key(5)
-    out = aug.augment({"x": images, "y": jnp.arange(4)}, key, [brighter, brighter])
-    np.testing.assert_array_equal(out["y"], jnp.arange(4))
-    both = np.asarray(out["x"] - images)[:, 0, 0, 0]
-    first = np.asarray(aug.augment({"x": images}, key, [brighter])["x"] - images)[:, 0, 0, 0]
+
+    @jax.jit
+    def run(batch):
+        once = aug.augment({"x": batch["x"]}, key, [brighter])
+        return aug.augment(batch, key, [brighter, brighter]), once
+
+    out, once = jax.device_get(run({"x": images, "y": np.arange(4)}))
+    np.testing.assert_array_equal(out["y"], np.arange(4))
+    both, first = ((found["x"] - images)[:, 0, 0, 0] for found in (out, once))
     assert len({*np.round(both, 5), *np.round(first, 5), *np.round(both - first, 5)}) == 12
     assert aug.augment({"x": images}, key, [])["x"] is images
 
@@ -218,10 +224,10 @@ def test_one_warp_is_all_four_in_turn():
         image = aug.rotate(image, keys[2], strengths["degrees"])
         return aug.shift(image, keys[3], strengths["pixels"]), aug.warp(ramp, key, **strengths)
 
-    in_turn, at_once = both(KEYS)
+    in_turn, at_once = map(np.asarray, both(KEYS))
     np.testing.assert_allclose(at_once[:, 8:13, 8:13], in_turn[:, 8:13, 8:13], atol=1e-4)
-    assert np.ptp(np.asarray(at_once), axis=0).max() > 1
-    still = jax.vmap(lambda key: aug.warp(IMAGE, key))(KEYS[:5])
+    assert np.ptp(at_once, axis=0).max() > 1
+    still = np.asarray(jax.jit(jax.vmap(lambda key: aug.warp(IMAGE, key)))(KEYS[:5]))
     np.testing.assert_array_equal(still, np.broadcast_to(IMAGE, still.shape))
 
 
@@ -263,7 +269,7 @@ def test_affine_is_that_of_scipy_in_every_dtype_beyond_256_pixels(dtype):
         axis=-1,
     )
     with jax.enable_x64(dtype == jnp.float64):
-        close(aug.affine(image, jnp.asarray(matrix), jnp.asarray(offset)), expected, dtype)
+        close(affine(image, matrix, offset), expected, dtype)
 
 
 @each_dtype
@@ -287,7 +293,8 @@ def test_values_change_as_in_float64_in_every_dtype(name, dtype):
 @each_dtype
 def test_noise_has_its_tails_in_every_dtype(dtype):
     with jax.enable_x64(dtype == jnp.float64):
-        z = np.asarray(aug.noise(jnp.zeros((300, 200, 1), dtype), KEY, 1.0), np.float64)
+        image = np.zeros((300, 200, 1), dtype)
+        z = np.asarray(jax.jit(lambda image: aug.noise(image, KEY, 1.0))(image), np.float64)
     share = 0.0026998  # of a normal beyond three standard deviations
     assert abs((abs(z) > 3).mean() - share) < 5 * np.sqrt(share / z.size)
     assert abs(z.std() - 1) < 5 / np.sqrt(2 * z.size)
@@ -298,17 +305,23 @@ def test_a_strength_may_be_as_narrow_as_the_image(dtype):
     """0.001 is 0.001 to the width of its own dtype, and what it is multiplied with is not."""
     image, x = picture(dtype)
     wide = np.float64(dtype(0.001))
-    flipped = jax.vmap(lambda key: aug.flip(image, key, dtype(0.001)))(jax.random.split(KEY, 4000))
-    count = int((np.asarray(flipped[:, 0, 0, 0], np.float64) != x[0, 0, 0]).sum())
+
+    @jax.jit
+    def run(keys):
+        flipped = jax.vmap(lambda key: aug.flip(image, key, dtype(0.001)))(keys)
+        cut = aug.cutout(jnp.ones((1, 900, 1), dtype), KEY, dtype(301))
+        return flipped[:, 0, 0, 0], cut == 0
+
+    corners, gone = map(np.asarray, run(jax.random.split(KEY, 4000)))
+    count = int((corners.astype(np.float64) != x[0, 0, 0]).sum())
     assert 0 < count < 4000 * wide + 5 * np.sqrt(4000 * wide)
-    gone = np.asarray(aug.cutout(jnp.ones((1, 900, 1), dtype), KEY, dtype(301))) == 0
     assert gone.sum() in range(150, int(dtype(301)) + 1)
 
 
 @pytest.mark.parametrize("dtype", FLOATS[1:])
 def test_mixup_is_that_of_float64_in_every_narrower_dtype(dtype):
     image, x = picture(dtype, (16, 5))
-    batch = {"x": image, "y": jax.nn.one_hot(jnp.arange(16), 16, dtype=dtype)}
+    batch = {"x": image, "y": np.eye(16, dtype=dtype)}
     out, identity = (aug.mixup(batch, KEY, dtype(alpha)) for alpha in (1, 0))
     assert out["y"].dtype == dtype
     targets = np.asarray(out["y"], np.float64)

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import shutil
 
 import jax
 import jax.numpy as jnp
@@ -72,14 +73,34 @@ CHANGES = {
 }
 
 
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory):
+    """What a sweep leaves that is interrupted after the first chunk of three."""
+    workdir = tmp_path_factory.mktemp("interrupted")
+    stop = iter([False] * 4 + [True] * 9)
+    with pytest.raises(sweep.Interrupted):
+        execute(workdir, stop=lambda: next(stop))
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def four(tmp_path_factory):
+    """What a sweep of four trials leaves."""
+    workdir = tmp_path_factory.mktemp("four")
+    execute(workdir, trials=TRIALS[:4])
+    return workdir
+
+
+def copied(source, target):
+    shutil.copytree(source, target, dirs_exist_ok=True)
+
+
 @pytest.mark.parametrize("lanes", [4, 8])
 @pytest.mark.parametrize(("change", "message"), CHANGES.values(), ids=CHANGES)
 def test_rows_of_other_conditions_are_refused_or_run_anew_and_never_mixed(
-    tmp_path, change, message, lanes
+    tmp_path, interrupted, change, message, lanes
 ):
-    stop = iter([False] * 4 + [True] * 9)
-    with pytest.raises(sweep.Interrupted):  # after the first chunk of three
-        execute(tmp_path, stop=lambda: next(stop))
+    copied(interrupted, tmp_path)
     change = {**change, "lanes": lanes}
     before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     with pytest.raises(sweep.ForeignRows, match=message) as refusal:
@@ -120,11 +141,11 @@ def test_rows_of_other_rules_of_pruning_are_told_apart(tmp_path):
         execute(tmp_path, prune=above(0.6))
 
 
-def test_a_program_that_fails_cannot_be_compared_with_its_rows(tmp_path):
+def test_a_program_that_fails_cannot_be_compared_with_its_rows(tmp_path, four):
     def broken(hparams, state, data):
         raise RuntimeError("not today")
 
-    execute(tmp_path, trials=TRIALS[:4])
+    copied(four, tmp_path)
     run = tiny.PROGRAMS["adam"]._replace(advance=broken)
     with pytest.raises(sweep.ForeignRows, match=r"a program that fails: RuntimeError: not today"):
         execute(tmp_path, run=run)
@@ -154,12 +175,12 @@ def test_killed_and_gone_on_with_under_other_labels(tmp_path):
 
 
 @pytest.mark.parametrize("setting", ["jax_default_matmul_precision", "jax_enable_x64"])
-def test_another_precision_is_another_condition(tmp_path, setting):
-    execute(tmp_path, trials=TRIALS[:2])
+def test_another_precision_is_another_condition(tmp_path, four, setting):
+    copied(four, tmp_path)
     value = {"jax_enable_x64": True}.get(setting, "highest")
     context = jax.enable_x64(True) if value is True else jax.default_matmul_precision(value)
     with context, pytest.raises(sweep.ForeignRows, match=setting):
-        execute(tmp_path, trials=TRIALS[:4])
+        execute(tmp_path)
 
 
 def test_whole_and_broken_numbers_are_other_conditions(tmp_path):
@@ -170,15 +191,15 @@ def test_whole_and_broken_numbers_are_other_conditions(tmp_path):
         execute(tmp_path, trials=[*WHOLE, *BROKEN])
 
 
-def test_rows_of_unknown_conditions_are_refused(tmp_path):
-    execute(tmp_path, trials=TRIALS[:2])
+def test_rows_of_unknown_conditions_are_refused(tmp_path, four):
+    copied(four, tmp_path)
     (tmp_path / "conditions.json").unlink()
     with pytest.raises(sweep.ForeignRows, match=r"not in conditions\.json"):
         execute(tmp_path)
 
 
-def test_another_number_of_devices_goes_on_and_says_so(tmp_path):
-    execute(tmp_path, trials=TRIALS[:4])
+def test_another_number_of_devices_goes_on_and_says_so(tmp_path, four):
+    copied(four, tmp_path)
     with pytest.warns(UserWarning, match=r"4 rows of adam .* devices \(2 there, 1 here\)"):
         found = execute(tmp_path, devices=jax.devices()[:1])
     assert len({row["fingerprint"] for row in found.rows}) == 2
