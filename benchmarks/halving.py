@@ -88,12 +88,12 @@ def draw(
     than the target, where the rest is rounding.
     """
     from jaxdl import stats
-    from jaxdl.comparison.comparison import OF_OPTIMA
+    from jaxdl.comparison.words import least
     from jaxdl.stats.intervals import TIE
 
     mode = workload.kind.mode
-    if workload.metric in OF_OPTIMA:
-        trials = trials.assign(**{metric: trials[metric].astype(float).clip(lower=workload.target)})
+    if workload.kind.scale == "positive":
+        trials = trials.assign(**{metric: trials[metric].astype(float).clip(lower=least(workload))})
     trials = trials.reset_index(drop=True)
     point = trials.groupby("learning_rate").ngroup()
     left, steps = trials.index, 0
@@ -139,9 +139,7 @@ def measure(quick: bool) -> Iterator[Row]:
         ours, theirs = (
             harness.timing([each[place] for each in taken[protocol]]) for protocol in taken
         )
-        note = f"ours {harness.spread(ours)} s, theirs {harness.spread(theirs)} s"
-        ratio = theirs.median / ours.median
-        yield Row(case, ours.median, theirs.median, "grid", "s", ratio, target, note)
+        yield harness.timed(case, ours, theirs, "grid", "s", target)
 
 
 if __name__ == "__main__":

@@ -77,6 +77,24 @@ def spread_ms(timing: Timing) -> str:
     return spread(Timing(*(1e3 * value for value in timing))) + " ms"
 
 
+def timed(
+    case: str,
+    ours: Timing,
+    theirs: Timing,
+    against: str,
+    unit: str = "ms",
+    target: float | None = None,
+    note: str = "",
+) -> Row:
+    """The row of two measurements in seconds, shown in `s` or `ms`, with their spreads."""
+    scale = {"s": 1.0, "ms": 1e3}[unit]
+    mine, other = (Timing(*(scale * value for value in each)) for each in (ours, theirs))
+    spreads = f"ours {spread(mine)} {unit}, theirs {spread(other)} {unit}"
+    note = f"{note}; {spreads}" if note else spreads
+    ratio = theirs.median / ours.median
+    return Row(case, mine.median, other.median, against, unit, ratio, target, note)
+
+
 @contextlib.contextmanager
 def answering(command: Sequence[str], count: int = 1) -> Iterator[Callable[[str], list[float]]]:
     """Processes that run side by side, ready: `ask(line) -> numbers`, of each the largest.

@@ -49,7 +49,7 @@ def memory(quick: bool) -> Iterator[Row]:
     against = "attention that keeps all scores"
     yield _smaller(case, blockwise, whole, against, SMALLER)
     ours, theirs = harness.alternate(1 if quick else REPEATS, blockwise.seconds, whole.seconds)
-    yield _faster(case, ours, theirs, against, AS_FAST)
+    yield harness.timed(f"{case}, a step", ours, theirs, against, target=AS_FAST)
 
 
 def recomputed(quick: bool) -> Iterator[Row]:
@@ -74,7 +74,8 @@ def recomputed(quick: bool) -> Iterator[Row]:
     ways = {"each layer": alone, f"{root} layers at once": grouped}
     for (name, way), timing in zip(ways.items(), timings[1:], strict=True):
         yield _smaller(f"{case}, {name} computed anew", way, kept, against, None)
-        yield _faster(f"{case}, {name} computed anew", timing, timings[0], against, ANEW)
+        anew = f"{case}, {name} computed anew, a step"
+        yield harness.timed(anew, timing, timings[0], against, target=ANEW)
     fewer = depth // 4
     growth = grouped.mib / step(fewer, math.isqrt(fewer)).mib
     case = f"growth of memory from {fewer} to {depth} layers of {width}, √depth computed anew"
@@ -102,11 +103,3 @@ def compiled(model: GPT, rows: int, options: dict[str, str | bool] | None = None
 def _smaller(case: str, ours: Step, theirs: Step, against: str, target: float | None) -> Row:
     ratio, note = theirs.mib / ours.mib, "temporaries of the compiled step"
     return Row(f"{case}, memory", ours.mib, theirs.mib, against, "MiB", ratio, target, note)
-
-
-def _faster(
-    case: str, ours: harness.Timing, theirs: harness.Timing, against: str, target: float
-) -> Row:
-    note = f"ours {harness.spread_ms(ours)}, theirs {harness.spread_ms(theirs)}"
-    mine, other = 1e3 * ours.median, 1e3 * theirs.median
-    return Row(f"{case}, a step", mine, other, against, "ms", other / mine, target, note)

@@ -88,9 +88,7 @@ def measure(quick: bool) -> list[Row]:
             harness.timing([value for values in found for value in values[rounds]])
             for found in (kept, anew)
         )
-        spread = f"{note}; ours {harness.spread(ours)} s, theirs {harness.spread(theirs)} s"
-        ratio = theirs.median / ours.median
-        rows.append(Row(case, ours.median, theirs.median, against, "s", ratio, target, spread))
+        rows.append(harness.timed(case, ours, theirs, against, "s", target, note))
     return rows
 
 

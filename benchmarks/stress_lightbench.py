@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks import harness
 from benchmarks.harness import Row
 from jaxdl import _cpu, comparison, sweep
-from jaxdl.comparison.exam import DIFFICULTY, NO_DATA, run
+from jaxdl.comparison.exam import DIFFICULTY, run
 from jaxdl.sweep.space import LogUniform, Point, Trial
 from jaxdl.types import Array, PyTree
 from jaxdl.workloads import landscapes
@@ -115,7 +115,9 @@ def ours(problem: Problem, points: list[Point]) -> tuple[float, np.ndarray]:
     """Seconds of all attempts, compiled before; which were solved."""
     one = comparison.ENTRANTS["adam"]
     trials = [Trial("", {**point, DIFFICULTY: 1.0}, seed) for seed, point in enumerate(points)]
-    plan = sweep.Plan({"": run(problem, one)}, trials, NO_DATA, keep_curves=False, batched=True)
+    plan = sweep.Plan(
+        {"": run(problem, one)}, trials, sweep.NO_DATA, keep_curves=False, batched=True
+    )
 
     def executed() -> sweep.Results:
         with tempfile.TemporaryDirectory() as folder:

@@ -125,15 +125,8 @@ def _ranked(
 ) -> list[Row]:
     """A row for each way, the strongest first: it alone has the target."""
     found = [
-        Row(
-            case,
-            ours.median,
-            theirs.median,
-            f"one PyTorch ensemble, {way}, {processes} process(es)",
-            "s",
-            theirs.median / ours.median,
-            None,
-            f"ours {harness.spread(ours)} s, theirs {harness.spread(theirs)} s",
+        harness.timed(
+            case, ours, theirs, f"one PyTorch ensemble, {way}, {processes} process(es)", "s"
         )
         for (way, processes), theirs in zip(ways, timings, strict=True)
     ]

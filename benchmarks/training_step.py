@@ -137,15 +137,12 @@ def against_torch(
     found = dict(zip([*ours, "PyTorch", "PyTorch as it comes"], timings, strict=True))
     asked = {"PyTorch": (target, of_sweeps), "PyTorch as it comes": (None, None)}
     rows = [
-        Row(
+        harness.timed(
             f"{name}, {way}",
-            1e3 * found[way].median,
-            1e3 * found[peer].median,
+            found[way],
+            found[peer],
             f"{peer}, {described}",
-            "ms",
-            found[peer].median / found[way].median,
-            swept if way == SWEPT else least,
-            f"ours {harness.spread_ms(found[way])}, theirs {harness.spread_ms(found[peer])}",
+            target=swept if way == SWEPT else least,
         )
         for way in ours
         for peer, (least, swept) in asked.items()

@@ -15,7 +15,7 @@ import numpy as np
 import optax
 
 from benchmarks import harness
-from benchmarks.harness import Row, Timing
+from benchmarks.harness import Row
 from jaxdl import _cpu
 from jaxdl import optimizers as own
 from jaxdl.types import PyTree
@@ -140,7 +140,7 @@ def of_tree(tree: str, names: list[str], steps: int) -> Iterator[Row]:
         torch = torch_updates(pair.torch, tree, steps)
         mine, optaxs, *rest = harness.alternate(REPEATS, ours, theirs, *torch.values())
         case = f"update of {name}, {tree} parameters"
-        yield _row(case, mine, optaxs, "optax", AS_FAST)
+        yield harness.timed(case, mine, optaxs, "optax", target=AS_FAST)
         yield Row(
             f"memory traffic of an update of {name}, {tree} parameters",
             moved,
@@ -153,7 +153,8 @@ def of_tree(tree: str, names: list[str], steps: int) -> Iterator[Row]:
             f"{their_held:.3g}",
         )
         found = [
-            _row(case, mine, timing, label, None) for label, timing in zip(torch, rest, strict=True)
+            harness.timed(case, mine, timing, label)
+            for label, timing in zip(torch, rest, strict=True)
         ]
         for way in ("foreach", "fused"):
             # At the threads that are best for it.
@@ -187,12 +188,6 @@ def rows(quick: bool) -> Iterator[Row]:
     yield from of_tree("1 M", ["adam", "momentum"] if quick else list(pairs()), 20)
     if not quick:
         yield from of_tree("25 M", list(pairs()), 3)
-
-
-def _row(case: str, ours: Timing, theirs: Timing, against: str, target: float | None) -> Row:
-    note = f"ours {harness.spread_ms(ours)}, theirs {harness.spread_ms(theirs)}"
-    ratio = theirs.median / ours.median
-    return Row(case, 1e3 * ours.median, 1e3 * theirs.median, against, "ms", ratio, target, note)
 
 
 if __name__ == "__main__":

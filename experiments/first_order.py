@@ -25,7 +25,7 @@ from jaxdl.launch import setting
 from jaxdl.optimizers import adam, momentum, nesterov, sgd
 from jaxdl.report import Claim, Judged, Section
 from jaxdl.sweep.space import Distribution, LogUniform
-from jaxdl.types import Array, PyTree
+from jaxdl.types import PyTree
 from jaxdl.workloads import Workload
 
 STEPS = "steps of the other, of its own; missed: the budget"
@@ -100,18 +100,10 @@ def plan(config: Config) -> sweep.Plan:
         program = f"{workload.name}: {name}"
         labels[program] = dict(zip(BY, (workload.name, name), strict=True))
         points = [{"one_minus_decay": 1.0, **point} for point in points]
-        programs[program] = of_its_own(workload, make), points
+        run = sweep.of_workload(workload, make, segments=PARTS)
+        programs[program] = sweep.on_part(workload.name, run), points
     data = {workload.name: workload.data() for workload in everything}
     return sweep.plan(programs, data, seeds=config.seeds, labels=labels, segments=PARTS)
-
-
-def of_its_own(workload: Workload, make: Make) -> sweep.Run:
-    """The run of a workload on its part of all data."""
-
-    def part(hparams: PyTree, key: Array, data: sweep.Data) -> sweep.Data:
-        return data[workload.name]
-
-    return sweep.on(part, sweep.of_workload(workload, make, segments=PARTS))
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:

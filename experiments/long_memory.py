@@ -102,7 +102,7 @@ def remembering(config: Config, task: str, case: str, cell: Cell) -> sweep.Run:
         return learned, optax.chain(clip_by_global_norm(1.0), adam(rate))
 
     run = sweep.make_run(build, steps=config.steps, batch_size=32)
-    return sweep.on(lambda hparams, key, data: data[case], run)
+    return sweep.on_part(case, run)
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:

@@ -36,7 +36,6 @@ STARTS, FEATURES, SLOW, NEAR, HIGH = 16, 256, 0.1, 0.01, 8
 NOISE, RATE = 0.1, 0.2
 HALFWAY = 0.5
 """Of the way along the direction down: the lowest points are at 1."""
-NO_DATA = {"train": {"none": np.zeros(1, np.float32)}}
 FIELD, SADDLE = KINDS = ("field", "saddle")
 Value = Callable[[Array], Array]
 """`point [D] -> height`"""
@@ -62,7 +61,7 @@ def plan(config: Config) -> sweep.Plan:
             name = f"{size}-D {kind}"
             programs[name] = run(config, size), sweep.grid(size=[float(size)], noise=noises)
             labels[name] = {"kind": kind, "surface": name}
-    return sweep.plan(programs, NO_DATA, seeds=config.seeds, labels=labels)
+    return sweep.plan(programs, sweep.NO_DATA, seeds=config.seeds, labels=labels)
 
 
 def field(key: Array, dimension: int) -> Value:

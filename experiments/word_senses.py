@@ -224,10 +224,7 @@ def plan(config: Config) -> sweep.Plan:
     build = sweep.by_rate(task, adam, schedules.cosine(config.steps))
     run = sweep.few_labels(sweep.make_run(build, steps=config.steps, batch_size=EACH["train"]))
 
-    def seeing(kind: str) -> sweep.Run:
-        return sweep.on(lambda hparams, key, data: data[kind], run)
-
-    programs = {kind: (seeing(kind), points) for kind in data}
+    programs = {kind: (sweep.on_part(kind, run), points) for kind in data}
     return sweep.plan(programs, data, seeds=config.seeds, column="vectors")
 
 

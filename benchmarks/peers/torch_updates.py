@@ -1,12 +1,13 @@
 """Updates of PyTorch's optimizers, as `foreach` or fused, and its clipping."""
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
+
+from benchmarks.peers.torch_steps import repeated
 
 RATE, DECAY, BOUND = 1e-3, 1e-2, 1.0
 
@@ -60,12 +61,4 @@ def updating(
         def step() -> None:
             optimizer.step()
 
-    def measure() -> float:
-        torch.set_num_threads(threads)
-        step()
-        began = time.perf_counter()
-        for _ in range(steps):
-            step()
-        return (time.perf_counter() - began) / steps
-
-    return measure
+    return repeated(step, threads, steps)

@@ -138,7 +138,7 @@ def _tried(function: Callable[..., Any], *arguments: Any) -> tuple[Any, str]:
         return function(*arguments), ""
     # Whatever a user's function raises.
     except Exception as error:
-        return None, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        return None, f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def _examples() -> tuple[Array, Array]:
@@ -213,11 +213,9 @@ def _check_optimizer(entrant: Entrant, name: str) -> None:
             grad, tx.init(params), params, value=value, grad=grad, value_fn=bowl
         )[0]
 
-    try:
-        updates = jax.eval_shape(step, PROBE)
-    except Exception as error:
-        line = " ".join(str(error).split())[:300]
-        raise ValueError(f"{name}: its update raises {type(error).__name__}: {line}") from error
+    updates, raised = _tried(jax.eval_shape, step, PROBE)
+    if raised:
+        raise ValueError(f"{name}: its update raises {raised}")
     wanted = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), PROBE)
     given = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), updates)
     if given != wanted:

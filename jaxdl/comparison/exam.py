@@ -20,7 +20,6 @@ HOLD = 10
 DIFFICULTY = "difficulty"
 """The hyperparameter that is the problem's."""
 BY = ("problem", "optimizer")
-NO_DATA = {"train": {"none": np.zeros(1, np.float32)}}
 
 
 class Exam(NamedTuple):
@@ -53,7 +52,9 @@ class Exam(NamedTuple):
                     for level in problem.levels
                     for attempt, point in enumerate(points[name])
                 ]
-        return sweep.Plan(programs, trials, NO_DATA, labels=labels, keep_curves=False, batched=True)
+        return sweep.Plan(
+            programs, trials, sweep.NO_DATA, labels=labels, keep_curves=False, batched=True
+        )
 
     def grades(self, frame: pd.DataFrame) -> pd.DataFrame:
         """What the trials of the plan show, a row for each problem, optimizer and difficulty.

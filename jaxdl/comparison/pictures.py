@@ -67,8 +67,7 @@ def profile(found: Comparison, times: pd.DataFrame) -> list[Picture]:
 
 def rates(found: Comparison) -> list[Picture]:
     """The metric by the learning rate, a picture a scale of metrics, a panel a workload."""
-    several = found.search.groupby(["workload", "optimizer"])["learning_rate"].nunique().max() > 1
-    if not several:
+    if not _searched(found):
         return []
 
     def shown(found: Comparison, workload: Workload) -> pd.DataFrame:
@@ -92,14 +91,19 @@ def best_so_far(found: Comparison) -> list[Picture]:
         return searched.best_so_far(found, workload).assign(seed=0, status="ok")
 
     study = found.study
-    several = found.search.groupby(["workload", "optimizer"])["learning_rate"].nunique().max() > 1
-    if not several:
+    if not _searched(found):
         return []
     return _by_scale(
         found, shown, "best_of", "points", "The best of so many points", "points tried (log scale)",
         f"Expected best of k of the {study.points} points ({study.protocol}) in random order, each "
         f"the mean of {study.seeds} seeds; what diverged counts as the worst that did not.",
     )  # fmt: skip
+
+
+def _searched(found: Comparison) -> bool:
+    """Whether more than one rate was tried of an optimizer."""
+    rates = found.search.groupby(["workload", "optimizer"])["learning_rate"]
+    return bool(rates.nunique().max() > 1)
 
 
 def _by_scale(

@@ -13,7 +13,7 @@ from jaxdl import stats, sweep
 from jaxdl.comparison.entrants import Entrant
 from jaxdl.optimizers.schedules import Shape, scaled
 from jaxdl.sweep.space import LogUniform, Point, Trial
-from jaxdl.types import Array, PyTree
+from jaxdl.types import PyTree
 from jaxdl.workloads import Workload
 
 SEGMENTS = 20
@@ -229,9 +229,6 @@ class Study(NamedTuple):
                 return one.make(**hparams)
             return one.make(**{**hparams, "learning_rate": scaled(hparams["learning_rate"], shape)})
 
-        def own(hparams: PyTree, key: Array, data: sweep.Data) -> sweep.Data:
-            return data[workload.name]
-
         run = sweep.of_workload(
             budget,
             optimizer,
@@ -240,4 +237,4 @@ class Study(NamedTuple):
             loss=one.loss,
             eval_params=one.eval_params,
         )
-        return sweep.on(own, run)
+        return sweep.on_part(workload.name, run)

@@ -20,6 +20,7 @@ from jaxdl.sweep.programs import compile_run
 from jaxdl.sweep.progress import Progress, reporter
 from jaxdl.sweep.results import Results
 from jaxdl.sweep.run import (
+    NO_DATA,
     Data,
     Record,
     Run,
@@ -44,9 +45,10 @@ from jaxdl.sweep.space import (
     trials,
 )
 from jaxdl.sweep.store import pending
-from jaxdl.sweep.wrappers import few_labels, keeping_first, numbered, of_hparams, on
+from jaxdl.sweep.wrappers import few_labels, keeping_first, numbered, of_hparams, on, on_part
 
 __all__ = [
+    "NO_DATA",
     "Best",
     "Choice",
     "Data",
@@ -80,6 +82,7 @@ __all__ = [
     "of_hparams",
     "of_workload",
     "on",
+    "on_part",
     "online",
     "pending",
     "place",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from jaxdl import keys, train
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 Data = Mapping[str, Any]
 """`train`: arrays [N, ...]; other names: evaluation batches [num_batches, B, ...] with masks."""
-
-
+NO_DATA: Data = {"train": {"none": np.zeros(1, np.float32)}}
+"""For runs that look at none."""
 Record = Callable[[TrainState], dict[str, Array]]
 """Numbers of a state, to be curves."""
 

@@ -23,6 +23,11 @@ def on(chosen: Callable[[PyTree, Array, Data], Data], run: Run) -> Run:
     )
 
 
+def on_part(name: str, run: Run) -> Run:
+    """The run on `data[name]`, of a sweep whose programs have data of their own."""
+    return on(lambda hparams, key, data: data[name], run)
+
+
 def few_labels(run: Run) -> Run:
     """The run that trains on as many examples as `hparams["labels"]` says, drawn by its key.
 

@@ -69,8 +69,8 @@ def saddle(point: Array, bend: ArrayLike = 1.0) -> Array:
 
 
 def saddle_of_two(x: Array, y: Array) -> Array:
-    """`saddle` of two numbers."""
-    return (x - y) ** 2 / 4 + ((x + y) ** 2 / 2 - 1) ** 2 / 4
+    """`saddle` of two numbers, elementwise."""
+    return jnp.vectorize(lambda x, y: saddle(jnp.stack([x, y])))(x, y)
 
 
 class Landscape(NamedTuple):

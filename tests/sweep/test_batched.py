@@ -2,13 +2,10 @@
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 
 from jaxdl import sweep
 from jaxdl.types import TrainState
-
-DATA = {"train": {"none": np.zeros(1, np.float32)}}
 
 
 def falling():
@@ -35,7 +32,7 @@ def falling():
 def plan():
     points = [{"rate": rate} for rate in (0.1, 0.3, 1e30)]
     trials = sweep.trials(["falling"], points, [0, 1])
-    return sweep.Plan({"falling": falling()}, trials, DATA, keep_states=True)
+    return sweep.Plan({"falling": falling()}, trials, sweep.NO_DATA, keep_states=True)
 
 
 def test_lanes_side_by_side_give_what_they_give_one_after_another(plan, tmp_path):

@@ -7,6 +7,7 @@ import optax
 import pytest
 from support import tiny_sweep as tiny
 from support.compiling import compiled
+from support.stopping import Stop
 
 from jaxdl import _cpu, checkpoint, sweep, train
 from jaxdl.data.batches import padded_batches, shuffled_indices, take
@@ -275,17 +276,6 @@ def test_a_batch_of_padding_has_not_diverged(tmp_path):
     )
     assert [row["status"] for row in results.rows] == ["ok"] * 2
     assert (results.curves()["loss"] == 0).all()
-
-
-class Stop:
-    """True from the nth time it is asked."""
-
-    def __init__(self, after):
-        self.left = after
-
-    def __call__(self):
-        self.left -= 1
-        return self.left < 0
 
 
 @pytest.mark.parametrize("after", [0, 1, 2, 4, 8])

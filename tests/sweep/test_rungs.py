@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support import tiny_sweep as tiny
+from support.stopping import Stop
 
 from jaxdl import checkpoint, sweep
 from jaxdl.optimizers import adam
@@ -67,17 +68,6 @@ def test_the_best_points_go_on_and_have_the_bits_of_a_sweep_without_halving(whol
                 theirs["validation_loss"][number, segments - 1]
             )
     assert not list(halved.workdir.glob("rungs/*"))
-
-
-class Stop:
-    """True once, when it is asked for the nth time."""
-
-    def __init__(self, after):
-        self.left = after
-
-    def __call__(self):
-        self.left -= 1
-        return self.left < 0
 
 
 # Asked after each segment: twice of three chunks, then of two, then of one.
