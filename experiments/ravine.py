@@ -97,8 +97,7 @@ def plan(config: Config) -> sweep.Plan:
             )
             programs[program] = (descent(landscape, optimizer, config.steps), points)
             labels[program] = {"landscape": name, "optimizer": optimizer}
-    data = {"train": {"none": np.zeros(1)}}
-    return sweep.plan(programs, data, seeds=config.seeds, labels=labels)
+    return sweep.plan(programs, sweep.NO_DATA, seeds=config.seeds, labels=labels)
 
 
 def descent(landscape: Landscape, optimizer: str, steps: int) -> sweep.Run:
