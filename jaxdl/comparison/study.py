@@ -22,6 +22,8 @@ SEGMENTS = 20
 SEARCH_SEED = 0
 """Of the quasi-random points: the same for all who are compared."""
 BY = ("workload", "optimizer")
+POINTS, SEEDS, FRESH_SEEDS = 36, 3, 10
+"""Of each optimizer on each workload, and the seeds of search and judgement."""
 RUNGS, SHARE = (2, 4), 1 / 2
 """Halving: after a tenth and a fifth of the budget half of the points goes on, which is 35 % of the
 steps of a grid. Fewer that go on lose the grid's choice among equals (`benchmarks/halving.py`)."""
@@ -103,9 +105,9 @@ class Study(NamedTuple):
     entrants: Mapping[str, Entrant]
     workloads: Sequence[Workload]
     protocol: str = "grid"
-    points: int = 36
-    seeds: int = 3
-    fresh_seeds: int = 10
+    points: int = POINTS
+    seeds: int = SEEDS
+    fresh_seeds: int = FRESH_SEEDS
     shape: Callable[[int], Shape] | None = None
     sampler: str = "TPESampler"
 
@@ -214,7 +216,9 @@ class Study(NamedTuple):
             there, metric = frame["workload"].eq(workload.name).to_numpy(), _metric(workload)
             mine = frame[there].reset_index(drop=True)
             if (target := floor(workload)) is not None:
-                share = self.steps_to_target(workload, curves[metric][there]) / self.budget(workload)
+                share = self.steps_to_target(workload, curves[metric][there]) / self.budget(
+                    workload
+                )
                 mine[metric] = mine[metric].where(~(mine[metric] <= target), target * share)
             chosen = stats.select(mine, BY, over, metric, workload.kind.mode)
             parts.append(chosen.rename(columns={metric: "validation"}))
@@ -225,7 +229,7 @@ class Study(NamedTuple):
         return workload.steps // SEGMENTS * SEGMENTS
 
     def steps_to_target(self, workload: Workload, curves: np.ndarray) -> np.ndarray:
-        """Steps until validation is at the target, inf where it never is: of curves `[N, segments]`.
+        """Steps until curves on validation `[N, segments]` are at the target; inf: they never are.
 
         ValueError for a workload without a target.
         """

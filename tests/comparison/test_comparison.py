@@ -1,5 +1,7 @@
 """A candidate against baselines: laws of small studies, and sentences of made-up ones."""
 
+import inspect
+
 import numpy as np
 import optax
 import pandas as pd
@@ -161,6 +163,11 @@ WEIGHTED = Entrant(
     {"learning_rate": 1e-2, "decay": 0.5, "times": 1},
 )
 """A rate, a whole number, and a number that nothing searches."""
+
+
+def test_compare_searches_as_a_study_does_where_nothing_else_is_said():
+    taken = inspect.signature(comparison.compare).parameters
+    assert all(taken[name].default == given for name, given in Study._field_defaults.items())
 
 
 @pytest.mark.parametrize("protocol", comparison.PROTOCOLS)
