@@ -24,7 +24,7 @@ from jaxdl.report.findings import Columns
 from jaxdl.report.flows import gradient_flow
 from jaxdl.report.heat_maps import heat_map
 from jaxdl.report.histograms import counts
-from jaxdl.report.landscapes import paths, trajectories
+from jaxdl.report.landscapes import trajectories
 from jaxdl.report.latex import to_latex
 from jaxdl.report.markdown import to_markdown
 from jaxdl.report.page import Code, Picture, Report, Section, render, write
@@ -80,7 +80,6 @@ __all__ = [
     "judge",
     "lines",
     "number",
-    "paths",
     "percent",
     "picture",
     "profile",
