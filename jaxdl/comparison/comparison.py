@@ -7,7 +7,7 @@ import pandas as pd
 
 from jaxdl import stats
 from jaxdl.comparison.study import Study
-from jaxdl.comparison.words import Outcome, amount, floor, least, outcome
+from jaxdl.comparison.words import Outcome, amount, least, outcome
 from jaxdl.workloads import Workload
 
 NO_TIMES = pd.DataFrame(columns=["workload", "optimizer", "running", "compiling"])
@@ -168,7 +168,7 @@ class Comparison(NamedTuple):
         return f"{self.study.points} points ({self.study.protocol})"
 
     def _floor(self) -> str:
-        known = [each.name for each in self.study.workloads if floor(each) is not None]
+        known = [each.name for each in self.study.workloads if least(each) == each.target]
         if not known:
             return ""
         return (
