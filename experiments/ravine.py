@@ -244,7 +244,8 @@ def trajectories(name: str, trials: pd.DataFrame, paths: Paths) -> Picture:
     for optimizer, mine in trials.groupby("optimizer", sort=False):
         rate, decay = mine[["learning_rate", "decay"]].iloc[0]
         words = f", {decay:g}" if decay else ""
-        panels[f"{optimizer} {rate:.3g}{words}"] = [paths[one] for one in mine["trial"]]
+        title_of = f"{optimizer.removeprefix('momentum_')} {rate:.3g}{words}"  # or it is cut
+        panels[title_of] = [paths[one] for one in mine["trial"]]
     landscape = landscapes()[name]
     figure = report.trajectories(
         lambda x, y: landscape.value(x, y, bump), panels, np.array([landscape.lowest]), title=title
