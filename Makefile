@@ -66,7 +66,7 @@ goldens: $(VENV)/installed-parity
 	set -e; for script in tests/goldens/make_*.py; do $(BIN)/python $$script; done
 
 # Every experiment in full, and the verdicts that docs/curriculum.md quotes.
-EXPERIMENTS = $(filter-out __init__,$(basename $(notdir $(wildcard experiments/*.py))))
+EXPERIMENTS = $(filter-out _%,$(basename $(notdir $(wildcard experiments/*.py))))
 verdicts: $(VENV)/installed-test
 	mkdir -p docs/verdicts
 	set -e; for name in $(EXPERIMENTS); do \

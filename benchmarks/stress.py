@@ -1,4 +1,4 @@
-"""The card of an optimizer's character: what it stands, what it needs, what breaks it.
+"""The card of an optimizer's character: what it withstands, what it needs, what breaks it.
 
 Some 30 small problems that each hold one trouble, at 4 difficulties each: ill-conditioning, scales,
 noise of several kinds, gradients that are rare, late, rounded or jump, saddle, plateau, cliff,

@@ -1,4 +1,4 @@
-"""The card of an optimizer's character: what it stands, what it needs, what breaks it."""
+"""The card of an optimizer's character: what it withstands, what it needs, what breaks it."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -60,7 +60,7 @@ class Card(NamedTuple):
         return float(easiest["needed"].median())
 
     def text(self) -> str:
-        """What the candidate stands, what breaks it, what it needs, and against whom, in words."""
+        """What the candidate withstands, what breaks it, what it needs, and against whom."""
         levels = self.levels()
         mine = levels[self.candidate]
         total = {name: int(levels[name].sum()) for name in levels}
@@ -68,7 +68,7 @@ class Card(NamedTuple):
         said = [
             f"{self.candidate} solves {total[self.candidate]} of {4 * len(mine)} difficulties"
             f"{f' ({rest})' if rest else ''}.",
-            self._sentence("It stands, at all four difficulties,", mine.index[mine.eq(4)]),
+            self._sentence("It withstands, at all four difficulties,", mine.index[mine.eq(4)]),
             self._sentence("It fails at the first or second of", mine.index[mine.le(1)]),
             self._raised(),
             self._tuning(),

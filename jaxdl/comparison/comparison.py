@@ -7,7 +7,7 @@ import pandas as pd
 
 from jaxdl import stats
 from jaxdl.comparison.study import Study
-from jaxdl.comparison.words import OF_OPTIMA, Outcome, amount, least, outcome
+from jaxdl.comparison.words import Outcome, amount, least, outcome
 from jaxdl.workloads import Workload
 
 NO_TIMES = pd.DataFrame(columns=["workload", "optimizer", "running", "compiling"])
@@ -168,10 +168,13 @@ class Comparison(NamedTuple):
         return f"{self.study.points} points ({self.study.protocol})"
 
     def _floor(self) -> str:
-        known = [each.name for each in self.study.workloads if each.metric in OF_OPTIMA]
+        known = [each.name for each in self.study.workloads if least(each) == each.target]
         if not known:
             return ""
-        return f" On {', '.join(known)} all that is nearer to the optimum than the target is equal."
+        return (
+            f" On {', '.join(known)} all that is nearer to the optimum than the target is equal, "
+            "and what is there sooner is chosen."
+        )
 
     def _border(self) -> str:
         edges = [

@@ -1,18 +1,19 @@
 """Optimizers on diagnostic problems: each difficulty and each attempt is a lane of one program."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pandas as pd
 
 from jaxdl import sweep, train
 from jaxdl.comparison.entrants import Entrant
 from jaxdl.comparison.study import halton
 from jaxdl.sweep.space import Trial
-from jaxdl.types import Array, PyTree, TrainState
+from jaxdl.types import Array, PyTree, Task, TrainState
 from jaxdl.workloads.stress import Problem
 
 HOLD = 10
@@ -126,6 +127,8 @@ def run(problem: Problem, one: Entrant) -> sweep.Run:
     return sweep.Run(init, advance, evaluate)
 
 
-def _built(problem: Problem, one: Entrant, hparams: Mapping[str, Any]) -> tuple[Any, Any]:
+def _built(
+    problem: Problem, one: Entrant, hparams: Mapping[str, Array]
+) -> tuple[Task, optax.GradientTransformation]:
     own = {name: value for name, value in hparams.items() if name != DIFFICULTY}
     return problem.task(hparams[DIFFICULTY]), one.make(**own)

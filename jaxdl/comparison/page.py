@@ -20,6 +20,8 @@ DIFFERS = {
     "loss": "the workload's own loss, the optimizer tuned for each",
 }
 """What a candidate of each kind is compared with."""
+GAINS: dict[stats.Scale, str] = {"share": "gain (points)", "positive": "times smaller"}
+"""How a mean gain on the metrics of a scale is headed."""
 WIDTHS = (
     " In brackets the width, in powers of ten, of the rates that are within 1 % of the best (of "
     "shares: a point), > where an end of the search is one of them."
@@ -55,8 +57,8 @@ def _overall(found: Comparison) -> Table:
             "wins–ties–losses": "–".join(map(str, counts.values())),
             "a run is better (%)": overall.improvement(found, baseline),
         }
-        for scale, name in (("share", "gain (points)"), ("positive", "times smaller")):
-            gain = overall.mean_gain(found, baseline, scale)  # type: ignore[arg-type]
+        for scale, name in GAINS.items():
+            gain = overall.mean_gain(found, baseline, scale)
             if gain is not None:
                 row[name] = gain.method if np.isnan(gain.mean) else gain
         for name, times in (("times sooner, steps", steps), ("times sooner, seconds", seconds)):

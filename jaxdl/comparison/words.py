@@ -12,11 +12,14 @@ OF_OPTIMA = ("distance", "excess")
 Outcome = Literal["wins", "ties", "loses"]
 
 
+def floor(workload: Workload) -> float | None:
+    """The target of a workload whose optimum is known: what is nearer to it is rounding."""
+    return workload.target if workload.metric in OF_OPTIMA else None
+
+
 def least(workload: Workload) -> float:
     """Below which positive scores are not told apart."""
-    if workload.metric in OF_OPTIMA and workload.target is not None:
-        return workload.target
-    return float(np.finfo(np.float32).tiny)
+    return floor(workload) or float(np.finfo(np.float32).tiny)
 
 
 def outcome(found: stats.Interval) -> Outcome:

@@ -15,9 +15,10 @@ from jaxdl._cpu import give_back
 from jaxdl.sweep import chunk as chunks
 from jaxdl.sweep import rungs, store
 from jaxdl.sweep.chunk import Categories, Record
+from jaxdl.sweep.compilation import Program, identity
 from jaxdl.sweep.explain import flaws
 from jaxdl.sweep.placement import Placement, one_after_another
-from jaxdl.sweep.programs import Program, compile_run, forget, identity
+from jaxdl.sweep.programs import compile_run, forget
 from jaxdl.sweep.progress import Progress
 from jaxdl.sweep.run import Data, Run
 from jaxdl.sweep.space import Trial, trial_id

@@ -61,10 +61,13 @@ def test_a_gain_is_paired_over_problems_and_one_that_raised_solves_none(card):
     assert gain.low < -1 / 3 < gain.high
 
 
-def test_the_paragraph_says_what_it_stands_needs_and_is_broken_by(card):
+def test_the_paragraph_says_what_it_withstands_needs_and_is_broken_by(card):
     said = card.text()
     assert said.startswith("mine solves 5 of 12 difficulties (adam 6).")
-    assert "stands, at all four difficulties, curvatures that differ along the axes (axes)." in said
+    assert (
+        "It withstands, at all four difficulties, curvatures that differ along the axes (axes)."
+        in said
+    )
     assert "It fails at the first or second of noise (noisy) and a saddle (saddle)." in said
     # At the easiest: 11/11 and 11/3 attempts and none; the other 1, 1.1 and none.
     assert "It needs 3.67 random attempts" in said

@@ -37,7 +37,7 @@ def test_every_entrant_lowers_a_bowl_with_traced_numbers(name):
         return loss(params)
 
     start = float(loss(jax.tree.map(jnp.zeros_like, target)))
-    point = {key: jnp.float32(value) for key, value in {**one.defaults}.items()}
+    point = {key: jnp.float32(value) for key, value in one.defaults.items()}
     assert float(trained({**point, "learning_rate": jnp.float32(1e-2)})) < start
 
 
