@@ -70,7 +70,7 @@ def tell(study: "optuna.Study", number: int, value: float | None) -> None:
     try:
         study.tell(number, value, TrialState.COMPLETE if value is not None else TrialState.FAIL)
     except RuntimeError as error:
-        # A sampler that has seen all there is stops the loop of `Study.optimize`, which is not ours.
+        # A sampler that has seen all there is stops the loop of `optimize`, which is not ours.
         if "Study.stop" not in str(error):
             raise
 

@@ -177,14 +177,13 @@ def test_a_damaged_journal_is_named(tmp_path):
     assert len(of_bowl(points=3).execute(tmp_path).rows) == 6
 
 
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 def test_a_sampler_that_has_seen_all_is_done(tmp_path):
     plan = sweep.untrained(
         "one", [{"k": 1}], seeds=1, evaluate=lambda h, s, d: {"a_loss": h["k"] / 2}
     )
     goals = {"one": sweep.Goal({"k": Choice(np.array([1, 2]))}, "a_loss")}
-    with pytest.warns(optuna.exceptions.ExperimentalWarning):
-        plan = sweep.asked(plan, goals, points=4, sampler="BruteForceSampler")
-        found = plan.execute(tmp_path)
+    found = sweep.asked(plan, goals, points=4, sampler="BruteForceSampler").execute(tmp_path)
     assert [row["k"] for row in found.rows] == [1, 2]
 
 
