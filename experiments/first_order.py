@@ -224,8 +224,10 @@ def at_equal_loss(
         rows = pairs.map(place.__getitem__).to_numpy()
         loss = curves["loss"][rows, : one.steps]
         loss = np.minimum.accumulate(loss.reshape(*rows.shape, PARTS, -1).mean(axis=-1), axis=-1)
-        there = (loss <= loss[..., -1].max(axis=1)[:, None, None]).argmax(axis=-1)
-        accuracy = np.take_along_axis(curves["test_accuracy"][rows], there[..., None], -1)[..., 0]
+        there = loss <= loss[..., -1].max(axis=1)[:, None, None]
+        first = there.argmax(axis=-1)[..., None]
+        accuracy = np.take_along_axis(curves["test_accuracy"][rows], first, -1)[..., 0]
+        accuracy = np.where(there.any(axis=-1), accuracy, np.nan)  # nowhere where one diverged
         found[f"{one.name}, {other}"] = stats.paired_interval(*accuracy.T)
     return WORSE_AT_EQUAL.judge_each(found)
 

@@ -60,7 +60,7 @@ def _overall(found: Comparison) -> Table:
             if gain is not None:
                 row[name] = gain.method if np.isnan(gain.mean) else gain
         for name, times in (("times sooner, steps", steps), ("times sooner, seconds", seconds)):
-            if not times[[found.candidate, baseline]].dropna().empty:
+            if not times.isna().all(axis=None):
                 row[name] = _speed(found, baseline, times)
         rows.append(row)
     return report.table(
@@ -74,10 +74,14 @@ def _overall(found: Comparison) -> Table:
 
 
 def _speed(found: Comparison, baseline: str, times: pd.DataFrame) -> Cell:
-    speed = overall.speed_up(found, baseline, times)
+    """None where no time was taken of both."""
+    taken = times[[found.candidate, baseline]].dropna()
+    if taken.empty:
+        return None
+    speed = overall.speed_up(found, baseline, taken)
     if not np.isnan(speed.mean):
         return speed
-    both = np.isfinite(times[[found.candidate, baseline]].dropna().to_numpy(float)).all(axis=1)
+    both = np.isfinite(taken.to_numpy(float)).all(axis=1)
     return f"{both.sum()} of {len(both)} reached"
 
 

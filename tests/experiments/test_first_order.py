@@ -30,6 +30,10 @@ def test_accuracy_is_compared_where_both_have_the_loss_that_the_slower_ends_at()
     expected = np.mean([0.3 + 0.25 - 0.1 * seed - 0.8 for seed in range(3)])
     assert [claim.measured for claim in found] == pytest.approx([expected, expected])
     assert "(digits_mlp, sgd)" in found[0].claim
+    curves["loss"][names.index(("sgd", 1)), 20:] = np.nan
+    lost, other = first_order.at_equal_loss([WORKLOAD], {"digits_mlp": tuned}, curves)
+    assert np.isnan(lost.measured)
+    assert other.measured == pytest.approx(expected)
 
 
 def test_a_missed_target_costs_all_steps_and_what_is_lacking():
