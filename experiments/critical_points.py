@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from jax.flatten_util import ravel_pytree
 
-from experiments.saddles import Value, curvatures, field, places, slope
+from experiments.saddles import Value, curvatures, field, over_seeds, places, slope
 from jaxdl import keys, launch, report, stats, sweep, tasks
 from jaxdl.data import catalog, scaling, splits
 from jaxdl.launch import setting
@@ -86,7 +86,7 @@ def critical(value: Value, start: Array, iterations: int) -> dict[str, Array]:
 def searched(value: Value, starts: Array, iterations: int) -> dict[str, Array]:
     """What is found from several starts, point by point and in sum.
 
-    The correlation is 0 where fewer than two are found.
+    The correlation is 0 where fewer than two are found, and `minima` no number where none is.
     """
     points = jax.lax.map(lambda start: critical(value, start, iterations), starts)
     found = points["found"].astype(jnp.float32)
@@ -94,7 +94,7 @@ def searched(value: Value, starts: Array, iterations: int) -> dict[str, Array]:
     height, down = (points[name] - (found * points[name]).sum() / count for name in POINT[:2])
     spread = jnp.sqrt((found * height**2).sum() * (found * down**2).sum())
     summed = {
-        "minima": (found * (points["down"] == 0)).sum() / count,
+        "minima": (found * (points["down"] == 0)).sum() / found.sum(),
         "correlation": (found * height * down).sum() / jnp.maximum(spread, 1e-12),
         "share_found": found.mean(),
     }
@@ -150,7 +150,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         {
             "surface": name,
             "searches that end at one (%)": stats.mean_interval(trials["share_found"], "share"),
-            "minima (%)": stats.mean_interval(trials["minima"], "share", examples=STARTS),
+            "minima (%)": over_seeds(trials["minima"]),
             "correlation of height and directions": stats.mean_interval(trials["correlation"]),
         }
         for name, trials in frame.groupby("surface", sort=False)
@@ -164,8 +164,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
 def of_points(fields: pd.DataFrame, networks: pd.DataFrame) -> Iterator[Judged]:
     """The claims about critical points, of 8 dimensions or more."""
     high = dict(list(fields[fields["size"] >= HIGH].groupby("surface", sort=False)))
-    rare = {n: stats.mean_interval(t["minima"], "share", examples=STARTS) for n, t in high.items()}
-    yield from RARE.judge_each(rare)
+    yield from RARE.judge_each({n: over_seeds(t["minima"]) for n, t in high.items()})
     all_high = high | dict(list(networks.groupby("surface", sort=False)))
     yield from HIGHER.judge_each(
         {n: stats.mean_interval(t["correlation"]) for n, t in all_high.items()}

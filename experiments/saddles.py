@@ -127,9 +127,8 @@ def on_field(config: Config, dimension: int) -> sweep.Run:
     def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
         value, first = field(state.key, dimension), state.model_state
         lowest = jax.lax.map(lambda point: curvatures(value, point)[0], state.params)
-        slowed = jnp.maximum(first["slowed"].sum(), 1)
         return {
-            "first_at_saddle": first["saddle"].sum() / slowed,
+            "first_at_saddle": first["saddle"].sum() / first["slowed"].sum(),
             "slowed": first["slowed"].mean(),
             "ends_at_saddle": (lowest < 0).mean(),
         }
@@ -199,8 +198,13 @@ def of_descent(fields: pd.DataFrame) -> Iterator[Judged]:
     """The claims about where SGD is slow, in 8 dimensions or more."""
     for claim, share in ((SLOWED, "first_at_saddle"), (STOPPED, "ends_at_saddle")):
         high = fields[fields["size"] >= HIGH].groupby("surface", sort=False)[share]
-        found = {n: stats.mean_interval(s, "share", examples=STARTS) for n, s in high}
-        yield from claim.judge_each(found)
+        yield from claim.judge_each({name: over_seeds(shares) for name, shares in high})
+
+
+def over_seeds(shares: pd.Series) -> stats.Interval:
+    """The mean share of starts; a seed without any, whose share is no number, says nothing."""
+    known = shares.dropna()
+    return stats.mean_interval(shares if known.empty else known, "share", examples=STARTS)
 
 
 def of_saddles(saddles: pd.DataFrame) -> Iterator[Judged]:
@@ -231,11 +235,7 @@ def shares(fields: pd.DataFrame) -> report.Table:
         "ends where some lead down (%)": "ends_at_saddle",
     }  # fmt: skip
     rows = [
-        {"surface": name}
-        | {
-            header: stats.mean_interval(trials[of], "share", examples=STARTS)
-            for header, of in columns.items()
-        }
+        {"surface": name} | {header: over_seeds(trials[of]) for header, of in columns.items()}
         for name, trials in fields.groupby("surface", sort=False)
     ]
     return report.table(rows, "Means over fields and their 95 % intervals.")

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 
 from experiments import critical_points, saddles
 from jaxdl.workloads import landscapes
@@ -25,6 +26,17 @@ def test_searches_on_himmelblau_end_at_its_nine_points():
     np.testing.assert_allclose(
         found["correlation"], np.corrcoef(heights[there], down[there])[0, 1], rtol=1e-4
     )
+
+
+def test_where_none_is_found_there_is_no_share_of_minima():
+    nowhere = jax.jit(
+        lambda: critical_points.searched(lambda point: point.sum(), jnp.zeros((3, 2)), 1)
+    )()
+    assert (nowhere["share_found"], nowhere["correlation"]) == (0, 0)
+    assert np.isnan(nowhere["minima"])
+    known, nothing = pd.Series([0.0, np.nan, 0.5]), pd.Series([np.nan] * 3)
+    assert saddles.over_seeds(known).n == 2
+    assert np.isnan(saddles.over_seeds(nothing).mean)
 
 
 def test_a_field_has_the_moments_of_its_covariance():
