@@ -51,8 +51,8 @@ def find(text: str, optimizer: str = OPTIMIZER) -> tuple[str, Entrant]:
         found = importlib.import_module(module)
     except ImportError as error:
         raise ValueError(f"{text!r}: the module is not found: {error}") from error
-    # Whatever a user's module raises, a mistake in its syntax too.
-    except Exception as error:
+    # Whatever a user's module raises, a mistake in its syntax too; a script may end the program.
+    except (Exception, SystemExit) as error:
         raise ValueError(f"{text!r}: {type(error).__name__}: {error}") from error
     if not hasattr(found, attribute):
         raise ValueError(f"{text!r}: {getattr(found, '__file__', module)} has no {attribute!r}")

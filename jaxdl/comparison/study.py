@@ -123,6 +123,7 @@ class Study(NamedTuple):
         if len(set(names)) < len(names):
             raise ValueError(f"workloads: one is there twice, {', '.join(names)}")
         for workload in self.workloads:
+            stats.direction(workload.metric)  # which must be known
             if workload.steps < SEGMENTS:
                 raise ValueError(
                     f"{workload.name} has {workload.steps} steps: {SEGMENTS} or more are needed, "
