@@ -94,8 +94,8 @@ def entrant(
     if optimizer not in ENTRANTS:
         raise ValueError(f"optimizer: {optimizer!r} is none of {', '.join(ENTRANTS)}")
     _CHECKS[kind](candidate, name)
-    part: dict[str, Any] = {_PARTS[kind]: candidate}
-    return ENTRANTS[optimizer]._replace(**part)
+    own: dict[str, Any] = {_PARTS[kind]: candidate}
+    return ENTRANTS[optimizer]._replace(**own)
 
 
 def kind_of(candidate: Callable[..., Any], name: str = "candidate") -> Kind:

@@ -128,15 +128,14 @@ class Asking(NamedTuple):
     def _study(self, program: str, storage: Any, rows: _Rows) -> "optuna.Study":
         """The study of a program; anew where it was told of what is not so any more."""
         goal, first = self.goals[program], self.first_points(program)[0]
-        direction = "maximize" if goal.direction == "max" else "minimize"
         fixed = {name: value for name, value in sorted(first.items()) if name not in goal.space}
         space = sorted(studies.distributions(goal.space).items())
-        asked = (space, goal.metric, direction, fixed, self._seeds(), self.sampler, self.seed)
-        study = studies.opened(storage, program, direction, repr(asked))
+        asked = (space, goal.metric, goal.direction, fixed, self._seeds(), self.sampler, self.seed)
+        study = studies.opened(storage, program, goal.direction, repr(asked))
         for each in study.get_trials(deepcopy=False):
             value = self._value(program, {**first, **each.params}, rows)
             if each.state.name == "COMPLETE" and value not in (None, each.value):
-                return studies.opened(storage, program, direction, repr(asked), anew=True)
+                return studies.opened(storage, program, goal.direction, repr(asked), anew=True)
         return study
 
     def _ask(self, study: "optuna.Study", program: str) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxdl import checkpoint
+from jaxdl.stats.kinds import Mode
 from jaxdl.sweep.space import Choice, Distribution, LogUniform, Point, _plain
 
 if TYPE_CHECKING:
@@ -76,13 +77,9 @@ def tell(study: "optuna.Study", number: int, value: float | None) -> None:
 
 
 def opened(
-    storage: "optuna.storages.BaseStorage",
-    name: str,
-    direction: str,
-    about: str,
-    anew: bool = False,
+    storage: "optuna.storages.BaseStorage", name: str, mode: Mode, about: str, anew: bool = False
 ) -> "optuna.Study":
-    """The study of a name, begun anew where it is about something else.
+    """The study of a name, begun anew where it is about something else, or where it is to be.
 
     about: whatever must be the same for its values to be compared. Its points are not lost: they
     have rows, and are told as soon as they are asked for again.
@@ -91,7 +88,10 @@ def opened(
 
     def study() -> optuna.Study:
         return optuna.create_study(
-            storage=storage, study_name=name, direction=direction, load_if_exists=True
+            storage=storage,
+            study_name=name,
+            direction="maximize" if mode == "max" else "minimize",
+            load_if_exists=True,
         )
 
     found = study()
