@@ -40,8 +40,6 @@ def exam(config: Config) -> tuple[Exam, str]:
     """What is run, and the name of the candidate."""
     try:
         name, one = comparison.find(config.candidate)
-        if one.kind != "optimizer":
-            raise ValueError(f"{name} is a {one.kind}: the card is one of optimizers")
         name, entrants = comparison.against(name, one, config.baselines)
     except ValueError as error:
         raise launch.UserError(f"config.candidate or config.baselines: {error}") from error

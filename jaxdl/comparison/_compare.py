@@ -90,6 +90,8 @@ def compare(
     name, one = (
         find(candidate, optimizer) if isinstance(candidate, str) else _named(candidate, optimizer)
     )
+    if isinstance(workloads, str):
+        raise ValueError(f"workloads: give a sequence of names, such as ({workloads!r},)")
     usual = USUAL[one.kind]
     name, entrants = against(name, one, usual.baselines if baselines is None else baselines)
     asked = usual.workloads if workloads is None else workloads
@@ -112,7 +114,11 @@ def against(
     """
     if isinstance(baselines, str):
         raise ValueError(f"baselines: give a sequence of names, such as ({baselines!r},)")
-    found = dict(_baseline(candidate, each) for each in baselines)
+    found: dict[str, Entrant] = {}
+    for text in baselines:
+        called, one = _baseline(candidate, text)
+        if found.setdefault(called, one) != one:
+            raise ValueError(f"baselines: two are called {called!r}, and would be one in tables")
     if found.get(name) is candidate:
         del found[name]
     if name in found:

@@ -13,6 +13,7 @@ import numpy as np
 import optax
 
 from jaxdl.comparison.entrants import ENTRANTS, RATES, Entrant, Kind
+from jaxdl.sweep.space import Distribution
 from jaxdl.types import Array, PyTree
 
 OPTIMIZER = "adam"
@@ -50,8 +51,8 @@ def find(text: str, optimizer: str = OPTIMIZER) -> tuple[str, Entrant]:
         found = importlib.import_module(module)
     except ImportError as error:
         raise ValueError(f"{text!r}: the module is not found: {error}") from error
-    # Whatever a user's module raises, a mistake in its syntax too.
-    except Exception as error:
+    # Whatever a user's module raises, a mistake in its syntax too; a script may end the program.
+    except (Exception, SystemExit) as error:
         raise ValueError(f"{text!r}: {type(error).__name__}: {error}") from error
     if not hasattr(found, attribute):
         raise ValueError(f"{text!r}: {getattr(found, '__file__', module)} has no {attribute!r}")
@@ -68,6 +69,7 @@ def entrant(
             `space` and `defaults` of its own as attributes; a schedule `steps -> shape`, the shape
             as in `optimizers.schedules`; an initializer `(key, shape, dtype) -> array`; a loss
             `(outputs, labels) -> [B]`.
+            All hyperparameters are numbers.
         name: of it, for messages.
         optimizer: a name in `ENTRANTS`, with which a schedule, an initializer or a loss is tried.
 
@@ -76,6 +78,9 @@ def entrant(
     """
     if isinstance(candidate, Entrant):
         _check_optimizer(candidate, name)
+        for kind, part in _PARTS.items():
+            if getattr(candidate, part) is not None:
+                _CHECKS[kind](getattr(candidate, part), name)
         return candidate
     if not callable(candidate):
         raise ValueError(f"{name}: give a function learning_rate -> optax transformation ({FORMS})")
@@ -89,20 +94,19 @@ def entrant(
     if optimizer not in ENTRANTS:
         raise ValueError(f"optimizer: {optimizer!r} is none of {', '.join(ENTRANTS)}")
     _CHECKS[kind](candidate, name)
-    base = ENTRANTS[optimizer]
-    if kind == "schedule":
-        return base._replace(shape=candidate)
-    if kind == "initializer":
-        return base._replace(kernel_init=candidate)
-    return base._replace(loss=candidate)
+    own: dict[str, Any] = {_PARTS[kind]: candidate}
+    return ENTRANTS[optimizer]._replace(**own)
 
 
 def kind_of(candidate: Callable[..., Any], name: str = "candidate") -> Kind:
-    """What a candidate is, by what it takes and returns.
+    """What a candidate is, by what it takes and returns: of a `learning_rate` an optimizer.
 
     Raises ValueError for a function of two arguments that is neither an initializer nor a loss.
     """
-    if _needed(candidate) < 2:
+    needed = _needed(candidate)
+    if "learning_rate" in needed or hasattr(candidate, "space"):
+        return "optimizer"
+    if len(needed) < 2:
         made, _ = _tried(candidate, STEPS)
         transforms = isinstance(made, optax.GradientTransformation)
         return "schedule" if callable(made) and not transforms else "optimizer"
@@ -122,14 +126,15 @@ def kind_of(candidate: Callable[..., Any], name: str = "candidate") -> Kind:
     )
 
 
-def _needed(candidate: Callable[..., Any]) -> int:
-    """How many arguments it does not go without."""
+def _needed(candidate: Callable[..., Any]) -> list[str]:
+    """The arguments that it does not go without."""
     try:
         parameters = inspect.signature(candidate).parameters.values()
     except (TypeError, ValueError):
-        return 1
+        return []
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return sum(each.kind in positional and each.default is each.empty for each in parameters)
+    needed = (each for each in parameters if each.default is each.empty)
+    return [each.name for each in needed if each.kind in positional]
 
 
 def _tried(function: Callable[..., Any], *arguments: Any) -> tuple[Any, str]:
@@ -191,10 +196,18 @@ _CHECKS: dict[Kind, Callable[[Callable[..., Any], str], None]] = {
     "initializer": _check_initializer,
     "loss": _check_loss,
 }
+_PARTS: dict[Kind, str] = {"schedule": "shape", "initializer": "kernel_init", "loss": "loss"}
+"""Of an `Entrant`."""
 
 
 def _check_optimizer(entrant: Entrant, name: str) -> None:
+    for one, values in entrant.space.items():
+        if not isinstance(values, Distribution):
+            raise ValueError(f"{name}: the space of {one} is {values!r}, no LogUniform or the like")
     point = entrant.point()
+    names = [one for one, value in point.items() if not isinstance(value, int | float | np.number)]
+    if names:
+        raise ValueError(f"{name}: {', '.join(names)}: give numbers, such as the index of a name")
     try:
         tx = entrant.make(**point)
     except Exception as error:

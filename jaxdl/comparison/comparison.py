@@ -8,6 +8,7 @@ import pandas as pd
 from jaxdl import stats
 from jaxdl.comparison.study import Study
 from jaxdl.comparison.words import Outcome, amount, least, outcome
+from jaxdl.report.tables import counted
 from jaxdl.workloads import Workload
 
 NO_TIMES = pd.DataFrame(columns=["workload", "optimizer", "running", "compiling"])
@@ -43,8 +44,8 @@ class Comparison(NamedTuple):
         steps = sorted({study.budget(each) for each in study.workloads})
         budget = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,} … {steps[-1]:,}"
         return (
-            f"{study.fresh_seeds} fresh seeds at the best of {self._tried()} over {study.seeds} "
-            f"seeds, within {budget} steps"
+            f"{study.fresh_seeds} fresh seeds at the best of {self._tried()} over "
+            f"{counted(study.seeds, 'seed')}, within {budget} steps"
         )
 
     def gain(self, workload: Workload, baseline: str) -> stats.Interval:
@@ -145,7 +146,7 @@ class Comparison(NamedTuple):
         study = self.study
         return (
             f"{'; '.join(parts)}. {self._against()}, each at the best of {self._tried()} over "
-            f"{study.seeds} seeds, then judged on test by {study.fresh_seeds} "
+            f"{counted(study.seeds, 'seed')}, then judged on test by {study.fresh_seeds} "
             f"fresh seeds, with 95 % intervals.{self._floor()}{self._border()}"
         )
 
@@ -165,7 +166,7 @@ class Comparison(NamedTuple):
     def _tried(self) -> str:
         if self.study.protocol == "defaults":
             return "its defaults"
-        return f"{self.study.points} points ({self.study.protocol})"
+        return f"{counted(self.study.points, 'point')} ({self.study.protocol})"
 
     def _floor(self) -> str:
         known = [each.name for each in self.study.workloads if least(each) == each.target]

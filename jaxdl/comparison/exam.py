@@ -39,6 +39,8 @@ class Exam(NamedTuple):
         if not self.problems:
             raise ValueError("problems: there is none")
         for name, one in self.entrants.items():
+            if one.kind != "optimizer":
+                raise ValueError(f"{name} is of the kind {one.kind}: the card is one of optimizers")
             if DIFFICULTY in one.point():
                 raise ValueError(f"{name}: {DIFFICULTY!r} is the problem's hyperparameter")
         programs, trials, labels = {}, [], {}
@@ -82,7 +84,7 @@ class Exam(NamedTuple):
                     "diverged": int(mine["status"].eq("diverged").sum()),
                     "needed": (len(mine) + 1) / (there.sum() + 1) if there.any() else np.inf,
                     "steps": float(mine.loc[there, "steps"].median()),
-                    "message": mine["message"].iloc[0] if failed.any() else None,
+                    "message": mine.loc[failed, "message"].iloc[0] if failed.any() else None,
                 }
             )
         return pd.DataFrame(rows)

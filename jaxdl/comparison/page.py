@@ -76,10 +76,14 @@ def _overall(found: Comparison) -> Table:
 
 
 def _speed(found: Comparison, baseline: str, times: pd.DataFrame) -> Cell:
-    speed = overall.speed_up(found, baseline, times)
+    """None where no time was taken of both."""
+    taken = times[[found.candidate, baseline]].dropna()
+    if taken.empty:
+        return None
+    speed = overall.speed_up(found, baseline, taken)
     if not np.isnan(speed.mean):
         return speed
-    both = np.isfinite(times[[found.candidate, baseline]].to_numpy(float)).all(axis=1)
+    both = np.isfinite(taken.to_numpy(float)).all(axis=1)
     return f"{both.sum()} of {len(both)} reached"
 
 

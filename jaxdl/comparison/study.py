@@ -67,9 +67,16 @@ most stop early; those of `optuna` are the first, and its sampler asks for the o
 
 
 def _stops(
-    goals: Mapping[str, tuple[str, stats.Mode]], segments: int, frame: pd.DataFrame
+    goals: Mapping[str, tuple[str, stats.Mode]],
+    among: str,
+    segments: int,
+    frame: pd.DataFrame,
 ) -> np.ndarray:
-    """The rule of `sweep.Best`, by metric and mode of the workload that a rung is of."""
+    """The rule of `sweep.Best`, by metric and mode of the workload that a rung is of.
+
+    among: of what the best go on. Rows of another search were stopped by the best of that.
+    """
+    del among
     metric, mode = goals[frame["workload"].iloc[0]]
     return sweep.Best(metric, SHARE, mode)(segments, frame)
 
@@ -119,6 +126,7 @@ class Study(NamedTuple):
         if len(set(names)) < len(names):
             raise ValueError(f"workloads: one is there twice, {', '.join(names)}")
         for workload in self.workloads:
+            stats.direction(workload.metric)  # which must be known
             if workload.steps < SEGMENTS:
                 raise ValueError(
                     f"{workload.name} has {workload.steps} steps: {SEGMENTS} or more are needed, "
@@ -162,7 +170,9 @@ class Study(NamedTuple):
         )
         if self.protocol == "halving":
             modes = {each.name: (_metric(each), each.kind.mode) for each in self.workloads}
-            return plan._replace(prune=sweep.Halving(RUNGS, functools.partial(_stops, modes)))
+            among = f"{self.points} points of {self.seeds} seeds"
+            rule = functools.partial(_stops, modes, among)
+            return plan._replace(prune=sweep.Halving(RUNGS, rule))
         if self.protocol == "optuna":
             return self._asked(plan)
         return plan

@@ -42,5 +42,6 @@ def amount(workload: Workload, found: stats.Interval) -> str:
     better = found.mean > 0
     how = "smaller" if better == (workload.kind.mode == "min") else "larger"
     sign = 1 if better else -1
-    low, ratio, high = np.exp(np.sort(sign * np.array([found.low, found.mean, found.high])))
+    with np.errstate(over="ignore"):
+        low, ratio, high = np.exp(np.sort(sign * np.array([found.low, found.mean, found.high])))
     return f"{workload.metric} {ratio:.3g} times {how}, {low:.3g} … {high:.3g}"

@@ -110,7 +110,12 @@ def launch(experiment: Experiment, name: str, command: Command) -> int:
     try:
         with checkpoint.lock(workdir), signals.caught() as stop:
             return _run(experiment, name, command, plan, began, stop)
-    except (checkpoint.WorkdirBusy, sweep.ForeignRows, sweep.LedgerError) as error:
+    except (
+        checkpoint.WorkdirBusy,
+        checkpoint.CheckpointError,
+        sweep.ForeignRows,
+        sweep.LedgerError,
+    ) as error:
         raise UserError(str(error)) from error
     except sweep.Failed as error:
         traceback.print_exception(error.__cause__)

@@ -100,6 +100,8 @@ def run(sweep: Sweep, work: Work, code: str, left: Sequence[Trial]) -> None:
         if leg.end < sweep.segments:
             came = _waiting(sweep, leg, facts)
             left = _pruned(sweep, work, leg, facts, came, left)
+        if not left:
+            break
     if sweep.prune is not None:
         rungs.drop(sweep.workdir, facts)
 

@@ -12,6 +12,7 @@ import pytest
 from jaxdl import comparison, initializers, losses, workloads
 from jaxdl.comparison import ENTRANTS, USUAL, Study, against, entrant, kind_of
 from jaxdl.optimizers import adam, schedules
+from jaxdl.sweep.space import Choice, LogUniform, Uniform
 
 DIGITS = workloads.named("digits_mlp")._replace(steps=20)
 
@@ -76,6 +77,54 @@ def test_what_is_wrong_is_said_in_one_line(said):
         entrant(WRONG[said], "mine")
     assert str(caught.value).startswith(said if said.startswith("mine") else f"mine: {said}")
     assert "\n" not in str(caught.value)
+
+
+def heavy(learning_rate, decay):
+    return optax.sgd(learning_rate, momentum=decay)
+
+
+def with_space(**space):
+    def made(rate, decay):
+        return heavy(rate, decay)
+
+    made.space = space
+    return made
+
+
+def test_an_optimizer_may_need_more_than_a_rate():
+    made = with_space(rate=LogUniform(1e-3, 1.0), decay=Uniform(0.5, 0.9))
+    made.defaults = {}
+    assert entrant(made).kind == "optimizer"
+    assert entrant(made).point().keys() == {"rate", "decay"}
+    with pytest.raises(
+        ValueError, match=r"heavy cannot be made of {'learning_rate': 0.001}: .*dec"
+    ):
+        entrant(heavy, "heavy")
+
+
+NO_SPACE = {
+    r"mine: the space of rate is \(0.1, 1.0\), no LogUniform": {"rate": (0.1, 1.0)},
+    "mine: decay: give numbers, such as the index of a name": {"decay": Choice(["a", "b"])},
+}
+
+
+@pytest.mark.parametrize("said", NO_SPACE)
+def test_what_is_no_space_is_said_in_one_line(said):
+    with pytest.raises(ValueError, match=said):
+        entrant(with_space(**NO_SPACE[said]), "mine")
+
+
+PARTS = {
+    "mine: its shape gives nan at step 0": {"shape": lambda steps: lambda step: step * jnp.nan},
+    "mine gives float32\\[3\\] for the shape": {"kernel_init": lambda *_: jnp.ones(3)},
+    "mine gives float32\\[\\] for 4 examples": {"loss": lambda outputs, labels: outputs.mean()},
+}
+
+
+@pytest.mark.parametrize("said", PARTS)
+def test_the_parts_of_an_entrant_are_looked_at_too(said):
+    with pytest.raises(ValueError, match=said):
+        entrant(ENTRANTS["sgd"]._replace(**PARTS[said]), "mine")
 
 
 def test_the_rest_of_the_training_is_that_of_the_optimizer():

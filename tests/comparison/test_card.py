@@ -85,6 +85,12 @@ def test_the_map_has_every_problem_and_says_what_raised(card):
     assert second.blocks[0].rows[1][2] == "–"
 
 
+def test_what_is_never_solved_needs_no_number_of_attempts(card):
+    never = card.grades.assign(needed=np.where(card.grades["optimizer"].eq("mine"), np.inf, 2.0))
+    table = card_sections(card._replace(grades=never))[0].blocks[1]
+    assert [row[-1] for row in table.rows] == ["–", "2"]
+
+
 def test_a_launch_writes_page_and_verdict(tmp_path):
     values = {"candidate": "sgd", "baselines": "momentum", "problems": "axes", "attempts": "2"}
     arguments = [f"--config.{key}={value}" for key, value in {**values, "steps": "12"}.items()]

@@ -123,6 +123,11 @@ def test_a_candidate_of_a_baselines_name_replaces_nobody():
         ({"baselines": ()}, "there is none that twin is compared with"),
         ({"baselines": "lion"}, r"give a sequence of names, such as \('lion',\)"),
         ({"workloads": ()}, "workloads: there is none"),
+        ({"workloads": "ravine"}, r"workloads: give a sequence of names, such as \('ravine',\)"),
+        (
+            {"baselines": ("jaxdl.optimizers:sgd", "sgd")},
+            "baselines: two are called 'sgd', and would be one in tables",
+        ),
         ({"protocol": "random"}, "'random' is none of grid, halton, defaults, halving, optuna"),
         ({"fresh_seeds": 1}, "1 are too few, an interval needs 3"),
     ],
@@ -130,6 +135,29 @@ def test_a_candidate_of_a_baselines_name_replaces_nobody():
 def test_what_cannot_be_compared_is_said_before_anything_runs(wrong, message):
     with pytest.raises(ValueError, match=message):
         comparison.compare(twin, **{"baselines": ("sgd",), "workloads": [RAVINE], **wrong})
+
+
+def test_where_there_is_no_target_nothing_is_equal_below_it():
+    found = made_up("distance", ("ravine",), a=[0.1, 0.2, 0.3], b=[0.2, 0.3, 0.4])
+    assert "On ravine all that is nearer" in found.text()
+    without = [each._replace(target=None) for each in found.study.workloads]
+    assert "nearer" not in found._replace(study=found.study._replace(workloads=without)).text()
+
+
+def test_one_is_no_plural():
+    found = made_up(a=[0.1, 0.2, 0.3], b=[0.2, 0.3, 0.4])
+    found = found._replace(study=found.study._replace(points=1, seeds=1))
+    assert "at the best of 1 point (grid) over 1 seed, then" in found.text()
+    assert "1 point (grid) over 1 seed, within" in found.whose
+
+
+def test_halving_among_others_is_another(tmp_path):
+    entrants = {"sgd": comparison.ENTRANTS["sgd"]}
+    one = Study(entrants, [RAVINE], "halving", points=4, seeds=1)
+    rules = [study.plan().prune.rule for study in (one, one._replace(seeds=2))]
+    assert sweep.fingerprint.described(rules[0]) != sweep.fingerprint.described(rules[1])
+    again = one.plan().prune.rule
+    assert sweep.fingerprint.described(rules[0]) == sweep.fingerprint.described(again)
 
 
 def test_what_has_no_bounds_says_why():
@@ -246,6 +274,7 @@ WITHOUT_RATE = Entrant(twin, defaults={})
 WRONG = {
     "one is there twice, ravine, ravine": (twin, {"workloads": (RAVINE, RAVINE)}),
     "20 or more are needed": (twin, {"workloads": [RAVINE._replace(steps=19)]}),
+    "'height' is better high or low": (twin, {"workloads": [RAVINE._replace(metric="height")]}),
     "no learning_rate in its defaults": (WITHOUT_RATE, {"protocol": "defaults"}),
     "takes no schedule": (constant, {"shape": schedules.cosine}),
 }

@@ -120,5 +120,8 @@ def test_a_module_that_raises_or_has_no_file(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="'halfwritten:mine': SyntaxError: ") as caught:
         find("halfwritten:mine")
     assert "\n" not in str(caught.value)
+    (tmp_path / "ending.py").write_text("raise SystemExit(0)\n")
+    with pytest.raises(ValueError, match="'ending:mine': SystemExit: 0"):
+        find("ending:mine")
     with pytest.raises(ValueError, match="'sys:mine': sys has no 'mine'"):
         find("sys:mine")

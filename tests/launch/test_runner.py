@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support import tiny_sweep as tiny
 
-from jaxdl import launch, sweep
+from jaxdl import checkpoint, launch, sweep
 from jaxdl.launch import UserError, config, runner
 
 ROOT = Path(__file__).parents[2]
@@ -100,4 +100,17 @@ def test_a_plan_that_is_refused_is_the_users_mistake(tmp_path):
     experiment = launch.Experiment(launch.Config, plan, lambda *_: pytest.fail("concluded"))
     command = config.parse(["x", f"--workdir={tmp_path / 'run'}"], launch.Config, "broken")
     with pytest.raises(UserError, match="axis 'rate' is empty"):
+        runner.launch(experiment, "broken", command)
+
+
+def test_a_damaged_file_of_a_search_is_one_line(tmp_path):
+    def damaged(workdir, found):
+        raise checkpoint.CheckpointError("optuna.log is damaged; delete it")
+
+    plan = sweep.untrained("none", [{"x": 1.0}], seeds=1)._replace(ask=damaged)
+    experiment = launch.Experiment(
+        launch.Config, lambda config: plan, lambda *_: pytest.fail("concluded")
+    )
+    command = config.parse(["x", f"--workdir={tmp_path / 'run'}"], launch.Config, "broken")
+    with pytest.raises(UserError, match=r"optuna\.log is damaged; delete it"):
         runner.launch(experiment, "broken", command)
