@@ -140,7 +140,8 @@ class Comparison(NamedTuple):
         said: dict[Outcome, list[str]] = {"wins": [], "ties": [], "loses": []}
         for workload in self.study.workloads:
             strongest = self.strongest(workload)
-            words = f"{workload.name} ({self.words(workload, strongest)} against {strongest})"
+            found = f"{self.words(workload, strongest)}{self._sooner(workload, strongest)}"
+            words = f"{workload.name} ({found} against {strongest})"
             said[self.outcome(workload, strongest)].append(words)
         parts = [f"{self.candidate} {how} on {', '.join(on)}" for how, on in said.items() if on]
         study = self.study
@@ -149,6 +150,20 @@ class Comparison(NamedTuple):
             f"{counted(study.seeds, 'seed')}, then judged on test by {study.fresh_seeds} "
             f"fresh seeds, with 95 % intervals.{self._floor()}{self._border()}"
         )
+
+    def __repr__(self) -> str:
+        return self.text()
+
+    def _sooner(self, workload: Workload, baseline: str) -> str:
+        """By which factor the target is reached in fewer or more steps, where nearer is equal."""
+        times = self.times_of_workloads()
+        if least(workload) != workload.target or workload.name not in times.index:
+            return ""
+        mine, other = times.loc[workload.name, [self.candidate, baseline]].to_numpy(float)
+        if not 0 < min(mine, other) < max(mine, other) < np.inf:
+            return ""
+        how, factor = ("fewer", other / mine) if mine < other else ("more", mine / other)
+        return f", there in {factor:.3g} times {how} steps"
 
     def strongest(self, workload: Workload) -> str:
         """The baseline that validation puts first."""

@@ -70,7 +70,7 @@ def asked(
             differ in what is not searched, and for a program without a goal.
     """
     if importlib.util.find_spec("optuna") is None:
-        raise ValueError("the package optuna is not installed: pip install 'jaxdl[search]'")
+        raise ValueError("the package optuna is not installed: pip install optuna")
     if points < 1 or chunk < 1:
         raise ValueError(f"points and chunk must be >= 1, not {points} and {chunk}")
     studies.sampler(sampler, seed, 0)

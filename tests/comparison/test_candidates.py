@@ -10,7 +10,7 @@ import optax
 import pytest
 
 from jaxdl import comparison, initializers, losses, workloads
-from jaxdl.comparison import ENTRANTS, USUAL, Study, against, entrant, kind_of
+from jaxdl.comparison import ENTRANTS, USUAL, Study, against, entrant, find, kind_of
 from jaxdl.optimizers import adam, schedules
 from jaxdl.sweep.space import Choice, LogUniform, Uniform
 
@@ -67,7 +67,9 @@ WRONG = {
         optax.softmax_cross_entropy_with_integer_labels(outputs, labels).mean()
     ),
     "mine is not finite": lambda outputs, labels: jnp.log(outputs[:, 0]),
-    "mine: an optimizer is learning_rate -> ": lambda one, two: one.nothing,
+    "mine needs one and two. As an optimizer it is to need the rate alone": lambda one, two: (
+        one.nothing
+    ),
 }
 
 
@@ -195,3 +197,29 @@ def test_a_flat_schedule_is_the_constant_rate():
     scores = found.scores(ravine)
     assert (scores["flat"] == scores["constant"]).all()
     assert (scores["flat"] != scores["cosine"]).all()
+
+
+def branching(learning_rate):
+    return optax.sgd(learning_rate if learning_rate > 0.1 else 0.1)
+
+
+def test_what_cannot_be_traced_is_told_before_anything_runs():
+    said = r"mine: learning_rate is used as a Python number in line \d+ of .*test_candidates.py"
+    with pytest.raises(ValueError, match=said):
+        entrant(branching, "mine")
+
+
+def test_a_file_may_be_given_by_its_path(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)  # taken off again
+    (tmp_path / "rules_by_path.py").write_text("import optax\n\ndef mine(learning_rate):\n"
+                                               "    return optax.sgd(learning_rate)\n")  # fmt: skip
+    assert find(f"{tmp_path}/rules_by_path.py:mine")[0] == "mine"
+    with pytest.raises(ValueError, match="has no 'mime', did you mean mine"):
+        find(f"{tmp_path}/rules_by_path.py:mime")
+    with pytest.raises(ValueError, match="there is no file"):
+        find(f"{tmp_path}/rules.py:mine")
+    (tmp_path / "json.py").write_text("")
+    with pytest.raises(ValueError, match="Python has another module json"):
+        find(f"{tmp_path}/json.py:mine")
+    with pytest.raises(ValueError, match="no optimizer here, did you mean adam"):
+        find("adma")
