@@ -11,7 +11,7 @@ from jaxdl.report import Section
 from jaxdl.report import tables as cells
 from jaxdl.report.page import Block
 from jaxdl.report.summaries import BORDER
-from jaxdl.report.tables import Cell, Table
+from jaxdl.report.tables import Cell, Table, counted
 
 DIFFERS = {
     "optimizer": "tuned baselines",
@@ -67,7 +67,7 @@ def _overall(found: Comparison) -> Table:
         rows.append(row)
     return report.table(
         rows,
-        f"Over all {len(found.study.workloads)} workloads, on test, of {found.whose}; 95 % "
+        f"Over {counted(len(found.study.workloads), 'workload')}, on test, of {found.whose}; 95 % "
         "intervals. A run is better: probability, what diverged has lost. Gain, times smaller: "
         "interquartile means of the paired differences of shares and ratios of other metrics, by "
         "the bootstrap within workloads. Times sooner: geometric mean over workloads of how many "

@@ -301,7 +301,7 @@ def _print_plan(plan: Plan, workdir: Path) -> None:
         print(f"{name:<16} {count:>7} trials")
     print(f"{len(plan.programs)} programs, {len(plan.trials)} trials")
     if plan.follow:
-        print(f"{plan.follow} trials more follow, of what these have shown")
+        print(f"{plan.follow} trials follow on other seeds, at what these have chosen")
     if len(left) < len(plan.trials):
         print(f"{len(plan.trials) - len(left)} trials are done already")
     seconds = sweep.predict_seconds(

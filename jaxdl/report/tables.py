@@ -131,7 +131,7 @@ def from_mapping(mapping: Mapping[str, Any], caption: str = "") -> Table:
 
 
 def show(table: Table, stream: TextIO | None = None) -> None:
-    """Print a table: drawn in a terminal of its width, plain text of 100 columns elsewhere.
+    """Print a table: drawn in a terminal of its width, plain text of up to 200 columns elsewhere.
 
     Long cells are folded, never cut; control characters from data are replaced.
     """
@@ -142,7 +142,7 @@ def show(table: Table, stream: TextIO | None = None) -> None:
 
     stream = stream or sys.stdout
     live = stream.isatty()
-    console = Console(file=stream, width=None if live else 100, highlight=False)
+    console = Console(file=stream, width=None if live else 200, highlight=False)
     caption = Text(clean(table.caption)) if table.caption else None
     drawing = Drawing(
         box=SIMPLE_HEAD if live else MARKDOWN, caption=caption, caption_justify="left"
