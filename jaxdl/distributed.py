@@ -16,6 +16,7 @@ all again, go on from the newest checkpoint.
 import contextlib
 import faulthandler
 import os
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -82,9 +83,12 @@ def stopping(step: int) -> bool:
 
     To be asked by all, once after each step, counted from the same number on; all are told so after
     the same step, a second or two after the signal. Python must not handle SIGTERM itself: JAX
-    does. False in a process alone.
+    does, until then; a second one ends a process at once. False in a process alone.
     """
-    return multihost_utils.reached_preemption_sync_point(step)
+    if not multihost_utils.reached_preemption_sync_point(step):
+        return False
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    return True
 
 
 @contextlib.contextmanager
