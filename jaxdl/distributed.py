@@ -46,7 +46,8 @@ def start(
     $JAX_PROCESS_ID say or, where these are not set, the cluster: Slurm, Open MPI, Kubernetes or the
     TPU runtime, which have the address, too.
     address: `HOST:PORT` of process 0, which listens on this interface of its machine alone. None:
-    $JAX_COORDINATOR_ADDRESS or else `ADDRESS`.
+    $JAX_COORDINATOR_ADDRESS or else `ADDRESS`. Where a cluster has it, or another interface is to
+    be taken, $JAX_COORDINATOR_BIND_ADDRESS is what it listens on.
     heartbeat: seconds after which all others end if a process has died or was stopped.
     Raises ValueError for a process that cannot be, RuntimeError where the others do not come.
     """
@@ -93,7 +94,7 @@ def stopping(step: int) -> bool:
 
 @contextlib.contextmanager
 def watchdog(seconds: float) -> Iterator[Callable[[], None]]:
-    """Ends the process, with exit code 1 and the stacks of all threads, if nothing happens for long.
+    """Ends a process in which nothing happens for long: stacks of all threads, exit code 1.
 
     Gives the function to call after each step. A process that is stuck still answers JAX's
     heartbeat, and the others would wait for it in the next collective. seconds: more than the

@@ -1,10 +1,9 @@
 """The one training step, spread over lanes (`vmap`) or devices (a Mesh, or `pmap`).
 
 Where a Mesh has the devices of several processes, each runs the same program on the same host
-arrays; `jaxdl.distributed` is how they begin and stop together. Each device holds a part of the
-state if the layout is `sharded`, as in ZeRO (Rajbhandari et al. 2020,
-https://arxiv.org/abs/1910.02054, stage 3) and FSDP (Zhao et al. 2023,
-https://arxiv.org/abs/2304.11277).
+arrays; `jaxdl.distributed` is how they begin and stop together. With the layout `sharded` each
+device holds a part of the state, after ZeRO (Rajbhandari et al. 2020,
+https://arxiv.org/abs/1910.02054).
 """
 
 import functools
@@ -15,7 +14,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 import optax
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
 
 from jaxdl import train
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task, TrainState
@@ -49,19 +49,19 @@ def lanes(build: Build) -> Parallel:
     )
 
 
-Layout = Callable[[tuple[int, ...], Mesh], PartitionSpec]
+Layout = Callable[[tuple[int, ...], Mesh], P]
 """`(shape, mesh) -> spec`: how an array of the state lies on the devices."""
 SMALL = 4096
 """Numbers up to which an array is not worth the messages that would gather it."""
 
 
-def replicated(shape: tuple[int, ...], mesh: Mesh) -> PartitionSpec:
+def replicated(shape: tuple[int, ...], mesh: Mesh) -> P:
     """All of an array on every device."""
     del shape, mesh
-    return PartitionSpec()
+    return P()
 
 
-def sharded(shape: tuple[int, ...], mesh: Mesh) -> PartitionSpec:
+def sharded(shape: tuple[int, ...], mesh: Mesh) -> P:
     """The longest axis that the devices of the mesh's last axis divide, split over these.
 
     Of axes of one length the first; an array without such an axis, or one of at most `SMALL`
@@ -70,9 +70,9 @@ def sharded(shape: tuple[int, ...], mesh: Mesh) -> PartitionSpec:
     name = mesh.axis_names[-1]
     divided = [axis for axis, length in enumerate(shape) if length % mesh.shape[name] == 0]
     if math.prod(shape) <= SMALL or not divided:
-        return PartitionSpec()
+        return P()
     longest = max(divided, key=lambda axis: shape[axis])
-    return PartitionSpec(*[None] * longest, name)
+    return P(*[None] * longest, name)
 
 
 def data_parallel(
@@ -87,53 +87,65 @@ def data_parallel(
 
     init: `(key, batch)`; step: `(state, batch)`, B divisible by the number of devices. A batch is
     the whole one, the same host arrays in every process, of which each device is sent its part; or
-    it has been put on the mesh already, as `split_over` says.
-    accumulated: take `train.accumulated_step`, of micro-batches `[K, B, ...]`.
-
-    The compiler inserts the collectives, so results are those of the plain step up to the order of
-    summation, batch norm's statistics and dropout among them. With `sharded`, parameters, optimizer
-    state and summed gradients are a part on each device; all of the parameters meet only while a
-    loss is computed. On a Mesh of two axes the state is split over the second and repeated over
-    the first: the devices of a host, say, and hosts.
+    it has been put on the mesh already, as `split_over` says. The step is `step_over`.
     """
     batches = split_over(mesh, accumulated=accumulated)
-    everywhere = NamedSharding(mesh, PartitionSpec())
-    one_step = train.accumulated_step if accumulated else train.step
-
-    def lying(tree: PyTree) -> PyTree:
-        return jax.tree.map(lambda leaf: NamedSharding(mesh, layout(leaf.shape, mesh)), tree)
-
-    def constrained(tree: PyTree) -> PyTree:
-        return jax.lax.with_sharding_constraint(tree, lying(tree))
-
-    @jax.custom_vjp
-    def whole(params: PyTree) -> PyTree:
-        return jax.lax.with_sharding_constraint(params, everywhere)
-
-    # What was gathered is scattered again: no device sums the gradients of all parameters.
-    whole.defvjp(lambda params: (whole(params), None), lambda _, grads: (constrained(grads),))
-
-    def loss(params: PyTree, *args: Any, **kwargs: Any) -> Any:
-        return task.loss(whole(params), *args, **kwargs)
-
-    held = task if layout is replicated else task._replace(loss=loss)
+    one_step = functools.partial(step_over(mesh, layout, accumulated=accumulated), task, tx)
+    compiled = jax.jit(one_step, in_shardings=(None, batches))
 
     def init(key: Array, batch: Batch) -> TrainState:
         build = functools.partial(train.init, task, tx)
-        shardings = lying(jax.eval_shape(build, key, batch))
+        shardings = _lying(jax.eval_shape(build, key, batch), mesh, layout)
         return jax.jit(build, out_shardings=shardings)(key, batch)
-
-    @functools.partial(jax.jit, in_shardings=(None, batches))
-    def on_mesh(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        state, metrics = one_step(held, tx, state, batch)
-        return constrained(state), jax.lax.with_sharding_constraint(metrics, everywhere)
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         if mesh.is_multi_process:
             batch = jax.tree.map(functools.partial(_placed, batches), batch)
-        return on_mesh(state, batch)
+        return compiled(state, batch)
 
     return Parallel(init, step)
+
+
+def step_over(mesh: Mesh, layout: Layout = replicated, *, accumulated: bool = False) -> train.Step:
+    """`train.step` over a Mesh, for what takes a step, such as `train.fit`. Pure; to be compiled.
+
+    accumulated: `train.accumulated_step`, of micro-batches `[K, B, ...]`, instead.
+
+    The compiler inserts the collectives, so results are those of the plain step up to the order of
+    summation, batch norm's statistics and dropout among them. With `sharded`, parameters, optimizer
+    state and summed gradients are a part on each device; all of the parameters are there only while
+    a loss and its gradient are computed. On a Mesh of two axes the state is split over the second
+    and repeated over the first: the devices of a host, say, and hosts.
+    """
+    constrain = jax.lax.with_sharding_constraint
+    batches, everywhere = split_over(mesh, accumulated=accumulated), NamedSharding(mesh, P())
+    plain = train.accumulated_step if accumulated else train.step
+
+    @jax.custom_vjp
+    def whole(params: PyTree) -> PyTree:
+        return constrain(params, everywhere)
+
+    def scattered(_: None, grads: PyTree) -> tuple[PyTree]:
+        # As the parameters lie: no device sums the gradients of all of them.
+        return (constrain(grads, _lying(grads, mesh, layout)),)
+
+    whole.defvjp(lambda params: (whole(params), None), scattered)
+
+    def step(
+        task: Task, tx: optax.GradientTransformation, state: TrainState, batch: Batch
+    ) -> tuple[TrainState, Metrics]:
+        def loss(params: PyTree, *args: Any, **kwargs: Any) -> Any:
+            return task.loss(whole(params), *args, **kwargs)
+
+        held = task if layout is replicated else task._replace(loss=loss)
+        state, metrics = plain(held, tx, state, constrain(batch, batches))
+        return constrain(state, _lying(state, mesh, layout)), constrain(metrics, everywhere)
+
+    return step
+
+
+def _lying(tree: PyTree, mesh: Mesh, layout: Layout) -> PyTree:
+    return jax.tree.map(lambda leaf: NamedSharding(mesh, layout(leaf.shape, mesh)), tree)
 
 
 def split_over(mesh: Mesh, *, accumulated: bool = False) -> NamedSharding:
@@ -142,7 +154,7 @@ def split_over(mesh: Mesh, *, accumulated: bool = False) -> NamedSharding:
     A process that reads its own rows only makes arrays of all processes of them by
     `jax.make_array_from_process_local_data(split_over(mesh), rows)`.
     """
-    return NamedSharding(mesh, PartitionSpec(*[None] * accumulated, mesh.axis_names))
+    return NamedSharding(mesh, P(*[None] * accumulated, mesh.axis_names))
 
 
 def _placed(sharding: NamedSharding, array: Any) -> Array:
@@ -167,7 +179,7 @@ def pmapped(task: Task, tx: optax.GradientTransformation) -> Parallel:
     if jax.process_count() > 1:
         raise ValueError("pmapped runs in one process: data_parallel spans several")
     mesh = Mesh(np.array(jax.local_devices()), ("data",))
-    split, everywhere = PartitionSpec("data"), PartitionSpec()
+    split, everywhere = P("data"), P()
     shard = functools.partial(jax.shard_map, mesh=mesh, check_vma=False)
     # Of equal entries each device takes its own, and gives its own: nothing is sent.
     one = shard(

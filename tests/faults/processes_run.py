@@ -1,9 +1,9 @@
 """A small training run over all devices of all processes: `processes_run.py WORKDIR STEPS [WAIT]`.
 
 Batch norm, dropout, Adam and the last gradients; the state is split over the devices. It goes on
-from the newest checkpoint, saves after the steps 1, 2, 3, 4, 8, 12, ... and prints a hash of each state
-that it saves, restores or ends with. WAIT: seconds that a step takes at least. Exit codes are those
-of jaxdl: 75 after SIGTERM. $STUCK and $HEARTBEAT are the seconds of watchdog and heartbeat.
+from the newest checkpoint, saves after the steps 1, 2, 3, 4, 8, 12, ... and prints a hash of each
+state that it saves, restores or ends with. WAIT: seconds that a step takes at least. It exits with
+75 after SIGTERM. $STUCK and $HEARTBEAT are the seconds of watchdog and heartbeat.
 """
 
 import hashlib

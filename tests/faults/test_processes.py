@@ -12,9 +12,8 @@ from pathlib import Path
 
 import jax
 import numpy as np
-import pytest
-
 from faults import processes_run as program
+
 from jaxdl import checkpoint, train
 
 FOLDER = Path(__file__).parent
