@@ -1,16 +1,16 @@
-"""A small training run over all devices of all processes: `processes_run.py WORKDIR STEPS [WAIT]`.
+"""A small training run over all devices of all processes of a job.
 
 Batch norm, dropout, Adam and the last gradients; the state is split over the devices. It goes on
 from the newest checkpoint, saves after the steps 1, 2, 3, 4, 8, 12, ... and prints a hash of each
-state that it saves, restores or ends with. WAIT: seconds that a step takes at least. It exits with
-75 after SIGTERM. $STUCK and $HEARTBEAT are the seconds of watchdog and heartbeat.
+state that it saves, restores or ends with. It exits with 75 after SIGTERM.
 """
 
+import atexit
 import hashlib
 import os
 import sys
 import time
-from pathlib import Path
+import traceback
 
 import flax.linen as nn
 import jax
@@ -61,8 +61,11 @@ def tell(word, state, workdir=None):
         print(word, held.step, sha256(held), flush=True)
 
 
-def trained(workdir, steps, wait=0.0):
-    """Trains on all devices up to a step; the exit code."""
+def trained(workdir, steps, wait=0.0, stuck=600.0):
+    """Trains on all devices up to a step; the exit code.
+
+    wait: seconds that a step takes at least. stuck: those of the watchdog.
+    """
     mesh = Mesh(np.array(jax.devices()), ("data",))
     spread = parallel.data_parallel(TASK, TX, mesh, parallel.sharded)
     state = spread.init(jax.random.key(SEED), batch(0))
@@ -71,7 +74,7 @@ def trained(workdir, steps, wait=0.0):
         state = found.tree
         tell("restored", state)
     jax.block_until_ready(spread.step(state, batch(0)))  # compiled before the watchdog looks
-    with distributed.watchdog(float(os.environ.get("STUCK", 600))) as alive:
+    with distributed.watchdog(stuck) as alive:
         for step in range(int(state.step) + 1, steps + 1):
             state, _ = spread.step(state, batch(step))
             jax.block_until_ready(state)
@@ -86,6 +89,19 @@ def trained(workdir, steps, wait=0.0):
     return 0
 
 
-if __name__ == "__main__":
-    distributed.start(heartbeat=int(os.environ.get("HEARTBEAT", 60)))
-    sys.exit(trained(Path(sys.argv[1]), int(sys.argv[2]), *map(float, sys.argv[3:])))
+def process(log, devices, environment, heartbeat, *arguments):
+    """One process of a job, forked with all of this imported; it ends as a program would."""
+    with open(log, "wb") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    os.environ.update(environment)
+    jax.config.update("jax_num_cpu_devices", devices)
+    try:
+        distributed.start(heartbeat=heartbeat)
+        code = trained(*arguments)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    os._exit(code)

@@ -1,22 +1,29 @@
 """Real processes over loopback: equal gradients, checkpoints that move, peers that die or hang."""
 
 import contextlib
+import multiprocessing
 import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import jax
 import numpy as np
-from faults import processes_run as program
 
 from jaxdl import checkpoint, train
 
 FOLDER = Path(__file__).parent
+sys.path.insert(0, str(FOLDER))  # a forked process finds it under the same name
+import processes_run  # noqa: E402
+
+
+# Forked by a process that has imported everything and has not begun to use JAX.
+os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (FOLDER, FOLDER.parents[1])))
+FORKING = multiprocessing.get_context("forkserver")
+FORKING.set_forkserver_preload(["orbax.checkpoint", "processes_run"])
 
 
 def port():
@@ -26,32 +33,29 @@ def port():
 
 
 @contextlib.contextmanager
-def started(count, *arguments, devices=1, **variables):
-    """Processes of one job, which are gone afterwards."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(FOLDER.parents[1]),
-        "JAX_NUM_CPU_DEVICES": str(devices),
+def started(count, workdir, *arguments, devices=1, heartbeat=60):
+    """Processes of one job, which are gone afterwards, and the files of what they say."""
+    job = {
         "JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port()}",
         "JAX_NUM_PROCESSES": str(count),
-        **{name: str(value) for name, value in variables.items()},
     }
+    logs = [workdir.with_suffix(f".{index}.log") for index in range(count)]
     processes = [
-        subprocess.Popen(
-            [sys.executable, program.__file__, *map(str, arguments)],
-            env={**environment, "JAX_PROCESS_ID": str(index)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+        FORKING.Process(
+            target=processes_run.process,
+            args=(log, devices, job | {"JAX_PROCESS_ID": str(index)}, heartbeat, workdir)
+            + arguments,
         )
-        for index in range(count)
+        for index, log in enumerate(logs)
     ]
     try:
-        yield processes
+        for process in processes:
+            process.start()
+        yield processes, logs
     finally:
         for process in processes:
             process.kill()
-            process.communicate()
+            process.join()
 
 
 def lines(text):
@@ -61,22 +65,28 @@ def lines(text):
 
 
 def run(count, *arguments, **options):
-    with started(count, *arguments, **options) as processes:
-        printed = [process.communicate(timeout=120) for process in processes]
-        assert [process.returncode for process in processes] == [0] * count, printed
-    return lines(printed[0][0])
+    with started(count, *arguments, **options) as (processes, logs):
+        for process, log in zip(processes, logs, strict=True):
+            process.join(300)
+            assert process.exitcode == 0, log.read_text()
+        return lines(logs[0].read_text())
 
 
-def wait_for(step, workdir, processes):
+def wait_for(step, workdir, processes, log):
     path = workdir / f"step_{step:08d}"
     while not path.exists():
-        assert all(process.poll() is None for process in processes)
+        assert all(process.is_alive() for process in processes), log.read_text()
         time.sleep(0.01)
 
 
 def state_on_one_device():
     init = jax.jit(train.init, static_argnums=(0, 1))
-    return init(program.TASK, program.TX, jax.random.key(program.SEED), program.batch(0))
+    return init(
+        processes_run.TASK,
+        processes_run.TX,
+        jax.random.key(processes_run.SEED),
+        processes_run.batch(0),
+    )
 
 
 def restored(workdir, step):
@@ -88,7 +98,7 @@ def restored(workdir, step):
 
 def gradients_are_those_of_one_device(before, after, step):
     compiled = jax.jit(train.step, static_argnums=(0, 1))
-    expected, _ = compiled(program.TASK, program.TX, before, program.batch(step))
+    expected, _ = compiled(processes_run.TASK, processes_run.TX, before, processes_run.batch(step))
     pairs = zip(
         *(jax.tree.leaves(one.opt_state[0].trace) for one in (after, expected)), strict=True
     )
@@ -109,14 +119,14 @@ def test_two_and_four_processes_have_the_gradients_of_one_device_and_its_checkpo
     state = state_on_one_device()
     checkpoint.save(two, 0, state)
     of_two = run(2, two, 2, devices=2)
-    assert of_two["restored", 0] == program.sha256(state)
+    assert of_two["restored", 0] == processes_run.sha256(state)
     four.mkdir()
     (two / "step_00000001").rename(four / "step_00000001")
     at_one = restored(four, 1)
     of_four = run(4, four, 2)
     at_two = restored(four, 2)
 
-    hashes = [program.sha256(each) for each in (at_one, at_two)]
+    hashes = [processes_run.sha256(each) for each in (at_one, at_two)]
     assert [of_four["restored", 1], of_four["saved", 2]] == hashes
     assert of_two["saved", 1] == of_four["restored", 1]
     gradients_are_those_of_one_device(state, at_one, 1)
@@ -143,42 +153,42 @@ LOOPBACK = {"0100007F", "0" * 16 + "FFFF0000" + "0100007F"}
 STEPS = 100
 
 
-def interrupted(workdir, at, sent, **variables):
+def interrupted(workdir, at, sent, *, stuck=600.0, heartbeat=60):
     """A job of two, the second of which is sent a signal: exit codes, seconds, what the first said.
 
     at: the checkpoint after which it is sent.
     """
-    with started(2, workdir, STEPS, 0.1, **variables) as processes:
-        wait_for(at, workdir, processes)
+    with started(2, workdir, STEPS, 0.1, stuck, heartbeat=heartbeat) as (processes, logs):
+        wait_for(at, workdir, processes, logs[0])
         assert listening(processes[0]) <= LOOPBACK
-        processes[1].send_signal(sent)
+        os.kill(processes[1].pid, sent)
         began = time.monotonic()
         ending = processes[:1] if sent == signal.SIGSTOP else processes
-        codes = [process.wait(timeout=120) for process in ending]
+        for process in ending:
+            process.join(300)
         seconds = time.monotonic() - began
-        printed = processes[0].communicate()
-    return codes, seconds, *printed
+        return [process.exitcode for process in ending], seconds, logs[0].read_text()
 
 
 def test_a_run_that_loses_a_process_ends_and_goes_on(tmp_path, capfd):
-    assert program.trained(tmp_path / "whole", STEPS) == 0  # here, on the two devices of all tests
+    assert processes_run.trained(tmp_path / "whole", STEPS) == 0  # here, on two devices
     expected = lines(capfd.readouterr().out)["ended", STEPS]
     workdir = tmp_path / "lost"
 
-    codes, seconds, *_ = interrupted(workdir, 4, signal.SIGKILL, HEARTBEAT=5)
+    codes, seconds, _ = interrupted(workdir, 4, signal.SIGKILL, heartbeat=8)
     assert codes[0] not in (0, 75)
     assert codes[1] == -signal.SIGKILL
-    assert seconds < 5 + 10
+    assert seconds < 8 + 10
 
-    codes, seconds, _, err = interrupted(workdir, 8, signal.SIGSTOP, STUCK=10)
+    codes, seconds, said = interrupted(workdir, 8, signal.SIGSTOP, stuck=8.0)
     assert codes == [1]
-    assert seconds < 10 + 10
-    assert "most recent call first" in err
-    assert "processes_run.py" in err
+    assert seconds < 8 + 10
+    assert "most recent call first" in said
+    assert "processes_run.py" in said
 
-    codes, _, out, err = interrupted(workdir, 12, signal.SIGTERM)
-    assert codes == [75, 75], err
+    codes, _, said = interrupted(workdir, 12, signal.SIGTERM)
+    assert codes == [75, 75], said
     newest = max(path.name for path in workdir.glob("step_*"))
-    assert f"saved {int(newest.removeprefix('step_'))} " in out
+    assert f"saved {int(newest.removeprefix('step_'))} " in said
 
     assert run(2, workdir, STEPS)["ended", STEPS] == expected
