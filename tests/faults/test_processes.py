@@ -19,7 +19,6 @@ FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER))  # a forked process finds it under the same name
 import processes_run  # noqa: E402
 
-
 # Forked by a process that has imported everything and has not begun to use JAX.
 os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (FOLDER, FOLDER.parents[1])))
 FORKING = multiprocessing.get_context("forkserver")
@@ -43,10 +42,9 @@ def started(count, workdir, *arguments, devices=1, heartbeat=60):
     processes = [
         FORKING.Process(
             target=processes_run.process,
-            args=(log, devices, job | {"JAX_PROCESS_ID": str(index)}, heartbeat, workdir)
-            + arguments,
+            args=(log, devices, {**job, "JAX_PROCESS_ID": str(i)}, heartbeat, workdir, *arguments),
         )
-        for index, log in enumerate(logs)
+        for i, log in enumerate(logs)
     ]
     try:
         for process in processes:
