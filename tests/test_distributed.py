@@ -75,4 +75,4 @@ with distributed.watchdog(0.3) as alive:
 def test_a_process_that_is_stuck_shows_where_and_ends():
     done = subprocess.run([sys.executable, "-c", STUCK], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "lived\n")
-    assert 'File "<string>", line 11 in <module>' in done.stderr
+    assert 'File "<string>", line 12 in <module>' in done.stderr

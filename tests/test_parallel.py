@@ -229,6 +229,17 @@ def test_a_step_over_devices_has_the_gradients_of_one(layout, accumulated, dtype
     ]
 
 
+def test_fit_takes_the_step_of_a_mesh():
+    mesh = mesh_of(1, 2)
+    state = parallel.data_parallel(TASK, TX, mesh).init(KEY, BATCH)
+    step = parallel.step_over(mesh)
+    for state, metrics in train.fit(TASK, TX, state, [BATCH] * STEPS, step=step):
+        pass
+    expected, last = plain()
+    close(state.params, expected.params)
+    close(metrics, last)
+
+
 def test_batches_that_do_not_divide_are_refused():
     spread = parallel.data_parallel(TASK, TX, mesh_of(2))
     odd = {name: array[:7] for name, array in BATCH.items()}
