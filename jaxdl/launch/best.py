@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save
 from jaxdl._files import write_atomic
 from jaxdl.data import scaling
 from jaxdl.data.scaling import Scaling
-from jaxdl.launch.config import UserError
+from jaxdl.launch.fields import UserError
 from jaxdl.layers.activations import ACTIVATIONS
 from jaxdl.models import MODELS
 from jaxdl.tasks import TASKS

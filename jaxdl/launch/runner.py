@@ -21,8 +21,9 @@ import jax
 from jaxdl import checkpoint, report, sweep
 from jaxdl._files import write_atomic
 from jaxdl.launch import config as configs
-from jaxdl.launch.config import Command, UserError, package
+from jaxdl.launch.config import Command, package
 from jaxdl.launch.experiment import Experiment
+from jaxdl.launch.fields import UserError
 from jaxdl.launch.overfit import check_overfit
 from jaxdl.report.page import Section
 from jaxdl.report.tables import Table
