@@ -14,6 +14,8 @@ from jaxdl.launch.fields import KINDS, Config, Field, UserError, check, limits, 
 SWITCHES = {
     "dry_run": "Print trials, programs and predicted minutes; write nothing.",
     "check_overfit": "Print whether each program can memorize eight examples; write nothing.",
+    "profile": "Write a trace of the first seconds of training into the workdir's folder profile, "
+    "for TensorBoard or xprof.",
     "allow_config_change": "Go on in a workdir that was begun under another configuration; trials "
     "of other data, programs or segments run anew.",
 }
@@ -29,6 +31,7 @@ class Command(NamedTuple):
     workdir: Path
     dry_run: bool
     check_overfit: bool
+    profile: bool
     allow_config_change: bool
     use: tuple[str, str] | None = None
 
@@ -64,7 +67,7 @@ def parse(
     if not values.workdir.strip():
         raise UserError("--workdir is empty; it needs the name of a folder")
     config = kind(**chosen)
-    switches = (values.dry_run, values.check_overfit, values.allow_config_change)
+    switches = (values[switch].value for switch in SWITCHES)
     asked = [(use, str(values[use].value)) for use in uses if values[use].present]
     if len(asked) > 1:
         raise UserError(f"--{asked[0][0]} and --{asked[1][0]}: one at a time")
@@ -171,6 +174,7 @@ def _define(
         flags.DEFINE(
             _Parser(key, field), f"config.{key}", field.default, field.help, flag_values=values
         )
+    flags.DEFINE_alias("precision", "config.precision", flag_values=values)
     return values
 
 
