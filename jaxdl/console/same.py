@@ -43,6 +43,8 @@ def tell(workdir: Path, to: Path) -> int:
     rows = [(c.what, str(c.count), str(c.equal), str(c.other), c.first) for c in found]
     wrong = [each for each in found if each.first]
     caption = f"{to} is equal to {workdir}, bit for bit, in all that can be."
+    if there and other == {*there}:
+        caption = f"{to} and {workdir} were made under other conditions throughout."
     if wrong:
         caption = f"{to} differs from {workdir}: {wrong[0].first}."
     for text in dict.fromkeys(conditions.values()):

@@ -173,6 +173,7 @@ def _run(
     (workdir / VERDICT).unlink(missing_ok=True)
     workdirs.write(workdir / CONFIG, command.config.to_dict())
     facts = {"experiment": name, "command": sys.argv[1:], **workdirs.environment()}
+    facts["trials"] = len(plan.trials) + plan.follow
     facts["seconds_before"] = workdirs.seconds_before(workdir)
     workdirs.write(workdir / ENVIRONMENT, facts)
     options = {"stop": stop, "rerun_changed": command.allow_config_change}
