@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxdl import checkpoint
 from jaxdl.launch import UserError, read_best
-from jaxdl.launch.best import PARAMS
+from jaxdl.launch.best import MODEL, PARAMS
 from jaxdl.launch.workdirs import CONFIG, ENVIRONMENT, VERDICT
 from jaxdl.report.tables import counted
 from jaxdl.sweep import ledger, rungs, store
@@ -137,7 +137,7 @@ def _below(workdir: Path, folder: str) -> list[str]:
 
 def seals(workdir: Path) -> Iterator[Part]:
     """Checkpoints, states of chunks in flight, and states that were kept."""
-    for folder in (store.CHECKPOINTS, store.STATES):
+    for folder in (store.CHECKPOINTS, store.STATES, "best"):
         root = workdir / folder
         inside = [path for path in sorted(root.iterdir()) if path.is_dir()] if root.is_dir() else []
         intact = []
@@ -155,20 +155,23 @@ def seals(workdir: Path) -> Iterator[Part]:
 
 
 def metrics(workdir: Path) -> Iterator[Part]:
-    """The log of training on a stream: one JSON object a line, steps rising."""
+    """The log of training on a stream: one JSON object a line, a step's metrics once."""
     path = workdir / METRICS
     if not path.exists():
         return
     *lines, torn = path.read_bytes().split(b"\n")
-    steps = []
+    steps: list[int] = []
+    seen: set[tuple[int, tuple[str, ...]]] = set()
     for number, line in enumerate(lines, start=1):
         try:
-            steps.append(int(json.loads(line)["step"]))
+            row = dict(json.loads(line))
+            steps.append(int(row["step"]))
+            seen.add((steps[-1], tuple(row)))
         except (ValueError, TypeError, KeyError):
             yield Part(METRICS, DAMAGED, f"line {number} is no row of metrics")
     last = f", the last of step {steps[-1]}" if steps else ""
     yield Part(METRICS, WHOLE, f"{counted(len(steps), 'row')}{last}")
-    if len(set(steps)) < len(steps) or sorted(steps) != steps:
+    if len(seen) < len(steps) or sorted(steps) != steps:
         yield Part(METRICS, DAMAGED, "steps do not rise: a row is there twice or out of place")
     if torn:
         yield Part(METRICS, BEGUN, f"line {len(lines) + 1} is torn")
@@ -187,7 +190,7 @@ def report(workdir: Path) -> Iterator[Part]:
 
 def best(workdir: Path) -> Iterator[Part]:
     """The chosen parameters, against the sum that stands beside them."""
-    if not (workdir / "best").is_dir():
+    if not (workdir / "best" / MODEL).exists():  # of a stream it is a checkpoint
         return
     try:
         description, tree = read_best(workdir)

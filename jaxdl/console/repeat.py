@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -13,8 +12,7 @@ from jaxdl.launch import UserError
 from jaxdl.launch.config import PACKAGES
 from jaxdl.launch.runner import FAILED
 from jaxdl.launch.workdirs import CONFIG, ENVIRONMENT, VERDICT
-
-NAME = re.compile("[A-Za-z0-9._-]{1,128}")
+from jaxdl.report.text import check_name
 
 
 def run(workdir: Path, to: Path) -> int:
@@ -57,7 +55,7 @@ def _module(workdir: Path) -> tuple[str, Path]:
     try:
         facts = json.loads((workdir / ENVIRONMENT).read_bytes())
         json.loads((workdir / CONFIG).read_bytes())
-        name = str(facts["experiment"])
+        name = check_name(str(facts["experiment"]))
     except OSError as error:
         raise UserError(f"{error.filename} cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError):
@@ -67,8 +65,8 @@ def _module(workdir: Path) -> tuple[str, Path]:
         for package in PACKAGES:
             for path in sorted((folder / package).glob("[!_]*.py")):
                 known.setdefault(path.stem, (f"{package}.{path.stem}", folder))
-    # A name out of a file is only looked up, and never becomes part of a command by itself.
-    if not NAME.fullmatch(name) or name not in known:
+    # What a file says is only looked up, and never becomes part of a command by itself.
+    if name not in known:
         raise UserError(
             f"{workdir / ENVIRONMENT} names the experiment {name!r}, which is neither in "
             f"{' nor in '.join(PACKAGES)} here; run it in its checkout"

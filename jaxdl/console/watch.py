@@ -17,7 +17,7 @@ from jaxdl import report, stats
 from jaxdl.console.activity import LOCKS, worker
 from jaxdl.console.parts import METRICS
 from jaxdl.launch import UserError
-from jaxdl.launch.workdirs import ENVIRONMENT, VERDICT
+from jaxdl.launch.workdirs import CONFIG, ENVIRONMENT, VERDICT
 from jaxdl.report.tables import drawing, number
 from jaxdl.report.text import clean
 from jaxdl.sweep import ledger, store
@@ -66,8 +66,9 @@ def _head(workdir: Path, steps: Rows) -> str:
     now = "idle" if busy is None else f"process {busy} at work"
     now = "finished" if (workdir / VERDICT).exists() else now
     if steps:
-        return f"{workdir}: {now}, step {steps[-1]['step']}{_saved(workdir)}"
-    done, facts = len(_rows(workdir)), _facts(workdir)
+        asked = _read(workdir / CONFIG).get("steps", "?")
+        return f"{workdir}: {now}, step {steps[-1]['step']} of {asked}{_saved(workdir)}"
+    done, facts = len(_rows(workdir)), _read(workdir / ENVIRONMENT)
     asked = facts.get("trials")
     text = f"{workdir}: {now}, {done}{f' of {asked}' if asked else ''} trials"
     seconds = sum(n.get("running", 0) + n.get("compiling", 0) for n in store.read_clock(workdir))
@@ -87,9 +88,9 @@ def _saved(workdir: Path) -> str:
     return f", saved {name.replace('_', ' ')}"
 
 
-def _facts(workdir: Path) -> Mapping[str, Any]:
+def _read(path: Path) -> Mapping[str, Any]:
     try:
-        return dict(json.loads((workdir / ENVIRONMENT).read_bytes()))
+        return dict(json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError):
         return {}
 
@@ -150,7 +151,7 @@ def of_stream(steps: Rows) -> report.Table:
 def _best(metric: str, values: Sequence[Any]) -> float | None:
     known = [value for value in values if _is_number(value) and math.isfinite(value)]
     try:
-        choose = max if stats.direction(metric) == "max" else min
+        choose = max if stats.direction(metric.rpartition("/")[2]) == "max" else min
     except ValueError:  # nobody knows which way is better
         return None
     return choose(known, default=None)

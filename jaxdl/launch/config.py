@@ -53,7 +53,7 @@ def parse(
     values = _define(fields, name, uses)
     try:
         rest = values(list(argv))[1:]
-    except flags.Error as error:
+    except (flags.Error, ValueError) as error:  # --noSWITCH=VALUE is a bare ValueError
         raise UserError(_in_one_line(error, fields)) from None
     if rest:
         raise UserError(f"unexpected argument {rest[0]!r}; values are given as --config.KEY=VALUE")
@@ -74,7 +74,7 @@ def parse(
     return Command(config, Path(values.workdir), *switches, use=asked[0] if asked else None)
 
 
-def _in_one_line(error: flags.Error, fields: Mapping[str, Field]) -> str:
+def _in_one_line(error: Exception, fields: Mapping[str, Field]) -> str:
     """What absl says of a mistake, without what only programmers of flags can read."""
     if isinstance(error, flags.UnrecognizedFlagError) and error.flagname in fields:
         return f"unknown flag --{error.flagname}; did you mean --config.{error.flagname}?"
