@@ -3,6 +3,7 @@
 import json
 import runpy
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -194,7 +195,7 @@ def _from_json(path: str) -> dict[str, Any]:
         saved = json.loads(Path(path).read_text())
     except OSError as error:
         raise UserError(f"--config={path} cannot be read: {error.strerror}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UserError(f"--config={path} is not a JSON file") from None
     if not isinstance(saved, dict):
         raise UserError(f"--config={path}: not a JSON object of keys and values")
@@ -205,13 +206,17 @@ def _get_config(path: str) -> dict[str, Any]:
     """What `get_config()` of a Python file gives: a ConfigDict, a dict or a Config."""
     try:
         made = runpy.run_path(path).get("get_config")
+        found = None if made is None else made()
     except OSError as error:
         raise UserError(f"--config={path} cannot be read: {error.strerror}") from None
     except SyntaxError as error:
         raise UserError(f"--config={path} is no Python: {error}") from None
+    except Exception as error:  # the file is the user's: whatever it raises is told with its place
+        line = traceback.extract_tb(error.__traceback__)[-1].lineno
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UserError(f"--config={path}, line {line}: {text}") from None
     if made is None:
         raise UserError(f"--config={path} has no function get_config()")
-    found = made()
     found = found.to_dict() if hasattr(found, "to_dict") else found
     if not isinstance(found, dict):
         raise UserError(f"--config={path}: get_config() gives no ConfigDict but {type(found)}")
@@ -224,7 +229,10 @@ def _cast(key: str, value: Any, field: Field) -> Any:
         one = Field(default[0], field.help)
         return tuple(_cast(key, entry, one) for entry in value)
     if isinstance(default, float) and type(value) is int:
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise UserError(f"config.{key}: a number of {len(str(value))} digits") from None
     if type(value) is not type(default):
         kind = KINDS.get(type(default), "a list")
         raise UserError(f"config.{key}: {value!r} is not {kind}")

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar, cast, dataclass_transform
 from ml_collections import ConfigDict
 
 PRECISIONS = ("default", "bfloat16", "tensorfloat32", "float32")
+INT32 = 2**31 - 1
 KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
@@ -108,6 +109,8 @@ def check(key: str, value: Any, field: Field) -> None:
             known = ", ".join(str(choice) for choice in field.choices)
             raise UserError(f"config.{key}: {entry!r} is none of {known}")
         if isinstance(entry, int | float) and not isinstance(entry, bool):
+            if isinstance(entry, int) and abs(entry) > INT32:
+                raise UserError(f"config.{key}: {entry} does not fit 32 bits")
             if not math.isfinite(entry):
                 raise UserError(f"config.{key}: {entry} is not a finite number")
             if not field.low <= entry <= field.high:

@@ -161,7 +161,7 @@ def test_whatever_is_in_a_workdir_a_launch_ends_in_one_line_and_changes_nothing(
 def test_any_name_of_a_workdir_is_taken_or_refused_in_one_line(tmp_path, name):
     experiment = launch.Experiment(Some, refused, lambda *_: pytest.fail("concluded"))
     workdir = tmp_path / name.lstrip("/")
-    command = config.Command(Some(), workdir, False, False, False, False)
+    command = config.parse(["x"], Some, "xor")._replace(workdir=workdir)
     with pytest.raises(UserError) as caught:
         runner.launch(experiment, "xor", command)
     assert len(str(caught.value).splitlines()) == 1
