@@ -21,6 +21,7 @@ from jaxdl.sweep.fingerprint import CONDITIONS, fingerprint
 WHOLE, BEGUN, DAMAGED = "whole", "begun", "damaged"
 """States of a part. Begun: what a process was killed over, and the next launch makes good."""
 METRICS = "metrics.jsonl"
+CHUNKS = "chunks"
 REPORT = "report.html"
 
 
@@ -76,14 +77,10 @@ verdict = of_json(VERDICT, _verdict)
 
 
 def rows(workdir: Path) -> Iterator[Part]:
-    """The ledger, and the files of workers beside it."""
-    for path in (workdir / store.LEDGER, *sorted((workdir / "trials").glob("*.jsonl"))):
-        if path.exists():
-            yield from _rows(workdir, path)
-
-
-def _rows(workdir: Path, path: Path) -> Iterator[Part]:
-    name = path.relative_to(workdir).as_posix()
+    """The ledger."""
+    name, path = store.LEDGER, workdir / store.LEDGER
+    if not path.exists():
+        return
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -92,23 +89,23 @@ def _rows(workdir: Path, path: Path) -> Iterator[Part]:
         yield Part(name, DAMAGED, str(error).removeprefix(f"{path}, "))
         return
     statuses = Counter(str(row.get("status")) for row in found)
-    programs = len({row.get("program") for row in found})
+    programs = len({str(row.get("program")) for row in found})
     counts = ", ".join(f"{count} {status}" for status, count in statuses.items())
     yield Part(
         name, WHOLE, f"{counted(len(found), 'row')} of {counted(programs, 'program')}: {counts}"
     )
     for text in (str(warning.message).removeprefix(f"{path}, ") for warning in caught):
         yield Part(name, BEGUN if "is torn" in text else DAMAGED, text)
-    lost = {row["fingerprint"] for row in found if "fingerprint" in row} - set(_recalled(workdir))
-    if lost:
-        yield Part(name, DAMAGED, f"{CONDITIONS} does not know {', '.join(sorted(map(str, lost)))}")
+    made = {str(row["fingerprint"]) for row in found if "fingerprint" in row}
+    if lost := made - _recalled(workdir):
+        yield Part(name, DAMAGED, f"{CONDITIONS} does not know {', '.join(sorted(lost))}")
 
 
-def _recalled(workdir: Path) -> Mapping[str, Any]:
+def _recalled(workdir: Path) -> set[str]:
     try:
-        return json.loads((workdir / CONDITIONS).read_bytes())
-    except (OSError, ValueError):
-        return {}
+        return {*dict(json.loads((workdir / CONDITIONS).read_bytes()))}
+    except (OSError, ValueError, TypeError):
+        return set()
 
 
 def arrays(workdir: Path) -> Iterator[Part]:
@@ -121,10 +118,10 @@ def arrays(workdir: Path) -> Iterator[Part]:
         try:
             with np.load(path, allow_pickle=False) as parts:
                 shapes = {part: parts[part].shape for part in parts.files}
+            trials = shapes["trial" if "trial" in shapes else "ids"][0]
         except Exception as error:  # of zipfile, zlib or NumPy, whichever meets it first
             yield Part(name, DAMAGED, f"not as it was written ({_words(error)})")
             continue
-        trials = shapes.get("trial", shapes.get("ids", (0,)))[0]
         others = ", ".join(part for part in sorted(shapes) if part != "trial")
         what = others if name.startswith(store.CURVES[:6]) else "waiting for the others"
         yield Part(name, WHOLE, f"{counted(trials, 'trial')}: {what}")
@@ -216,6 +213,9 @@ def parts(workdir: Path) -> list[Part]:
     if not workdir.is_dir():
         raise UserError(f"{workdir} is no folder")
     found = [part for check in CHECKS for part in check(workdir)]
+    for place in sorted((workdir / CHUNKS).glob("*")):  # of a worker each, like a small workdir
+        of = [part for check in CHECKS for part in check(place)]
+        found += [part._replace(name=f"{CHUNKS}/{place.name}/{part.name}") for part in of]
     if not found:
         raise UserError(
             f"{workdir} holds no run: none of {CONFIG}, {store.LEDGER}, {METRICS}, checkpoints"

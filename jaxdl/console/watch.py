@@ -15,7 +15,7 @@ from rich.text import Text
 
 from jaxdl import report, stats
 from jaxdl.console.activity import LOCKS, worker
-from jaxdl.console.parts import METRICS
+from jaxdl.console.parts import CHUNKS, METRICS
 from jaxdl.launch import UserError
 from jaxdl.launch.workdirs import CONFIG, ENVIRONMENT, VERDICT
 from jaxdl.report.tables import drawing, number
@@ -96,12 +96,19 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 
 def _rows(workdir: Path) -> Rows:
+    """Of the ledger, and of those of workers that are not merged into it yet."""
+    ledgers = [workdir / store.LEDGER, *sorted(workdir.glob(f"{CHUNKS}/*/{store.LEDGER}"))]
+    found: dict[str, Mapping[str, Any]] = {}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a line that is being written looks torn
-            return ledger.read(workdir / store.LEDGER)
+            for path in ledgers:
+                found |= {row["trial"]: row for row in ledger.read(path)}
     except ledger.LedgerError as error:
         raise UserError(str(error)) from None
+    except FileNotFoundError:  # merged just now
+        return _rows(workdir)
+    return list(found.values())
 
 
 def read_metrics(workdir: Path) -> Rows:

@@ -91,6 +91,15 @@ def lose_a_curve(path):
     np.savez_compressed(path, **fewer)
 
 
+def lose_the_trials(path):
+    np.savez_compressed(path, loss=np.zeros((4, 3)))
+
+
+def put_an_odd_row(path):
+    row = {"trial": "a", "program": [1], "status": {}, "fingerprint": []}
+    path.write_text(json.dumps(row) + "\n")
+
+
 def put_objects(path):
     np.savez(path, trial=np.array([{"a": 1}], object))
 
@@ -106,6 +115,8 @@ def put_objects(path):
         ("trials.jsonl", spoil, "line 1 is not a row"),
         ("curves.npz", flip, "not as it was written"),
         ("curves.npz", lose_a_curve, "1 row without"),
+        ("curves.npz", lose_the_trials, "not as it was written"),
+        ("trials.jsonl", put_an_odd_row, "does not know"),
         ("curves.npz", put_objects, "Object arrays cannot be loaded"),
         ("verdict.json", cut, "not as it was written"),
         ("report.html", cut, ""),
@@ -151,6 +162,18 @@ def test_training_on_a_stream_is_told(tmp_path, capsys):
     assert code == 1
     assert "step_00000004" in out
     assert "a row is there twice" in out
+
+
+def test_the_folder_of_a_worker_is_told_too(workdir, capsys):
+    place = workdir / "chunks/adam-0"
+    place.mkdir(parents=True)
+    for name in ("trials.jsonl", "conditions.json", "curves.npz"):
+        shutil.copy(workdir / name, place / name)
+    assert told(capsys, workdir)[0] == 0
+    spoil(place / "trials.jsonl")
+    code, out, _ = told(capsys, workdir)
+    assert code == 1
+    assert "chunks/adam-0/trials.jsonl" in "".join(out.split())
 
 
 def test_a_process_at_work_is_named(workdir, monkeypatch, capsys):
