@@ -26,7 +26,7 @@ class Compared(NamedTuple):
     """
 
     what: str
-    count: int
+    total: int
     equal: int
     other: int = 0
     first: str = ""
@@ -40,7 +40,7 @@ def tell(workdir: Path, to: Path) -> int:
     found = [_compare_rows(there, here, other), _compare_curves(workdir, to, other)]
     if (workdir / "best").is_dir():
         found.append(_compare_best(workdir, to, bool(other)))
-    rows = [(c.what, str(c.count), str(c.equal), str(c.other), c.first) for c in found]
+    rows = [(c.what, str(c.total), str(c.equal), str(c.other), c.first) for c in found]
     wrong = [each for each in found if each.first]
     caption = f"{to} is equal to {workdir}, bit for bit, in all that can be."
     if there and other == {*there}:

@@ -15,6 +15,7 @@ import jax
 
 from jaxdl._files import cache_folder
 
+FOLDER = "jax_compilation_cache_dir"
 MAX_BYTES = 1 << 30
 """Above it, what was not used for longest goes until four fifths are left."""
 UNREADABLE = "Error reading persistent compilation cache entry"
@@ -36,10 +37,10 @@ def keep(max_bytes: int = MAX_BYTES) -> Path | None:
 
     Returns the folder, which has been cut down to its bound; None if the user has another.
     """
-    if jax.config.jax_compilation_cache_dir is not None:
+    if getattr(jax.config, FOLDER) is not None:
         return None
     folder = cache_folder() / "xla"
-    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update(FOLDER, str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     trim(folder, max_bytes)
     return folder

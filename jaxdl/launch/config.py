@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from absl import flags
+from ml_collections import ConfigDict
 
 from jaxdl.launch.fields import KINDS, Config, Field, UserError, check, limits, listed
 
@@ -68,11 +69,11 @@ def parse(
     if not values.workdir.strip():
         raise UserError("--workdir is empty; it needs the name of a folder")
     config = kind(**chosen)
-    switches = (values[switch].value for switch in SWITCHES)
+    switches = {switch: bool(values[switch].value) for switch in SWITCHES}
     asked = [(use, str(values[use].value)) for use in uses if values[use].present]
     if len(asked) > 1:
         raise UserError(f"--{asked[0][0]} and --{asked[1][0]}: one at a time")
-    return Command(config, Path(values.workdir), *switches, use=asked[0] if asked else None)
+    return Command(config, Path(values.workdir), **switches, use=asked[0] if asked else None)
 
 
 def _in_one_line(error: Exception, fields: Mapping[str, Field]) -> str:
@@ -217,7 +218,7 @@ def _get_config(path: str) -> dict[str, Any]:
         raise UserError(f"--config={path}, line {line}: {text}") from None
     if made is None:
         raise UserError(f"--config={path} has no function get_config()")
-    found = found.to_dict() if hasattr(found, "to_dict") else found
+    found = found.to_dict() if isinstance(found, ConfigDict | Config) else found
     if not isinstance(found, dict):
         raise UserError(f"--config={path}: get_config() gives no ConfigDict but {type(found)}")
     return found

@@ -42,7 +42,7 @@ def main(experiment: Experiment) -> None:
     helps = {flag: use.help for flag, use in experiment.uses.items()}
     told: list[str] = []
 
-    def formatwarning(message: Warning | str, *_: object) -> str:
+    def formatwarning(message: Warning | str, *_: object, **__: object) -> str:
         told.append(str(message))
         return f"{name}: {message}\n"
 
