@@ -40,7 +40,9 @@ test: lint
 test-experiments: $(VENV)/installed-test
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/launched
 
-# Processes killed, stopped, short of memory, beside load, as a user launches them.
+# Processes killed, stopped, short of memory, beside load, as a user launches them, and JAXDL_FUZZ
+# random commands.
+export JAXDL_FUZZ ?= 6
 test-faults: $(VENV)/installed-test
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/faults
 
