@@ -142,7 +142,7 @@ def show(table: Table, stream: TextIO | None = None) -> None:
     from rich.console import Console
 
     stream = stream or sys.stdout
-    console = Console(file=stream, width=None if stream.isatty() else 100, highlight=False)
+    console = Console(file=stream, width=None if stream.isatty() else 200, highlight=False)
     console.print(drawing(table, console))
 
 
