@@ -7,6 +7,7 @@ every session. What is not finite is null there.
 
 import json
 import math
+import os
 import sys
 import time
 import warnings
@@ -34,7 +35,8 @@ class Log:
     def __init__(self, workdir: Path, position: Position, step: int, steps: int):
         _cut(workdir, position)
         self._workdir, self._steps = workdir, steps
-        self._rows = open(workdir / ROWS, "ab", buffering=0)
+        appending = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        self._rows = os.open(workdir / ROWS, appending, 0o644)
         self._board = _events(workdir / BOARD, step)
         self._told = -math.inf
 
@@ -43,7 +45,7 @@ class Log:
         finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
         left = memoryview((json.dumps({"step": step, **finite}) + "\n").encode())
         while left:
-            left = left[self._rows.write(left) :]
+            left = left[os.write(self._rows, left) :]
         self._board.write_event(_event(step, values))
         now = time.monotonic()
         if now - self._told > SECONDS_BETWEEN_LINES or step == self._steps:
@@ -65,7 +67,7 @@ class Log:
 
     def close(self) -> None:
         """Ends the files."""
-        self._rows.close()
+        os.close(self._rows)
         self._board.close()
 
 

@@ -1,6 +1,6 @@
 """Training on a stream of digits, as a program that tests kill: the last line tells the end's bits.
 
-    python tests/faults/streaming_run.py WORKDIR --steps=600 --save_steps=20 ...
+    python tests/faults/streaming_run.py WORKDIR --steps=400 --save_steps=20 ...
 
 A perceptron with batch norm and dropout on digits that are shifted at random, batch by batch, by a
 grain pipeline. The same command goes on where it was killed. Exit codes as everywhere: 0 done, 1
@@ -57,13 +57,13 @@ def shifted(row, rng):
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("workdir", type=Path)
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--log_steps", type=int, default=10)
     parser.add_argument("--save_steps", type=int, help="checkpoints by steps")
     parser.add_argument("--save_seconds", type=float, default=1.0, help="or by seconds")
     parser.add_argument("--keep", type=int, default=2)
     parser.add_argument("--rate", type=float, default=0.05)
-    parser.add_argument("--batch_size", type=int, default=64)
+    parser.add_argument("--batch_size", type=int, default=16)
     parser.add_argument("--evaluation_steps", type=int, default=50)
     parser.add_argument("--nap", type=float, default=0.0, help="seconds that an evaluation takes")
     parser.add_argument("--allow_config_change", action="store_true")
