@@ -7,8 +7,8 @@
 #   ten events and one in a pipe wait for a thread. The name of a file is made of the host and of the
 #   time in whole seconds, and it is opened to be overwritten.
 # Seen on 2026-11-30:
-#   50 events added, flushed, killed: 41, 50 and 44 of 51 records on disk in three tries
-#   two writers of 5 events, one after the other: 6 of 12 records
+#   50 events added, flushed, killed: 43 49 47 41 45 43 46 48 46 44 43 44 45 44 42 43 46 49 42 41 of
+#   51 records; two writers of 5 events, one after the other: 6 of 12 records
 # Why it matters: a checkpoint says that metrics up to here are kept, and they are not; a run that is
 #   started again at once loses all it had shown before.
 # Remedy: write records oneself (`tensorboardX.record_writer.masked_crc32c`), or `close` before what
