@@ -58,7 +58,7 @@ class Case(NamedTuple):
 
     def plain(self) -> float:
         """Seconds a step of `train.fit`, whose metrics nobody reads."""
-        times = []
+        times: list[float] = []
         for (_, metrics), _ in zip(
             train.fit(self.task, self.tx, self.state, Same(self.batch)),
             range(self.steps),

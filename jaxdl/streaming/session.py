@@ -53,7 +53,7 @@ class Session:
     best: float | None
 
     def train(self, stopped: Callable[[], bool]) -> TrainState:
-        """The state after the last step, when it is on disk. Raises Interrupted if stopped, then too."""
+        """The state after the last step, once that is on disk. Raises Interrupted if stopped."""
         blank = jax.tree.map(np.zeros_like, self.carry.metrics)
         every = self.evaluation.steps if self.evaluation else math.inf
         while self.number < self.steps:
