@@ -75,9 +75,9 @@ def test_whatever_happens_it_ends_with_the_same_bits_and_every_metric_once(tmp_p
     (saves / ".step_00000777").mkdir(exist_ok=True)
 
     # Asked to stop, it saves at once; what it had found is said.
-    sessions = len(list((workdir / "tb").iterdir()))
+    before = set((workdir / "tb").iterdir())
     process = start(PROGRAM, workdir, *SIZES, "--pace=0.2", devices=1)
-    wait_for(lambda: len(list((workdir / "tb").iterdir())) > sessions, process)
+    wait_for(lambda: set((workdir / "tb").iterdir()) - before, process)
     asked = time.perf_counter()
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate()

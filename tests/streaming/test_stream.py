@@ -17,6 +17,9 @@ with quiet.absl(logging.WARNING):
 ROWS = [{"x": x, "y": y} for x, y in zip(DATA["x"], DATA["y"], strict=True)]
 
 
+FEW = grain.ReadOptions(num_threads=1, prefetch_buffer_size=4)  # ahead, of endless rows
+
+
 class Jitter(transforms.RandomMap):
     def random_map(self, row, rng):
         return {**row, "x": row["x"] + rng.normal(size=3)}
@@ -40,12 +43,14 @@ def jittered():
 def loader():
     sampler = samplers.IndexSampler(len(ROWS), shuffle=True, seed=1, num_epochs=None)
     operations = [Jitter(), transforms.Batch(8, drop_remainder=True)]
-    return grain.DataLoader(data_source=Rows(), sampler=sampler, operations=operations)
+    return grain.DataLoader(
+        data_source=Rows(), sampler=sampler, operations=operations, read_options=FEW
+    )
 
 
 def buckets():
     """Rows of like size side by side, and some left out."""
-    rows = grain.MapDataset.source(ROWS).seed(2).shuffle().repeat(None).to_iter_dataset()
+    rows = grain.MapDataset.source(ROWS).seed(2).shuffle().repeat(None).to_iter_dataset(FEW)
     return iter(rows.filter(lambda row: row["x"][0] > -0.5).batch(8))
 
 
