@@ -40,7 +40,9 @@ test: lint
 test-experiments: $(VENV)/installed-test
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/launched
 
-# Processes killed, stopped, short of memory, beside load, as a user launches them.
+# Processes killed, stopped, short of memory, beside load, as a user launches them, and JAXDL_FUZZ
+# random commands.
+export JAXDL_FUZZ ?= 6
 test-faults: $(VENV)/installed-test
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/faults
 
@@ -66,7 +68,7 @@ goldens: $(VENV)/installed-parity
 	set -e; for script in tests/goldens/make_*.py; do $(BIN)/python $$script; done
 
 # Every experiment in full, and the verdicts that docs/curriculum.md quotes.
-EXPERIMENTS = $(filter-out __init__,$(basename $(notdir $(wildcard experiments/*.py))))
+EXPERIMENTS = $(filter-out _%,$(basename $(notdir $(wildcard experiments/*.py))))
 verdicts: $(VENV)/installed-test
 	mkdir -p docs/verdicts
 	set -e; for name in $(EXPERIMENTS); do \

@@ -21,7 +21,7 @@ from benchmarks.step_time import PEAKS
 from jaxdl import tasks, train
 from jaxdl.models import GPT
 from jaxdl.optimizers import adamw
-from jaxdl.sweep.programs import needed_bytes
+from jaxdl.sweep.compilation import needed_bytes
 from jaxdl.types import Array, Batch, TrainState
 
 VOCABULARY, PADDED, WIDTH, DEPTH, HEADS, LENGTH = 50257, 50304, 768, 12, 12, 1024

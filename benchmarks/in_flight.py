@@ -61,7 +61,7 @@ def rows(what: str, sweep_of: SweepOf, lanes: Sequence[int], target: float | Non
 def _memory(problem: dict[str, Any], lanes: int) -> tuple[float, float] | None:
     """MiB that the compiled segment of the lanes needs, and that the device has held at most."""
     from jaxdl import sweep
-    from jaxdl.sweep import chunk, programs
+    from jaxdl.sweep import chunk, compilation, programs
 
     stats = jax.local_devices()[0].memory_stats()
     if not stats or "peak_bytes_in_use" not in stats:
@@ -71,5 +71,5 @@ def _memory(problem: dict[str, Any], lanes: int) -> tuple[float, float] | None:
     data = jax.device_put(problem["data"], placement.everywhere)
     hparams = chunk.columns(problem["trials"], {})
     program = programs.compile_run(run, placement, hparams, data, lanes, lanes, name=name)
-    needed = programs.needed_bytes(program.advance)
+    needed = compilation.needed_bytes(program.advance)
     return needed / 2**20, stats["peak_bytes_in_use"] / 2**20

@@ -39,6 +39,8 @@ CLAIMS = POINTS, RATIO, RUNS = (
           "probability on test where a fresh seed diverged, which has lost", above=0.5, unit="%"),
 )  # fmt: skip
 USUAL, FIGURES = "usual", "figures.md"
+USUALLY, QUICK = (15, 10), (8, 5)
+"""Points, and fresh seeds."""
 
 
 class Config(launch.Config):
@@ -64,12 +66,18 @@ class Config(launch.Config):
     )
     protocol: str = setting("grid", f"How they are searched: {', '.join(comparison.PROTOCOLS)}.")
     sampler: str = setting("TPESampler", "Of the protocol optuna: a class of optuna.samplers.")
-    points: int = setting(15, "Points that are tried of each optimizer on each workload.", low=2)
+    points: int = setting(
+        0, f"Points that are tried of each on each workload; 0: {USUALLY[0]}, or {QUICK[0]}.", low=0
+    )
     seeds: int = setting(3, "Seeds of the search.", low=1)
-    fresh_seeds: int = setting(10, "Seeds that run the chosen points again.", low=3)
+    fresh_seeds: int = setting(
+        0, f"Seeds that run the chosen points again; 0: {USUALLY[1]}, or {QUICK[1]}.", low=0
+    )
     schedule: str = setting("constant", f"Of the rate: {', '.join(SCHEDULES)}.")
     quick: bool = setting(
-        False, "Instead: ravine, breast_cancer, digits_mlp or the like, 8 points, 5 fresh seeds."
+        False,
+        "A first answer, unless you say otherwise on three workloads or fewer (ravine, "
+        f"breast_cancer, digits_mlp), at {QUICK[0]} points, by {QUICK[1]} fresh seeds.",
     )
 
 
@@ -77,13 +85,17 @@ def study(config: Config) -> tuple[Study, str]:
     """What is run, and the name of the candidate."""
     try:
         name, one = comparison.find(config.candidate, config.optimizer)
-        usual = comparison.USUAL[one.kind]
-        given = usual.baselines if config.baselines == (USUAL,) else config.baselines
+    except ValueError as error:
+        raise launch.UserError(f"config.candidate: {error}") from error
+    usual = comparison.USUAL[one.kind]
+    given = usual.baselines if config.baselines == (USUAL,) else config.baselines
+    try:
         name, entrants = comparison.against(name, one, given)
     except ValueError as error:
-        raise launch.UserError(f"config.candidate or config.baselines: {error}") from error
-    names = usual.workloads if config.workloads == (USUAL,) else config.workloads
-    names = usual.quick if config.quick else names
+        raise launch.UserError(f"config.baselines: {error}") from error
+    names = usual.quick if config.quick else usual.workloads
+    names = names if config.workloads == (USUAL,) else config.workloads
+    points, fresh = QUICK if config.quick else USUALLY
     launch.choose("protocol", config.protocol, comparison.PROTOCOLS)
     shape = launch.choose("schedule", config.schedule, SCHEDULES)
     chosen = launch.choose_all("workloads", names, workloads.WORKLOADS)
@@ -91,9 +103,9 @@ def study(config: Config) -> tuple[Study, str]:
         entrants,
         [_within(make(), config.steps) for make in chosen.values()],
         config.protocol,
-        8 if config.quick else config.points,
+        config.points or points,
         config.seeds,
-        5 if config.quick else config.fresh_seeds,
+        config.fresh_seeds or fresh,
         shape,
         config.sampler,
     ), name

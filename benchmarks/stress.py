@@ -1,4 +1,4 @@
-"""The card of an optimizer's character: what it stands, what it needs, what breaks it.
+"""The card of an optimizer's character: what it withstands, what it needs, what breaks it.
 
 Some 30 small problems that each hold one trouble, at 4 difficulties each: ill-conditioning, scales,
 noise of several kinds, gradients that are rare, late, rounded or jump, saddle, plateau, cliff,
@@ -40,8 +40,6 @@ def exam(config: Config) -> tuple[Exam, str]:
     """What is run, and the name of the candidate."""
     try:
         name, one = comparison.find(config.candidate)
-        if one.kind != "optimizer":
-            raise ValueError(f"{name} is a {one.kind}: the card is one of optimizers")
         name, entrants = comparison.against(name, one, config.baselines)
     except ValueError as error:
         raise launch.UserError(f"config.candidate or config.baselines: {error}") from error

@@ -3,7 +3,7 @@
 Eight of its cases are defined here alike: the same function, size, kind of start and condition of
 success; the same points of Adam's hyperparameters. An attempt is one configuration trained to
 success or to its last step. Ours are lanes of one compiled program a case, compiled before, with
-ledger and results; theirs run one after another (extra `parity`).
+ledger and results, on all cores; theirs run one after another, on one thread (extra `parity`).
 """
 
 import math

@@ -137,7 +137,7 @@ def of_tree(tree: str, names: list[str], steps: int) -> Iterator[Row]:
         pair = pairs()[name]
         ours, moved, held = updating(pair.ours, tree, steps)
         theirs, their_moved, their_held = updating(pair.theirs, tree, steps)
-        torch = torch_updates(pair.torch, tree, steps)
+        torch = of_torch(pair.torch, tree, steps)
         mine, optaxs, *rest = harness.alternate(REPEATS, ours, theirs, *torch.values())
         case = f"update of {name}, {tree} parameters"
         yield harness.timed(case, mine, optaxs, "optax", target=AS_FAST)
@@ -165,7 +165,7 @@ def of_tree(tree: str, names: list[str], steps: int) -> Iterator[Row]:
                 )
 
 
-def torch_updates(name: str | None, tree: str, steps: int) -> dict[str, Callable[[], float]]:
+def of_torch(name: str | None, tree: str, steps: int) -> dict[str, Callable[[], float]]:
     """Measures seconds of PyTorch's update, by its implementation and threads; none without it."""
     try:
         from benchmarks.peers import torch_updates

@@ -18,31 +18,25 @@ after short runs of a few seeds in which test accuracy was seen; the thresholds 
 
 import functools
 import itertools
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 import pandas as pd
 
+from experiments._small_bert import PACKAGES, attend, fill, load, network, symbols
 from experiments.gpt import TIMED, seconds, step_of
 from jaxdl import keys, launch, metrics, report, stats, sweep, tasks, train
-from jaxdl.data import batches
-from jaxdl.data.sources import documents, sentences
-from jaxdl.data.text import bucketing, masking, tokenizers, vocabulary
+from jaxdl.data.text import masking
 from jaxdl.data.text.vocabulary import END, Vocabulary
 from jaxdl.launch import setting
-from jaxdl.launch.best import Loaded
 from jaxdl.models import BERT, BERTPretraining
 from jaxdl.models.pretrained import PairClassifier, SentenceClassifier
 from jaxdl.optimizers import adam, schedules
 from jaxdl.params import transplant
 from jaxdl.report import Claim, Section
-from jaxdl.report.alignments import Alignment, alignments
 from jaxdl.types import Array, Batch, PyTree, Task, TrainState
 
 CLAIMS = PRETRAINED, FEW, MANY, FATES, PAIRS = (
@@ -57,7 +51,6 @@ CLAIMS = PRETRAINED, FEW, MANY, FATES, PAIRS = (
     Claim("T5", "the loss on pairs helps on pairs",
           "paired difference in test accuracy of pairs", above=0.02, unit="points"),
 )  # fmt: skip
-SIZES, MASK, LENGTH, LIKELIEST = {"test": 150, "validation": 75, "train": 40}, "<mask>", 32, 5
 BASE, SCRATCH = "15 %", "not pretrained"
 USUAL = {"share": 0.15, "masks": 0.8, "pairs": 1.0, "kept": 1.0}
 STUDY: dict[str, dict[str, float]] = {
@@ -71,7 +64,6 @@ STUDY: dict[str, dict[str, float]] = {
 }
 """Of the words, the share to guess, and of these that of masks; the weight of the loss on pairs;
 whether what is tuned is what was pretrained."""
-PACKAGES = 1 + len(documents.PACKAGES)
 
 
 class Config(launch.Config):
@@ -90,56 +82,6 @@ class Config(launch.Config):
     learning_rate: float = setting(3e-3, "Peak rate of Adam in pretraining.", low=1e-12)
     tuning_rates: tuple[float, ...] = setting((3e-3, 1e-2), "Peak rates to tune at.", low=1e-12)
     watts: float = setting(15.0, "What a busy core takes, for the estimate of energy.", low=0.0)
-
-
-def load(config: Config) -> tuple[dict[str, Any], Vocabulary]:
-    """`{split: {task: arrays}}`, each document in one of them, and the words."""
-    rng = np.random.default_rng(0)
-    parts: dict[str, list[tuple[list[list[str]], int]]] = {name: [] for name in (*SIZES, "text")}
-    for label, found in enumerate(documents.docstrings_by_package().values()):
-        texts = filter(None, map(sentences.prose, documents.sample(found, len(found), rng)))
-        counts = (*SIZES.values(), config.documents // PACKAGES)
-        for name, count in zip(parts, counts, strict=True):
-            for text in itertools.islice(texts, count):
-                parts[name].append(([tokenizers.words(each) for each in text], label))
-    counted = (word for text, _ in parts["text"] for words in text for word in words)
-    words = vocabulary.build(counted, config.vocabulary - 1).words[len(vocabulary.SPECIAL) :]
-    known = Vocabulary((*vocabulary.SPECIAL, MASK, *words))
-    data: dict[str, Any] = {"train": {"text": paired(known, [text for text, _ in parts["text"]])}}
-    for name in SIZES:
-        ids = [framed(known, [word for words in text for word in words]) for text, _ in parts[name]]
-        y = np.array([label for _, label in parts[name]], np.int32)
-        # Of every second sentence, so that those of a pair were no neighbours.
-        arrays = {
-            "packages": {"x": bucketing.pad(ids, LENGTH)["x"], "y": y},
-            "pairs": paired(known, [text[::2] for text, _ in parts[name]]),
-        }
-        held_out = {key: batches.padded_batches(each, 100) for key, each in arrays.items()}
-        data[name] = data["train"] | arrays if name == "train" else held_out
-    return data, known
-
-
-def framed(known: Vocabulary, words: Sequence[str]) -> np.ndarray:
-    """Ids as BERT reads a text, the last words cut off where it is too long."""
-    return vocabulary.framed(vocabulary.encode(known, words)[: LENGTH - 2])
-
-
-def paired(known: Vocabulary, found: Sequence[Sequence[list[str]]]) -> dict[str, np.ndarray]:
-    """Pairs of neighbours and of strangers, of `masking.pairs`, with their class as y."""
-    ids = [[vocabulary.encode(known, words) for words in document] for document in found]
-    made = masking.pairs(ids, symbols(known), LENGTH, seed=0)
-    return made | {"y": made["pair"]}
-
-
-def symbols(known: Vocabulary) -> masking.Symbols:
-    """The ids that are no words."""
-    return masking.symbols({word: i for i, word in enumerate(known.words)}, masking.HOUSE)
-
-
-def network(vocabulary: int, width: int, depth: int, heads: int) -> BERT:
-    """The model, from plain numbers."""
-    # The usual 0.02 is of a width of 768.
-    return BERT(vocabulary, width, depth, heads, LENGTH, kernel_init=nn.initializers.normal(0.1))
 
 
 def options(config: Config, known: Vocabulary) -> dict[str, int]:
@@ -234,7 +176,7 @@ def accuracy(task: Task, held_out: Batch, params: PyTree) -> Array:
 
 def plan(config: Config) -> sweep.Plan:
     """One program; how a trial is pretrained is numbers inside it."""
-    data, known = load(config)
+    data, known = load(config.documents, config.vocabulary)
     points: list[sweep.Point] = [{"condition": name, **each} for name, each in STUDY.items()]
     return sweep.plan(
         {"bert": (run(config, known), points)},
@@ -266,7 +208,7 @@ def tuned_on(name: str, config: Config, frame: pd.DataFrame) -> stats.Tuned:
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Accuracy after tuning, paired over seeds, at the rates that other seeds chose."""
-    _, known = load(config)
+    _, known = load(config.documents, config.vocabulary)
     frame = results.frame()
     tuned = {name: tuned_on(name, config, frame) for name in ("packages", "pairs")}
 
@@ -341,51 +283,6 @@ def costs(config: Config, plan: sweep.Plan, known: Vocabulary) -> report.Table:
 def first(config: Config, plan: sweep.Plan, name: str) -> Batch:
     """A batch of training."""
     return {key: array[: config.batch_size] for key, array in plan.data["train"][name].items()}
-
-
-def loaded(workdir: Path) -> tuple[Loaded, Vocabulary]:
-    """The pretrained network that a run has kept, and its words."""
-    found = launch.load(
-        workdir,
-        lambda saved: tasks.masked_language_model(BERTPretraining(network(**saved["options"]))),
-    )
-    return found, Vocabulary(tuple(found.description["words"]))
-
-
-def fill(workdir: Path, text: str) -> str:
-    """The likeliest words in the place of each [MASK]."""
-    first, *others = (tokenizers.words(part) for part in text.split("[MASK]"))
-    if not others:
-        raise ValueError("there is no [MASK] in it")
-    model, known = loaded(workdir)
-    ids = framed(known, [*first, *(word for part in others for word in (MASK, *part))])
-    logits = model.task.predict(model.params, {}, {"x": jnp.asarray(ids)[None]})["tokens"][0]
-    lines = []
-    for shares in np.asarray(jax.nn.softmax(logits))[ids == known.ids[MASK]]:
-        best = np.argsort(-shares)[:LIKELIEST]
-        lines.append(", ".join(f"{known.words[i]} {shares[i]:.2f}" for i in best))
-    return "\n".join(lines)
-
-
-def attend(workdir: Path, text: str) -> str:
-    """A picture of what each word of a sentence looks at in the last layer, by head."""
-    model, known = loaded(workdir)
-    ids = framed(known, tokenizers.words(text))
-    body = network(**model.description["options"])
-    _, kept = body.apply(
-        {"params": model.params["body"]}, jnp.asarray(ids)[None], mutable=["intermediates"]
-    )
-    last = kept["intermediates"]["stack"][f"layers_{body.depth - 1}"]
-    # Words side by side would not be read: columns have the numbers of the rows.
-    rows = [f"{word}  {i}" for i, word in enumerate(vocabulary.decode(known, ids))]
-    columns = [str(i) for i in range(len(rows))]
-    figure = alignments(
-        [Alignment(head, rows, columns) for head in np.asarray(last["attention"]["weights"][0][0])],
-        title="Attention of the last layer, by head", output_label="word", input_label="looks at",
-    )  # fmt: skip
-    path = workdir / "attend.png"
-    path.write_bytes(report.to_png(figure))
-    return str(path)
 
 
 USES = {

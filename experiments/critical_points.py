@@ -140,6 +140,7 @@ def on_network(config: Config, units: int) -> sweep.Run:
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """What is found on each surface."""
     frame = results.frame()
+    frame["minima"] = frame["minima"].where(frame["share_found"] > 0)  # of none there is no share
     fields, networks = (frame[frame["kind"].eq(kind)] for kind in KINDS)
     by_dimension = report.profile(
         fields.assign(surface="Gaussian field"), "size", "minima", line="surface",
@@ -150,7 +151,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         {
             "surface": name,
             "searches that end at one (%)": stats.mean_interval(trials["share_found"], "share"),
-            "minima (%)": stats.mean_interval(trials["minima"], "share", examples=STARTS),
+            "minima (%)": minima(trials),
             "correlation of height and directions": stats.mean_interval(trials["correlation"]),
         }
         for name, trials in frame.groupby("surface", sort=False)
@@ -161,11 +162,16 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     return launch.Conclusion([*of_points(fields, networks)], sections)
 
 
+def minima(trials: pd.DataFrame) -> stats.Interval:
+    """Their share of the points that were found; without bounds where a seed found none."""
+    found = np.nan_to_num(STARTS * trials["share_found"].mean())
+    return stats.mean_interval(trials["minima"], "share", examples=max(1, int(found)))
+
+
 def of_points(fields: pd.DataFrame, networks: pd.DataFrame) -> Iterator[Judged]:
     """The claims about critical points, of 8 dimensions or more."""
     high = dict(list(fields[fields["size"] >= HIGH].groupby("surface", sort=False)))
-    rare = {n: stats.mean_interval(t["minima"], "share", examples=STARTS) for n, t in high.items()}
-    yield from RARE.judge_each(rare)
+    yield from RARE.judge_each({n: minima(t) for n, t in high.items()})
     all_high = high | dict(list(networks.groupby("surface", sort=False)))
     yield from HIGHER.judge_each(
         {n: stats.mean_interval(t["correlation"]) for n, t in all_high.items()}

@@ -3,8 +3,9 @@
 SGD, momentum, Nesterov's momentum and Adam on workloads with budgets and targets. Each tries as
 many quasi-random points of its rate and of 1 − β (the same points for both kinds of momentum),
 once chosen by the steps until validation is at the target, once by what validation ends at; both
-on other seeds. Where the target is missed, all steps are counted. Targets are about what tuned
-Adam has at 3/4 of the budget.
+on other seeds. Where the target is missed, all steps are counted. Targets are the workloads' own,
+set for their own budgets: a distance to the optimum where that is known, else what tuned Adam had
+after 3/4 of the budget.
 
 Whether Adam generalizes worse is asked twice: at the end of training, each optimizer tuned; and at
 equal training loss, the lowest that both reach, at the first of 50 evaluations that is there.
@@ -215,7 +216,10 @@ def generalization(accuracies: list[Workload], worse: list[Judged]) -> list[Sect
 def at_equal_loss(
     accuracies: list[Workload], ended: dict[str, stats.Tuned], curves: dict[str, np.ndarray]
 ) -> list[Judged]:
-    """Adam's accuracy where its training loss is what another's is, the lowest that both reach."""
+    """Adam's accuracy where its training loss is what another's is, the lowest that both reach.
+
+    No interval where a seed diverged.
+    """
     place = {trial: row for row, trial in enumerate(curves["trial"].tolist())}
     found = {}
     for one, other in itertools.product(accuracies, SLOWER):
@@ -226,6 +230,7 @@ def at_equal_loss(
         loss = np.minimum.accumulate(loss.reshape(*rows.shape, PARTS, -1).mean(axis=-1), axis=-1)
         there = (loss <= loss[..., -1].max(axis=1)[:, None, None]).argmax(axis=-1)
         accuracy = np.take_along_axis(curves["test_accuracy"][rows], there[..., None], -1)[..., 0]
+        accuracy = np.where(np.isnan(loss[..., -1]), np.nan, accuracy)
         found[f"{one.name}, {other}"] = stats.paired_interval(*accuracy.T)
     return WORSE_AT_EQUAL.judge_each(found)
 

@@ -62,11 +62,12 @@ class Config(launch.Config):
 
 
 class Landscape(NamedTuple):
-    """value: `(x, y, bump) -> height`; start: `key -> [2]`; rates: the lowest and the highest."""
+    """value: `(x, y, bump) -> height`; start: `key -> [2]`; rates: the ends; lowest: the point."""
 
     value: Callable[..., Array]
     start: Callable[[Array], Array]
     rates: tuple[float, float]
+    lowest: tuple[float, float]
 
 
 def landscapes() -> dict[str, Landscape]:
@@ -76,8 +77,8 @@ def landscapes() -> dict[str, Landscape]:
         return known.ravine(x, y)
 
     return {
-        RAVINE: Landscape(ravine, known.on_a_level_line, (1e-3, 1.0)),
-        VALLEY: Landscape(known.valley, known.uphill, (1e-2, 10.0)),
+        RAVINE: Landscape(ravine, known.on_a_level_line, (1e-3, 1.0), (0.0, 0.0)),
+        VALLEY: Landscape(known.valley, known.uphill, (1e-2, 10.0), (5.0, 0.0)),
     }
 
 
@@ -97,8 +98,7 @@ def plan(config: Config) -> sweep.Plan:
             )
             programs[program] = (descent(landscape, optimizer, config.steps), points)
             labels[program] = {"landscape": name, "optimizer": optimizer}
-    data = {"train": {"none": np.zeros(1)}}
-    return sweep.plan(programs, data, seeds=config.seeds, labels=labels)
+    return sweep.plan(programs, sweep.NO_DATA, seeds=config.seeds, labels=labels)
 
 
 def descent(landscape: Landscape, optimizer: str, steps: int) -> sweep.Run:
@@ -240,16 +240,20 @@ def trajectories(name: str, trials: pd.DataFrame, paths: Paths) -> Picture:
     """Level lines and paths, one panel an optimizer."""
     bump = float(trials["bump"].iloc[0])
     title = "Paths in the ravine" if name == RAVINE else f"Paths over a bump of height {bump:g}"
-    across, up = ((-1.15, 1.15), 0.16) if name == RAVINE else ((-4.5, 7.5), 1.6)
     panels = {}
     for optimizer, mine in trials.groupby("optimizer", sort=False):
         rate, decay = mine[["learning_rate", "decay"]].iloc[0]
-        words = f", decay {decay:g}" if decay else ""
-        panels[f"{optimizer}: rate {rate:.3g}{words}"] = [paths[one] for one in mine["trial"]]
-    figure = report.paths(
-        lambda x, y: landscapes()[name].value(x, y, bump), panels, title=title, across=across, up=up
+        words = f", {decay:g}" if decay else ""
+        title_of = f"{optimizer.removeprefix('momentum_')} {rate:.3g}{words}"  # or it is cut
+        panels[title_of] = [paths[one] for one in mine["trial"]]
+    landscape = landscapes()[name]
+    figure = report.trajectories(
+        lambda x, y: landscape.value(x, y, bump), panels, np.array([landscape.lowest]), title=title
     )
-    caption = "Circle: start; cross: end; dots: steps; grey: level lines, darker where lower."
+    caption = (
+        "At rate and decay; circle: start; cross: end; star: lowest point; dots: steps; darker is "
+        "lower. Each axis has a scale of its own."
+    )
     return report.picture(figure, caption)
 
 

@@ -172,7 +172,8 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     frame, way = results.frame(), np.nan_to_num(results.curves()["way"])
     halfway = way > HALFWAY
     steps = np.where(halfway.any(axis=1), halfway.argmax(axis=1) + 1, config.steps)
-    frame = frame.assign(steps_near=steps)[frame["status"].eq("ok")]
+    first = frame["first_at_saddle"].where(frame["slowed"] > 0)  # of none there is no share
+    frame = frame.assign(steps_near=steps, first_at_saddle=first)[frame["status"].eq("ok")]
     fields, saddles = (frame[frame["kind"].eq(kind)] for kind in KINDS)
     slow = [
         report.course(

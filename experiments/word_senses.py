@@ -25,7 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from experiments import bert_pretraining, elmo
+from experiments import _small_bert, elmo
 from jaxdl import launch, losses, metrics, report, stats, sweep, tasks, train
 from jaxdl.data import scaling, splits
 from jaxdl.data.sources import documents, sentences
@@ -98,7 +98,7 @@ def read(config: Config) -> tuple[dict[str, list[np.ndarray]], Vocabulary, np.nd
     parts["text"] = parts["text"][: config.sentences]
     counted = (word for words in parts["text"] for word in words)
     words = vocabulary.build(counted, config.vocabulary - 1).words[len(SPECIAL) :]
-    known = Vocabulary((*SPECIAL, bert_pretraining.MASK, *words))
+    known = Vocabulary((*SPECIAL, _small_bert.MASK, *words))
     ids = {name: [vocabulary.encode(known, one) for one in part] for name, part in parts.items()}
     return ids, known, paired(config, ids, known)
 
@@ -200,8 +200,8 @@ def of_elmo(config: Config, size: int, text: np.ndarray, ids: np.ndarray) -> Arr
 
 def of_bert(config: Config, known: Vocabulary, text: np.ndarray, ids: np.ndarray) -> Array:
     """The last layer of a BERT that has guessed masked words, the middle of ids: `[N, D]`."""
-    body = bert_pretraining.network(len(known), config.width, DEPTH, config.heads)
-    mask = functools.partial(masking.masked, symbols=bert_pretraining.symbols(known))
+    body = _small_bert.network(len(known), config.width, DEPTH, config.heads)
+    mask = functools.partial(masking.masked, symbols=_small_bert.symbols(known))
     model = BERTPretraining(body, next_sentence=False)
     task = tasks.noise.in_training(tasks.masked_language_model(model), mask)
     steps, size = config.reading_steps, config.batch_size

@@ -15,6 +15,7 @@ __all__ = [
     "data",
     "decoding",
     "diagnostics",
+    "distributed",
     "ensembles",
     "initializers",
     "keys",

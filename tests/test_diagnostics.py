@@ -112,6 +112,8 @@ class TestGradientFlow:
         again = compiled_flow(params, padded)
         for ours, theirs in zip(jax.tree.leaves(again), jax.tree.leaves(flow), strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+        nothing = compiled_flow(params, {**padded, "mask": np.zeros(8, np.float32)})
+        assert np.isnan(nothing["Dense_1"]["dead"])
 
     def test_a_frame_has_one_row_a_module(self, flow):
         frame = diagnostics.flow_frame(flow)

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from jaxdl import stats, sweep
+from jaxdl import sweep
 from jaxdl.comparison.candidates import OPTIMIZER, entrant, find
 from jaxdl.comparison.comparison import Comparison
 from jaxdl.comparison.entrants import Entrant, Kind
-from jaxdl.comparison.study import BY, SEGMENTS, Study, program_of
+from jaxdl.comparison.study import BY, FRESH_SEEDS, POINTS, SEEDS, Study, program_of
 from jaxdl.initializers import INITIALIZERS
 from jaxdl.optimizers import schedules
 from jaxdl.optimizers.schedules import Shape
@@ -58,9 +58,14 @@ def compare(
     workloads: Sequence[str | Workload] | None = None,
     *,
     optimizer: str = OPTIMIZER,
+    protocol: str = "grid",
+    points: int = POINTS,
+    seeds: int = SEEDS,
+    fresh_seeds: int = FRESH_SEEDS,
+    shape: Callable[[int], Shape] | None = None,
+    sampler: str = "TPESampler",
     workdir: str | Path | None = None,
     progress: sweep.Progress | None = None,
-    **options: Any,
 ) -> Comparison:
     """Is this optimizer, schedule, initializer or loss better than tuned baselines?
 
@@ -70,10 +75,10 @@ def compare(
         baselines: names, as `against` takes them; None: those that are `USUAL`.
         workloads: names in `workloads.WORKLOADS`, or workloads; None: those that are `USUAL`.
         optimizer: with which a candidate and its baselines are tuned that is none itself.
+        protocol, points, seeds, fresh_seeds, shape, sampler: how they are searched and judged, as
+            in `Study`.
         workdir: where trials are kept, so that the same call goes on after a kill; None: nowhere.
         progress: `sweep.reporter()` shows it.
-        options: of `Study`: `protocol`, `points`, `seeds`, `fresh_seeds`, `shape`,
-            `sampler`.
 
     Returns:
         What was found: `.text()`, `.table()`, and the trials as pandas frames.
@@ -85,11 +90,13 @@ def compare(
     name, one = (
         find(candidate, optimizer) if isinstance(candidate, str) else _named(candidate, optimizer)
     )
+    if isinstance(workloads, str):
+        raise ValueError(f"workloads: give a sequence of names, such as ({workloads!r},)")
     usual = USUAL[one.kind]
     name, entrants = against(name, one, usual.baselines if baselines is None else baselines)
     asked = usual.workloads if workloads is None else workloads
     chosen = [named(each) if isinstance(each, str) else each for each in asked]
-    study = Study(entrants, chosen, **options)
+    study = Study(entrants, chosen, protocol, points, seeds, fresh_seeds, shape, sampler)
     if workdir is not None:
         return run(study, name, Path(workdir), progress)
     with tempfile.TemporaryDirectory() as folder:
@@ -107,7 +114,11 @@ def against(
     """
     if isinstance(baselines, str):
         raise ValueError(f"baselines: give a sequence of names, such as ({baselines!r},)")
-    found = dict(_baseline(candidate, each) for each in baselines)
+    found: dict[str, Entrant] = {}
+    for text in baselines:
+        called, one = _baseline(candidate, text)
+        if found.setdefault(called, one) != one:
+            raise ValueError(f"baselines: two are called {called!r}, and would be one in tables")
     if found.get(name) is candidate:
         del found[name]
     if name in found:
@@ -161,10 +172,11 @@ def conclude(
     """What the two sweeps of a study say of the candidate."""
     frame, fresh = found.frame(), again.frame()
     clock = _clock(study, again)
-    times = pd.concat([_times(each, fresh, again.curves()) for each in study.workloads])
+    curves = again.curves()
+    times = pd.concat([_times(study, each, fresh, curves) for each in study.workloads])
     paces = times[list(BY)].merge(clock, "left", list(BY))["running"].to_numpy(float)
     times = times.assign(seconds=times["steps"].to_numpy(float) * paces)
-    return Comparison(candidate, study, frame, fresh, study.choose(frame), times, clock)
+    return Comparison(candidate, study, frame, fresh, study.choose(found), times, clock)
 
 
 def _clock(study: Study, results: sweep.Results) -> pd.DataFrame:
@@ -186,15 +198,16 @@ def _sound(results: sweep.Results) -> sweep.Results:
     return results
 
 
-def _times(workload: Workload, fresh: pd.DataFrame, curves: dict[str, np.ndarray]) -> pd.DataFrame:
+def _times(
+    study: Study, workload: Workload, fresh: pd.DataFrame, curves: dict[str, np.ndarray]
+) -> pd.DataFrame:
     """The columns `workload`, `optimizer`, `seed` and `steps`; no row where there is no target."""
     mine = fresh["workload"].eq(workload.name).to_numpy()
     rows = fresh.loc[mine, ["workload", "optimizer", "seed"]]
     if workload.target is None:
         return rows.iloc[:0].assign(steps=[])
     measured = curves[f"validation_{workload.metric}"][mine]
-    ends = (np.arange(SEGMENTS) + 1) * (workload.steps // SEGMENTS)
-    return rows.assign(steps=stats.time_to_target(ends, measured, workload.target, workload.kind))
+    return rows.assign(steps=study.steps_to_target(workload, measured))
 
 
 def _named(candidate: Entrant | Callable[..., Any], optimizer: str) -> tuple[str, Entrant]:

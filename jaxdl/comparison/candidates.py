@@ -1,9 +1,11 @@
 """What a user brings: told by what it returns, and shown to work before anything runs."""
 
+import difflib
+import functools
 import importlib
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from jaxdl import sweep
 from jaxdl.comparison.entrants import ENTRANTS, RATES, Entrant, Kind
-from jaxdl.types import Array, PyTree
+from jaxdl.sweep.explain import reason
+from jaxdl.sweep.space import Distribution
+from jaxdl.types import Array, PyTree, TrainState
 
 OPTIMIZER = "adam"
 """With which candidates of another kind are tried, tuned for each."""
@@ -33,28 +38,43 @@ FORMS = (
 def find(text: str, optimizer: str = OPTIMIZER) -> tuple[str, Entrant]:
     """An entrant by its name in `ENTRANTS`, or `module:attribute` of a file of the user's.
 
-    The attribute is what `entrant` takes. Modules of the current folder are found. Raises
-    ValueError, in one line.
+    The attribute is what `entrant` takes. A module is one that Python finds, also in the current
+    folder, or the path of a file: `~/mine/rules.py:signs`. Raises ValueError, in one line.
     """
     if text in ENTRANTS:
         return text, ENTRANTS[text]
-    module, colon, attribute = text.partition(":")
+    module, colon, attribute = text.rpartition(":")
     if not colon:
+        near = difflib.get_close_matches(text, ENTRANTS, 1)
         raise ValueError(
-            f"{text!r} is no optimizer here: give module:function of yours, or one of "
-            f"{', '.join(ENTRANTS)}"
+            f"{text!r} is no optimizer here{f', did you mean {near[0]}?' if near else ''}: give "
+            f"module:function of yours, or one of {', '.join(ENTRANTS)}"
         )
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+    folder, name = Path.cwd(), module
+    if module.endswith(".py"):
+        path = Path(module).expanduser().resolve()
+        if not path.is_file():
+            raise ValueError(f"{text!r}: there is no file {path}")
+        folder, name = path.parent, path.stem
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
     try:
-        found = importlib.import_module(module)
+        found = importlib.import_module(name)
     except ImportError as error:
-        raise ValueError(f"{text!r}: the module is not found: {error}") from error
-    # Whatever a user's module raises, a mistake in its syntax too.
-    except Exception as error:
+        raise ValueError(
+            f"{text!r}: the module is not found: {error}; it is looked for in {folder} and where "
+            "Python looks, or give the path of a file"
+        ) from error
+    # Whatever a user's module raises, a mistake in its syntax too; a script may end the program.
+    except (Exception, SystemExit) as error:
         raise ValueError(f"{text!r}: {type(error).__name__}: {error}") from error
+    where = getattr(found, "__file__", None) or name
+    if module.endswith(".py") and Path(where).resolve() != path:
+        raise ValueError(f"{text!r}: Python has another module {name}, {where}: rename the file")
     if not hasattr(found, attribute):
-        raise ValueError(f"{text!r}: {getattr(found, '__file__', module)} has no {attribute!r}")
+        near = difflib.get_close_matches(attribute, dir(found), 1)
+        hint = f", did you mean {near[0]}?" if near else ""
+        raise ValueError(f"{text!r}: {where} has no {attribute!r}{hint}")
     return attribute, entrant(getattr(found, attribute), attribute, optimizer)
 
 
@@ -68,6 +88,7 @@ def entrant(
             `space` and `defaults` of its own as attributes; a schedule `steps -> shape`, the shape
             as in `optimizers.schedules`; an initializer `(key, shape, dtype) -> array`; a loss
             `(outputs, labels) -> [B]`.
+            All hyperparameters are numbers.
         name: of it, for messages.
         optimizer: a name in `ENTRANTS`, with which a schedule, an initializer or a loss is tried.
 
@@ -76,6 +97,9 @@ def entrant(
     """
     if isinstance(candidate, Entrant):
         _check_optimizer(candidate, name)
+        for kind, part in _PARTS.items():
+            if getattr(candidate, part) is not None:
+                _CHECKS[kind](getattr(candidate, part), name)
         return candidate
     if not callable(candidate):
         raise ValueError(f"{name}: give a function learning_rate -> optax transformation ({FORMS})")
@@ -89,20 +113,19 @@ def entrant(
     if optimizer not in ENTRANTS:
         raise ValueError(f"optimizer: {optimizer!r} is none of {', '.join(ENTRANTS)}")
     _CHECKS[kind](candidate, name)
-    base = ENTRANTS[optimizer]
-    if kind == "schedule":
-        return base._replace(shape=candidate)
-    if kind == "initializer":
-        return base._replace(kernel_init=candidate)
-    return base._replace(loss=candidate)
+    own: dict[str, Any] = {_PARTS[kind]: candidate}
+    return ENTRANTS[optimizer]._replace(**own)
 
 
 def kind_of(candidate: Callable[..., Any], name: str = "candidate") -> Kind:
-    """What a candidate is, by what it takes and returns.
+    """What a candidate is, by what it takes and returns: of a `learning_rate` an optimizer.
 
     Raises ValueError for a function of two arguments that is neither an initializer nor a loss.
     """
-    if _needed(candidate) < 2:
+    needed = _needed(candidate)
+    if "learning_rate" in needed or hasattr(candidate, "space"):
+        return "optimizer"
+    if len(needed) < 2:
         made, _ = _tried(candidate, STEPS)
         transforms = isinstance(made, optax.GradientTransformation)
         return "schedule" if callable(made) and not transforms else "optimizer"
@@ -117,19 +140,21 @@ def kind_of(candidate: Callable[..., Any], name: str = "candidate") -> Kind:
     if isinstance(lost, jax.Array | np.ndarray):
         return "loss"
     raise ValueError(
-        f"{name}: {FORMS}; this gives {of_labels or type(lost).__name__} for outputs and labels, "
-        f"{of_key or type(drawn).__name__} for a key and a shape"
+        f"{name} needs {' and '.join(needed)}. As an optimizer it is to need the rate alone: give "
+        "the others defaults, or the function a `space` and `defaults`. As an initializer it gives "
+        f"{of_key or type(drawn).__name__}, as a loss {of_labels or type(lost).__name__} ({FORMS})"
     )
 
 
-def _needed(candidate: Callable[..., Any]) -> int:
-    """How many arguments it does not go without."""
+def _needed(candidate: Callable[..., Any]) -> list[str]:
+    """The arguments that it does not go without."""
     try:
         parameters = inspect.signature(candidate).parameters.values()
     except (TypeError, ValueError):
-        return 1
+        return []
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return sum(each.kind in positional and each.default is each.empty for each in parameters)
+    needed = (each for each in parameters if each.default is each.empty)
+    return [each.name for each in needed if each.kind in positional]
 
 
 def _tried(function: Callable[..., Any], *arguments: Any) -> tuple[Any, str]:
@@ -191,10 +216,18 @@ _CHECKS: dict[Kind, Callable[[Callable[..., Any], str], None]] = {
     "initializer": _check_initializer,
     "loss": _check_loss,
 }
+_PARTS: dict[Kind, str] = {"schedule": "shape", "initializer": "kernel_init", "loss": "loss"}
+"""Of an `Entrant`."""
 
 
 def _check_optimizer(entrant: Entrant, name: str) -> None:
+    for one, values in entrant.space.items():
+        if not isinstance(values, Distribution):
+            raise ValueError(f"{name}: the space of {one} is {values!r}, no LogUniform or the like")
     point = entrant.point()
+    names = [one for one, value in point.items() if not isinstance(value, int | float | np.number)]
+    if names:
+        raise ValueError(f"{name}: {', '.join(names)}: give numbers, such as the index of a name")
     try:
         tx = entrant.make(**point)
     except Exception as error:
@@ -204,19 +237,42 @@ def _check_optimizer(entrant: Entrant, name: str) -> None:
             f"{name} gives {type(tx).__name__}, not an optax.GradientTransformation (init, update)"
         )
 
-    def bowl(params: PyTree) -> Array:
-        return optax.tree.norm(params, squared=True) / 2
-
-    def step(params: PyTree) -> PyTree:
-        value, grad = jax.value_and_grad(bowl)(params)
-        return optax.with_extra_args_support(tx).update(
-            grad, tx.init(params), params, value=value, grad=grad, value_fn=bowl
-        )[0]
-
-    updates, raised = _tried(jax.eval_shape, step, PROBE)
+    updates, raised = _tried(jax.eval_shape, functools.partial(_step, tx), PROBE)
     if raised:
         raise ValueError(f"{name}: its update raises {raised}")
     wanted = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), PROBE)
     given = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), updates)
     if given != wanted:
         raise ValueError(f"{name}: updates of parameters {wanted} are {given}: they must be alike")
+    _check_traced(entrant, point, name)
+
+
+def _step(tx: optax.GradientTransformation, params: PyTree) -> PyTree:
+    """The first update on a bowl."""
+
+    def bowl(params: PyTree) -> Array:
+        return optax.tree.norm(params, squared=True) / 2
+
+    value, grad = jax.value_and_grad(bowl)(params)
+    return optax.with_extra_args_support(tx).update(
+        grad, tx.init(params), params, value=value, grad=grad, value_fn=bowl
+    )[0]
+
+
+def _check_traced(entrant: Entrant, point: Mapping[str, Any], name: str) -> None:
+    """In a sweep all numbers are traced: one program is compiled for all their values."""
+
+    def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
+        params = {part: jnp.zeros(leaf.shape, leaf.dtype) for part, leaf in PROBE.items()}
+        return {"norm": optax.tree.norm(_step(entrant.make(**hparams), params))}
+
+    run = sweep.without_training(evaluate)
+    kinds = {bool: np.bool_, int: np.int32}
+    columns = {one: np.array([v], kinds.get(type(v), np.float32)) for one, v in point.items()}
+    traced = {one: column[0] for one, column in columns.items()}
+    state = TrainState(*[jnp.zeros((), jnp.int32)] * 5)
+    try:
+        jax.eval_shape(lambda numbers: evaluate(numbers, state, sweep.NO_DATA), traced)
+    # Whatever a user's function raises.
+    except Exception as error:
+        raise ValueError(f"{name}: {reason(error, run, columns, sweep.NO_DATA)}") from error

@@ -1,4 +1,4 @@
-"""The card of an optimizer's character: what it stands, what it needs, what breaks it."""
+"""The card of an optimizer's character: what it withstands, what it needs, what breaks it."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -60,7 +60,7 @@ class Card(NamedTuple):
         return float(easiest["needed"].median())
 
     def text(self) -> str:
-        """What the candidate stands, what breaks it, what it needs, and against whom, in words."""
+        """What the candidate withstands, what breaks it, what it needs, and against whom."""
         levels = self.levels()
         mine = levels[self.candidate]
         total = {name: int(levels[name].sum()) for name in levels}
@@ -68,7 +68,7 @@ class Card(NamedTuple):
         said = [
             f"{self.candidate} solves {total[self.candidate]} of {4 * len(mine)} difficulties"
             f"{f' ({rest})' if rest else ''}.",
-            self._sentence("It stands, at all four difficulties,", mine.index[mine.eq(4)]),
+            self._sentence("It withstands, at all four difficulties,", mine.index[mine.eq(4)]),
             self._sentence("It fails at the first or second of", mine.index[mine.le(1)]),
             self._raised(),
             self._tuning(),
@@ -136,7 +136,7 @@ def _totals(card: Card) -> Table:
             "all four": int(levels[name].eq(4).sum()),
             "not one": int(levels[name].eq(0).sum()),
             "attempts that succeed (%)": float(shares[name].mean()),
-            "attempts needed at the easiest": card.needed(name),
+            "attempts needed at the easiest": _finite(card.needed(name)),
         }
         for name in card.exam.entrants
     ]
@@ -144,7 +144,8 @@ def _totals(card: Card) -> Table:
         rows,
         f"{counted(len(card.exam.problems), 'problem')} at 4 difficulties each, "
         f"{counted(card.exam.attempts, 'attempt')} a difficulty: random points of the optimizer's "
-        "space, from random starts.",
+        "space, from random starts. Needed: in the median over problems; – where half of them or "
+        "more are never solved.",
     )
 
 
@@ -181,7 +182,7 @@ def _problems(card: Card) -> Table:
                 "difficulty": f"{problem.unit}: {', '.join(f'{d:g}' for d in problem.levels)}",
                 **{f"at the {n}.": each[n] for n in LEVELS},
                 "diverged (%)": float(grades["diverged"].sum() / grades["attempts"].sum()),
-                "raised": grades["message"].iloc[0] or "",
+                "raised": next(iter(grades["message"].dropna()), ""),
             }
         )
     if not any(row["raised"] for row in rows):
@@ -191,6 +192,10 @@ def _problems(card: Card) -> Table:
         f"{card.candidate}: attempts until the first success, in the mean over their orders, and "
         f"the median steps of those that succeed; – where none of {card.exam.attempts} does.",
     )
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
 
 
 def _outcome(grade: dict[str, float]) -> str:

@@ -7,7 +7,8 @@ import pandas as pd
 
 from jaxdl import stats
 from jaxdl.comparison.study import Study
-from jaxdl.comparison.words import OF_OPTIMA, Outcome, amount, least, outcome
+from jaxdl.comparison.words import Outcome, amount, least, outcome
+from jaxdl.report.tables import counted
 from jaxdl.workloads import Workload
 
 NO_TIMES = pd.DataFrame(columns=["workload", "optimizer", "running", "compiling"])
@@ -43,8 +44,8 @@ class Comparison(NamedTuple):
         steps = sorted({study.budget(each) for each in study.workloads})
         budget = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,} … {steps[-1]:,}"
         return (
-            f"{study.fresh_seeds} fresh seeds at the best of {self._tried()} over {study.seeds} "
-            f"seeds, within {budget} steps"
+            f"{study.fresh_seeds} fresh seeds at the best of {self._tried()} over "
+            f"{counted(study.seeds, 'seed')}, within {budget} steps"
         )
 
     def gain(self, workload: Workload, baseline: str) -> stats.Interval:
@@ -139,15 +140,30 @@ class Comparison(NamedTuple):
         said: dict[Outcome, list[str]] = {"wins": [], "ties": [], "loses": []}
         for workload in self.study.workloads:
             strongest = self.strongest(workload)
-            words = f"{workload.name} ({self.words(workload, strongest)} against {strongest})"
+            found = f"{self.words(workload, strongest)}{self._sooner(workload, strongest)}"
+            words = f"{workload.name} ({found} against {strongest})"
             said[self.outcome(workload, strongest)].append(words)
         parts = [f"{self.candidate} {how} on {', '.join(on)}" for how, on in said.items() if on]
         study = self.study
         return (
             f"{'; '.join(parts)}. {self._against()}, each at the best of {self._tried()} over "
-            f"{study.seeds} seeds, then judged on test by {study.fresh_seeds} "
+            f"{counted(study.seeds, 'seed')}, then judged on test by {study.fresh_seeds} "
             f"fresh seeds, with 95 % intervals.{self._floor()}{self._border()}"
         )
+
+    def __repr__(self) -> str:
+        return self.text()
+
+    def _sooner(self, workload: Workload, baseline: str) -> str:
+        """By which factor the target is reached in fewer or more steps, where nearer is equal."""
+        times = self.times_of_workloads()
+        if least(workload) != workload.target or workload.name not in times.index:
+            return ""
+        mine, other = times.loc[workload.name, [self.candidate, baseline]].to_numpy(float)
+        if not 0 < min(mine, other) < max(mine, other) < np.inf:
+            return ""
+        how, factor = ("fewer", other / mine) if mine < other else ("more", mine / other)
+        return f", there in {factor:.3g} times {how} steps"
 
     def strongest(self, workload: Workload) -> str:
         """The baseline that validation puts first."""
@@ -165,13 +181,16 @@ class Comparison(NamedTuple):
     def _tried(self) -> str:
         if self.study.protocol == "defaults":
             return "its defaults"
-        return f"{self.study.points} points ({self.study.protocol})"
+        return f"{counted(self.study.points, 'point')} ({self.study.protocol})"
 
     def _floor(self) -> str:
-        known = [each.name for each in self.study.workloads if each.metric in OF_OPTIMA]
+        known = [each.name for each in self.study.workloads if least(each) == each.target]
         if not known:
             return ""
-        return f" On {', '.join(known)} all that is nearer to the optimum than the target is equal."
+        return (
+            f" On {', '.join(known)} all that is nearer to the optimum than the target is equal, "
+            "and what is there sooner is chosen."
+        )
 
     def _border(self) -> str:
         edges = [

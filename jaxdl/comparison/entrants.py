@@ -5,16 +5,19 @@ Momentum and the decay of averages are searched as 1 − β on a logarithmic sca
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import optax
 
 from jaxdl import optimizers, train
 from jaxdl.initializers import Initializer
+from jaxdl.optimizers import Scalar
 from jaxdl.optimizers.schedules import Shape
 from jaxdl.sweep.space import Distribution, LogUniform, Value
 from jaxdl.types import Array
 
+Make = Callable[..., optax.GradientTransformation]
+"""`(learning_rate, **others) -> transformation`"""
 Kind = Literal["optimizer", "schedule", "initializer", "loss"]
 """What of a training a candidate is."""
 
@@ -36,7 +39,7 @@ class Entrant(NamedTuple):
         `(outputs, labels) -> [B]` that is minimized. None: the study's, and the workload's own.
     """
 
-    make: Callable[..., optax.GradientTransformation]
+    make: Make
     space: Mapping[str, Distribution] = {"learning_rate": RATES}
     defaults: Mapping[str, float] = {"learning_rate": 1e-3}
     eval_params: train.EvalParams | None = None
@@ -59,21 +62,26 @@ class Entrant(NamedTuple):
         return {**middle, **self.defaults}
 
 
-def _with_betas(make: Callable[..., optax.GradientTransformation]) -> Callable[..., Any]:
+def _with_betas(make: Make) -> Make:
     """`make` with 1 − β₁ and 1 − β₂ for b1 and b2."""
 
     def made(
-        learning_rate: Any, one_minus_b1: Any = 0.1, one_minus_b2: Any = 1e-3, **others: Any
+        learning_rate: optax.ScalarOrSchedule,
+        one_minus_b1: Scalar = 0.1,
+        one_minus_b2: Scalar = 1e-3,
+        **others: Scalar,
     ) -> optax.GradientTransformation:
         return make(learning_rate, b1=1 - one_minus_b1, b2=1 - one_minus_b2, **others)
 
     return made
 
 
-def _with_decay(make: Callable[..., optax.GradientTransformation]) -> Callable[..., Any]:
+def _with_decay(make: Make) -> Make:
     """`make` with 1 − decay for decay."""
 
-    def made(learning_rate: Any, one_minus_decay: Any = 0.1) -> optax.GradientTransformation:
+    def made(
+        learning_rate: optax.ScalarOrSchedule, one_minus_decay: Scalar = 0.1
+    ) -> optax.GradientTransformation:
         return make(learning_rate, decay=1 - one_minus_decay)
 
     return made

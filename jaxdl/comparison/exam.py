@@ -1,18 +1,19 @@
 """Optimizers on diagnostic problems: each difficulty and each attempt is a lane of one program."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pandas as pd
 
 from jaxdl import sweep, train
 from jaxdl.comparison.entrants import Entrant
 from jaxdl.comparison.study import halton
 from jaxdl.sweep.space import Trial
-from jaxdl.types import Array, PyTree, TrainState
+from jaxdl.types import Array, PyTree, Task, TrainState
 from jaxdl.workloads.stress import Problem
 
 HOLD = 10
@@ -38,6 +39,8 @@ class Exam(NamedTuple):
         if not self.problems:
             raise ValueError("problems: there is none")
         for name, one in self.entrants.items():
+            if one.kind != "optimizer":
+                raise ValueError(f"{name} is of the kind {one.kind}: the card is one of optimizers")
             if DIFFICULTY in one.point():
                 raise ValueError(f"{name}: {DIFFICULTY!r} is the problem's hyperparameter")
         programs, trials, labels = {}, [], {}
@@ -81,7 +84,7 @@ class Exam(NamedTuple):
                     "diverged": int(mine["status"].eq("diverged").sum()),
                     "needed": (len(mine) + 1) / (there.sum() + 1) if there.any() else np.inf,
                     "steps": float(mine.loc[there, "steps"].median()),
-                    "message": mine["message"].iloc[0] if failed.any() else None,
+                    "message": mine.loc[failed, "message"].iloc[0] if failed.any() else None,
                 }
             )
         return pd.DataFrame(rows)
@@ -126,6 +129,8 @@ def run(problem: Problem, one: Entrant) -> sweep.Run:
     return sweep.Run(init, advance, evaluate)
 
 
-def _built(problem: Problem, one: Entrant, hparams: Mapping[str, Any]) -> tuple[Any, Any]:
+def _built(
+    problem: Problem, one: Entrant, hparams: Mapping[str, Array]
+) -> tuple[Task, optax.GradientTransformation]:
     own = {name: value for name, value in hparams.items() if name != DIFFICULTY}
     return problem.task(hparams[DIFFICULTY]), one.make(**own)

@@ -43,7 +43,8 @@ def mean_gain(found: Comparison, baseline: str, scale: Scale) -> Interval | None
     gain = stats.bootstrap_interval(gains)
     if scale != "positive":
         return gain
-    low, mean, high = np.exp([gain.low, gain.mean, gain.high])
+    with np.errstate(over="ignore"):
+        low, mean, high = np.exp([gain.low, gain.mean, gain.high])
     return gain._replace(mean=float(mean), low=float(low), high=float(high))
 
 
@@ -79,7 +80,8 @@ def seeds_to_tell(found: Comparison, workload: Workload, baseline: str) -> str:
     scores = found.scores(workload)
     difference = (scores[found.candidate] - scores[baseline]).to_numpy(float)
     gain, spread = difference.mean(), difference.std(ddof=1) if len(difference) > 1 else np.nan
-    told = outcome(found.gain(workload, baseline)) != "ties"
+    interval = found.gain(workload, baseline)
+    told = outcome(interval) != "ties" or np.isnan(interval.low)
     if told or not np.isfinite([gain, spread]).all() or not gain or not spread:
         return ""
     if abs(gain) < spread * 2.8 / MOST_SEEDS**0.5:

@@ -11,7 +11,7 @@ from jaxdl.report import Section
 from jaxdl.report import tables as cells
 from jaxdl.report.page import Block
 from jaxdl.report.summaries import BORDER
-from jaxdl.report.tables import Cell, Table
+from jaxdl.report.tables import Cell, Table, counted
 
 DIFFERS = {
     "optimizer": "tuned baselines",
@@ -20,6 +20,8 @@ DIFFERS = {
     "loss": "the workload's own loss, the optimizer tuned for each",
 }
 """What a candidate of each kind is compared with."""
+GAINS: dict[stats.Scale, str] = {"share": "gain (points)", "positive": "times smaller"}
+"""How a mean gain on the metrics of a scale is headed."""
 WIDTHS = (
     " In brackets the width, in powers of ten, of the rates that are within 1 % of the best (of "
     "shares: a point), > where an end of the search is one of them."
@@ -55,8 +57,8 @@ def _overall(found: Comparison) -> Table:
             "wins–ties–losses": "–".join(map(str, counts.values())),
             "a run is better (%)": overall.improvement(found, baseline),
         }
-        for scale, name in (("share", "gain (points)"), ("positive", "times smaller")):
-            gain = overall.mean_gain(found, baseline, scale)  # type: ignore[arg-type]
+        for scale, name in GAINS.items():
+            gain = overall.mean_gain(found, baseline, scale)
             if gain is not None:
                 row[name] = gain.method if np.isnan(gain.mean) else gain
         for name, times in (("times sooner, steps", steps), ("times sooner, seconds", seconds)):
@@ -65,7 +67,7 @@ def _overall(found: Comparison) -> Table:
         rows.append(row)
     return report.table(
         rows,
-        f"Over all {len(found.study.workloads)} workloads, on test, of {found.whose}; 95 % "
+        f"Over {counted(len(found.study.workloads), 'workload')}, on test, of {found.whose}; 95 % "
         "intervals. A run is better: probability, what diverged has lost. Gain, times smaller: "
         "interquartile means of the paired differences of shares and ratios of other metrics, by "
         "the bootstrap within workloads. Times sooner: geometric mean over workloads of how many "
@@ -74,10 +76,14 @@ def _overall(found: Comparison) -> Table:
 
 
 def _speed(found: Comparison, baseline: str, times: pd.DataFrame) -> Cell:
-    speed = overall.speed_up(found, baseline, times)
+    """None where no time was taken of both."""
+    taken = times[[found.candidate, baseline]].dropna()
+    if taken.empty:
+        return None
+    speed = overall.speed_up(found, baseline, taken)
     if not np.isnan(speed.mean):
         return speed
-    both = np.isfinite(times[[found.candidate, baseline]].to_numpy(float)).all(axis=1)
+    both = np.isfinite(taken.to_numpy(float)).all(axis=1)
     return f"{both.sum()} of {len(both)} reached"
 
 

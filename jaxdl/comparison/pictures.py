@@ -59,8 +59,9 @@ def profile(found: Comparison, times: pd.DataFrame) -> list[Picture]:
     )  # fmt: skip
     alt = "The share of workloads solved within a multiple of the fastest optimizer's steps."
     caption = (
-        f"{len(times)} workloads with a target, median steps of {found.whose}. The area below a "
-        "line from 1 to 4 is AlgoPerf's score. It has no interval: these are all the workloads."
+        f"{len(times)} workloads with a target, median steps of {found.whose}. The mean height of "
+        "a line from 1 to 4, every multiple counting alike, is AlgoPerf's score. It has no "
+        "interval: these are all the workloads."
     )
     return [Picture("performance_profile", figure, alt, caption)]
 

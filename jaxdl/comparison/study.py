@@ -11,6 +11,7 @@ import pandas as pd
 
 from jaxdl import stats, sweep
 from jaxdl.comparison.entrants import Entrant
+from jaxdl.comparison.words import floor
 from jaxdl.optimizers.schedules import Shape, scaled
 from jaxdl.sweep.space import LogUniform, Point, Trial
 from jaxdl.types import PyTree
@@ -21,6 +22,8 @@ SEGMENTS = 20
 SEARCH_SEED = 0
 """Of the quasi-random points: the same for all who are compared."""
 BY = ("workload", "optimizer")
+POINTS, SEEDS, FRESH_SEEDS = 36, 3, 10
+"""Of each optimizer on each workload, and the seeds of search and judgement."""
 RUNGS, SHARE = (2, 4), 1 / 2
 """Halving: after a tenth and a fifth of the budget half of the points goes on, which is 35 % of the
 steps of a grid. Fewer that go on lose the grid's choice among equals (`benchmarks/halving.py`)."""
@@ -64,9 +67,16 @@ most stop early; those of `optuna` are the first, and its sampler asks for the o
 
 
 def _stops(
-    goals: Mapping[str, tuple[str, stats.Mode]], segments: int, frame: pd.DataFrame
+    goals: Mapping[str, tuple[str, stats.Mode]],
+    among: str,
+    segments: int,
+    frame: pd.DataFrame,
 ) -> np.ndarray:
-    """The rule of `sweep.Best`, by metric and mode of the workload that a rung is of."""
+    """The rule of `sweep.Best`, by metric and mode of the workload that a rung is of.
+
+    among: of what the best go on. Rows of another search were stopped by the best of that.
+    """
+    del among
     metric, mode = goals[frame["workload"].iloc[0]]
     return sweep.Best(metric, SHARE, mode)(segments, frame)
 
@@ -102,9 +112,9 @@ class Study(NamedTuple):
     entrants: Mapping[str, Entrant]
     workloads: Sequence[Workload]
     protocol: str = "grid"
-    points: int = 36
-    seeds: int = 3
-    fresh_seeds: int = 10
+    points: int = POINTS
+    seeds: int = SEEDS
+    fresh_seeds: int = FRESH_SEEDS
     shape: Callable[[int], Shape] | None = None
     sampler: str = "TPESampler"
 
@@ -116,6 +126,7 @@ class Study(NamedTuple):
         if len(set(names)) < len(names):
             raise ValueError(f"workloads: one is there twice, {', '.join(names)}")
         for workload in self.workloads:
+            stats.direction(workload.metric)  # which must be known
             if workload.steps < SEGMENTS:
                 raise ValueError(
                     f"{workload.name} has {workload.steps} steps: {SEGMENTS} or more are needed, "
@@ -159,7 +170,9 @@ class Study(NamedTuple):
         )
         if self.protocol == "halving":
             modes = {each.name: (_metric(each), each.kind.mode) for each in self.workloads}
-            return plan._replace(prune=sweep.Halving(RUNGS, functools.partial(_stops, modes)))
+            among = f"{self.points} points of {self.seeds} seeds"
+            rule = functools.partial(_stops, modes, among)
+            return plan._replace(prune=sweep.Halving(RUNGS, rule))
         if self.protocol == "optuna":
             return self._asked(plan)
         return plan
@@ -185,7 +198,7 @@ class Study(NamedTuple):
         """The chosen points on fresh seeds."""
         fresh = range(self.seeds, self.seeds + self.fresh_seeds)
         trials: list[Trial] = []
-        for row in self.choose(results.frame()).to_dict("records"):
+        for row in self.choose(results).to_dict("records"):
             program = program_of(row["workload"], row["optimizer"])
             names = self.entrants[row["optimizer"]].point()
             # As it was tried: in a column that others lack, whole numbers have become floats.
@@ -198,17 +211,25 @@ class Study(NamedTuple):
             trials += sweep.trials([program], [point], fresh)
         return plan._replace(trials=trials, ask=None)
 
-    def choose(self, frame: pd.DataFrame) -> pd.DataFrame:
+    def choose(self, results: sweep.Results) -> pd.DataFrame:
         """Of each workload and optimizer the point that is best on validation, as `stats.select`.
 
-        Its metric, whatever its name, stands in the column `validation`.
+        The column `validation` has what it is chosen by, the metric at the end. Where the optimum
+        is known all that is nearer to it than the target is equal, and the sooner is the better:
+        there it is the target times the part of the budget after which it was reached.
         """
+        frame, curves = results.frame(), results.curves()
         known = dict.fromkeys(name for one in self.entrants.values() for name in one.point())
         over = [name for name in known if name in frame]
         parts = []
         for workload in self.workloads:
-            mine = frame[frame["workload"].eq(workload.name)].reset_index(drop=True)
-            metric = _metric(workload)
+            there, metric = frame["workload"].eq(workload.name).to_numpy(), _metric(workload)
+            mine = frame[there].reset_index(drop=True)
+            if (target := floor(workload)) is not None:
+                share = self.steps_to_target(workload, curves[metric][there]) / self.budget(
+                    workload
+                )
+                mine[metric] = mine[metric].where(~(mine[metric] <= target), target * share)
             chosen = stats.select(mine, BY, over, metric, workload.kind.mode)
             parts.append(chosen.rename(columns={metric: "validation"}))
         return pd.concat(parts, ignore_index=True)
@@ -216,6 +237,16 @@ class Study(NamedTuple):
     def budget(self, workload: Workload) -> int:
         """The steps of a trial on a workload."""
         return workload.steps // SEGMENTS * SEGMENTS
+
+    def steps_to_target(self, workload: Workload, curves: np.ndarray) -> np.ndarray:
+        """Steps until curves on validation `[N, segments]` are at the target; inf: they never are.
+
+        ValueError for a workload without a target.
+        """
+        if workload.target is None:
+            raise ValueError(f"{workload.name} has no target")
+        ends = (np.arange(SEGMENTS) + 1) * (workload.steps // SEGMENTS)
+        return stats.time_to_target(ends, curves, workload.target, workload.kind)
 
     def run(self, workload: Workload, one: Entrant, segments: int | None = SEGMENTS) -> sweep.Run:
         """Training of one on a workload; segments: None: one for each step of the budget."""

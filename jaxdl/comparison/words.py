@@ -12,11 +12,14 @@ OF_OPTIMA = ("distance", "excess")
 Outcome = Literal["wins", "ties", "loses"]
 
 
+def floor(workload: Workload) -> float | None:
+    """The target of a workload whose optimum is known: what is nearer to it is rounding."""
+    return workload.target if workload.metric in OF_OPTIMA else None
+
+
 def least(workload: Workload) -> float:
     """Below which positive scores are not told apart."""
-    if workload.metric in OF_OPTIMA and workload.target is not None:
-        return workload.target
-    return float(np.finfo(np.float32).tiny)
+    return floor(workload) or float(np.finfo(np.float32).tiny)
 
 
 def outcome(found: stats.Interval) -> Outcome:
@@ -39,5 +42,6 @@ def amount(workload: Workload, found: stats.Interval) -> str:
     better = found.mean > 0
     how = "smaller" if better == (workload.kind.mode == "min") else "larger"
     sign = 1 if better else -1
-    low, ratio, high = np.exp(np.sort(sign * np.array([found.low, found.mean, found.high])))
+    with np.errstate(over="ignore"):
+        low, ratio, high = np.exp(np.sort(sign * np.array([found.low, found.mean, found.high])))
     return f"{workload.metric} {ratio:.3g} times {how}, {low:.3g} … {high:.3g}"

@@ -142,7 +142,7 @@ def _outputs(units: Array, where: Array, off: Predicate, saturated: Predicate) -
     return {
         "output_mean": jnp.mean(units, where=where),
         "output_std": jnp.std(units, where=where),
-        "dead": jnp.all(off(units) | ~where, axis=0).mean(),
+        "dead": jnp.mean(jnp.all(off(units) | ~where, axis=0), where=where.any(axis=0)),
         "saturated": jnp.mean(saturated(units), where=where),
     }
 

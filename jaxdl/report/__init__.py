@@ -18,16 +18,18 @@ from jaxdl.report.claims import (
     to_json,
     write_verdict,
 )
-from jaxdl.report.compare import Columns, comparison
+from jaxdl.report.compare import comparison
 from jaxdl.report.curves import along, course, profile, tuned_curves
+from jaxdl.report.findings import Columns
 from jaxdl.report.flows import gradient_flow
+from jaxdl.report.heat_maps import heat_map
 from jaxdl.report.histograms import counts
-from jaxdl.report.landscapes import paths, trajectories
+from jaxdl.report.landscapes import trajectories
 from jaxdl.report.latex import to_latex
 from jaxdl.report.markdown import to_markdown
 from jaxdl.report.page import Code, Picture, Report, Section, render, write
 from jaxdl.report.pictures import images, picture
-from jaxdl.report.plots import dots, heat_map, intervals, lines, sensitivity, training_curves
+from jaxdl.report.plots import dots, intervals, lines, sensitivity, training_curves
 from jaxdl.report.style import to_png
 from jaxdl.report.summaries import CHOSEN, chosen_trials, grid, summary, summary_table
 from jaxdl.report.tables import (
@@ -78,7 +80,6 @@ __all__ = [
     "judge",
     "lines",
     "number",
-    "paths",
     "percent",
     "picture",
     "profile",

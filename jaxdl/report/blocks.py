@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from jaxdl import diagnostics, stats
-from jaxdl.report import plots
+from jaxdl.report import heat_maps, plots
 from jaxdl.report.page import Picture
 from jaxdl.report.summaries import BORDER, CHOSEN
 from jaxdl.report.tables import Cell, Table, distinct, in_hundredths, label, measure, table
@@ -85,7 +85,7 @@ def interval_map(
     across: str = "",
     best: bool = False,
 ) -> Picture:
-    """A heat map of estimates with their intervals (`plots.heat_map`).
+    """A heat map of estimates with their intervals (`heat_maps.heat_map`).
 
     Args:
         columns: `{column: {row: interval}}`; what a column lacks is grey.
@@ -105,7 +105,7 @@ def interval_map(
         })
         for part in range(3)
     )  # fmt: skip
-    figure = plots.heat_map(
+    figure = heat_maps.heat_map(
         values.rename_axis(index=down or None, columns=across or None),
         bounds=(low, high),
         marked=values.eq(values.max()) if best else None,

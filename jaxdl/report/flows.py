@@ -57,20 +57,13 @@ def _drawn(
     figure = new_figure(6.6, title)
     cells = figure.subplots(3, 2, sharex=True).ravel()
     styles: dict[str, dict[str, Any]] = line_styles(list(flows))
-    dotted = {
-        name: {**style, "linestyle": ":", "marker": "", "color": "#555555"}
-        for name, style in line_styles(list(expected)).items()
-    }
+    dotted = {"linestyle": ":", "marker": "", "color": "#555555"}
+    shown = [(name, frame, styles[name]) for name, frame in flows.items()]
+    shown += [(name, frame, dotted) for name, frame in expected.items()]
     for axes, (quantity, label) in zip(cells, (MOMENTS | SHARES).items(), strict=False):
         axes.set_title(label, loc="left")
-        for name, style in (styles | dotted).items():
-            _line(
-                axes,
-                modules,
-                {**flows, **expected}[name],
-                quantity,
-                style | {"label": short(name, 40)},
-            )
+        for name, frame, style in shown:
+            _line(axes, modules, frame, quantity, style | {"label": short(name, 40)})
         if quantity in SHARES:
             axes.set_ylim(-4, 104)
         elif any(np.nanmax(line.get_ydata(), initial=0) > 0 for line in axes.lines):

@@ -1,27 +1,35 @@
 """A table for a paper: LaTeX with the rules of booktabs, which any engine reads."""
 
+import re
 from collections.abc import Sequence
 
 from jaxdl.report.tables import Table
 from jaxdl.report.text import clean
 
 _GREEK = {
-    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "η": "eta",
-    "θ": "theta", "λ": "lambda", "μ": "mu", "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "phi",
-    "ω": "omega", "Δ": "Delta", "Σ": "Sigma", "−": "", "×": "times", "·": "cdot", "±": "pm",
-    "≤": "le", "≥": "ge", "≈": "approx", "→": "to", "∞": "infty",
+    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta",
+    "η": "eta", "θ": "theta", "κ": "kappa", "λ": "lambda", "μ": "mu", "µ": "mu", "ν": "nu",
+    "ξ": "xi", "π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "phi", "χ": "chi",
+    "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda",
+    "Π": "Pi", "Σ": "Sigma", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega", "∂": "partial",
+    "∇": "nabla", "−": "", "×": "times", "·": "cdot", "±": "pm", "≤": "le", "≥": "ge",
+    "≠": "ne", "≈": "approx", "→": "to", "←": "gets", "∈": "in", "‖": "|", "∞": "infty",
 }  # fmt: skip
 _RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", strict=True))
 _LOWERED = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))
 ESCAPES = {
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    "\0": "{}",
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    # \textquotedbl is not in every encoding of fonts, and a plain ` is a quotation mark.
+    '"': r"{\ttfamily\char34}",
+    "`": r"{\ttfamily\char96}",
+    "\N{REPLACEMENT CHARACTER}": "?",
     "…": r"\dots{}",
     "–": "--",
     "†": r"\textdagger{}",
@@ -32,11 +40,14 @@ ESCAPES = {
     **{sign: f"$_{{{digit}}}$" for sign, digit in _LOWERED.items()},
 }
 """What a reader of text would see otherwise, or an engine of eight bits not at all."""
+TWINS = re.compile(r"([-',])(?=\1)")
+"""Signs of which two would be one; a NUL, which no clean text has, keeps them apart."""
 
 
 def escaped(text: str) -> str:
     """Text from data as LaTeX that shows it; a line break is a space."""
-    return "".join(ESCAPES.get(sign, sign) for sign in " ".join(clean(text).split()))
+    line = " ".join(clean(text).split())
+    return "".join(ESCAPES.get(sign, sign) for sign in TWINS.sub("\\1\0", line))
 
 
 def to_latex(table: Table, name: str) -> str:
@@ -46,7 +57,9 @@ def to_latex(table: Table, name: str) -> str:
     """
 
     def row(cells: Sequence[str]) -> str:
-        return " & ".join(map(escaped, cells)) + r" \\"
+        text = " & ".join(map(escaped, cells))
+        # What ends the row before takes a bracket, or a star, for its own argument.
+        return ("{}" if text.startswith(("[", "*")) else "") + text + r" \\"
 
     columns = "".join("r" if place in table.right else "l" for place in range(len(table.header)))
     caption = [rf"\caption{{{escaped(table.caption)}}}"] if table.caption else []

@@ -6,13 +6,21 @@ from collections.abc import Sequence
 from jaxdl.report.tables import Table
 from jaxdl.report.text import clean
 
-MARKS = re.compile(r"([\\`*\[\]<>|~$])")
-"""What would be an emphasis, a link, a tag, a cell's end or a formula."""
+MARKS = re.compile(
+    r"""[\\`*\[\]<>|~$]
+    | (?<![^\W_])_ | _(?![^\W_])  # within a word it is none
+    | &(?=\#?\w+;)
+    | ^[#+-](?=[#\s-]|$) | (?<=^\d)[.)](?=\s) | (?<=^\d\d)[.)](?=\s)
+    """,
+    re.VERBOSE,
+)
+"""What would be an emphasis, a link, a tag, an entity, a cell's end or a formula; at the beginning
+a heading, a rule or an item."""
 
 
 def escaped(text: str) -> str:
     """Text from data as Markdown that shows it, on one line."""
-    return MARKS.sub(r"\\\1", " ".join(clean(text).split()))
+    return MARKS.sub(r"\\\g<0>", " ".join(clean(text).split()))
 
 
 def to_markdown(table: Table) -> str:

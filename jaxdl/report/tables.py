@@ -3,12 +3,16 @@
 import html
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 import pandas as pd
 
 from jaxdl import stats
 from jaxdl.report.text import clean
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table as Drawing
 
 MISSING = "–"
 FIGURES = (*"0123456789+-−.", MISSING)
@@ -131,32 +135,36 @@ def from_mapping(mapping: Mapping[str, Any], caption: str = "") -> Table:
 
 
 def show(table: Table, stream: TextIO | None = None) -> None:
-    """Print a table: drawn in a terminal of its width, plain text of 100 columns elsewhere.
+    """Print a table: drawn in a terminal of its width, plain text of up to 200 columns elsewhere.
 
     Long cells are folded, never cut; control characters from data are replaced.
     """
-    from rich.box import MARKDOWN, SIMPLE_HEAD
     from rich.console import Console
+
+    stream = stream or sys.stdout
+    console = Console(file=stream, width=None if stream.isatty() else 100, highlight=False)
+    console.print(drawing(table, console))
+
+
+def drawing(table: Table, console: "Console") -> "Drawing":
+    """A table as `show` prints it, for a console of rich's."""
+    from rich.box import MARKDOWN, SIMPLE_HEAD
     from rich.table import Table as Drawing
     from rich.text import Text
 
-    stream = stream or sys.stdout
-    live = stream.isatty()
-    console = Console(file=stream, width=None if live else 100, highlight=False)
     caption = Text(clean(table.caption)) if table.caption else None
-    drawing = Drawing(
-        box=SIMPLE_HEAD if live else MARKDOWN, caption=caption, caption_justify="left"
-    )
+    box = SIMPLE_HEAD if console.is_terminal else MARKDOWN
+    drawn = Drawing(box=box, caption=caption, caption_justify="left")
     for position, (name, width) in enumerate(zip(table.header, _tight(table), strict=True)):
-        drawing.add_column(
+        drawn.add_column(
             Text(clean(name)),
             justify="right" if position in table.right else "left",
             overflow="fold",
             width=width if sum(_tight(table)) + 3 * len(table.header) < console.width else None,
         )
     for row in table.rows:
-        drawing.add_row(*(Text(clean(cell)) for cell in row))
-    console.print(drawing)
+        drawn.add_row(*(Text(clean(cell)) for cell in row))
+    return drawn
 
 
 def _tight(table: Table) -> list[int]:

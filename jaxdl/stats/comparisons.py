@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from jaxdl.stats.intervals import Interval, _equal, _paired
+from jaxdl.stats.intervals import Interval, _difference, _equal, _paired
 
 Direction = Literal["above", "below"]
 """On which side of its threshold a claim says that a quantity is."""
@@ -41,7 +41,7 @@ def paired_p(values: ArrayLike, baseline: ArrayLike) -> float:
     a value that is not finite. ValueError when the lengths differ.
     """
     x, y = _paired(values, baseline)
-    difference = x - y
+    difference = _difference(x, y)
     if not np.isfinite(difference).all() or _equal(difference, float(np.abs([x, y]).max())):
         return 1.0
     t = difference.mean() / (difference.std(ddof=1) / math.sqrt(x.size))

@@ -73,7 +73,8 @@ def mean_interval(
         logs = _student(
             np.log(x), confidence, f"Student t of logarithms (geometric mean), {name}", 1.0
         )
-        mean, low, high = (math.exp(value) for value in logs[:3])
+        with np.errstate(over="ignore"):  # a bound may lie beyond all numbers: inf
+            mean, low, high = np.exp(logs[:3]).tolist()
         return logs._replace(mean=mean, low=low, high=high)
     if scale not in ("real", "positive"):
         raise ValueError(f"scale is 'real', 'positive' or 'share', not {scale!r}")
@@ -90,7 +91,7 @@ def paired_interval(values: ArrayLike, baseline: ArrayLike, confidence: float = 
     x, y = _paired(values, baseline)
     _check_confidence(confidence)
     method = f"paired Student t, {100 * confidence:g} %"
-    return _student(x - y, confidence, method, float(np.abs([x, y]).max()))
+    return _student(_difference(x, y), confidence, method, float(np.abs([x, y]).max()))
 
 
 def magnitude(interval: Interval) -> Interval:
@@ -246,6 +247,11 @@ def _paired(values: ArrayLike, baseline: ArrayLike) -> tuple[np.ndarray, np.ndar
     if x.shape != y.shape:
         raise ValueError(f"paired values need the same seeds: got {x.size} and {y.size}")
     return x, y
+
+
+def _difference(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore"):  # of two infinities: nan
+        return x - y
 
 
 def _sample(values: ArrayLike) -> np.ndarray:

@@ -65,8 +65,10 @@ def largest_within(
     is missing is not taken. Returns the columns `by` and `over`, one row a condition.
     """
     by = [by] if isinstance(by, str) else list(by)
-    groups = frame.groupby([*by, over], sort=False)[metric]
-    means = groups.mean().where(groups.count() == frame["seed"].nunique()).reset_index()
+    seeds = frame.groupby(by)["seed"].transform("nunique")
+    groups = frame.assign(seeds=seeds).groupby([*by, over], sort=False)
+    whole = groups[metric].count() == groups["seeds"].first()
+    means = groups[metric].mean().where(whole).reset_index()
     best = means.groupby(by)[metric].transform("max")
     near = means[means[metric] >= best - tolerance]
     return near.groupby(by, sort=False)[over].max().reset_index()

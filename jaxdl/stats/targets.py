@@ -16,17 +16,17 @@ def time_to_target(times: ArrayLike, curve: ArrayLike, target: float, kind: Kind
     """First time at which a curve is as good as its target, inf where it never is.
 
     times [T], rising (steps or seconds), curve [..., T] of a metric of that kind (`stats.kind`);
-    returns [...]. What the curve does afterwards does not matter; nan is no success. ValueError for
-    a nan target.
+    returns [...]. What the curve does afterwards does not matter; nan is no success. A curve of
+    float32 is at its target where it is the target's float32. ValueError for a nan target.
     """
-    at, y = np.asarray(times, np.float64), np.asarray(curve, np.float64)
+    at, y = np.asarray(times, np.float64), np.asarray(curve)
     if at.ndim != 1 or at.size == 0 or y.shape[-1:] != at.shape:
         raise ValueError(f"expected times [T] and a curve [..., T], got {at.shape} and {y.shape}")
     if not (np.diff(at) > 0).all() or np.isnan(at).any():
         raise ValueError("the times of a curve must rise")
     if math.isnan(target):
         raise ValueError("a target is a number, fixed before the run")
-    reached = y >= target if kind.mode == "max" else y <= target
+    reached = y >= float(target) if kind.mode == "max" else y <= float(target)
     return np.where(reached, at, math.inf).min(axis=-1)
 
 

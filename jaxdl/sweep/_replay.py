@@ -12,8 +12,9 @@ import numpy as np
 from jaxdl.sweep import chunk as chunks
 from jaxdl.sweep import store
 from jaxdl.sweep.chunk import Categories
+from jaxdl.sweep.compilation import Program, state_shapes
 from jaxdl.sweep.placement import place, side_by_side
-from jaxdl.sweep.programs import Program, compile_run, state_shapes
+from jaxdl.sweep.programs import compile_run
 from jaxdl.sweep.run import Data, Run
 from jaxdl.sweep.space import Trial
 from jaxdl.types import TrainState

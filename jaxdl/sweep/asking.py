@@ -1,36 +1,22 @@
 """Points that a sampler of Optuna asks for, a chunk at a time, in a study that survives a kill
 (Akiba et al. 2019, https://arxiv.org/abs/1907.10902; the extra `search`)."""
 
-import contextlib
 import importlib.util
-import os
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from jaxdl import checkpoint, stats
+from jaxdl import stats
 from jaxdl.stats.kinds import Mode
+from jaxdl.sweep import studies
 from jaxdl.sweep.plans import Plan
 from jaxdl.sweep.results import Results
-from jaxdl.sweep.space import (
-    Choice,
-    Distribution,
-    LogUniform,
-    Point,
-    Trial,
-    trials,
-)
+from jaxdl.sweep.space import Choice, Distribution, Point, Trial, Value, checked, trials
 
 if TYPE_CHECKING:
     import optuna
-
-STUDIES = "optuna.log"
-"""Optuna's journal of all studies of a workdir, a study for each program."""
-NEEDS = {"CmaEsSampler": "cmaes", "GPSampler": "torch"}
-"""Packages that a sampler needs and Optuna does not bring."""
-
 
 _Rows = Mapping[tuple[Hashable, int], Mapping[str, Any]]
 """A program's rows, by point and seed."""
@@ -67,7 +53,8 @@ def asked(
     The trials of the plan are the first; theirs are the seeds of all points, and what no goal
     searches. A point of which a seed has no finite number counts as infinitely bad. The studies
     lie in the workdir: after a kill the same plan goes on with the trials that were asked for, and
-    asks for what it would have asked for.
+    asks for what it would have asked for. With another space, metric, sampler or other seeds a
+    study begins anew; trials that it asks for again are not run again.
 
     Args:
         plan: at least one point of each program, inside the space.
@@ -79,21 +66,21 @@ def asked(
         seed: of the sampler. What it draws depends on it and on how many points there are.
 
     Raises:
-        ValueError: without Optuna, for what is no sampler, and for points outside their space.
+        ValueError: without Optuna, for what is no sampler, for points outside their space or that
+            differ in what is not searched, and for a program without a goal.
     """
     if importlib.util.find_spec("optuna") is None:
-        raise ValueError("the package optuna is not installed: pip install 'jaxdl[search]'")
+        raise ValueError("the package optuna is not installed: pip install optuna")
     if points < 1 or chunk < 1:
         raise ValueError(f"points and chunk must be >= 1, not {points} and {chunk}")
-    _sampler(sampler, seed, 0)
+    studies.sampler(sampler, seed, 0)
+    aimless = {trial.program for trial in plan.trials} - set(goals)
+    if aimless:
+        raise ValueError(f"goals: there is none of {', '.join(sorted(aimless))}")
     first = [_cast(goals[trial.program], trial) for trial in plan.trials]
     asking = Asking(goals, first, points, chunk, sampler, seed)
     for name, goal in goals.items():
-        mine = asking.first_points(name)
-        if not mine:
-            raise ValueError(f"{name}: the plan has no point of it, with which its study begins")
-        for point in mine:
-            _finished(name, goal, point, 0.0)
+        _check(name, goal, asking.first_points(name))
     return plan._replace(trials=first, ask=asking.so_far)
 
 
@@ -109,8 +96,7 @@ class Asking(NamedTuple):
 
     def so_far(self, workdir: Path, found: Results) -> list[Trial]:
         """All trials so far: tells the studies what was found, and asks for a chunk of points."""
-        with checkpoint.lock(workdir, ".optuna.lock"), _quiet():
-            storage = _storage(workdir / STUDIES)
+        with studies.journal(workdir) as storage:
             parts = [self._of(name, storage, found.rows) for name in self.goals]
         return [trial for part in parts for trial in part]
 
@@ -119,20 +105,13 @@ class Asking(NamedTuple):
         return _distinct(trial.hparams for trial in self.first if trial.program == program)
 
     def _of(self, program: str, storage: Any, rows: Sequence[Mapping[str, Any]]) -> list[Trial]:
-        import optuna
-
-        study = optuna.create_study(
-            storage=storage,
-            study_name=program,
-            direction="maximize" if self.goals[program].direction == "max" else "minimize",
-            load_if_exists=True,
-        )
         names = list(self.first_points(program)[0])
         mine = {
             (_narrow({name: row[name] for name in names}), row["seed"]): row
             for row in rows
             if row["program"] == program
         }
+        study = self._study(program, storage, mine)
         self._tell(study, program, mine)
         failed = any(row["status"] == "error" for row in mine.values())
         # Where all that was asked for had been tried before, there is more to ask for.
@@ -143,7 +122,21 @@ class Asking(NamedTuple):
             for each in study.get_trials(deepcopy=False)
             if each.state.name in ("COMPLETE", "RUNNING")
         ]
-        return trials([program], _distinct([*self.first_points(program), *points]), self._seeds())
+        every = _distinct(_in_float32([*self.first_points(program), *points]))
+        return trials([program], every, self._seeds())
+
+    def _study(self, program: str, storage: Any, rows: _Rows) -> "optuna.Study":
+        """The study of a program; anew where it was told of what is not so any more."""
+        goal, first = self.goals[program], self.first_points(program)[0]
+        fixed = {name: value for name, value in sorted(first.items()) if name not in goal.space}
+        space = sorted(studies.distributions(goal.space).items())
+        asked = (space, goal.metric, goal.direction, fixed, self._seeds(), self.sampler, self.seed)
+        study = studies.opened(storage, program, goal.direction, repr(asked))
+        for each in study.get_trials(deepcopy=False):
+            value = self._value(program, {**first, **each.params}, rows)
+            if each.state.name == "COMPLETE" and value not in (None, each.value):
+                return studies.opened(storage, program, goal.direction, repr(asked), anew=True)
+        return study
 
     def _ask(self, study: "optuna.Study", program: str) -> int:
         """Asks for the rest of a round, which ends where it would have, had nothing been killed."""
@@ -154,8 +147,9 @@ class Asking(NamedTuple):
         count = max(0, end - told - waiting)
         for _ in range(count):
             # Of the same seed a sampler that is made anew would draw what it has drawn before.
-            study.sampler = _sampler(self.sampler, self.seed, len(study.get_trials(False)))
-            study.ask(_distributions(self.goals[program].space))
+            number = len(study.get_trials(False))
+            study.sampler = studies.sampler(self.sampler, self.seed, number)
+            study.ask(studies.distributions(self.goals[program].space))
         return count
 
     def _seeds(self) -> list[int]:
@@ -168,17 +162,17 @@ class Asking(NamedTuple):
             value = self._value(program, point, rows)
             known = [each.params for each in told if each.state.name == "COMPLETE"]
             if value is not None and _searched(goal, point) not in known:
-                study.add_trial(_finished(program, goal, point, value))
+                study.add_trial(studies.finished(goal.space, _searched(goal, point), value))
         for each in told:
             if each.state.name != "RUNNING":
                 continue
             if set(each.params) != set(goal.space):  # the process died while it asked
-                study.tell(each.number, state=_state("FAIL"))
+                studies.tell(study, each.number, None)
                 continue
             point = {**self.first_points(program)[0], **each.params}
             value = self._value(program, point, rows)
             if value is not None:
-                study.tell(each.number, value)
+                studies.tell(study, each.number, value)
 
     def _value(self, program: str, point: Point, rows: _Rows) -> float | None:
         """The mean over the seeds; infinitely bad where one has none, None before all are there."""
@@ -187,6 +181,11 @@ class Asking(NamedTuple):
         mine = [rows[each] for each in asked if each in rows]
         if len(mine) < len(asked) or any(row["status"] == "error" for row in mine):
             return None
+        if goal.metric not in mine[0]:
+            raise ValueError(
+                f"{program} is searched by {goal.metric!r}, which its rows do not have: they have "
+                f"{', '.join(mine[0])}"
+            )
         # A row has null for what is not finite.
         values = [row[goal.metric] if row["status"] == "ok" else None for row in mine]
         mean = float(np.mean([np.nan if value is None else value for value in values]))
@@ -195,57 +194,27 @@ class Asking(NamedTuple):
         return -np.inf if goal.direction == "max" else np.inf
 
 
-def _sampler(name: str, seed: int, count: int) -> "optuna.samplers.BaseSampler":
-    """The sampler that asks when there are `count` trials."""
-    import optuna
-
-    known = {each: getattr(optuna.samplers, each) for each in optuna.samplers.__all__}
-    del known["BaseSampler"]
-    if not name.endswith("Sampler") or name not in known:
-        samplers = ", ".join(each for each in known if each.endswith("Sampler"))
-        raise ValueError(f"sampler: optuna.samplers has no {name!r}, it has {samplers}")
-    if name in NEEDS and importlib.util.find_spec(NEEDS[name]) is None:
-        raise ValueError(f"sampler: {name} needs the package {NEEDS[name]}")
-    drawn = int(np.random.SeedSequence([seed, count]).generate_state(1)[0])
-    try:
-        return known[name](seed=drawn)
-    except TypeError as error:
-        raise ValueError(f"sampler: {name} cannot be made of a seed alone: {error}") from error
-
-
-def _distributions(space: Mapping[str, Distribution]) -> dict[str, Any]:
-    from optuna import distributions
-
-    def of(values: Distribution) -> distributions.BaseDistribution:
-        if isinstance(values, Choice):
-            return distributions.CategoricalDistribution(list(values.values))
-        log = isinstance(values, LogUniform)
-        return distributions.FloatDistribution(values.low, values.high, log=log)
-
-    return {name: of(values) for name, values in space.items()}
-
-
-def _finished(program: str, goal: Goal, point: Point, value: float) -> "optuna.trial.FrozenTrial":
-    import optuna
-
-    try:
-        return optuna.trial.create_trial(
-            value=value,
-            params=_searched(goal, point),
-            distributions=_distributions(goal.space),
-        )
-    except ValueError as error:
-        raise ValueError(f"{program}: the first point {point}: {error}") from error
+def _check(program: str, goal: Goal, points: Sequence[Point]) -> None:
+    """Raises ValueError for what cannot be searched, and for points that are not of the space."""
+    if not points:
+        raise ValueError(f"{program}: the plan has no point of it, with which its study begins")
+    stats.direction(goal.metric, goal.mode)
+    for name, values in goal.space.items():
+        for end in () if isinstance(values, Choice) else values:
+            checked([Trial(program, {name: float(end)}, 0)])
+    for point in points:
+        try:
+            studies.finished(goal.space, _searched(goal, point), 0.0)
+        except ValueError as error:
+            raise ValueError(f"{program}: the first point {point}: {error}") from error
+    others = [name for name in points[0] if name not in goal.space]
+    apart = [name for name in others if len({point[name] for point in points}) > 1]
+    if apart:
+        raise ValueError(f"{program}: points differ in {', '.join(apart)}, which is not searched")
 
 
 def _searched(goal: Goal, point: Point) -> Point:
     return {name: point[name] for name in goal.space if name in point}
-
-
-def _state(name: str) -> Any:
-    import optuna
-
-    return optuna.trial.TrialState[name]
 
 
 def _cast(goal: Goal, trial: Trial) -> Trial:
@@ -263,34 +232,23 @@ def _distinct(points: Iterable[Point]) -> list[Point]:
     return list(found.values())
 
 
+def _in_float32(points: Iterable[Point]) -> list[Point]:
+    """The points, with one float for those of a hyperparameter that are one in float32."""
+    known: dict[Hashable, Value] = {}
+    return [
+        {
+            name: known.setdefault((name, np.float32(value)), value)
+            if isinstance(value, float)
+            else value
+            for name, value in point.items()
+        }
+        for point in points
+    ]
+
+
 def _narrow(point: Point) -> Hashable:
     """A point as it reaches its program."""
     return tuple(
         (name, float(np.float32(value)) if isinstance(value, float) else value)
         for name, value in sorted(point.items())
     )
-
-
-def _storage(path: Path) -> "optuna.storages.BaseStorage":
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-
-    # A process that was killed may leave half a line, and its lock, on which Optuna waits 30 s.
-    if path.exists():
-        text = path.read_bytes()
-        os.truncate(path, text.rfind(b"\n") + 1)
-    path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
-    return JournalStorage(JournalFileBackend(str(path)))
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without Optuna's line for each study."""
-    import optuna
-
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(before)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from jaxdl.sweep import ledger, store
+from jaxdl.sweep.compilation import identity
 from jaxdl.sweep.explain import reason
 from jaxdl.sweep.fingerprint import WARNED, differences, recall
-from jaxdl.sweep.programs import identity
 from jaxdl.sweep.run import Data, Run
 
 SUPERSEDED = "superseded.jsonl"

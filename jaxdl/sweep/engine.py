@@ -118,7 +118,7 @@ def execute(
                 "processor": device_name(device),
                 "devices": placement.mesh.size,
                 "segments": segments,
-                "prune": f"{[*prune.rungs]} {described(prune.rule)}" if prune else "",
+                "prune": f"{[*map(int, prune.rungs)]} {described(prune.rule)}" if prune else "",
                 **({"batched": True} if batched else {}),
                 **versions(),
                 **numerics(),

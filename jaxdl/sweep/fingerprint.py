@@ -26,6 +26,7 @@ warning for some."""
 IN_WORDS = {
     "code": "the program (model, loss, optimizer, steps or shapes of the data)",
     "data": "the data",
+    "prune": "prune (rungs, rule, or among what it chooses)",
 }
 
 ADDRESS = re.compile(" at 0x[0-9a-f]+")
@@ -86,19 +87,34 @@ def recall(workdir: Path) -> dict[str, Facts]:
 
 def described(function: object) -> str:
     """What a function is, as far as its code, defaults and what it closes over tell."""
-    return hashlib.sha256(ADDRESS.sub("", _parts(function)).encode()).hexdigest()[:16]
+    return hashlib.sha256(ADDRESS.sub("", _parts(function, ())).encode()).hexdigest()[:16]
 
 
-def _parts(function: object) -> str:
+def _parts(function: object, within: tuple[object, ...]) -> str:
+    """within: the functions that it was found in, of which it may be one."""
     if isinstance(function, functools.partial):
-        return f"{_parts(function.func)} {function.args!r} {sorted(function.keywords.items())!r}"
+        own = f"{function.args!r} {sorted(function.keywords.items())!r}"
+        return f"{_parts(function.func, within)} {own}"
+    if isinstance(function, types.MethodType):
+        return f"{_parts(function.__func__, within)} {_parts(function.__self__, within)}"
     if isinstance(function, types.CodeType):
-        constants = [_parts(each) for each in function.co_consts]
+        constants = [_parts(each, within) for each in function.co_consts]
         return f"{function.co_code.hex()} {function.co_names} {constants}"
     if isinstance(function, types.FunctionType):
-        cells = [_parts(cell.cell_contents) for cell in function.__closure__ or ()]
-        return f"{_parts(function.__code__)} {function.__defaults__!r} {cells}"
+        if function in within:
+            return f"{function.__name__} itself"
+        cells = [_parts(_content(cell), (*within, function)) for cell in function.__closure__ or ()]
+        return f"{_parts(function.__code__, within)} {function.__defaults__!r} {cells}"
+    if isinstance(function, set | frozenset):  # whose order changes from process to process
+        return f"{sorted(map(repr, function))}"
     return f"{function!r} {sorted(getattr(function, '__dict__', {}).items())!r}"
+
+
+def _content(cell: types.CellType) -> object:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not yet assigned
+        return None
 
 
 def differences(before: Facts | None, now: Facts, of: frozenset[str] | None = None) -> list[str]:

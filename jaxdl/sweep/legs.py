@@ -16,9 +16,10 @@ from jaxdl.signals import Interrupted
 from jaxdl.sweep import chunk as chunks
 from jaxdl.sweep import rungs, store
 from jaxdl.sweep.chunk import Categories, Record
+from jaxdl.sweep.compilation import Program, identity
 from jaxdl.sweep.explain import flaws
 from jaxdl.sweep.placement import Placement, one_after_another
-from jaxdl.sweep.programs import Program, compile_run, forget, identity
+from jaxdl.sweep.programs import compile_run, forget
 from jaxdl.sweep.progress import Progress
 from jaxdl.sweep.run import Data, Run
 from jaxdl.sweep.space import Trial, trial_id
@@ -87,6 +88,8 @@ def run(sweep: Sweep, work: Work, code: str, left: Sequence[Trial]) -> None:
         if leg.end < sweep.segments:
             came = _waiting(sweep, leg, facts)
             left = _pruned(sweep, work, leg, facts, came, left)
+        if not left:
+            break
     if sweep.prune is not None:
         rungs.drop(sweep.workdir, facts)
 

@@ -4,12 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from jaxdl.sweep._replay import kept_state, replay
 from jaxdl.sweep.engine import execute
 from jaxdl.sweep.results import Results
-from jaxdl.sweep.run import Data, Run, without_training
+from jaxdl.sweep.run import NO_DATA, Data, Run, without_training
 from jaxdl.sweep.rungs import Halving
 from jaxdl.sweep.space import Point, Trial, trial_id, trials
 from jaxdl.types import TrainState
@@ -140,8 +138,7 @@ def untrained(
 
     evaluate: what else is said of a point, as in `without_training`.
     """
-    data = {"train": {"x": np.zeros(1, np.float32)}}  # A run has data; this one needs none.
-    return plan({program: (without_training(evaluate), points)}, data, seeds=seeds)
+    return plan({program: (without_training(evaluate), points)}, NO_DATA, seeds=seeds)
 
 
 def segments(steps: int, at_most: int) -> int:

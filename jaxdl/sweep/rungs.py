@@ -48,8 +48,9 @@ class Halving(NamedTuple):
 
     def check(self, segments: int) -> None:
         """Raises ValueError for rungs that a sweep of so many segments does not have."""
-        rising = list(self.rungs) == sorted(set(self.rungs))
-        if not rising or not all(0 < rung < segments for rung in self.rungs):
+        whole = all(type(rung) is int or isinstance(rung, np.integer) for rung in self.rungs)
+        rising = bool(len(self.rungs)) and list(self.rungs) == sorted(set(self.rungs))
+        if not whole or not rising or not all(0 < rung < segments for rung in self.rungs):
             raise ValueError(
                 f"prune: rungs are numbers of segments that rise from 1 to {segments - 1} at most, "
                 f"not {', '.join(map(str, self.rungs)) or 'none'}"
@@ -62,20 +63,29 @@ class Best:
 
     All seeds of a point stop or go on together. The share is of the points that are sound, whose
     seeds all have a finite number, rounded up; of equals the first goes on.
-    mode: of a metric that `stats.kind` does not know.
+    share: above 0, 1 at most. mode: of a metric that `stats.kind` does not know.
+    Raises ValueError for another share or mode.
     """
 
     metric: str
     share: float
     mode: Mode | None = None
 
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise ValueError(f"the share that goes on is above 0 and 1 at most, not {self.share}")
+        stats.direction(self.metric, self.mode)
+
     def __call__(self, segments: int, frame: pd.DataFrame) -> np.ndarray:
-        """True where a trial is to stop."""
+        """True where a trial is to stop. Raises ValueError where the metric is not measured."""
+        if self.metric not in frame:
+            raise ValueError(f"prune: {self.metric!r} is not among {', '.join(map(str, frame))}")
         sign = -1.0 if stats.direction(self.metric, self.mode) == "max" else 1.0
         value = sign * frame[self.metric].astype(float)
         value = value.where(frame["status"].eq("ok") & np.isfinite(value))
         means = value.groupby(level=0).agg(lambda seeds: seeds.mean(skipna=False))
-        count = max(1, int(np.ceil(self.share * means.notna().sum())))
+        # 0.28 of 25 are 7, though not in binary fractions.
+        count = max(1, int(np.ceil(round(self.share * means.notna().sum(), 9))))
         return ~frame.index.isin(means.sort_values(kind="stable").index[:count])
 
 

@@ -18,8 +18,8 @@ from jaxdl._files import write_atomic
 from jaxdl.sweep import chunk as chunks
 from jaxdl.sweep import ledger
 from jaxdl.sweep.chunk import Record
+from jaxdl.sweep.compilation import Program
 from jaxdl.sweep.fingerprint import fingerprint, remember
-from jaxdl.sweep.programs import Program
 from jaxdl.sweep.space import Trial, trial_id
 from jaxdl.types import PyTree
 

@@ -3,7 +3,7 @@
 J. J. Moré, B. S. Garbow, K. E. Hillstrom, Testing Unconstrained Optimization Software, 1981,
 https://doi.org/10.1145/355934.355936 (Rosenbrock, Beale); D. M. Himmelblau, Applied Nonlinear
 Programming, 1972; Pascanu, Mikolov & Bengio 2013, https://arxiv.org/abs/1211.5063 (cliffs).
-Those of two numbers are written for `report.paths`, too: `(x, y) -> height`, of any shape.
+Those of two numbers are written for `report.trajectories`, too: `(x, y) -> height`, of any shape.
 """
 
 from collections.abc import Callable, Sequence

@@ -10,8 +10,9 @@ import optax
 import pytest
 
 from jaxdl import comparison, initializers, losses, workloads
-from jaxdl.comparison import ENTRANTS, USUAL, Study, against, entrant, kind_of
+from jaxdl.comparison import ENTRANTS, USUAL, Study, against, entrant, find, kind_of
 from jaxdl.optimizers import adam, schedules
+from jaxdl.sweep.space import Choice, LogUniform, Uniform
 
 DIGITS = workloads.named("digits_mlp")._replace(steps=20)
 
@@ -66,7 +67,9 @@ WRONG = {
         optax.softmax_cross_entropy_with_integer_labels(outputs, labels).mean()
     ),
     "mine is not finite": lambda outputs, labels: jnp.log(outputs[:, 0]),
-    "mine: an optimizer is learning_rate -> ": lambda one, two: one.nothing,
+    "mine needs one and two. As an optimizer it is to need the rate alone": lambda one, two: (
+        one.nothing
+    ),
 }
 
 
@@ -76,6 +79,54 @@ def test_what_is_wrong_is_said_in_one_line(said):
         entrant(WRONG[said], "mine")
     assert str(caught.value).startswith(said if said.startswith("mine") else f"mine: {said}")
     assert "\n" not in str(caught.value)
+
+
+def heavy(learning_rate, decay):
+    return optax.sgd(learning_rate, momentum=decay)
+
+
+def with_space(**space):
+    def made(rate, decay):
+        return heavy(rate, decay)
+
+    made.space = space
+    return made
+
+
+def test_an_optimizer_may_need_more_than_a_rate():
+    made = with_space(rate=LogUniform(1e-3, 1.0), decay=Uniform(0.5, 0.9))
+    made.defaults = {}
+    assert entrant(made).kind == "optimizer"
+    assert entrant(made).point().keys() == {"rate", "decay"}
+    with pytest.raises(
+        ValueError, match=r"heavy cannot be made of {'learning_rate': 0.001}: .*dec"
+    ):
+        entrant(heavy, "heavy")
+
+
+NO_SPACE = {
+    r"mine: the space of rate is \(0.1, 1.0\), no LogUniform": {"rate": (0.1, 1.0)},
+    "mine: decay: give numbers, such as the index of a name": {"decay": Choice(["a", "b"])},
+}
+
+
+@pytest.mark.parametrize("said", NO_SPACE)
+def test_what_is_no_space_is_said_in_one_line(said):
+    with pytest.raises(ValueError, match=said):
+        entrant(with_space(**NO_SPACE[said]), "mine")
+
+
+PARTS = {
+    "mine: its shape gives nan at step 0": {"shape": lambda steps: lambda step: step * jnp.nan},
+    "mine gives float32\\[3\\] for the shape": {"kernel_init": lambda *_: jnp.ones(3)},
+    "mine gives float32\\[\\] for 4 examples": {"loss": lambda outputs, labels: outputs.mean()},
+}
+
+
+@pytest.mark.parametrize("said", PARTS)
+def test_the_parts_of_an_entrant_are_looked_at_too(said):
+    with pytest.raises(ValueError, match=said):
+        entrant(ENTRANTS["sgd"]._replace(**PARTS[said]), "mine")
 
 
 def test_the_rest_of_the_training_is_that_of_the_optimizer():
@@ -146,3 +197,29 @@ def test_a_flat_schedule_is_the_constant_rate():
     scores = found.scores(ravine)
     assert (scores["flat"] == scores["constant"]).all()
     assert (scores["flat"] != scores["cosine"]).all()
+
+
+def branching(learning_rate):
+    return optax.sgd(learning_rate if learning_rate > 0.1 else 0.1)
+
+
+def test_what_cannot_be_traced_is_told_before_anything_runs():
+    said = r"mine: learning_rate is used as a Python number in line \d+ of .*test_candidates.py"
+    with pytest.raises(ValueError, match=said):
+        entrant(branching, "mine")
+
+
+def test_a_file_may_be_given_by_its_path(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)  # taken off again
+    (tmp_path / "rules_by_path.py").write_text("import optax\n\ndef mine(learning_rate):\n"
+                                               "    return optax.sgd(learning_rate)\n")  # fmt: skip
+    assert find(f"{tmp_path}/rules_by_path.py:mine")[0] == "mine"
+    with pytest.raises(ValueError, match="has no 'mime', did you mean mine"):
+        find(f"{tmp_path}/rules_by_path.py:mime")
+    with pytest.raises(ValueError, match="there is no file"):
+        find(f"{tmp_path}/rules.py:mine")
+    (tmp_path / "json.py").write_text("")
+    with pytest.raises(ValueError, match="Python has another module json"):
+        find(f"{tmp_path}/json.py:mine")
+    with pytest.raises(ValueError, match="no optimizer here, did you mean adam"):
+        find("adma")

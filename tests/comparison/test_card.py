@@ -61,10 +61,13 @@ def test_a_gain_is_paired_over_problems_and_one_that_raised_solves_none(card):
     assert gain.low < -1 / 3 < gain.high
 
 
-def test_the_paragraph_says_what_it_stands_needs_and_is_broken_by(card):
+def test_the_paragraph_says_what_it_withstands_needs_and_is_broken_by(card):
     said = card.text()
     assert said.startswith("mine solves 5 of 12 difficulties (adam 6).")
-    assert "stands, at all four difficulties, curvatures that differ along the axes (axes)." in said
+    assert (
+        "It withstands, at all four difficulties, curvatures that differ along the axes (axes)."
+        in said
+    )
     assert "It fails at the first or second of noise (noisy) and a saddle (saddle)." in said
     # At the easiest: 11/11 and 11/3 attempts and none; the other 1, 1.1 and none.
     assert "It needs 3.67 random attempts" in said
@@ -80,6 +83,12 @@ def test_the_map_has_every_problem_and_says_what_raised(card):
     assert written == ["4 · 42 %", "2 · 50 %", "0 · 0 %", "raised", "1 · 15 %", "4 · 90 %"]
     assert second.blocks[0].rows[0][2] == "1 × 40 steps"
     assert second.blocks[0].rows[1][2] == "–"
+
+
+def test_what_is_never_solved_needs_no_number_of_attempts(card):
+    never = card.grades.assign(needed=np.where(card.grades["optimizer"].eq("mine"), np.inf, 2.0))
+    table = card_sections(card._replace(grades=never))[0].blocks[1]
+    assert [row[-1] for row in table.rows] == ["–", "2"]
 
 
 def test_a_launch_writes_page_and_verdict(tmp_path):

@@ -1,5 +1,7 @@
 """A candidate against baselines: laws of small studies, and sentences of made-up ones."""
 
+import inspect
+
 import numpy as np
 import optax
 import pandas as pd
@@ -121,6 +123,11 @@ def test_a_candidate_of_a_baselines_name_replaces_nobody():
         ({"baselines": ()}, "there is none that twin is compared with"),
         ({"baselines": "lion"}, r"give a sequence of names, such as \('lion',\)"),
         ({"workloads": ()}, "workloads: there is none"),
+        ({"workloads": "ravine"}, r"workloads: give a sequence of names, such as \('ravine',\)"),
+        (
+            {"baselines": ("jaxdl.optimizers:sgd", "sgd")},
+            "baselines: two are called 'sgd', and would be one in tables",
+        ),
         ({"protocol": "random"}, "'random' is none of grid, halton, defaults, halving, optuna"),
         ({"fresh_seeds": 1}, "1 are too few, an interval needs 3"),
     ],
@@ -128,6 +135,29 @@ def test_a_candidate_of_a_baselines_name_replaces_nobody():
 def test_what_cannot_be_compared_is_said_before_anything_runs(wrong, message):
     with pytest.raises(ValueError, match=message):
         comparison.compare(twin, **{"baselines": ("sgd",), "workloads": [RAVINE], **wrong})
+
+
+def test_where_there_is_no_target_nothing_is_equal_below_it():
+    found = made_up("distance", ("ravine",), a=[0.1, 0.2, 0.3], b=[0.2, 0.3, 0.4])
+    assert "On ravine all that is nearer" in found.text()
+    without = [each._replace(target=None) for each in found.study.workloads]
+    assert "nearer" not in found._replace(study=found.study._replace(workloads=without)).text()
+
+
+def test_one_is_no_plural():
+    found = made_up(a=[0.1, 0.2, 0.3], b=[0.2, 0.3, 0.4])
+    found = found._replace(study=found.study._replace(points=1, seeds=1))
+    assert "at the best of 1 point (grid) over 1 seed, then" in found.text()
+    assert "1 point (grid) over 1 seed, within" in found.whose
+
+
+def test_halving_among_others_is_another(tmp_path):
+    entrants = {"sgd": comparison.ENTRANTS["sgd"]}
+    one = Study(entrants, [RAVINE], "halving", points=4, seeds=1)
+    rules = [study.plan().prune.rule for study in (one, one._replace(seeds=2))]
+    assert sweep.fingerprint.described(rules[0]) != sweep.fingerprint.described(rules[1])
+    again = one.plan().prune.rule
+    assert sweep.fingerprint.described(rules[0]) == sweep.fingerprint.described(again)
 
 
 def test_what_has_no_bounds_says_why():
@@ -163,6 +193,11 @@ WEIGHTED = Entrant(
 """A rate, a whole number, and a number that nothing searches."""
 
 
+def test_compare_searches_as_a_study_does_where_nothing_else_is_said():
+    taken = inspect.signature(comparison.compare).parameters
+    assert all(taken[name].default == given for name, given in Study._field_defaults.items())
+
+
 @pytest.mark.parametrize("protocol", comparison.PROTOCOLS)
 def test_what_is_not_searched_is_at_its_default(protocol):
     if protocol == "optuna":
@@ -180,14 +215,55 @@ def test_halving_chooses_what_the_grid_does_in_less_than_two_fifths_of_its_steps
     chosen = {}
     for protocol in ("grid", "halving"):
         study = Study(entrants, [RAVINE], protocol, points=15, seeds=2)
-        found = study.plan().execute(tmp_path / protocol).frame()
-        chosen[protocol] = study.choose(found)
+        results = study.plan().execute(tmp_path / protocol)
+        chosen[protocol], found = study.choose(results), results.frame()
         assert found.groupby(["optimizer", "learning_rate"])["status"].nunique().eq(1).all()
     assert chosen["halving"]["learning_rate"].equals(chosen["grid"]["learning_rate"])
     assert chosen["halving"]["validation"].equals(chosen["grid"]["validation"])
     assert found["steps"].sum() < 0.4 * len(found) * RAVINE.steps
-    fresh = study.confirm(study.plan(), sweep.Results(found.to_dict("records"), tmp_path))
+    fresh = study.confirm(study.plan(), results)
     assert [trial.seed for trial in fresh.trials] == [*range(2, 12)] * 2
+
+
+class Searched:
+    """Results of two seeds at each rate: where distances end, and in which segment they arrived."""
+
+    def __init__(self, ended):
+        self.rows = [
+            {"workload": "ravine", "optimizer": "sgd", "learning_rate": rate, "seed": seed,
+             "status": "ok", "validation_distance": last}
+            for rate, (last, _) in ended.items()
+            for seed in range(2)
+        ]  # fmt: skip
+        curve = [
+            np.where(np.arange(20) < arrived, 1.0, last)
+            for last, arrived in ended.values()
+            for _ in range(2)
+        ]
+        self.measured = {"validation_distance": np.array(curve)}
+
+    def frame(self):
+        return pd.DataFrame(self.rows)
+
+    def curves(self):
+        return self.measured
+
+
+@pytest.mark.parametrize(
+    ("ended", "rate", "value"),
+    [
+        # The target is 0.01: what is below it is equal, and the sooner is chosen.
+        ({0.001: (0.02, 1), 0.01: (0.009, 4), 0.1: (1e-6, 9)}, 0.01, 0.01 * 5 / 20),
+        ({0.001: (1e-6, 19), 0.01: (0.009, 4), 0.1: (1e-6, 4)}, 0.01, 0.01 * 5 / 20),
+        # None arrives: the nearest is chosen.
+        ({0.001: (0.3, 1), 0.01: (0.2, 19), 0.1: (0.5, 1)}, 0.01, 0.2),
+    ],
+)
+def test_where_the_optimum_is_known_the_rate_that_arrives_first_is_chosen(ended, rate, value):
+    study = Study({"sgd": comparison.ENTRANTS["sgd"]}, [RAVINE])
+    (row,) = study.choose(Searched(ended)).to_dict("records")
+    assert row["learning_rate"] == rate
+    np.testing.assert_allclose(row["validation"], value)
 
 
 def constant(learning_rate):
@@ -198,6 +274,7 @@ WITHOUT_RATE = Entrant(twin, defaults={})
 WRONG = {
     "one is there twice, ravine, ravine": (twin, {"workloads": (RAVINE, RAVINE)}),
     "20 or more are needed": (twin, {"workloads": [RAVINE._replace(steps=19)]}),
+    "'height' is better high or low": (twin, {"workloads": [RAVINE._replace(metric="height")]}),
     "no learning_rate in its defaults": (WITHOUT_RATE, {"protocol": "defaults"}),
     "takes no schedule": (constant, {"shape": schedules.cosine}),
 }

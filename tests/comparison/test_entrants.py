@@ -37,7 +37,7 @@ def test_every_entrant_lowers_a_bowl_with_traced_numbers(name):
         return loss(params)
 
     start = float(loss(jax.tree.map(jnp.zeros_like, target)))
-    point = {key: jnp.float32(value) for key, value in {**one.defaults}.items()}
+    point = {key: jnp.float32(value) for key, value in one.defaults.items()}
     assert float(trained({**point, "learning_rate": jnp.float32(1e-2)})) < start
 
 
@@ -120,5 +120,8 @@ def test_a_module_that_raises_or_has_no_file(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="'halfwritten:mine': SyntaxError: ") as caught:
         find("halfwritten:mine")
     assert "\n" not in str(caught.value)
+    (tmp_path / "ending.py").write_text("raise SystemExit(0)\n")
+    with pytest.raises(ValueError, match="'ending:mine': SystemExit: 0"):
+        find("ending:mine")
     with pytest.raises(ValueError, match="'sys:mine': sys has no 'mine'"):
         find("sys:mine")

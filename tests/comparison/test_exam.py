@@ -90,5 +90,8 @@ def test_what_cannot_be_examined_is_said_before_anything_runs():
     taken = Entrant(optimizers.sgd, {**NARROW, "difficulty": LogUniform(1, 2)})
     with pytest.raises(ValueError, match="mine: 'difficulty' is the problem's hyperparameter"):
         Exam({"mine": taken}, [ROUND]).plan()
+    schedule = comparison.ENTRANTS["sgd"]._replace(shape=lambda steps: lambda step: 1.0)
+    with pytest.raises(ValueError, match="mine is of the kind schedule: the card is one of optim"):
+        Exam({"mine": schedule}, [ROUND]).plan()
     with pytest.raises(ValueError, match="problems: there is none"):
         Exam({"sgd": comparison.ENTRANTS["sgd"]}, []).plan()

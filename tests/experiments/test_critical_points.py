@@ -3,6 +3,8 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
+import pytest
 
 from experiments import critical_points, saddles
 from jaxdl.workloads import landscapes
@@ -25,6 +27,14 @@ def test_searches_on_himmelblau_end_at_its_nine_points():
     np.testing.assert_allclose(
         found["correlation"], np.corrcoef(heights[there], down[there])[0, 1], rtol=1e-4
     )
+
+
+def test_the_share_of_minima_rests_on_the_points_that_were_found():
+    trials = pd.DataFrame({"minima": [0.0] * 3, "share_found": [0.25, 0.5, 0.25]})
+    found = critical_points.minima(trials)
+    # No minimum among 3 seeds × 8 of 24 searches: (1 − p)²⁴ = 2.5 %.
+    assert (found.low, found.high) == (0, pytest.approx(1 - 0.025 ** (1 / 24)))
+    assert np.isnan(critical_points.minima(trials.assign(minima=[0.0, np.nan, 0.0])).high)
 
 
 def test_a_field_has_the_moments_of_its_covariance():

@@ -14,7 +14,11 @@ from jaxdl import clocks, launch, report, stats
 from jaxdl.launch import config
 from jaxdl.launch.experiment import Conclusion
 
-NAMES = [module.name for module in pkgutil.iter_modules(experiments.__path__)]
+NAMES = [
+    module.name
+    for module in pkgutil.iter_modules(experiments.__path__)
+    if not module.name.startswith("_")
+]
 every = pytest.mark.parametrize("name", NAMES)
 
 

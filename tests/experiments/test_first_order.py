@@ -30,6 +30,10 @@ def test_accuracy_is_compared_where_both_have_the_loss_that_the_slower_ends_at()
     expected = np.mean([0.3 + 0.25 - 0.1 * seed - 0.8 for seed in range(3)])
     assert [claim.measured for claim in found] == pytest.approx([expected, expected])
     assert "(digits_mlp, sgd)" in found[0].claim
+    curves["loss"][0, 5:] = np.nan
+    found = first_order.at_equal_loss([WORKLOAD], {"digits_mlp": tuned}, curves)
+    assert [claim.verdict for claim in found] == ["inconclusive"] * 2
+    assert np.isnan([claim.measured for claim in found]).all()
 
 
 def test_a_missed_target_costs_all_steps_and_what_is_lacking():

@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from jaxdl.launch.config import Config, UserError, choose, parse, setting, usage
+from jaxdl.launch.config import parse, usage
+from jaxdl.launch.fields import Config, UserError, choose, setting
 from jaxdl.launch.settings import rates, widths
 
 
@@ -54,6 +55,7 @@ def test_values_are_typed():
         (["--config.steps=2.5"], "config.steps: '2.5' is not a whole number"),
         (["--config.steps="], "config.steps: '' is not a whole number"),
         (["--config.steps=0"], "config.steps: 0 is not at least 1"),
+        (["--config.steps=99999999999"], "config.steps: 99999999999 does not fit 32 bits"),
         (["--config.rate=nan"], "config.rate: nan is not a finite number"),
         (["--config.rate=inf"], "config.rate: inf is not a finite number"),
         (["--config.rate=-0.1"], "config.rate: -0.1 is not between 0 and 1"),
@@ -94,6 +96,8 @@ def test_a_saved_configuration_is_read_back_and_flags_go_before_it(tmp_path):
         ('{"rates": ["x"]}', "config.rates: 'x' is not a number"),
         ('{"rates": 0.1}', "config.rates: 0.1 is not a list"),
         ('{"rate": NaN}', "nan is not a finite number"),
+        ('{"rate": 1' + "0" * 400 + "}", "config.rate: a number of 401 digits"),
+        ("[" * 100_000, "is not a JSON file"),
     ],
 )
 def test_a_saved_configuration_is_data_and_is_checked(tmp_path, content, message):
@@ -162,6 +166,7 @@ def test_a_config_dict_is_the_configuration_and_knows_its_keys():
         ("x = 1\n", "has no function get_config"),
         ("def get_config():\n    return 3\n", "gives no ConfigDict"),
         ("def get_config(:\n", "is no Python"),
+        ("def get_config():\n    return nothing\n", "line 2: NameError: name 'nothing' is not"),
         ("def get_config():\n    return {'stepz': 3}\n", "unknown key 'stepz'"),
         ("def get_config():\n    return {'steps': 'many'}\n", "'many' is not a whole number"),
     ],

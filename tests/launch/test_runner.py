@@ -6,11 +6,12 @@ import sys
 import warnings
 from pathlib import Path
 
+import jax
 import pytest
 from support import tiny_sweep as tiny
 
-from jaxdl import launch, sweep
-from jaxdl.launch import UserError, config, runner
+from jaxdl import checkpoint, launch, sweep
+from jaxdl.launch import UserError, config, runner, workdirs
 
 ROOT = Path(__file__).parents[2]
 SMALL = (
@@ -101,3 +102,45 @@ def test_a_plan_that_is_refused_is_the_users_mistake(tmp_path):
     command = config.parse(["x", f"--workdir={tmp_path / 'run'}"], launch.Config, "broken")
     with pytest.raises(UserError, match="axis 'rate' is empty"):
         runner.launch(experiment, "broken", command)
+
+
+def test_a_damaged_file_of_a_search_is_one_line(tmp_path):
+    def damaged(workdir, found):
+        raise checkpoint.CheckpointError("optuna.log is damaged; delete it")
+
+    plan = sweep.untrained("none", [{"x": 1.0}], seeds=1)._replace(ask=damaged)
+    experiment = launch.Experiment(
+        launch.Config, lambda config: plan, lambda *_: pytest.fail("concluded")
+    )
+    command = config.parse(["x", f"--workdir={tmp_path / 'run'}"], launch.Config, "broken")
+    with pytest.raises(UserError, match=r"optuna\.log is damaged; delete it"):
+        runner.launch(experiment, "broken", command)
+
+
+def test_precision_is_part_of_the_configuration_and_reaches_jax(tmp_path):
+    seen = []
+
+    def plan(config):
+        seen.append((config.precision, jax.config.jax_default_matmul_precision))
+        raise ValueError("planned")
+
+    experiment = launch.Experiment(launch.Config, plan, lambda *_: pytest.fail("concluded"))
+    before = jax.config.jax_default_matmul_precision
+    for argument in ("--precision=float32", "--config.precision=default"):
+        command = config.parse(["x", f"--workdir={tmp_path}", argument], launch.Config, "x")
+        with pytest.raises(UserError, match="planned"):
+            runner.launch(experiment, "x", command)
+    assert seen == [("float32", "float32"), ("default", before)]
+    assert jax.config.jax_default_matmul_precision == before
+    with pytest.raises(UserError, match="'half' is none of default, bfloat16"):
+        config.parse(["x", "--precision=half"], launch.Config, "x")
+
+
+def test_rows_of_another_precision_are_refused_and_an_older_workdir_has_the_default(tmp_path):
+    (tmp_path / "config.json").write_text('{"steps": 1000, "seeds": 5}')  # of before there was one
+    settings = launch.Config(precision="float32").to_dict()
+    defaults = launch.Config().to_dict()
+    assert workdirs.differences(tmp_path, settings, defaults) == [
+        "precision (default there, float32 asked)"
+    ]
+    assert workdirs.differences(tmp_path, defaults, defaults) == []

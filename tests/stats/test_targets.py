@@ -25,6 +25,15 @@ def test_time_to_target_is_the_first_time_whatever_comes_later():
         stats.time_to_target(steps, [1.0, 2.0, 3.0], math.nan, loss)
 
 
+def test_a_share_of_float32_is_at_a_target_that_it_is_equal_to():
+    # 342 of 360 are 0.95, whose float32 is less than 0.95.
+    curve = np.array([0.5, 342 / 360, 1.0], np.float32)
+    assert stats.time_to_target([1, 2, 3], curve, 0.95, stats.SHARE) == 2
+    assert stats.time_to_target([1, 2, 3], curve, 0.9500001, stats.SHARE) == 3
+    loss = np.array([0.5, 0.1], np.float32)
+    assert stats.time_to_target([1, 2], loss, 0.1, stats.kind("loss")) == 2
+
+
 def test_median_over_studies_of_the_best_trial():
     studies = [[5.0, INF, 3.0], [INF, INF, INF], [9.0, 8.0, INF]]
     assert stats.median_of_best(studies) == 8.0

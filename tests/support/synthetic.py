@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl import sweep
-from jaxdl.sweep import chunk, ledger, programs, store
+from jaxdl.sweep import chunk, compilation, ledger, store
 from jaxdl.sweep.results import collect
 
 
@@ -17,7 +17,7 @@ class Unrun(sweep.Plan):
     def replay(self, row):
         trial = next(trial for trial in self.trials if sweep.trial_id(trial) == row["trial"])
         columns = chunk.columns([trial], self.categories)
-        shapes = programs.state_shapes(self.programs[trial.program], columns, self.data)
+        shapes = compilation.state_shapes(self.programs[trial.program], columns, self.data)
         rng = np.random.default_rng(trial.seed)
         return jax.tree.map(lambda leaf: _some(rng, leaf), shapes)
 
@@ -28,7 +28,7 @@ def shapes(plan, name):
     trials = [trial for trial in plan.trials if trial.program == name]
     hparams = chunk.columns(trials, plan.categories)
     one = {key: jax.ShapeDtypeStruct((), values.dtype) for key, values in hparams.items()}
-    state = programs.state_shapes(run, hparams, plan.data)
+    state = compilation.state_shapes(run, hparams, plan.data)
     state, curves = jax.eval_shape(run.advance, one, state, plan.data)
     return curves, jax.eval_shape(run.evaluate, one, state, plan.data)
 

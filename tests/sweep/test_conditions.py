@@ -126,6 +126,14 @@ def test_the_same_conditions_go_on(tmp_path):
     assert len(execute(tmp_path, trials=[t._replace(seed=7) for t in TRIALS[::2]]).rows) == 6
 
 
+class Rule:
+    def __init__(self, least):
+        self.least = least
+
+    def of(self, segments, frame):
+        return frame["loss"] > self.least
+
+
 def test_rows_of_other_rules_of_pruning_are_told_apart(tmp_path):
     rules = [
         above(0.5).rule,
@@ -135,6 +143,17 @@ def test_rows_of_other_rules_of_pruning_are_told_apart(tmp_path):
     ]
     assert len({fingerprint.described(rule) for rule in rules}) == 4
     assert fingerprint.described(above(0.5).rule) == fingerprint.described(rules[0])
+    # Sets of equal content are listed in another order, as in another process.
+    for kind in (set, frozenset):
+        assert fingerprint.described(kind([0, 8])) == fingerprint.described(kind([8, 0]))
+    assert fingerprint.described(Rule(1).of) == fingerprint.described(Rule(1).of)
+    assert fingerprint.described(Rule(1).of) != fingerprint.described(Rule(2).of)
+
+    def recursive(segments):
+        return recursive(segments - 1) if segments else later
+
+    assert fingerprint.described(recursive)
+    later = recursive
     execute(tmp_path, trials=TRIALS[:4], prune=above(0.5))
     with pytest.raises(sweep.ForeignRows, match="prune"):
         execute(tmp_path, prune=above(0.6))

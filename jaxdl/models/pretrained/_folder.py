@@ -194,7 +194,7 @@ def _tokenizer(path: Path | zipfile.Path, vocabulary: int) -> "Tokenizer | None"
         from tokenizers import Tokenizer
     except ImportError:
         raise DataError(
-            f"{path}: the package tokenizers is not installed: pip install 'jaxdl[text]'"
+            f"{path}: the package tokenizers is not installed: pip install tokenizers"
         ) from None
     try:
         tokenizer = Tokenizer.from_str(path.read_text("utf-8"))

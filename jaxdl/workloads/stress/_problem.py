@@ -26,7 +26,7 @@ class Now(NamedTuple):
 class Problem(NamedTuple):
     """Pure functions of parameters and of a difficulty, which may be traced.
 
-    about: the trouble, as what comes after "it stands" or "it is broken by".
+    about: the trouble, as what comes after "it withstands" or "it is broken by".
     unit: what the difficulty counts.
     levels: four difficulties, the easiest first.
     start: `(difficulty, key) -> params`

@@ -1,0 +1,185 @@
+"""`jaxdl watch`: how a sweep, or training on a stream, goes on. Reads alone, locks nothing."""
+
+import json
+import math
+import time
+import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from jaxdl import report, stats
+from jaxdl.console.activity import LOCKS, worker
+from jaxdl.console.parts import CHUNKS, METRICS
+from jaxdl.launch import UserError
+from jaxdl.launch.workdirs import CONFIG, ENVIRONMENT, VERDICT
+from jaxdl.report.tables import drawing, number
+from jaxdl.report.text import clean
+from jaxdl.sweep import ledger, store
+
+SECONDS = 1.0
+BARS, WIDTH = "▁▂▃▄▅▆▇█", 30
+Rows = Sequence[Mapping[str, Any]]
+
+
+def run(workdir: Path, once: bool = False) -> int:
+    """Shows frames until the run is over; one where the output is no terminal.
+
+    Raises UserError where there is no run.
+    """
+    if not workdir.is_dir():
+        raise UserError(f"{workdir} is no folder")
+    console = Console(highlight=False)
+    if once or not console.is_terminal:
+        console.print(frame(workdir, console))
+        return 0
+    try:
+        with Live(console=console, auto_refresh=False) as live:
+            while True:
+                ended = _over(workdir)  # asked first, so that the last frame has all
+                live.update(frame(workdir, console), refresh=True)
+                if ended:
+                    return 0
+                time.sleep(SECONDS)
+    except KeyboardInterrupt:
+        return 0
+
+
+def _over(workdir: Path) -> bool:
+    return (workdir / VERDICT).exists() or (LOCKS.exists() and worker(workdir) is None)
+
+
+def frame(workdir: Path, console: Console) -> Group:
+    """What there is to see now."""
+    steps = read_metrics(workdir)
+    table = of_stream(steps) if steps else of_sweep(_rows(workdir))
+    return Group(Text(clean(_head(workdir, steps))), drawing(table, console))
+
+
+def _head(workdir: Path, steps: Rows) -> str:
+    busy = worker(workdir)
+    now = "idle" if busy is None else f"process {busy} at work"
+    now = "finished" if (workdir / VERDICT).exists() else now
+    if steps:
+        asked = _read(workdir / CONFIG).get("steps", "?")
+        return f"{workdir}: {now}, step {steps[-1]['step']} of {asked}{_saved(workdir)}"
+    done, facts = len(_rows(workdir)), _read(workdir / ENVIRONMENT)
+    asked = facts.get("trials")
+    text = f"{workdir}: {now}, {done}{f' of {asked}' if asked else ''} trials"
+    seconds = sum(n.get("running", 0) + n.get("compiling", 0) for n in store.read_clock(workdir))
+    if done and seconds:
+        text += f", {done / seconds:.3g} a second"
+    if done and seconds and isinstance(asked, int) and now.startswith("process"):
+        text += f", about {max(0, asked - done) * seconds / done / 60:.1f} minutes left"
+    return text + _saved(workdir)
+
+
+def _saved(workdir: Path) -> str:
+    """The newest checkpoint, by its name; of a chunk in flight the step is a segment."""
+    found = sorted((workdir / store.CHECKPOINTS).rglob("step_*/seal.json"))
+    if not found:
+        return ""
+    name = max(path.parent.name for path in found if not path.parent.name.startswith("."))
+    return f", saved {name.replace('_', ' ')}"
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        return dict(json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _rows(workdir: Path) -> Rows:
+    """Of the ledger, and of those of workers that are not merged into it yet."""
+    ledgers = [workdir / store.LEDGER, *sorted(workdir.glob(f"{CHUNKS}/*/{store.LEDGER}"))]
+    found: dict[str, Mapping[str, Any]] = {}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a line that is being written looks torn
+            for path in ledgers:
+                found |= {row["trial"]: row for row in ledger.read(path)}
+    except ledger.LedgerError as error:
+        raise UserError(str(error)) from None
+    except FileNotFoundError:  # merged just now
+        return _rows(workdir)
+    return list(found.values())
+
+
+def read_metrics(workdir: Path) -> Rows:
+    """The rows of `metrics.jsonl` that are whole."""
+    path = workdir / METRICS
+    lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+    try:
+        return [row for row in map(json.loads, lines) if "step" in row]
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path} holds a line that is no row of metrics: {error}") from None
+
+
+def of_sweep(rows: Rows) -> report.Table:
+    """Programs with their trials, and the metric that was measured last, in the order of trials."""
+    programs = dict.fromkeys(str(row.get("program")) for row in rows)
+    metric = next((name for row in rows[::-1] if (name := _metric(row))), "")
+    body = []
+    for program in programs:
+        mine = [row for row in rows if str(row.get("program")) == program]
+        statuses = Counter(str(row.get("status")) for row in mine)
+        words = ", ".join(f"{count} {status}" for status, count in statuses.items())
+        values = [row.get(metric) for row in mine]
+        body.append((program, words, number(_best(metric, values)), sparkline(values)))
+    header = ("program", "trials", f"best {metric}", "trial by trial")
+    return report.Table(header, tuple(body), frozenset({2}))
+
+
+def _metric(row: Mapping[str, Any]) -> str:
+    """The last of a row's metrics, which stand after its message."""
+    names = list(row)
+    behind = names[names.index("message") + 1 :] if "message" in row else []
+    return next((name for name in behind[::-1] if name not in store.COLUMNS), "")
+
+
+def of_stream(steps: Rows) -> report.Table:
+    """Metrics of training, each with its course."""
+    names = dict.fromkeys(name for row in steps for name in row if name != "step")
+    body = []
+    for name in names:
+        values = [row[name] for row in steps if _is_number(row.get(name))]
+        if values:
+            best = number(_best(name, values))
+            body.append((name, number(values[-1]), best, sparkline(values)))
+    return report.Table(("metric", "last", "best", "step by step"), tuple(body), frozenset({1, 2}))
+
+
+def _best(metric: str, values: Sequence[Any]) -> float | None:
+    known = [value for value in values if _is_number(value) and math.isfinite(value)]
+    try:
+        choose = max if stats.direction(metric.rpartition("/")[2]) == "max" else min
+    except ValueError:  # nobody knows which way is better
+        return None
+    return choose(known, default=None)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def sparkline(values: Sequence[Any], width: int = WIDTH) -> str:
+    """Values from their lowest to their highest as bars, means of neighbours where there are many.
+
+    What is not a finite number is a gap.
+    """
+    count = min(width, len(values))
+    parts = [
+        values[len(values) * n // count : len(values) * (n + 1) // count] for n in range(count)
+    ]
+    known = [[v for v in part if _is_number(v) and math.isfinite(v)] for part in parts]
+    means = [sum(part) / len(part) if part else None for part in known]
+    there = [mean for mean in means if mean is not None]
+    low, high = min(there, default=0.0), max(there, default=0.0)
+    scale = (len(BARS) - 1) / (high - low) if high > low else 0.0
+    return "".join(" " if m is None else BARS[round((m - low) * scale)] for m in means)

@@ -1,0 +1,82 @@
+"""What `jaxdl watch` shows, once."""
+
+import json
+import math
+
+import pytest
+
+from jaxdl import console
+from jaxdl.console import watch
+
+COMMON = {"lanes": 2, "code": "a", "fingerprint": "b"}
+
+
+def row(trial, program, status, loss):
+    asked = {"trial": trial, "program": program, "learning_rate": 0.1, "seed": 0}
+    outcome = {"status": status, "steps": 4, "diverged_at": None, "message": None}
+    return {**asked, **outcome, "test_loss": loss, **COMMON}
+
+
+def write(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_a_sweep_is_a_line_a_program_with_its_best(tmp_path, capsys):
+    rows = [
+        row("1", "adam", "ok", 0.5),
+        row("2", "adam", "diverged", None),
+        row("3", "adam", "ok", 0.25),
+        row("4", "sgd", "ok", 0.75),
+    ]
+    write(tmp_path / "trials.jsonl", rows)
+    with (tmp_path / "trials.jsonl").open("a") as file:
+        file.write('{"trial": "5')  # being written just now
+    write(tmp_path / "clock.jsonl", [{"program": "adam", "running": 2.0, "steps": 8}])
+    (tmp_path / "environment.json").write_text('{"trials": 10}')
+    assert console.main(["watch", str(tmp_path), "--once"]) == 0
+    out, _ = capsys.readouterr()
+    assert "idle, 4 of 10 trials, 2 a second" in " ".join(out.split())
+    lines = {line.split("|")[1].strip(): line for line in out.splitlines() if "|" in line}
+    assert "2 ok, 1 diverged" in lines["adam"]
+    assert "0.25" in lines["adam"]
+    assert "█ ▁" in lines["adam"]
+    assert "0.75" in lines["sgd"]
+
+
+def test_a_stream_is_a_line_a_metric(tmp_path, capsys):
+    rows = [
+        {"step": 1, "train/loss": 3.0, "train/accuracy": 0.25},
+        {"step": 2, "train/loss": 1.0, "train/accuracy": None},
+        {"step": 3, "train/loss": 2.0, "train/accuracy": 0.5},
+    ]
+    write(tmp_path / "metrics.jsonl", rows)
+    (tmp_path / "config.json").write_text('{"steps": 9}')
+    checkpoints = tmp_path / "checkpoints/step_00000002"
+    checkpoints.mkdir(parents=True)
+    (checkpoints / "seal.json").touch()
+    assert console.main(["watch", str(tmp_path), "--once"]) == 0
+    out, _ = capsys.readouterr()
+    assert "step 3 of 9, saved step 00000002" in " ".join(out.split())
+    loss = next(line for line in out.splitlines() if "train/loss" in line)
+    assert [cell.strip() for cell in loss.split("|")[2:5]] == ["2", "1", "█▁▅"]
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ([], ""),
+        ([1.0, 1.0], "▁▁"),
+        ([0.0, None, math.nan, 7.0], "▁  █"),
+        ([*range(8)], "▁▂▃▄▅▆▇█"),
+        ([*range(70)], None),
+    ],
+)
+def test_a_course_is_drawn_from_lowest_to_highest(values, line):
+    drawn = watch.sparkline(values)
+    assert drawn == line if line is not None else len(drawn) == watch.WIDTH
+
+
+def test_a_damaged_ledger_is_one_line(tmp_path, capsys):
+    (tmp_path / "trials.jsonl").write_text("(\n")
+    assert console.main(["watch", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
