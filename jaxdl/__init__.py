@@ -31,6 +31,7 @@ __all__ = [
     "report",
     "similarity",
     "stats",
+    "streaming",
     "sweep",
     "tasks",
     "train",

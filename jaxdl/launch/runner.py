@@ -14,7 +14,7 @@ from typing import Any
 
 import jax
 
-from jaxdl import checkpoint, report, sweep
+from jaxdl import checkpoint, report, signals, sweep
 from jaxdl.launch import compiled, tracing, workdirs
 from jaxdl.launch import config as configs
 from jaxdl.launch.config import Command, package
@@ -24,14 +24,13 @@ from jaxdl.launch.overfit import check_overfit
 from jaxdl.launch.workdirs import CONFIG, ENVIRONMENT, OWN, VERDICT
 from jaxdl.report.page import Section
 from jaxdl.report.tables import Table
-from jaxdl.sweep import signals
 from jaxdl.sweep.plans import Plan
 from jaxdl.sweep.results import Results
 
 REPORT_SECONDS = 6.0
 """What tables and pictures take on a laptop's core, most of it Matplotlib's start."""
 OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
-DONE, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 75
+DONE, FAILED, USER_ERROR = 0, 1, 2
 
 
 def main(experiment: Experiment) -> None:
@@ -152,7 +151,7 @@ def _begin(experiment: Experiment, name: str, command: Command, plan: Plan, bega
         return FAILED
     except sweep.Interrupted:
         print(f"{name}: interrupted; the same command goes on from here", file=sys.stderr)
-        return INTERRUPTED
+        return signals.INTERRUPTED
 
 
 def _use(experiment: Experiment, workdir: Path, use: str, text: str) -> str:
