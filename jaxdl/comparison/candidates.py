@@ -267,8 +267,10 @@ def _check_traced(entrant: Entrant, point: Mapping[str, Any], name: str) -> None
         return {"norm": optax.tree.norm(_step(entrant.make(**hparams), params))}
 
     run = sweep.without_training(evaluate)
-    kinds = {bool: np.bool_, int: np.int32}
-    columns = {one: np.array([v], kinds.get(type(v), np.float32)) for one, v in point.items()}
+    kinds: dict[type, type] = {bool: np.bool_, int: np.int32}
+    columns: dict[str, np.ndarray] = {
+        one: np.array([value], kinds.get(type(value), np.float32)) for one, value in point.items()
+    }
     traced = {one: column[0] for one, column in columns.items()}
     state = TrainState(*[jnp.zeros((), jnp.int32)] * 5)
     try:
