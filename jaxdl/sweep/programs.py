@@ -116,6 +116,13 @@ def state_shapes(run: Run, hparams: Mapping[str, np.ndarray], data: Data) -> PyT
     return jax.eval_shape(_seeded(run), _one(hparams), seed, data)
 
 
+def usual_lanes(
+    run: Run, placement: Placement, hparams: Mapping[str, np.ndarray], data: Data, trials: int
+) -> int:
+    """The lanes that `compile_run` takes for so many trials, but for those that do not fit."""
+    return _lanes(placement, _state_bytes(run, hparams, data, {}), trials)
+
+
 def needed_bytes(compiled: Any) -> int:
     """What a compiled function holds at most: arguments, results, temporaries."""
     need = compiled.memory_analysis()

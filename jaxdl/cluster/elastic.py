@@ -1,0 +1,110 @@
+"""Workers wherever a Dask cluster has some; they may come and go while a sweep runs.
+
+Dask is what brings parts to hosts: it is pure Python, runs on every version that JAX does, gives
+what a lost worker had to another one, and work to one that joins late.
+"""
+
+import contextlib
+import importlib.util
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jaxdl.cluster.processes import shares
+from jaxdl.cluster.workers import SECONDS, TRIES, Command, Lost, Pool, Worker
+from jaxdl.sweep.conditions import ForeignRows
+from jaxdl.sweep.plans import Plan
+
+if TYPE_CHECKING:
+    import distributed
+
+OWN = threading.local()
+"""The worker that a thread of a Dask worker keeps, under the command that it was started by."""
+
+
+class Elastic(NamedTuple):
+    """Workers of the Dask cluster whose scheduler DASK_SCHEDULER_ADDRESS names; without that, a
+    cluster of so many processes here, which ends with the sweep.
+
+    A thread of a Dask worker runs one part at a time.
+    """
+
+    workers: int
+
+    @contextlib.contextmanager
+    def pool(
+        self, plan: Plan, command: Command, workdir: Path, stop: Callable[[], bool]
+    ) -> Iterator[Pool]:
+        """See `Launcher`."""
+        with contextlib.ExitStack() as stack:
+            connected: list[distributed.Client] = []
+
+            def run(names: Sequence[str]) -> Iterator[str | None]:
+                if not connected:
+                    connected.append(_client(self.workers, stack))
+                return _run(connected[0], command, names)
+
+            yield run
+
+
+def _client(workers: int, stack: contextlib.ExitStack) -> "distributed.Client":
+    if importlib.util.find_spec("distributed") is None:
+        raise ModuleNotFoundError("the launcher cluster needs the extra: jaxdl[cluster]")
+    import dask
+    import distributed
+
+    stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": TRIES}))
+    if dask.config.get("scheduler-address", None) is not None:
+        return stack.enter_context(distributed.Client())
+    cluster = distributed.LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        dashboard_address=None,
+        env=dict(shares(workers)[0].environment),
+    )
+    return stack.enter_context(distributed.Client(stack.enter_context(cluster)))
+
+
+def _run(
+    client: "distributed.Client", command: Command, names: Sequence[str]
+) -> Iterator[str | None]:
+    import distributed
+
+    futures = {
+        # Keys of their own: what an earlier sweep had run is not to be remembered.
+        client.submit(run_one, command, name, key=f"{name}-{uuid.uuid4()}", retries=TRIES): name
+        for name in names
+    }
+    ended = distributed.as_completed(futures)
+    while not ended.is_empty():
+        for future in ended.next_batch(block=False):
+            yield _name(future, futures[future])
+        yield None
+        time.sleep(SECONDS)
+
+
+def _name(future: "distributed.Future", name: str) -> str:
+    """Of the part that a future has run."""
+    error: Any = future.exception()
+    if error is not None:
+        raise Lost(f"part {name} was begun again and again: {error}") from error
+    if refused := future.result():
+        raise ForeignRows(refused)
+    return name
+
+
+def run_one(command: Command, name: str) -> str:
+    """A task: one part, by the worker that this thread keeps; returns why it was refused."""
+    kept: tuple[Command, Worker] | None = getattr(OWN, "kept", None)
+    if kept is None or kept[0] != command or kept[1].process.poll() is not None:
+        if kept is not None:
+            kept[1].close()
+        kept = OWN.kept = (command, Worker(command))
+    try:
+        kept[1].run(name)
+    except ForeignRows as refused:
+        return str(refused)
+    return ""
