@@ -3,4 +3,3 @@
 from jaxdl import _cpu
 
 _cpu.share()
-_cpu.keep_compiled()

@@ -6,8 +6,6 @@ import importlib.metadata
 import os
 from collections.abc import Callable, Mapping, MutableMapping
 
-from jaxdl._files import cache_folder
-
 EIGEN_CONVOLUTIONS = (
     "--xla_cpu_experimental_ynn_fusion_type=-LIBRARY_FUSION_TYPE_INDIVIDUAL_CONVOLUTION"
 )
@@ -66,12 +64,6 @@ def give_back() -> None:
     malloc_trim = _of_libc("malloc_trim")
     if malloc_trim is not None:
         malloc_trim(0)
-
-
-def keep_compiled(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Keeps what XLA compiles in the user's cache, for the next process; before JAX is imported."""
-    environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_folder(environment) / "xla"))
-    environment.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 
 def workers(environment: Mapping[str, str] = os.environ) -> int:

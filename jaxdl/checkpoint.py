@@ -133,6 +133,14 @@ def restore(directory: str | os.PathLike[str], like: PyTree) -> Restored | None:
     return None
 
 
+def inspect(directory: str | os.PathLike[str]) -> dict[Path, str | None]:
+    """What is wrong with each checkpoint there, newest first; None if it is as it was sealed."""
+    return {
+        path: _fault(path) if _is_ours(path) else "it is not a checkpoint"
+        for path in _candidates(Path(directory))
+    }
+
+
 @contextlib.contextmanager
 def lock(workdir: str | os.PathLike[str], name: str = ".lock") -> Iterator[None]:
     """Holds `workdir`, for one purpose, for this process until the block ends or the process dies.

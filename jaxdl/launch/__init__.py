@@ -1,9 +1,9 @@
 """Launching of experiments, and loading of what they found."""
 
 from jaxdl.launch.best import load, read_best, save_best
-from jaxdl.launch.config import Config, UserError, choose, choose_all, setting
 from jaxdl.launch.dataset import DatasetConfig
 from jaxdl.launch.experiment import Conclusion, Experiment, Use
+from jaxdl.launch.fields import Config, UserError, choose, choose_all, setting
 from jaxdl.launch.runner import main
 from jaxdl.launch.settings import rates, widths
 

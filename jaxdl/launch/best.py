@@ -1,6 +1,7 @@
 """The chosen parameters of a run on disk: arrays as safetensors, the model as plain data."""
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from safetensors.numpy import load_file, save
 from jaxdl._files import write_atomic
 from jaxdl.data import scaling
 from jaxdl.data.scaling import Scaling
-from jaxdl.launch.config import UserError
+from jaxdl.launch.fields import UserError
 from jaxdl.layers.activations import ACTIVATIONS
 from jaxdl.models import MODELS
 from jaxdl.tasks import TASKS
@@ -61,7 +62,7 @@ def save_best(
     **facts: Any,
 ) -> None:
     """Writes `best/`: parameters, and which task and model they are of: keys of TASKS and
-    MODELS, or names for the `build` of `load`.
+    MODELS, or names for the `build` of `load`; with the sha256 of the parameters' file.
 
     options: what the model is built with, as plain values; an activation by its name.
     scaling: what inputs go through first, or None.
@@ -76,12 +77,14 @@ def save_best(
     arrays = {
         name: np.ascontiguousarray(array) for name, array in flatten_dict(tree, sep="/").items()
     }
-    write_atomic(folder / PARAMS, save(arrays))
+    content = save(arrays)
+    write_atomic(folder / PARAMS, content)
     description = {
         "task": task,
         "model": model,
         "options": dict(options),
         "input_shape": None if input_shape is None else list(input_shape),
+        "sha256": hashlib.sha256(content).hexdigest(),
         **facts,
     }
     write_atomic(folder / MODEL, json.dumps(description, indent=2) + "\n")

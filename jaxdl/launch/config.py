@@ -1,106 +1,27 @@
-"""Configuration of an experiment: typed fields, absl flags, one clear line for every mistake."""
+"""The command line of an experiment: absl flags, one clear line for every mistake."""
 
-import dataclasses
-import difflib
 import json
-import math
 import runpy
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, TypeVar, cast, dataclass_transform
+from typing import Any, NamedTuple
 
 from absl import flags
-from ml_collections import ConfigDict
+
+from jaxdl.launch.fields import KINDS, Config, Field, UserError, check, limits, listed
 
 SWITCHES = {
     "dry_run": "Print trials, programs and predicted minutes; write nothing.",
     "check_overfit": "Print whether each program can memorize eight examples; write nothing.",
+    "profile": "Write a trace of the first seconds of training into the workdir's folder profile, "
+    "for TensorBoard or xprof.",
     "allow_config_change": "Go on in a workdir that was begun under another configuration; trials "
     "of other data, programs or segments run anew.",
 }
 NO_USES: Mapping[str, str] = {}
 PACKAGES = "experiments", "benchmarks"
 """Whose modules are launched."""
-KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-
-
-class UserError(ValueError):
-    """A mistake of the user's, in one line: what, where, and what would be right."""
-
-
-class Field(NamedTuple):
-    """One key of a configuration, of the type of its default; a tuple is a comma-separated list.
-
-    low, high: bounds of a number (inclusive), or of each number of a list.
-    choices: the values that are possible, if they are few.
-    repeats: whether a list may name a value twice: widths may, what is compared may not.
-    """
-
-    default: bool | int | float | str | tuple[Any, ...]
-    help: str
-    low: float = -math.inf
-    high: float = math.inf
-    choices: tuple[Any, ...] = ()
-    repeats: bool = False
-
-
-T = TypeVar("T")
-
-
-def setting(
-    default: T,
-    help: str,
-    *,
-    low: float = -math.inf,
-    high: float = math.inf,
-    choices: tuple[Any, ...] = (),
-    repeats: bool = False,
-) -> T:
-    """A field of a `Config`: its default, what `--help` says of it, its limits (see `Field`)."""
-    field = Field(cast(Any, default), help, low, high, choices, repeats)
-    return dataclasses.field(default=default, metadata={"flag": field})
-
-
-@dataclass_transform(frozen_default=True, kw_only_default=True)
-class Flags:
-    """What makes every subclass a frozen dataclass whose fields are flags."""
-
-    _flags: ClassVar[Mapping[str, Field]] = {}
-
-    def __init_subclass__(cls) -> None:
-        made = {n: f for n, f in vars(cls).items() if isinstance(f, dataclasses.Field)}
-        cls._flags = {
-            **cls._flags,
-            **{name: field.metadata["flag"] for name, field in made.items()},
-        }
-        dataclasses.dataclass(frozen=True, kw_only=True)(cls)
-
-    @classmethod
-    def fields(cls) -> dict[str, Field]:
-        """The flags, in the order of the fields."""
-        return dict(cls._flags)
-
-
-class Config(Flags):
-    """The configuration of an experiment; subclasses add fields and change defaults.
-
-    Each field is made by `setting` and is a flag `--config.NAME`; a subclass is a frozen dataclass
-    without being declared as one.
-    """
-
-    steps: int = setting(1000, "Training steps of each trial.", low=1)
-    seeds: int = setting(5, "Seeds of each setting.", low=1)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Names and values, tuples as tuples."""
-        return {name: getattr(self, name) for name in self.fields()}
-
-    def config_dict(self) -> ConfigDict:
-        """A locked ConfigDict of the same, to be changed and given by `get_config()` of a file."""
-        values = ConfigDict(self.to_dict())
-        values.lock()
-        return values
 
 
 class Command(NamedTuple):
@@ -110,6 +31,7 @@ class Command(NamedTuple):
     workdir: Path
     dry_run: bool
     check_overfit: bool
+    profile: bool
     allow_config_change: bool
     use: tuple[str, str] | None = None
 
@@ -145,7 +67,7 @@ def parse(
     if not values.workdir.strip():
         raise UserError("--workdir is empty; it needs the name of a folder")
     config = kind(**chosen)
-    switches = (values.dry_run, values.check_overfit, values.allow_config_change)
+    switches = (values[switch].value for switch in SWITCHES)
     asked = [(use, str(values[use].value)) for use in uses if values[use].present]
     if len(asked) > 1:
         raise UserError(f"--{asked[0][0]} and --{asked[1][0]}: one at a time")
@@ -180,31 +102,13 @@ def usage(doc: str, kind: type[Config], name: str, uses: Mapping[str, str] = NO_
     for flag in ("workdir", *uses, *SWITCHES, "config", *_keys(fields)):
         shown = flag_values[flag].default
         if isinstance(shown, tuple):
-            shown = _text(shown)
+            shown = listed(shown)
         value = "" if isinstance(shown, bool) and not shown else f"={shown}"
         lines += [f"  --{flag}{value}", f"      {flag_values[flag].help}"]
         field = fields.get(flag.removeprefix("config."))
-        if field is not None and (limits := _limits(field)):
-            lines[-1] += f" ({limits})"
+        if field is not None and (words := limits(field)):
+            lines[-1] += f" ({words})"
     return "\n".join(lines)
-
-
-def check(key: str, value: Any, field: Field) -> None:
-    """Raises UserError if a value is out of its field's bounds or choices, or not finite."""
-    entries = value if isinstance(value, tuple) else (value,)
-    if isinstance(value, tuple) and not value:
-        raise UserError(f"config.{key} is empty; it needs at least one value")
-    if not field.repeats and len(set(entries)) != len(entries):
-        raise UserError(f"config.{key} names a value twice: {_text(value)}")
-    for entry in entries:
-        if field.choices and entry not in field.choices:
-            known = ", ".join(str(choice) for choice in field.choices)
-            raise UserError(f"config.{key}: {entry!r} is none of {known}")
-        if isinstance(entry, int | float) and not isinstance(entry, bool):
-            if not math.isfinite(entry):
-                raise UserError(f"config.{key}: {entry} is not a finite number")
-            if not field.low <= entry <= field.high:
-                raise UserError(f"config.{key}: {entry} is not {_bounds(field)}")
 
 
 class _Parser(flags.ArgumentParser):
@@ -270,6 +174,7 @@ def _define(
         flags.DEFINE(
             _Parser(key, field), f"config.{key}", field.default, field.help, flag_values=values
         )
+    flags.DEFINE_alias("precision", "config.precision", flag_values=values)
     return values
 
 
@@ -324,38 +229,3 @@ def _cast(key: str, value: Any, field: Field) -> Any:
         kind = KINDS.get(type(default), "a list")
         raise UserError(f"config.{key}: {value!r} is not {kind}")
     return value
-
-
-def _bounds(field: Field) -> str:
-    if field.high == math.inf:
-        return f"at least {field.low:g}"
-    if field.low == -math.inf:
-        return f"at most {field.high:g}"
-    return f"between {field.low:g} and {field.high:g}"
-
-
-def _limits(field: Field) -> str:
-    """What a value of the field may be, for the reader of `--help`."""
-    if field.choices:
-        return f"one of {', '.join(map(str, field.choices))}"
-    if math.isinf(field.low) and math.isinf(field.high):
-        return ""
-    return _bounds(field)
-
-
-def _text(value: Iterable[object]) -> str:
-    return ",".join(str(entry) for entry in value)
-
-
-def choose(key: str, name: str, known: Mapping[str, T]) -> T:
-    """`known[name]`, or a UserError that lists what there is."""
-    if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise UserError(f"config.{key}: {name!r} is none of {', '.join(known)}{hint}")
-    return known[name]
-
-
-def choose_all(key: str, names: Sequence[str], known: Mapping[str, Any]) -> dict[str, Any]:
-    """The entries of `known` for each of the names, in their order."""
-    return {name: choose(key, name, known) for name in names}

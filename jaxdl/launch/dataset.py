@@ -1,7 +1,7 @@
 """The configuration of an experiment that runs on any classification data set of the catalog."""
 
 from jaxdl.data import catalog
-from jaxdl.launch.config import Config, setting
+from jaxdl.launch.fields import Config, setting
 
 
 class DatasetConfig(Config):

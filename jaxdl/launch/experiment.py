@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxdl.launch.config import Config
+from jaxdl.launch.fields import Config
 from jaxdl.report.claims import Claim, Judged
 from jaxdl.report.page import Section
 from jaxdl.sweep.plans import Plan

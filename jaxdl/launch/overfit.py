@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from jaxdl import report, sweep
-from jaxdl.launch.config import UserError
+from jaxdl.launch.fields import UserError
 from jaxdl.sweep.plans import Plan
 from jaxdl.sweep.space import Trial
 from jaxdl.types import Array, PyTree

@@ -1,40 +1,37 @@
 """The shared runner of all experiments: from a command line to a finished workdir."""
 
-import contextlib
-import importlib.metadata
+import errno
 import json
-import os
-import platform
 import shutil
 import signal
-import subprocess
 import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 
 from jaxdl import checkpoint, report, sweep
-from jaxdl._files import write_atomic
+from jaxdl.launch import compiled, tracing, workdirs
 from jaxdl.launch import config as configs
-from jaxdl.launch.config import Command, UserError, package
+from jaxdl.launch.config import Command, package
 from jaxdl.launch.experiment import Experiment
+from jaxdl.launch.fields import UserError
 from jaxdl.launch.overfit import check_overfit
+from jaxdl.launch.workdirs import CONFIG, ENVIRONMENT, OWN, VERDICT
 from jaxdl.report.page import Section
 from jaxdl.report.tables import Table
 from jaxdl.sweep import signals
-from jaxdl.sweep.fingerprint import device_name
 from jaxdl.sweep.plans import Plan
 from jaxdl.sweep.results import Results
 
 REPORT_SECONDS = 6.0
 """What tables and pictures take on a laptop's core, most of it Matplotlib's start."""
+OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 DONE, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 75
-OWN = CONFIG, ENVIRONMENT, VERDICT = "config.json", "environment.json", "verdict.json"
 
 
 def main(experiment: Experiment) -> None:
@@ -43,7 +40,13 @@ def main(experiment: Experiment) -> None:
     module = sys.modules[experiment.plan.__module__]
     name = Path(module.__file__ or "").stem
     helps = {flag: use.help for flag, use in experiment.uses.items()}
-    warnings.formatwarning = lambda message, *_: f"{name}: {message}\n"
+    told: list[str] = []
+
+    def formatwarning(message: Warning | str, *_: object) -> str:
+        told.append(str(message))
+        return f"{name}: {message}\n"
+
+    warnings.formatwarning = formatwarning
     if {"--help", "-h", "--helpfull"} & set(sys.argv[1:]):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `--help | head` is no error
         print(
@@ -56,7 +59,11 @@ def main(experiment: Experiment) -> None:
         command = configs.parse(sys.argv, experiment.config, name, helps)
         if command.use is not None:
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-        sys.exit(launch(experiment, name, command))
+        cache = compiled.keep()
+        code = launch(experiment, name, command)
+        if cache and any(text.startswith(compiled.UNREADABLE) for text in told):
+            compiled.drop_unreadable(cache)
+        sys.exit(code)
     except UserError as error:
         print(f"{name}: {error}", file=sys.stderr)
         sys.exit(USER_ERROR)
@@ -70,14 +77,22 @@ def _described(doc: str, experiment: Experiment) -> str:
 
 def launch(experiment: Experiment, name: str, command: Command) -> int:
     """Plans, runs and concludes an experiment; returns the exit code. Raises UserError."""
+    precision = command.config.precision
+    if precision == "default":  # what the environment says stands
+        return _launch(experiment, name, command)
+    with jax.default_matmul_precision(precision):
+        return _launch(experiment, name, command)
+
+
+def _launch(experiment: Experiment, name: str, command: Command) -> int:
     began = time.perf_counter()
     workdir, settings = command.workdir, command.config.to_dict()
-    _check_owner(workdir, name)
+    workdirs.check_owner(workdir, name)
     if command.use is not None:
         print(_use(experiment, workdir, *command.use))
         return DONE
-    _check_workdir(workdir)
-    differing = _differences(workdir, settings)
+    workdirs.check_workdir(workdir)
+    differing = workdirs.differences(workdir, settings, experiment.config().to_dict())
     tells_only = command.dry_run or command.check_overfit
     if not tells_only and (workdir / VERDICT).exists() and not differing:
         print(f"{name}: {workdir} is complete; see {workdir / 'report.html'}")
@@ -91,17 +106,26 @@ def launch(experiment: Experiment, name: str, command: Command) -> int:
             f"--workdir={workdir} was begun under another configuration: {'; '.join(differing)}; "
             "use another workdir, or --allow_config_change"
         )
+    if tells_only:
+        return _tell(command, plan)
+    return _begin(experiment, name, command, plan, began)
+
+
+def _tell(command: Command, plan: Plan) -> int:
+    """Does what writes nothing."""
     if command.dry_run:
-        _print_plan(plan, workdir)
+        _print_plan(plan, command.workdir)
         return DONE
+    try:
+        return DONE if check_overfit(plan) else FAILED
+    except sweep.Failed as error:
+        print(f"failed: {error}", file=sys.stderr)
+        return FAILED
 
-    if command.check_overfit:
-        try:
-            return DONE if check_overfit(plan) else FAILED
-        except sweep.Failed as error:
-            print(f"failed: {error}", file=sys.stderr)
-            return FAILED
 
+def _begin(experiment: Experiment, name: str, command: Command, plan: Plan, began: float) -> int:
+    """Runs a plan in its workdir, alone there."""
+    workdir = command.workdir
     try:
         workdir.mkdir(parents=True, exist_ok=True)
         (workdir / ".lock").touch()
@@ -112,6 +136,11 @@ def launch(experiment: Experiment, name: str, command: Command) -> int:
             return _run(experiment, name, command, plan, began, stop)
     except (checkpoint.WorkdirBusy, sweep.ForeignRows, sweep.LedgerError) as error:
         raise UserError(str(error)) from error
+    except OSError as error:
+        if error.errno not in OF_THE_DISK:
+            raise
+        print(f"failed: {error}; what is on disk stays as it was", file=sys.stderr)
+        return FAILED
     except sweep.Failed as error:
         traceback.print_exception(error.__cause__)
         print(f"failed: {error}", file=sys.stderr)
@@ -142,15 +171,19 @@ def _run(
     workdir = command.workdir
     before = {file: file.read_bytes() for file in map(workdir.joinpath, OWN) if file.exists()}
     (workdir / VERDICT).unlink(missing_ok=True)
-    _write(workdir / CONFIG, command.config.to_dict())
-    facts = {"experiment": name, "command": sys.argv[1:], **_environment()}
-    facts["seconds_before"] = _seconds_before(workdir)
-    _write(workdir / ENVIRONMENT, facts)
+    workdirs.write(workdir / CONFIG, command.config.to_dict())
+    facts = {"experiment": name, "command": sys.argv[1:], **workdirs.environment()}
+    facts["seconds_before"] = workdirs.seconds_before(workdir)
+    workdirs.write(workdir / ENVIRONMENT, facts)
     options = {"stop": stop, "rerun_changed": command.allow_config_change}
     progress = sweep.reporter()
     plan = plan._replace(workdir=workdir)
     try:
-        found = [plan.execute(workdir, progress=progress, **options)]
+        with tracing.window(workdir if command.profile else None) as begin:
+            progress.ready = begin
+            found = [plan.execute(workdir, progress=progress, **options)]
+        if command.profile:
+            progress.note(tracing.told(workdir))
         if experiment.confirm is not None and not _failed(found):
             second = experiment.confirm(command.config, plan, found[0])
             found.append(second.execute(workdir, progress=sweep.reporter(), **options))
@@ -163,7 +196,7 @@ def _run(
         raise
     except sweep.Interrupted:
         facts["seconds_before"] += time.perf_counter() - began
-        _write(workdir / ENVIRONMENT, facts)
+        workdirs.write(workdir / ENVIRONMENT, facts)
         raise
     if (failed := _failed(found)) and not experiment.tolerant:
         message = failed[0]["message"]
@@ -176,11 +209,6 @@ def _run(
 
 def _failed(found: Sequence[Results]) -> list[dict[str, Any]]:
     return [row for results in found for row in results.rows if row["status"] == "error"]
-
-
-def _write(path: Path, values: Mapping[str, Any]) -> None:
-
-    write_atomic(path, json.dumps(values, indent=2) + "\n")
 
 
 def _conclude(
@@ -217,75 +245,6 @@ def _first_tables(sections: Sequence[Section]) -> list[Table]:
         [block for block in section.blocks if isinstance(block, Table)] for section in sections
     ]
     return next(filter(None, found), [])
-
-
-def _check_workdir(workdir: Path) -> None:
-    """Raises UserError before anything is compiled if the workdir cannot be used."""
-    nearest = workdir
-    while not nearest.exists() and nearest != nearest.parent:
-        nearest = nearest.parent
-    if not nearest.is_dir():
-        raise UserError(f"--workdir={workdir}: {nearest} is not a folder")
-    if not os.access(nearest, os.R_OK | os.W_OK | os.X_OK):
-        raise UserError(f"--workdir={workdir}: {nearest} cannot be read and written")
-
-
-def _check_owner(workdir: Path, name: str) -> None:
-    """Raises UserError if another experiment has begun the workdir."""
-    owner = name
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        owner = json.loads((workdir / ENVIRONMENT).read_text())["experiment"]
-    if owner != name:
-        raise UserError(f"--workdir={workdir} belongs to {owner}, not to {name}")
-
-
-def _differences(workdir: Path, settings: Mapping[str, Any]) -> list[str]:
-    """What the configuration that is saved in a workdir has otherwise than the one asked for."""
-    if not (workdir / CONFIG).exists():
-        return []
-    try:
-        saved = json.loads((workdir / CONFIG).read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{workdir / CONFIG} cannot be read: {error}") from None
-    asked = json.loads(json.dumps(settings))
-    return [
-        f"{key} ({saved.get(key)} there, {asked.get(key)} asked)"
-        for key in sorted({*saved, *asked})
-        if saved.get(key) != asked.get(key)
-    ]
-
-
-def _seconds_before(workdir: Path) -> float:
-    """What earlier launches that did not finish have recorded."""
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        return float(json.loads((workdir / ENVIRONMENT).read_text())["seconds_before"])
-    return 0.0
-
-
-def _environment() -> dict[str, Any]:
-    """Versions, device and commit."""
-    names = ("jax", "jaxlib", "flax", "optax", "numpy", "orbax-checkpoint", "grain")
-    devices = jax.local_devices()
-    kind = "CPU core, " if devices[0].platform == "cpu" else ""
-    return {
-        "date": time.strftime("%Y-%m-%d"),
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
-        "device": f"{len(devices)} × {kind}{device_name(devices[0])}",
-        "commit": _commit(),
-        **{name: importlib.metadata.version(name) for name in names},
-    }
-
-
-def _commit() -> str | None:
-    root = Path(__file__).parent
-    try:
-        found = subprocess.run(
-            ["git", "describe", "--always", "--dirty"], cwd=root, capture_output=True, text=True
-        )
-    except OSError:
-        return None
-    return found.stdout.strip() or None
 
 
 def _print_plan(plan: Plan, workdir: Path) -> None:

@@ -1,6 +1,6 @@
 """Fields that most configurations have, in one line each."""
 
-from jaxdl.launch.config import setting
+from jaxdl.launch.fields import setting
 
 
 def rates(*default: float, help: str = "Learning rates to try.") -> tuple[float, ...]:

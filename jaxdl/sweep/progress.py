@@ -3,6 +3,7 @@
 import contextlib
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, TextIO
 
 from rich import progress as columns
@@ -18,6 +19,8 @@ class Progress:
         self.trials = self.compilations = self.failed = 0
         self.before = self.done = self.running = self.compiling = 0.0
         self.began = time.perf_counter()
+        self.ready: Callable[[], object] = lambda: None
+        """Called when a program is compiled and is to run."""
 
     def start(self, trials: int, done: int) -> None:
         """`done` of `trials` were finished by an earlier launch."""
@@ -29,6 +32,7 @@ class Progress:
         self.compilations += count
         self.compiling += seconds
         self.show(program)
+        self.ready()
 
     def advance(self, program: str, trials: float, seconds: float) -> None:
         """A segment took `seconds`; it was worth `trials` trials (a fraction of each)."""

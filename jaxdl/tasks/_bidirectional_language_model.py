@@ -29,7 +29,8 @@ def bidirectional_language_model(model: nn.Module) -> Task:
         params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
     ) -> tuple[Array, tuple[PyTree, Metrics]]:
         x = jnp.asarray(batch["x"])
-        logits, model_state = linen.apply(model, params, model_state, x, key=key, train=train)
+        outputs, model_state = linen.apply(model, params, model_state, x, key=key, train=train)
+        logits = linen.pair(model, outputs, "(logits ahead, logits back)")
         real = weights(batch)[:, None] * ((x[:, 1:] != PAD) & (x[:, :-1] != PAD))
         reported, right = {}, []
         for name, found, y in zip(("ahead", "back"), logits, (x[:, 1:], x[:, :-1]), strict=True):

@@ -43,9 +43,8 @@ def drawn_attention(
         x, y = jnp.asarray(batch["x"]), jnp.asarray(batch["y"])
         real = (y[:, 1:] != padding) * weights(batch)[:, None]
         given = x, (x != padding).astype(jnp.float32), y[:, :-1]
-        (logits, drawn), model_state = linen.apply(
-            model, params, model_state, *given, key=key, train=True
-        )
+        outputs, model_state = linen.apply(model, params, model_state, *given, key=key, train=True)
+        logits, drawn = linen.pair(model, outputs, "(logits [B, T, V], attention drawn)")
         nats = losses.softmax_cross_entropy(logits, y[:, 1:])
         due = credit(nats, drawn.log_probability, mean_of_others(nats, real))
         loss = metrics.mean(nats, real)

@@ -13,6 +13,7 @@ from jaxdl.tasks._examples import ratio, weights
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 CARRY, START, SEGMENTS = "carry", "start", "segments"
+GIVEN = "(carry, logits [B, T, V])"
 
 
 def language_model(model: nn.Module, *, padding: int | None = None, carried: bool = False) -> Task:
@@ -32,16 +33,17 @@ def language_model(model: nn.Module, *, padding: int | None = None, carried: boo
     `accuracy`, per token; the perplexity is exp(loss).
     ValueError for a batch without `start`, or of another number of rows than the one before, where
     the carry is needed, and with `carried` for a model that gives none, such as GPT; TypeError for
-    segments that the model does not take.
+    segments that the model does not take, and a model that gives anything but that pair.
     """
 
     def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
         params, model_state = linen.init(model, key, batch["x"])
         if carried:
-            carry, _ = jax.eval_shape(
+            outputs = jax.eval_shape(
                 lambda x: linen.apply(model, params, model_state, x, None, train=False)[0],
                 jnp.asarray(batch["x"]),
             )
+            carry, _ = linen.pair(model, outputs, GIVEN)
             if not jax.tree.leaves(carry):
                 raise ValueError(
                     f"{type(model).__name__} gives no carry of what it has read, so none goes on "
@@ -57,9 +59,10 @@ def language_model(model: nn.Module, *, padding: int | None = None, carried: boo
         own = {name: value for name, value in model_state.items() if name != CARRY}
         going_on = carried and train
         carry = _begun(model_state[CARRY], batch) if going_on else None
-        (after, logits), own = linen.apply(
+        outputs, own = linen.apply(
             model, params, own, batch["x"], carry, key=key, train=train, named=_packed(batch)
         )
+        after, logits = linen.pair(model, outputs, GIVEN)
         if carried:
             own = {**own, CARRY: jax.lax.stop_gradient(after) if train else model_state[CARRY]}
         y = batch["y"]
@@ -76,7 +79,8 @@ def language_model(model: nn.Module, *, padding: int | None = None, carried: boo
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Array:
         own = {name: value for name, value in model_state.items() if name != CARRY}
         named = _packed(batch)
-        return linen.apply(model, params, own, batch["x"], None, train=False, named=named)[0][1]
+        outputs, _ = linen.apply(model, params, own, batch["x"], None, train=False, named=named)
+        return linen.pair(model, outputs, GIVEN)[1]
 
     return Task(init, objective, predict)
 

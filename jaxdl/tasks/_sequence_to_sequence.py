@@ -51,9 +51,10 @@ def teacher_forced(
         params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
     ) -> tuple[Array, tuple[PyTree, Metrics]]:
         examples, y = weights(batch), batch["y"][:, 1:]
-        (logits, attention), model_state = linen.apply(
+        outputs, model_state = linen.apply(
             model, params, model_state, *given(batch), key=key, train=train
         )
+        logits, attention = linen.pair(model, outputs, "(logits [B, T, V], attention)")
         real = (y != padding) * examples[:, None]
         nats = metrics.mean(losses.softmax_cross_entropy(logits, y), real)
         right = (metrics.likeliest(logits) == y) | (y == padding)

@@ -80,6 +80,19 @@ def apply(
     return outputs, after if train else {**model_state, **after}
 
 
+def pair(model: nn.Module, outputs: PyTree, named: str) -> tuple[Any, Any]:
+    """What a model gives, which is to be two things; TypeError if it is not.
+
+    named: the two, as the error says them. An array of two rows would pass for a pair.
+    """
+    if isinstance(outputs, tuple) and len(outputs) == 2:
+        return outputs[0], outputs[1]
+    found = f"{len(outputs)} of them" if isinstance(outputs, tuple) else type(outputs).__name__
+    if hasattr(outputs, "shape"):
+        found = f"one array {list(outputs.shape)}"
+    raise TypeError(f"{type(model).__name__} gives {found}, where {named} is needed")
+
+
 def _with_field(model: nn.Module, train: bool) -> nn.Module:
     """The model told by a field whether it trains, where no argument of its call says so."""
     if set(IN_TRAINING) & set(inspect.signature(type(model).__call__).parameters):

@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from jaxdl.launch.config import Config, UserError, choose, parse, setting, usage
+from jaxdl.launch.config import parse, usage
+from jaxdl.launch.fields import Config, UserError, choose, setting
 from jaxdl.launch.settings import rates, widths
 
 

@@ -1,6 +1,7 @@
 """Whether a module is told that it trains, whatever its argument for that is named."""
 
 import functools
+import re
 
 import flax.linen as nn
 import jax
@@ -202,3 +203,35 @@ def test_targets_of_another_rank_than_the_outputs_name_the_remedy(width, shape, 
     params, state = jax.eval_shape(task.init, KEY, batch)
     with pytest.raises(ValueError, match=remedy):
         jax.eval_shape(functools.partial(task.loss, train=True), params, state, batch, KEY)
+
+
+class Encoder(nn.Module):
+    """Gives one array, of two rows for two examples."""
+
+    @nn.compact
+    def __call__(self, x, *others, train):
+        return nn.Embed(5, 4)(x)
+
+
+TOKENS = np.ones((2, 4), np.int32)
+
+
+@pytest.mark.parametrize(
+    ("task", "named"),
+    [
+        (tasks.language_model, "(carry, logits [B, T, V])"),
+        (tasks.sequence_to_sequence, "(logits [B, T, V], attention)"),
+        (tasks.drawn_attention, "(logits [B, T, V], attention drawn)"),
+        (tasks.bidirectional_language_model, "(logits ahead, logits back)"),
+    ],
+)
+def test_an_array_of_two_rows_is_no_pair(task, named):
+    made, batch = task(Encoder()), {"x": TOKENS, "y": TOKENS}
+
+    def loss():
+        params, model_state = made.init(jax.random.key(0), batch)
+        return made.loss(params, model_state, batch, jax.random.key(1), train=True)
+
+    with pytest.raises(TypeError, match=re.escape(f", where {named} is needed")) as raised:
+        jax.eval_shape(loss)
+    assert "Encoder gives one array [2, " in str(raised.value)

@@ -1,0 +1,243 @@
+"""The parts of a workdir, each with what is wrong with it; nothing is written or locked."""
+
+import hashlib
+import json
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxdl import checkpoint
+from jaxdl.launch import UserError, read_best
+from jaxdl.launch.best import PARAMS
+from jaxdl.launch.workdirs import CONFIG, ENVIRONMENT, VERDICT
+from jaxdl.report.tables import counted
+from jaxdl.sweep import ledger, rungs, store
+from jaxdl.sweep.fingerprint import CONDITIONS, fingerprint
+
+WHOLE, BEGUN, DAMAGED = "whole", "begun", "damaged"
+"""States of a part. Begun: what a process was killed over, and the next launch makes good."""
+METRICS = "metrics.jsonl"
+REPORT = "report.html"
+
+
+class Part(NamedTuple):
+    """A file or folder of a workdir, what state it is in, and what is to be said of it."""
+
+    name: str
+    state: str
+    what: str
+
+
+def of_json(name: str, tell: Callable[[dict[str, Any]], str]) -> Callable[[Path], Iterator[Part]]:
+    """A check of a JSON object; `tell` says what is in it, and raises where it cannot be."""
+
+    def check(workdir: Path) -> Iterator[Part]:
+        if not (workdir / name).exists():
+            return
+        try:
+            what, state = tell(dict(json.loads((workdir / name).read_bytes()))), WHOLE
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            what, state = f"not as it was written ({_words(error)})", DAMAGED
+        yield Part(name, state, what)
+
+    return check
+
+
+def _config(values: Mapping[str, Any]) -> str:
+    return counted(len(values), "key")
+
+
+def _environment(facts: Mapping[str, Any]) -> str:
+    named = [str(facts[name]) for name in ("experiment", "date", "device", "commit")]
+    return ", ".join([*named, f"jax {facts['jax']}"])
+
+
+def _conditions(known: Mapping[str, Any]) -> str:
+    for name, facts in known.items():
+        if fingerprint(facts) != name:
+            raise ValueError(f"{name} is not the fingerprint of its facts")
+    return counted(len(known), "fingerprint")
+
+
+def _verdict(verdict: Mapping[str, Any]) -> str:
+    counts = Counter(str(claim["verdict"]) for claim in verdict["claims"])
+    judged = ", ".join(f"{verdict} × {count}" for verdict, count in counts.items())
+    return f"{judged or 'no claim'}; {verdict['seconds']:.0f} s"
+
+
+config = of_json(CONFIG, _config)
+environment = of_json(ENVIRONMENT, _environment)
+conditions = of_json(CONDITIONS, _conditions)
+verdict = of_json(VERDICT, _verdict)
+
+
+def rows(workdir: Path) -> Iterator[Part]:
+    """The ledger, and the files of workers beside it."""
+    for path in (workdir / store.LEDGER, *sorted((workdir / "trials").glob("*.jsonl"))):
+        if path.exists():
+            yield from _rows(workdir, path)
+
+
+def _rows(workdir: Path, path: Path) -> Iterator[Part]:
+    name = path.relative_to(workdir).as_posix()
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            found = ledger.read(path)
+    except (OSError, ledger.LedgerError) as error:
+        yield Part(name, DAMAGED, str(error).removeprefix(f"{path}, "))
+        return
+    statuses = Counter(str(row.get("status")) for row in found)
+    programs = len({row.get("program") for row in found})
+    counts = ", ".join(f"{count} {status}" for status, count in statuses.items())
+    yield Part(
+        name, WHOLE, f"{counted(len(found), 'row')} of {counted(programs, 'program')}: {counts}"
+    )
+    for text in (str(warning.message).removeprefix(f"{path}, ") for warning in caught):
+        yield Part(name, BEGUN if "is torn" in text else DAMAGED, text)
+    lost = {row["fingerprint"] for row in found if "fingerprint" in row} - set(_recalled(workdir))
+    if lost:
+        yield Part(name, DAMAGED, f"{CONDITIONS} does not know {', '.join(sorted(map(str, lost)))}")
+
+
+def _recalled(workdir: Path) -> Mapping[str, Any]:
+    try:
+        return json.loads((workdir / CONDITIONS).read_bytes())
+    except (OSError, ValueError):
+        return {}
+
+
+def arrays(workdir: Path) -> Iterator[Part]:
+    """Curves, and what waits at rungs: every byte is read, against its sum."""
+    names = [store.CURVES, *_below(workdir, "curves"), *_below(workdir, rungs.RUNGS)]
+    for name in names:
+        path = workdir / name
+        if not path.exists():
+            continue
+        try:
+            with np.load(path, allow_pickle=False) as parts:
+                shapes = {part: parts[part].shape for part in parts.files}
+        except Exception as error:  # of zipfile, zlib or NumPy, whichever meets it first
+            yield Part(name, DAMAGED, f"not as it was written ({_words(error)})")
+            continue
+        trials = shapes.get("trial", shapes.get("ids", (0,)))[0]
+        others = ", ".join(part for part in sorted(shapes) if part != "trial")
+        what = others if name.startswith(store.CURVES[:6]) else "waiting for the others"
+        yield Part(name, WHOLE, f"{counted(trials, 'trial')}: {what}")
+
+
+def _below(workdir: Path, folder: str) -> list[str]:
+    found = sorted((workdir / folder).rglob("*.npz"))
+    return [path.relative_to(workdir).as_posix() for path in found if path.name[0] != "."]
+
+
+def seals(workdir: Path) -> Iterator[Part]:
+    """Checkpoints, states of chunks in flight, and states that were kept."""
+    for folder in (store.CHECKPOINTS, store.STATES):
+        root = workdir / folder
+        inside = [path for path in sorted(root.iterdir()) if path.is_dir()] if root.is_dir() else []
+        intact = []
+        for directory in (root, *(path for path in inside if not path.name.startswith("."))):
+            for path, fault in checkpoint.inspect(directory).items():
+                name = path.relative_to(workdir).as_posix()
+                if fault is None:
+                    intact.append(name)
+                else:
+                    yield Part(name, DAMAGED, fault)
+        if intact:
+            newest = max(intact, key=lambda name: name.rpartition("/")[2])
+            what = f"{counted(len(intact), 'seal')} as written, the last {newest}"
+            yield Part(folder, WHOLE, what)
+
+
+def metrics(workdir: Path) -> Iterator[Part]:
+    """The log of training on a stream: one JSON object a line, steps rising."""
+    path = workdir / METRICS
+    if not path.exists():
+        return
+    *lines, torn = path.read_bytes().split(b"\n")
+    steps = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            steps.append(int(json.loads(line)["step"]))
+        except (ValueError, TypeError, KeyError):
+            yield Part(METRICS, DAMAGED, f"line {number} is no row of metrics")
+    last = f", the last of step {steps[-1]}" if steps else ""
+    yield Part(METRICS, WHOLE, f"{counted(len(steps), 'row')}{last}")
+    if len(set(steps)) < len(steps) or sorted(steps) != steps:
+        yield Part(METRICS, DAMAGED, "steps do not rise: a row is there twice or out of place")
+    if torn:
+        yield Part(METRICS, BEGUN, f"line {len(lines) + 1} is torn")
+
+
+def report(workdir: Path) -> Iterator[Part]:
+    """The page, which a finished run has."""
+    path = workdir / REPORT
+    if path.exists():
+        content = path.read_bytes()
+        whole = content.rstrip().endswith(b"</html>")
+        yield Part(REPORT, WHOLE if whole else DAMAGED, f"{len(content):,} bytes")
+    elif (workdir / VERDICT).exists():
+        yield Part(REPORT, DAMAGED, "missing, though there is a verdict")
+
+
+def best(workdir: Path) -> Iterator[Part]:
+    """The chosen parameters, against the sum that stands beside them."""
+    if not (workdir / "best").is_dir():
+        return
+    try:
+        description, tree = read_best(workdir)
+    except UserError as error:
+        # Written before the verdict, so without one the next launch writes it again.
+        state = DAMAGED if (workdir / VERDICT).exists() else BEGUN
+        yield Part("best", state, str(error).partition(": ")[2])
+        return
+    what = f"{description.get('model')} for {description.get('task')}: {', '.join(tree)}"
+    yield Part("best", WHOLE, what)
+    written = description.get("sha256")
+    if written is None:
+        yield Part("best", WHOLE, "older than its sum: its bytes are read, not verified")
+    elif written != hashlib.sha256((workdir / "best" / PARAMS).read_bytes()).hexdigest():
+        yield Part("best", DAMAGED, f"{PARAMS} is not as it was written")
+
+
+CHECKS = (config, environment, conditions, rows, arrays, seals, metrics, verdict, report, best)
+
+
+def parts(workdir: Path) -> list[Part]:
+    """All that is there of a run. Raises UserError where there is none."""
+    if not workdir.is_dir():
+        raise UserError(f"{workdir} is no folder")
+    found = [part for check in CHECKS for part in check(workdir)]
+    if not found:
+        raise UserError(
+            f"{workdir} holds no run: none of {CONFIG}, {store.LEDGER}, {METRICS}, checkpoints"
+        )
+    return found + _missing_curves(workdir, found)
+
+
+def _missing_curves(workdir: Path, found: list[Part]) -> list[Part]:
+    """Rows are written after their curves, so a row without is damage."""
+    if any(part.state == DAMAGED for part in found if part.name.startswith(("curves", "trials"))):
+        return []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        there = ledger.read(workdir / store.LEDGER)
+    drawn: set[str] = set()
+    for name in (store.CURVES, *_below(workdir, "curves")):
+        if (workdir / name).exists():
+            with np.load(workdir / name, allow_pickle=False) as arrays_:
+                drawn |= set(arrays_["trial"].tolist())
+    lost = [row["trial"] for row in there if row.get("status") != "error"]
+    lost = [trial for trial in lost if trial not in drawn]
+    if not lost:
+        return []
+    return [Part(store.CURVES, DAMAGED, f"{counted(len(lost), 'row')} without: {lost[0]} …")]
+
+
+def _words(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
