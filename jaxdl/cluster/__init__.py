@@ -22,10 +22,10 @@ fingerprints are.
 
 from jaxdl.cluster.driver import execute
 from jaxdl.cluster.elastic import Elastic
-from jaxdl.cluster.job import Job
+from jaxdl.cluster.job import Job, joined
 from jaxdl.cluster.jobs import Submitit
 from jaxdl.cluster.processes import Processes
-from jaxdl.cluster.workers import Command, Launcher, Lost, command, serve
+from jaxdl.cluster.workers import Command, Launcher, Lost, MissingExtra, command, serve
 
 __all__ = [
     "Command",
@@ -33,9 +33,11 @@ __all__ = [
     "Job",
     "Launcher",
     "Lost",
+    "MissingExtra",
     "Processes",
     "Submitit",
     "command",
     "execute",
+    "joined",
     "serve",
 ]

@@ -107,9 +107,7 @@ def _drain(drive: Drive, names: Sequence[str]) -> None:
             raise Interrupted
 
 
-def cut(
-    plan: Plan, trials: Sequence[Trial], done: set[str], workers: int
-) -> dict[str, Part]:
+def cut(plan: Plan, trials: Sequence[Trial], done: set[str], workers: int) -> dict[str, Part]:
     """The parts that are left, by name; those of different programs take turns.
 
     A program whose trials prune each other is one part.

@@ -5,7 +5,6 @@ what a lost worker had to another one, and work to one that joins late.
 """
 
 import contextlib
-import importlib.util
 import threading
 import time
 import uuid
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jaxdl.cluster.processes import shares
-from jaxdl.cluster.workers import SECONDS, TRIES, Command, Lost, Pool, Worker
+from jaxdl.cluster.workers import SECONDS, TRIES, Command, Lost, Pool, Worker, need
 from jaxdl.sweep.conditions import ForeignRows
 from jaxdl.sweep.plans import Plan
 
@@ -51,8 +50,7 @@ class Elastic(NamedTuple):
 
 
 def _client(workers: int, stack: contextlib.ExitStack) -> "distributed.Client":
-    if importlib.util.find_spec("distributed") is None:
-        raise ModuleNotFoundError("the launcher cluster needs the extra: jaxdl[cluster]")
+    need("distributed", "cluster")
     import dask
     import distributed
 

@@ -6,7 +6,7 @@ what they are to do; trials need no collectives, and no process waits for anothe
 
 import contextlib
 import json
-import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,19 +16,19 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from jaxdl import distributed
 from jaxdl._files import write_atomic
 from jaxdl.cluster.workers import SECONDS, Command, Pool, run
 from jaxdl.sweep import parts, signals, store
 from jaxdl.sweep.conditions import ForeignRows
 from jaxdl.sweep.legs import Interrupted
 from jaxdl.sweep.plans import Plan
-from jaxdl.sweep.space import trial_id
 
 JOBS = "jobs"
 
 
 class Job(NamedTuple):
-    """All processes of this job, which `started` has found each other.
+    """All processes of this job, which `joined` has brought together.
 
     number: of the job, the same in all its processes and other than that of an earlier one.
     """
@@ -65,11 +65,27 @@ class Job(NamedTuple):
     def tell(self, workdir: Path, what: object) -> None:
         """What the others are to do next."""
         place = workdir / JOBS / str(self.number)
-        place.mkdir(parents=True, exist_ok=True)
+        if not place.is_dir():
+            shutil.rmtree(workdir / JOBS, ignore_errors=True)  # of jobs that are over
+            place.mkdir(parents=True)
         write_atomic(place / f"{len(list(place.glob('*.json')))}.json", json.dumps(what))
 
-    def follow(self, workdir: Path, plan_of: Callable[[str], Plan]) -> None:
-        """Does, in the other processes, what the first one tells, until it says that it is over.
+    def take_part(
+        self, workdir: Path, drive: Callable[[], int], plan_of: Callable[[str], Plan]
+    ) -> int:
+        """What this process does of the job: `drive` in the first one; its exit code, in all."""
+        if jax.process_index():
+            return self.follow(workdir, plan_of)
+        code = 1
+        try:
+            code = drive()
+        finally:
+            if workdir.is_dir():
+                self.tell(workdir, {"code": code})
+        return code
+
+    def follow(self, workdir: Path, plan_of: Callable[[str], Plan]) -> int:
+        """Does, in the other processes, what the first one tells, until it tells its exit code.
 
         plan_of: the plan of a stage, as the command's last word names it.
         """
@@ -82,8 +98,8 @@ class Job(NamedTuple):
                     continue
                 told = json.loads(path.read_text())
                 heard += 1
-                if told is None:
-                    return
+                if "code" in told:
+                    return int(told["code"])
                 if plan is None or told["stage"] != stage:
                     stage, plan = told["stage"], plan_of(told["stage"])
                 for name in told["names"][jax.process_index() :: self.workers]:
@@ -92,19 +108,12 @@ class Job(NamedTuple):
             raise Interrupted
 
 
-def started() -> Job:
+def joined() -> Job:
     """Joins the `jax.distributed` job that this process was started in; before JAX is first used.
 
-    Addresses and numbers are those of Slurm, Open MPI, Kubernetes or a TPU pod, as
-    `jax.distributed.initialize` finds them; elsewhere JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and
-    JAX_PROCESS_ID say them. At an address of this host alone, no other host is listened to.
+    Addresses and numbers are found as `distributed.start` finds them.
     """
-    address, given = os.environ.get("JAX_COORDINATOR_ADDRESS", ""), {}
-    if "JAX_PROCESS_ID" in os.environ:
-        names = {"num_processes": "JAX_NUM_PROCESSES", "process_id": "JAX_PROCESS_ID"}
-        given = {name: int(os.environ[variable]) for name, variable in names.items()}
-    here = address.startswith(("127.", "localhost:"))
-    jax.distributed.initialize(coordinator_bind_address=address if here else None, **given)
+    distributed.start()
     number = np.random.SeedSequence().generate_state(1)[0] >> 1
     return Job(int(multihost_utils.broadcast_one_to_all(np.int32(number))))
 

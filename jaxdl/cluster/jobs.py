@@ -1,14 +1,13 @@
 """Workers that are jobs of Slurm, by submitit; without Slurm, processes that submitit starts."""
 
 import contextlib
-import importlib.util
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jaxdl.cluster.workers import SECONDS, TRIES, Command, Lost, Pool, Worker
+from jaxdl.cluster.workers import SECONDS, TRIES, Command, Lost, Pool, Worker, need
 from jaxdl.sweep.conditions import ForeignRows
 from jaxdl.sweep.plans import Plan
 
@@ -63,8 +62,7 @@ class Submitit(NamedTuple):
                 job.cancel()
 
     def _executor(self, workdir: Path) -> "submitit.AutoExecutor":
-        if importlib.util.find_spec("submitit") is None:
-            raise ModuleNotFoundError("the launcher submitit needs the extra: jaxdl[cluster]")
+        need("submitit", "submitit")
         import submitit
 
         options = dict(self.options)

@@ -82,13 +82,17 @@ def _of(things: Sequence[int], workers: int, number: int) -> list[int]:
     return list(things[number::workers]) or [things[number % len(things)]]
 
 
-def _environment(platform: str, mine: Sequence[int], own: Sequence[Sequence[int]]) -> dict[str, str]:
+def _environment(
+    platform: str, mine: Sequence[int], own: Sequence[Sequence[int]]
+) -> dict[str, str]:
     if platform == "cpu":
         return {"JAX_NUM_CPU_DEVICES": str(len(mine)), "NPROC": str(len(mine) + 1)}
     beside = sum(mine[0] in each for each in own)
     visible = ",".join(map(str, mine))
     found = {"JAX_CUDA_VISIBLE_DEVICES": visible, "JAX_ROCM_VISIBLE_DEVICES": visible}
-    return found | ({"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{0.75 / beside:.2f}"} if beside > 1 else {})
+    return found | (
+        {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{0.75 / beside:.2f}"} if beside > 1 else {}
+    )
 
 
 class _Keeper(threading.Thread):

@@ -1,6 +1,7 @@
 """A worker: the process that runs parts of a sweep, and what its driver knows of it."""
 
 import contextlib
+import importlib.util
 import json
 import os
 import queue
@@ -34,6 +35,16 @@ SECONDS = 0.2
 
 class Lost(RuntimeError):
     """A part killed its worker again and again."""
+
+
+class MissingExtra(ModuleNotFoundError):
+    """A launcher needs a package that is not installed."""
+
+
+def need(package: str, launcher: str) -> None:
+    """Raises MissingExtra."""
+    if importlib.util.find_spec(package) is None:
+        raise MissingExtra(f"launcher {launcher} needs {package}: pip install 'jaxdl[cluster]'")
 
 
 class Command(NamedTuple):

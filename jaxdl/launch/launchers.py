@@ -4,29 +4,26 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import jax
 
 from jaxdl import cluster
 from jaxdl._files import write_atomic
-from jaxdl.cluster.job import Job, started
-from jaxdl.launch.config import CONFIRM, LOCAL, PLAN, Command, package
+from jaxdl.launch.config import LOCAL, PLAN, Command, package
 from jaxdl.launch.experiment import Experiment
 from jaxdl.sweep import ledger, store
 from jaxdl.sweep.plans import Plan
 from jaxdl.sweep.results import Results
-from jaxdl.sweep.space import Trial, trial_id
 
 FIRST = "first.json"
-"""The trials of the plan, for workers of the one that confirms what they have shown."""
+"""The ids of the trials of the plan, for workers of the one that confirms what they have shown."""
 
 Execute = Callable[..., Results]
 """`(plan, stage, **options) -> results`."""
 
 
-def make(name: str, command: Command, job: Job | None) -> Execute:
+def make(experiment: Experiment, name: str, command: Command, job: cluster.Job | None) -> Execute:
     """How the plans of a run are executed."""
 
     def here(plan: Plan, stage: str, **options: Any) -> Results:
@@ -40,16 +37,19 @@ def make(name: str, command: Command, job: Job | None) -> Execute:
             launcher=_launcher(command, job),
             **options,
         )
-        _remember(command.workdir, found)
+        if stage == PLAN and experiment.confirm is not None:
+            path = command.workdir / store.CHUNKS / FIRST
+            path.parent.mkdir(exist_ok=True)
+            write_atomic(path, json.dumps([row["trial"] for row in found.rows]))
         return found
 
     return here if command.launcher == LOCAL else elsewhere
 
 
-def join(command: Command) -> Job | None:
+def join(command: Command) -> cluster.Job | None:
     """The job of `--launcher=distributed`, joined; leaves accelerators to the workers of others."""
     if command.launcher == "distributed":
-        return started()
+        return cluster.joined()
     if command.launcher != LOCAL:
         # This process needs next to nothing of a device, and by default takes most of its memory.
         before = os.environ.get("XLA_PYTHON_CLIENT_PREALLOCATE")
@@ -65,11 +65,10 @@ def plan_of(experiment: Experiment, command: Command, stage: str) -> Plan:
     plan = experiment.plan(command.config)._replace(workdir=command.workdir)
     if stage == PLAN:
         return plan
-    assert stage == CONFIRM and experiment.confirm is not None
+    assert experiment.confirm is not None
     path = command.workdir / store.CHUNKS / FIRST
-    asked = [Trial(*trial) for trial in json.loads(path.read_text())]
     rows = {row["trial"]: row for row in ledger.read(command.workdir / store.LEDGER)}
-    found = Results([rows[trial_id(trial)] for trial in asked], command.workdir)
+    found = Results([rows[trial] for trial in json.loads(path.read_text())], command.workdir)
     return experiment.confirm(command.config, plan, found)
 
 
@@ -77,10 +76,12 @@ def _worker(name: str, command: Command, stage: str) -> cluster.Command:
     workdir = command.workdir.absolute()
     config = f"--config={workdir / 'config.json'}"
     module = (sys.executable, "-m", f"{package()}.{name}")
-    return cluster.Command((*module, config, f"--workdir={workdir}", f"--worker={stage}"), os.getcwd())
+    return cluster.Command(
+        (*module, config, f"--workdir={workdir}", f"--worker={stage}"), os.getcwd()
+    )
 
 
-def _launcher(command: Command, job: Job | None) -> cluster.Launcher:
+def _launcher(command: Command, job: cluster.Job | None) -> cluster.Launcher:
     if job is not None:
         return job
     workers = command.workers or len(jax.local_devices())
