@@ -16,6 +16,7 @@ __all__ = [
     "data",
     "decoding",
     "diagnostics",
+    "distributed",
     "ensembles",
     "initializers",
     "keys",

@@ -69,7 +69,7 @@ def save(
 
     Leaves are JAX or NumPy arrays of numbers or booleans, typed PRNG keys or Python numbers;
     `meta` is what JSON can hold. One writer at a time: hold `lock`; of several processes, process
-    0 saves alone, and arrays split over processes are gathered by the caller.
+    0 saves alone what `distributed.gathered` gives it.
     Returns the checkpoint's path. Raises OSError if the disk is full or fails (earlier
     checkpoints are untouched), ValueError or TypeError for a leaf or a meta it cannot hold.
     """
@@ -329,8 +329,10 @@ def _like(leaf: Any, array: np.ndarray | None, impl: str | None) -> ArrayLike:
     sharding = leaf.sharding if getattr(leaf, "committed", True) else None
     with jax.enable_x64(array.real.itemsize == 8):  # nothing is narrowed, whatever the mode
         value: Any = array
-        if impl:
-            value = jax.random.wrap_key_data(value, impl=impl)
-        elif getattr(leaf, "weak_type", False):
+        if getattr(leaf, "weak_type", False):
             value = jnp.full(array.shape, array.dtype.type(0).item()).at[...].set(array)
-        return jax.device_put(value, sharding, may_alias=False)
+        if sharding is None or sharding.is_fully_addressable:
+            value = jax.device_put(value, sharding, may_alias=False)
+        else:  # device_put would gather it from every process on each device, to compare them
+            value = jax.make_array_from_callback(array.shape, sharding, value.__getitem__)
+        return jax.random.wrap_key_data(value, impl=impl) if impl else value

@@ -1,9 +1,11 @@
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from jax.sharding import AxisType
+from jax.sharding import AxisType, PartitionSpec
+from support.compiling import compiled
 
 from jaxdl import parallel, tasks, train
 from jaxdl.layers.dropout import Dropout
@@ -62,30 +64,6 @@ def test_lanes_are_the_single_runs():
         close(ours, single(rates[lane], keys[lane]))
 
 
-def test_data_parallel_equals_the_plain_step():
-    mesh = jax.make_mesh((2,), ("data",), axis_types=(AxisType.Auto,))
-    spread = parallel.data_parallel(TASK, TX, mesh)
-    state = spread.init(KEY, BATCH)
-    for _ in range(STEPS):
-        state, metrics = spread.step(state, BATCH)
-    expected, last = plain()
-    close(state.params, expected.params)
-    close(train.mean(jax.device_get(metrics)), last)
-    kernel = state.params["Dense_0"]["kernel"]
-    assert len(kernel.sharding.device_set) == 2
-    assert kernel.is_fully_replicated
-
-
-def test_data_parallel_dropout_is_the_plain_one():
-    task = tasks.classification(MLP((6,), 3, dropout=0.5))
-    mesh = jax.make_mesh((2,), ("data",), axis_types=(AxisType.Auto,))
-    spread = parallel.data_parallel(task, TX, mesh)
-    state = spread.init(KEY, BATCH)
-    for _ in range(STEPS):
-        state, _ = spread.step(state, BATCH)
-    close(state.params, plain(task=task)[0].params)
-
-
 class Normed(nn.Module):
     @nn.compact
     def __call__(self, x, *, train):
@@ -99,7 +77,7 @@ class Classes(nn.Module):
         return Normed()(x, train=train)["a"]
 
 
-def sharded(batch):
+def of_devices(batch):
     return {name: array.reshape(2, -1, *array.shape[1:]) for name, array in batch.items()}
 
 
@@ -138,10 +116,10 @@ def test_pmap_equals_the_plain_step_whatever_lies_on_which_device(name):
     tx = optax.sgd(0.5, momentum=0.9)
     spread = parallel.pmapped(task, tx)
     expected = initial(task, tx, KEY, stream[0])
-    state = spread.init(KEY, sharded(stream[0]))
+    state = spread.init(KEY, of_devices(stream[0]))
     for batch in stream:
         expected, wanted = jax.jit(train.step, static_argnums=(0, 1))(task, tx, expected, batch)
-        state, metrics = spread.step(state, sharded(batch))
+        state, metrics = spread.step(state, of_devices(batch))
     keys = [np.asarray(jax.random.key_data(one.key)) for one in (state, expected)]
     assert np.array_equal(keys[0][1], keys[1])
     held = jax.device_get((state._replace(key=None), metrics))
@@ -154,8 +132,8 @@ def test_pmap_equals_the_plain_step_whatever_lies_on_which_device(name):
 
 def test_pmap_computes_on_a_device_what_lies_there():
     spread = parallel.pmapped(TASK, TX)
-    state = spread.init(KEY, sharded(BATCH))
-    program = spread.step.lower(state, sharded(BATCH)).compile().as_text()
+    state = spread.init(KEY, of_devices(BATCH))
+    program = spread.step.lower(state, of_devices(BATCH)).compile().as_text()
     # The hidden layer of four of the eight examples; no device has that of all.
     assert "f32[4,6]" in program
     assert "f32[8,6]" not in program
@@ -167,9 +145,92 @@ def test_pmap_of_another_number_of_devices_is_refused():
         parallel.pmapped(TASK, TX).init(KEY, odd)
 
 
+def mesh_of(*shape):
+    axes = ("data", "model")[: len(shape)]
+    return jax.make_mesh(shape, axes, axis_types=(AxisType.Auto,) * len(shape))
+
+
+@pytest.mark.parametrize(
+    ("shape", "spec"),
+    [
+        ((64, 128), (None, "data")),
+        ((128, 64), ("data",)),
+        ((3, 90, 90), (None, "data")),
+        ((8192,), ("data",)),
+        ((8193,), ()),
+        ((63, 65), ()),
+        ((64, 64), ()),  # small
+        ((), ()),
+    ],
+)
+def test_the_longest_axis_that_divides_is_split(shape, spec):
+    assert parallel.sharded(shape, mesh_of(2)) == PartitionSpec(*spec)
+    assert parallel.replicated(shape, mesh_of(2)) == PartitionSpec()
+
+
+def test_the_last_axis_of_a_mesh_splits_the_state():
+    assert parallel.sharded((128, 64), mesh_of(1, 2)) == PartitionSpec("model")
+
+
+class Wide(nn.Module):
+    """What could go wrong: statistics of the batch, random masks, a narrow dtype."""
+
+    dtype: type = jnp.float32
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        h = BatchNorm()(nn.Dense(1024, dtype=self.dtype)(x), train=train)
+        return nn.Dense(3, dtype=self.dtype)(Dropout(0.3)(nn.relu(h), train=train))
+
+
+def off_by(ours, reference):
+    """The global norm of a difference, by that of the reference."""
+    pairs = zip(*map(jax.tree.leaves, jax.device_get((ours, reference))), strict=True)
+    squares = [(np.square(a - b).sum(), np.square(b).sum()) for a, b in pairs]
+    of_difference, of_reference = np.sum(squares, axis=0)
+    return np.sqrt(of_difference / of_reference)
+
+
+@pytest.mark.parametrize(
+    ("layout", "accumulated", "dtype", "within"),
+    [
+        (parallel.replicated, False, jnp.float32, 1e-6),
+        (parallel.sharded, False, jnp.float32, 1e-6),
+        (parallel.sharded, True, jnp.float32, 1e-6),
+        (parallel.sharded, False, jnp.bfloat16, 1e-2),
+    ],
+)
+def test_a_step_over_devices_has_the_gradients_of_one(layout, accumulated, dtype, within):
+    task = tasks.classification(Wide(dtype))
+    tx = optax.chain(optax.trace(0.0), optax.adam(0.01))  # the first keeps the gradients
+    one_step, batch = train.step, BATCH
+    if accumulated:
+        one_step, batch = train.accumulated_step, of_devices(BATCH)
+    spread = parallel.data_parallel(task, tx, mesh_of(2), layout, accumulated=accumulated)
+    expected, state = initial(task, tx, KEY, BATCH), spread.init(KEY, BATCH)
+    close(state.params, expected.params)
+    expected, wanted = jax.jit(one_step, static_argnums=(0, 1))(task, tx, expected, batch)
+    after, metrics = spread.step(state, batch)
+    assert off_by(after.opt_state[0].trace, expected.opt_state[0].trace) < within
+    close(train.mean(jax.device_get(metrics)), train.mean(wanted), rtol=within)
+    close(after.model_state, expected.model_state, rtol=within)
+
+    kernel = after.params["Dense_0"]["kernel"]
+    assert kernel.dtype == jnp.float32
+    of_one = (5, 512) if layout is parallel.sharded else (5, 1024)
+    moments = after.opt_state[1][0]
+    for leaf in (kernel, moments.mu["Dense_0"]["kernel"], moments.nu["Dense_0"]["kernel"]):
+        assert [part.data.shape for part in leaf.addressable_shards] == [of_one] * 2
+    with compiled() as names:
+        spread.step(after, batch)
+    assert names == []
+    assert [a.sharding for a in jax.tree.leaves(after)] == [
+        a.sharding for a in jax.tree.leaves(state)
+    ]
+
+
 def test_batches_that_do_not_divide_are_refused():
-    mesh = jax.make_mesh((2,), ("data",), axis_types=(AxisType.Auto,))
-    spread = parallel.data_parallel(TASK, TX, mesh)
+    spread = parallel.data_parallel(TASK, TX, mesh_of(2))
     odd = {name: array[:7] for name, array in BATCH.items()}
     state = spread.init(KEY, BATCH)
     with pytest.raises(ValueError, match=r"evenly divide|divisible"):

@@ -1,0 +1,136 @@
+"""Several processes as one job: they begin together, stop together, and none waits for ever.
+
+JAX's own runtime does it; here is how it is asked. Every process runs the same program:
+
+    distributed.start()
+    with distributed.watchdog(600) as alive:
+        for number, (state, metrics) in ...:
+            alive()
+            if distributed.stopping(number):
+                ...  # save, and exit with 75
+
+What is lost with a process is not mended in the others: they end, and the same commands, given to
+all again, go on from the newest checkpoint.
+"""
+
+import contextlib
+import faulthandler
+import os
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import NamedSharding, PartitionSpec
+
+from jaxdl.types import PyTree
+
+ADDRESS = "127.0.0.1:8476"
+"""Where process 0 listens if no address is given: no other machine can reach it."""
+HEARTBEAT = 60
+"""Seconds without a sign of life after which a process counts as dead."""
+
+
+def start(
+    processes: int | None = None,
+    index: int | None = None,
+    address: str | None = None,
+    *,
+    heartbeat: int = HEARTBEAT,
+) -> None:
+    """Joins the processes of a job; to be called before anything else of JAX.
+
+    processes, index: how many there are, and which this is. None: as $JAX_NUM_PROCESSES and
+    $JAX_PROCESS_ID say or, where these are not set, the cluster: Slurm, Open MPI, Kubernetes or the
+    TPU runtime, which have the address, too.
+    address: `HOST:PORT` of process 0, which listens on this interface of its machine alone. None:
+    $JAX_COORDINATOR_ADDRESS or else `ADDRESS`.
+    heartbeat: seconds after which all others end if a process has died or was stopped.
+    Raises ValueError for a process that cannot be, RuntimeError where the others do not come.
+    """
+    address = address or os.environ.get("JAX_COORDINATOR_ADDRESS")
+    processes = _given(processes, "JAX_NUM_PROCESSES")
+    index = _given(index, "JAX_PROCESS_ID")
+    if (processes is None) != (index is None):
+        raise ValueError(f"processes and index belong together, not {processes} and {index}")
+    if processes is not None and index is not None:
+        if not 0 <= index < processes:
+            raise ValueError(f"process {index} of {processes}: the first is 0")
+        address = address or ADDRESS
+    jax.distributed.initialize(
+        address,
+        processes,
+        index,
+        cluster_detection_method="deactivate" if processes else None,
+        coordinator_bind_address=os.environ.get("JAX_COORDINATOR_BIND_ADDRESS", address),
+        heartbeat_timeout_seconds=heartbeat,
+    )
+
+
+def _given(value: int | None, variable: str) -> int | None:
+    text = os.environ.get(variable)
+    if value is not None or text is None:
+        return value
+    if not text.isdecimal():
+        raise ValueError(f"${variable} is {text!r}, and not a number")
+    return int(text)
+
+
+def stopping(step: int) -> bool:
+    """Whether all processes save after this step and leave, since one of them was sent SIGTERM.
+
+    To be asked by all, once after each step, counted from the same number on; all are told so after
+    the same step, a second or two after the signal. Python must not handle SIGTERM itself: JAX
+    does, until then; a second one ends a process at once. False in a process alone.
+    """
+    if not multihost_utils.reached_preemption_sync_point(step):
+        return False
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    return True
+
+
+@contextlib.contextmanager
+def watchdog(seconds: float) -> Iterator[Callable[[], None]]:
+    """Ends the process, with exit code 1 and the stacks of all threads, if nothing happens for long.
+
+    Gives the function to call after each step. A process that is stuck still answers JAX's
+    heartbeat, and the others would wait for it in the next collective. seconds: more than the
+    longest step takes, compilation and evaluations among them.
+    """
+
+    def alive() -> None:
+        faulthandler.dump_traceback_later(seconds, exit=True)
+
+    alive()
+    try:
+        yield alive
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def gathered(tree: PyTree) -> PyTree | None:
+    """The tree as NumPy arrays (typed keys: on one device) in process 0, None in all others.
+
+    Every process must call it. Leaf by leaf: beside the tree a device holds one whole array at a
+    time, and the machine of process 0 all of them, which is what writing one checkpoint for any
+    number of processes costs.
+    """
+    first = jax.process_index() == 0
+    leaves, structure = jax.tree.flatten(tree)
+    held = [_fetched(leaf, first) for leaf in leaves]
+    return jax.tree.unflatten(structure, held) if first else None
+
+
+def _fetched(leaf: Any, wanted: bool) -> Any:
+    if not isinstance(leaf, jax.Array):
+        return leaf
+    if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        data = _fetched(jax.random.key_data(leaf), wanted)
+        return jax.random.wrap_key_data(data, impl=jax.random.key_impl(leaf)) if wanted else None
+    if not leaf.is_fully_addressable and not leaf.is_fully_replicated:
+        assert isinstance(leaf.sharding, NamedSharding)
+        everywhere = NamedSharding(leaf.sharding.mesh, PartitionSpec())
+        leaf = jax.jit(lambda array: array, out_shardings=everywhere)(leaf)
+    return np.asarray(leaf) if wanted else None
