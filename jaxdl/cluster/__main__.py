@@ -3,10 +3,13 @@
 It is started by a launcher, from what `cluster.command` gives.
 """
 
+import os
+
 from jaxdl import _cpu
+from jaxdl._files import cache_folder
 
 _cpu.share()
-_cpu.keep_compiled()
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_folder() / "xla"))
 
 import importlib  # noqa: E402
 import json  # noqa: E402

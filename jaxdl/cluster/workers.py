@@ -111,7 +111,8 @@ class Worker:
 
     def run(self, name: str) -> None:
         """Has a part run, and waits. Raises Died, or what the worker has refused."""
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin
+        assert self.process.stdout
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(f"{name}\n")
             self.process.stdin.flush()
