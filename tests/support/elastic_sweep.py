@@ -1,24 +1,22 @@
-"""`tiny_sweep` as a plan, for workers; each of its parts takes as long as it is told to."""
+"""`tiny_sweep` as a plan, for workers, and a launcher whose workers run in this process."""
 
-import time
+import contextlib
+from typing import NamedTuple
 
-import jax
 from support import tiny_sweep as tiny
 
 from jaxdl import sweep
+from jaxdl.cluster import workers
+
+RATES = [0.01, 0.1, 1.0]
 
 
-def plan(seconds=0.0, halving=False, points=3):
-    """Two programs; a trial's segment takes so many seconds more."""
-    rates = [0.01 * 2**n for n in range(points)]
-    trials = sweep.trials(
-        list(tiny.PROGRAMS),
-        sweep.grid(initializer=tiny.NAMES, learning_rate=rates),
-        range(2),
-    )
+def plan(halving=False, rates=RATES):
+    """Two programs, each with two trials of every initializer and rate."""
+    space = sweep.grid(initializer=tiny.NAMES, learning_rate=rates)
     return sweep.Plan(
-        {name: slow(run, seconds) for name, run in tiny.PROGRAMS.items()} if seconds else tiny.PROGRAMS,
-        trials,
+        tiny.PROGRAMS,
+        sweep.trials(list(tiny.PROGRAMS), space, range(2)),
         tiny.DATA,
         segments=tiny.SEGMENTS,
         categories={"initializer": tiny.NAMES},
@@ -26,9 +24,23 @@ def plan(seconds=0.0, halving=False, points=3):
     )
 
 
-def slow(run, seconds):
-    def advance(hparams, state, data):
-        jax.debug.callback(lambda _: time.sleep(seconds), hparams["learning_rate"])
-        return run.advance(hparams, state, data)
+class Here(NamedTuple):
+    """Runs the parts one after another; the driver is killed after so many."""
 
-    return run._replace(advance=advance)
+    workers: int
+    ran: list[str]
+    killed_after: int | None = None
+
+    @contextlib.contextmanager
+    def pool(self, plan, command, workdir, stop):
+        def run(names):
+            for name in names:
+                if self.killed_after == len(self.ran):
+                    raise KeyboardInterrupt
+                refused = workers.run(plan, workdir, name, stop)
+                if refused:
+                    raise sweep.ForeignRows(refused)
+                self.ran.append(name)
+                yield name
+
+        yield run

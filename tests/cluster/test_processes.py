@@ -1,0 +1,63 @@
+"""How processes share a machine, and what is said of one that dies again and again."""
+
+import os
+import sys
+
+import pytest
+from support import elastic_sweep as elastic
+
+from jaxdl import cluster, sweep
+from jaxdl.cluster import processes
+
+PLAN = elastic.plan(rates=[0.1])
+ANSWERS = 'import sys; [print(\'{{"refused": "{0}"}}\', flush=True) for line in sys.stdin]'
+
+
+def python(code):
+    return cluster.Command((sys.executable, "-c", code), ".")
+
+
+def test_cores_and_devices_are_shared():
+    cores = os.sched_getaffinity(0)
+    for workers in (1, 2, 3, 5):
+        shares = processes.shares(workers)
+        assert frozenset().union(*(share.cores for share in shares)) == cores
+        assert all(share.cores for share in shares)
+        counts = [int(share.environment["JAX_NUM_CPU_DEVICES"]) for share in shares]
+        assert sum(counts) == max(2, workers)  # the tests have two devices
+        assert all(
+            share.environment["NPROC"] == str(n + 1)
+            for share, n in zip(shares, counts, strict=True)
+        )
+
+
+def test_accelerators_are_shared():
+    own = [processes._of(range(4), 3, number) for number in range(3)]
+    assert own == [[0, 3], [1], [2]]
+    assert processes._environment("gpu", own[0], own)["JAX_CUDA_VISIBLE_DEVICES"] == "0,3"
+    two_of_one = [processes._of(range(1), 2, number) for number in range(2)]
+    shared = processes._environment("gpu", two_of_one[1], two_of_one)
+    assert (shared["JAX_CUDA_VISIBLE_DEVICES"], shared["XLA_PYTHON_CLIENT_MEM_FRACTION"]) == (
+        "0",
+        "0.38",
+    )
+
+
+def test_a_part_that_kills_its_worker_again_and_again_ends_the_sweep(tmp_path):
+    launcher = cluster.Processes(1)
+    with pytest.raises(cluster.Lost, match=r"was begun 3 times: its worker ended with exit code 7"):
+        cluster.execute(PLAN, python("exit(7)"), workdir=tmp_path, launcher=launcher)
+
+
+def test_what_a_worker_refuses_is_raised(tmp_path):
+    refusing = python(ANSWERS.format("other data"))
+    with pytest.raises(sweep.ForeignRows, match="^other data$"):
+        cluster.execute(PLAN, refusing, workdir=tmp_path, launcher=cluster.Processes(2))
+
+
+def test_a_driver_that_is_asked_to_stop_does_not_wait_for_its_workers_parts(tmp_path):
+    patient = python("import sys; sys.stdin.read()")
+    with pytest.raises(sweep.Interrupted):
+        cluster.execute(
+            PLAN, patient, workdir=tmp_path, launcher=cluster.Processes(1), stop=lambda: True
+        )
