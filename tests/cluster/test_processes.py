@@ -25,10 +25,6 @@ def test_cores_and_devices_are_shared():
         assert all(share.cores for share in shares)
         counts = [int(share.environment["JAX_NUM_CPU_DEVICES"]) for share in shares]
         assert sum(counts) == max(2, workers)  # the tests have two devices
-        assert all(
-            share.environment["NPROC"] == str(n + 1)
-            for share, n in zip(shares, counts, strict=True)
-        )
 
 
 def test_accelerators_are_shared():
@@ -37,10 +33,8 @@ def test_accelerators_are_shared():
     assert processes._environment("gpu", own[0], own)["JAX_CUDA_VISIBLE_DEVICES"] == "0,3"
     two_of_one = [processes._of(range(1), 2, number) for number in range(2)]
     shared = processes._environment("gpu", two_of_one[1], two_of_one)
-    assert (shared["JAX_CUDA_VISIBLE_DEVICES"], shared["XLA_PYTHON_CLIENT_MEM_FRACTION"]) == (
-        "0",
-        "0.38",
-    )
+    assert shared["JAX_CUDA_VISIBLE_DEVICES"] == "0"
+    assert shared["XLA_PYTHON_CLIENT_MEM_FRACTION"] == "0.38"
 
 
 def test_a_part_that_kills_its_worker_again_and_again_ends_the_sweep(tmp_path):
@@ -51,7 +45,7 @@ def test_a_part_that_kills_its_worker_again_and_again_ends_the_sweep(tmp_path):
 
 def test_what_a_worker_refuses_is_raised(tmp_path):
     refusing = python(ANSWERS.format("other data"))
-    with pytest.raises(sweep.ForeignRows, match="^other data$"):
+    with pytest.raises(sweep.ForeignRows, match=r"^other data$"):
         cluster.execute(PLAN, refusing, workdir=tmp_path, launcher=cluster.Processes(2))
 
 
