@@ -20,8 +20,8 @@ from jaxdl.sweep.plans import Plan
 if TYPE_CHECKING:
     import distributed
 
-OWN = threading.local()
-"""The worker that a thread of a Dask worker keeps, under the command that it was started by."""
+KEPT: dict[int, tuple[str, Worker]] = {}
+"""In a Dask worker: the worker that each of its threads keeps, and the launch that it belongs to."""
 
 
 class Elastic(NamedTuple):
@@ -39,12 +39,14 @@ class Elastic(NamedTuple):
     ) -> Iterator[Pool]:
         """See `Launcher`."""
         with contextlib.ExitStack() as stack:
+            launch = uuid.uuid4().hex
             connected: list[distributed.Client] = []
 
             def run(names: Sequence[str]) -> Iterator[str | None]:
                 if not connected:
                     connected.append(_client(self.workers, stack))
-                return _run(connected[0], command, names)
+                    stack.callback(connected[0].run, end, launch)
+                return _run(connected[0], launch, command, names)
 
             yield run
 
@@ -67,13 +69,15 @@ def _client(workers: int, stack: contextlib.ExitStack) -> "distributed.Client":
 
 
 def _run(
-    client: "distributed.Client", command: Command, names: Sequence[str]
+    client: "distributed.Client", launch: str, command: Command, names: Sequence[str]
 ) -> Iterator[str | None]:
     import distributed
 
     futures = {
-        # Keys of their own: what an earlier sweep had run is not to be remembered.
-        client.submit(run_one, command, name, key=f"{name}-{uuid.uuid4()}", retries=TRIES): name
+        # Keys of their own: what was run before is not to be remembered.
+        client.submit(
+            run_one, launch, command, name, key=f"{name}-{uuid.uuid4()}", retries=TRIES
+        ): name
         for name in names
     }
     ended = distributed.as_completed(futures)
@@ -94,15 +98,25 @@ def _name(future: "distributed.Future", name: str) -> str:
     return name
 
 
-def run_one(command: Command, name: str) -> str:
+def run_one(launch: str, command: Command, name: str) -> str:
     """A task: one part, by the worker that this thread keeps; returns why it was refused."""
-    kept: tuple[Command, Worker] | None = getattr(OWN, "kept", None)
-    if kept is None or kept[0] != command or kept[1].process.poll() is not None:
-        if kept is not None:
-            kept[1].close()
-        kept = OWN.kept = (command, Worker(command))
+    thread = threading.get_ident()
+    of, worker = KEPT.get(thread, ("", None))
+    # Another launch may have another configuration, or other code.
+    if worker is None or of != launch or worker.process.poll() is not None:
+        if worker is not None:
+            worker.close()
+        worker = Worker(command)
+        KEPT[thread] = launch, worker
     try:
-        kept[1].run(name)
+        worker.run(name)
     except ForeignRows as refused:
         return str(refused)
     return ""
+
+
+def end(launch: str) -> None:
+    """In a Dask worker: ends the workers of a launch, which save what they are at."""
+    for of, worker in list(KEPT.values()):
+        if of == launch:
+            worker.close()

@@ -6,7 +6,6 @@ import shutil
 import numpy as np
 import pytest
 from support import elastic_sweep as elastic
-from support import tiny_sweep as tiny
 
 from jaxdl import cluster, sweep
 from jaxdl.cluster import driver, workers
@@ -79,7 +78,7 @@ def test_what_a_worker_wrote_is_merged_once_at_whatever_moment_the_driver_dies(t
 
 
 def test_a_part_that_was_interrupted_goes_on_from_its_state(tmp_path, whole):
-    plan = PLAN._replace(trials=[trial for trial in PLAN.trials if trial.program == "adam"])
+    plan = PLAN._replace(trials=[trial for trial in PLAN.trials if trial.program == "straight"])
     (name, part), *_ = driver.cut(plan, plan.trials, set(), 1).items()
     parts.write(tmp_path, name, part)
     with pytest.raises(sweep.Interrupted):
@@ -87,7 +86,7 @@ def test_a_part_that_was_interrupted_goes_on_from_its_state(tmp_path, whole):
     assert list(tmp_path.glob(f"chunks/{name}/checkpoints/*/step_*"))
     assert not parts.merge(tmp_path, name, parts.found(tmp_path))
     found, _ = execute(tmp_path, plan)
-    assert found.rows == [row for row in whole.rows if row["program"] == "adam"]
+    assert found.rows == [row for row in whole.rows if row["program"] == "straight"]
 
 
 def test_halving_keeps_a_program_together(tmp_path):
@@ -100,7 +99,7 @@ def test_halving_keeps_a_program_together(tmp_path):
 def test_rows_of_other_conditions_are_refused_or_run_anew(tmp_path):
     few = elastic.plan(rates=[0.1])
     execute(tmp_path, few)
-    other = few._replace(data={**tiny.DATA, "train": {**tiny.TRAIN, "x": tiny.TRAIN["x"] + 1}})
+    other = few._replace(data={"train": {"x": elastic.DATA["train"]["x"] + 1}})
     before = (tmp_path / "trials.jsonl").read_bytes()
     with pytest.raises(sweep.ForeignRows, match="made under other conditions: the data"):
         execute(tmp_path, other)
@@ -125,20 +124,20 @@ def test_workers_of_different_kinds_are_not_mixed_in_silence(tmp_path):
 
 
 def test_a_program_that_raises_leaves_the_others_alone(tmp_path):
-    def fails(hparams):
+    def fails(hparams, state, data):
         raise RuntimeError("no such model")
 
-    broken = sweep.make_run(fails, steps=tiny.STEPS, batch_size=tiny.BATCH)
     few = elastic.plan(rates=[0.1])
-    plan = few._replace(programs={**tiny.PROGRAMS, "adam": broken})
+    broken = few.programs["straight"]._replace(advance=fails)
+    plan = few._replace(programs={**few.programs, "straight": broken})
     found, _ = execute(tmp_path / "one", plan)
     frame = found.frame()
-    assert set(frame.loc[frame["program"] == "adam", "status"]) == {"error"}
-    assert set(frame.loc[frame["program"] == "momentum", "status"]) == {"ok"}
+    assert set(frame.loc[frame["program"] == "straight", "status"]) == {"error"}
+    assert set(frame.loc[frame["program"] == "root", "status"]) == {"ok"}
     repaired, _ = execute(tmp_path / "one", few)
     assert set(repaired.frame()["status"]) == {"ok"}
-    plan = plan._replace(trials=[trial for trial in few.trials if trial.program == "adam"])
-    with pytest.raises(sweep.Failed, match="program adam: RuntimeError: no such model"):
+    plan = plan._replace(trials=[trial for trial in few.trials if trial.program == "straight"])
+    with pytest.raises(sweep.Failed, match="program straight: RuntimeError: no such model"):
         execute(tmp_path / "all", plan)
 
 
@@ -151,7 +150,7 @@ def test_points_that_are_asked_for_run_in_rounds(tmp_path):
 
 def test_parts_are_as_many_as_workers_can_share_and_take_turns():
     todo = driver.cut(PLAN, PLAN.trials, set(), 2)
-    assert [part.trials[0].program for part in todo.values()] == ["adam", "momentum"] * 4
+    assert [part.trials[0].program for part in todo.values()] == ["straight", "root"] * 4
     assert {(len(part.trials), part.size, part.of) for part in todo.values()} == {(3, 3, 12)}
     done = {sweep.trial_id(trial) for trial in PLAN.trials[:4]}
     left = driver.cut(PLAN, PLAN.trials, done, 2)
