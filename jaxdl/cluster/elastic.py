@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import distributed
 
 KEPT: dict[int, tuple[str, Worker]] = {}
-"""In a Dask worker: the worker that each of its threads keeps, and the launch that it belongs to."""
+"""In a Dask worker: what each of its threads keeps, and for which launch."""
 
 
 class Elastic(NamedTuple):

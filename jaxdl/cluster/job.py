@@ -47,7 +47,7 @@ class Job(NamedTuple):
         """See `Launcher`; for the first process. Nothing is started."""
 
         def run_all(names: Sequence[str]) -> Iterator[str | None]:
-            self.tell(workdir, {"stage": command.words[-1], "names": list(names)})
+            self.tell(workdir, {"stage": command.stage, "names": list(names)})
             for name in names[:: self.workers]:
                 if refused := run(plan, workdir, name, stop):
                     raise ForeignRows(refused)
@@ -87,7 +87,7 @@ class Job(NamedTuple):
     def follow(self, workdir: Path, plan_of: Callable[[str], Plan]) -> int:
         """Does, in the other processes, what the first one tells, until it tells its exit code.
 
-        plan_of: the plan of a stage, as the command's last word names it.
+        plan_of: the plan of a stage, as the command names it.
         """
         place, heard, stage, plan = workdir / JOBS / str(self.number), 0, "", None
         with signals.caught() as asked:

@@ -1,6 +1,7 @@
 """Workers that are jobs of Slurm, by submitit; without Slurm, processes that submitit starts."""
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 LOGS = "submitit"
 MINUTES = 24 * 60
+OF_THE_HOST = "JAX_NUM_CPU_DEVICES", "NPROC"
+"""What `_cpu.share` sets."""
 
 
 class Submitit(NamedTuple):
@@ -76,7 +79,12 @@ class Submitit(NamedTuple):
 
 def run_one(command: Command, name: str) -> str:
     """A job: one part, by a worker of its own; returns why it was refused, or nothing."""
-    worker = Worker(command)
+    environment = dict(os.environ)
+    if "SLURM_JOB_ID" in environment:
+        # Slurm hands on what the driver's host has; of this one the job has the cores it was given.
+        for variable in OF_THE_HOST:
+            environment.pop(variable, None)
+    worker = Worker(command, environment)
     try:
         worker.run(name)
     except ForeignRows as refused:

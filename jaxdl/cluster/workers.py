@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import json
+import logging
 import os
 import queue
 import subprocess
@@ -48,10 +49,11 @@ def need(package: str, launcher: str) -> None:
 
 
 class Command(NamedTuple):
-    """How a worker is started, and in which folder."""
+    """How a worker is started, in which folder, and for which stage of a run with several plans."""
 
     words: tuple[str, ...]
     folder: str
+    stage: str = ""
 
 
 Pool = Callable[[Sequence[str]], Iterator[str | None]]
@@ -171,8 +173,8 @@ def run(plan: Plan, workdir: Path, name: str, stop: Callable[[], bool]) -> str:
             threading.Event().wait(SECONDS)
     except (ForeignRows, LedgerError) as error:
         return str(error)
-    except Failed:
-        pass
+    except Failed as failed:
+        logging.getLogger("jaxdl").error("part %s failed", name, exc_info=failed.__cause__)
     return ""
 
 
@@ -192,7 +194,7 @@ def _check(plan: Plan, workdir: Path, rerun_changed: bool) -> None:
 
 
 def _ran(plan: Plan, workdir: Path, name: str, stop: Callable[[], bool]) -> bool:
-    """Whether a part is done; it is not while another process is at it."""
+    """Whether a part is done now; it is not where another process is at it."""
     part = parts.read(workdir, name)
     if part is None:
         return True

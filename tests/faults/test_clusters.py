@@ -1,4 +1,4 @@
-"""An experiment over processes, jobs, a Dask cluster and a `jax.distributed` job, some of it killed.
+"""An experiment over processes, jobs, a Dask cluster, a `jax.distributed` job, some of it killed.
 
 Each has the rows of a launch in one process with one device; only `workers` of XLA may differ.
 """
