@@ -25,7 +25,7 @@ from jaxdl.cluster.elastic import Elastic
 from jaxdl.cluster.job import Job, joined
 from jaxdl.cluster.jobs import Submitit
 from jaxdl.cluster.processes import Processes
-from jaxdl.cluster.workers import Command, Launcher, Lost, MissingExtra, command, serve
+from jaxdl.cluster.workers import Command, Launcher, Lost, Unavailable, command, serve
 
 __all__ = [
     "Command",
@@ -33,9 +33,9 @@ __all__ = [
     "Job",
     "Launcher",
     "Lost",
-    "MissingExtra",
     "Processes",
     "Submitit",
+    "Unavailable",
     "command",
     "execute",
     "joined",

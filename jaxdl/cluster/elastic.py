@@ -9,11 +9,11 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jaxdl.cluster.processes import shares
-from jaxdl.cluster.workers import SECONDS, TRIES, Command, Lost, Pool, Worker, need
+from jaxdl.cluster.workers import SECONDS, TRIES, Command, Lost, Pool, Unavailable, Worker, need
 from jaxdl.sweep.conditions import ForeignRows
 from jaxdl.sweep.plans import Plan
 
@@ -25,10 +25,9 @@ KEPT: dict[int, tuple[str, Worker]] = {}
 
 
 class Elastic(NamedTuple):
-    """Workers of the Dask cluster whose scheduler DASK_SCHEDULER_ADDRESS names; without that, a
-    cluster of so many processes here, which ends with the sweep.
+    """Workers of the Dask cluster whose scheduler DASK_SCHEDULER_ADDRESS names.
 
-    A thread of a Dask worker runs one part at a time.
+    All that join are used, each thread for one part at a time; `workers` says how many to expect.
     """
 
     workers: int
@@ -37,35 +36,26 @@ class Elastic(NamedTuple):
     def pool(
         self, plan: Plan, command: Command, workdir: Path, stop: Callable[[], bool]
     ) -> Iterator[Pool]:
-        """See `Launcher`."""
-        with contextlib.ExitStack() as stack:
-            launch = uuid.uuid4().hex
-            connected: list[distributed.Client] = []
+        """See `Launcher`. Raises Unavailable without an address, and where nobody answers."""
+        need("distributed", "cluster")
+        import dask
+        import distributed
 
-            def run(names: Sequence[str]) -> Iterator[str | None]:
-                if not connected:
-                    connected.append(_client(self.workers, stack))
-                    stack.callback(connected[0].run, end, launch)
-                return _run(connected[0], launch, command, names)
-
-            yield run
-
-
-def _client(workers: int, stack: contextlib.ExitStack) -> "distributed.Client":
-    need("distributed", "cluster")
-    import dask
-    import distributed
-
-    stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": TRIES}))
-    if dask.config.get("scheduler-address", None) is not None:
-        return stack.enter_context(distributed.Client())
-    cluster = distributed.LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,
-        dashboard_address=None,
-        env=dict(shares(workers)[0].environment),
-    )
-    return stack.enter_context(distributed.Client(stack.enter_context(cluster)))
+        address, launch = dask.config.get("scheduler-address", None), uuid.uuid4().hex
+        if address is None:
+            raise Unavailable(
+                "launcher cluster: DASK_SCHEDULER_ADDRESS is not set, to tcp://HOST:PORT of the "
+                "scheduler of a Dask cluster"
+            )
+        try:
+            client = distributed.Client(address)
+        except OSError as error:
+            raise Unavailable(f"launcher cluster: no scheduler at {address}: {error}") from error
+        with client:
+            try:
+                yield partial(_run, client, launch, command)
+            finally:
+                client.run(end, launch)
 
 
 def _run(

@@ -38,14 +38,14 @@ class Lost(RuntimeError):
     """A part killed its worker again and again."""
 
 
-class MissingExtra(ModuleNotFoundError):
-    """A launcher needs a package that is not installed."""
+class Unavailable(RuntimeError):
+    """A launcher lacks what it needs, in one line."""
 
 
 def need(package: str, launcher: str) -> None:
-    """Raises MissingExtra."""
+    """Raises Unavailable where a package is not installed."""
     if importlib.util.find_spec(package) is None:
-        raise MissingExtra(f"launcher {launcher} needs {package}: pip install 'jaxdl[cluster]'")
+        raise Unavailable(f"launcher {launcher} needs {package}: pip install 'jaxdl[cluster]'")
 
 
 class Command(NamedTuple):

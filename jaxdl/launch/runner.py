@@ -34,7 +34,7 @@ REPORT_SECONDS = 6.0
 OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 USERS = (
     checkpoint.WorkdirBusy,
-    cluster.MissingExtra,
+    cluster.Unavailable,
     sweep.ForeignRows,
     sweep.LedgerError,
 )

@@ -7,7 +7,7 @@ import pytest
 from support import elastic_sweep as elastic
 
 from jaxdl import cluster, sweep
-from jaxdl.cluster import processes
+from jaxdl.cluster import processes, workers
 
 PLAN = elastic.plan(rates=[0.1])
 ANSWERS = 'import sys; [print(\'{{"refused": "{0}"}}\', flush=True) for line in sys.stdin]'
@@ -55,3 +55,15 @@ def test_a_driver_that_is_asked_to_stop_does_not_wait_for_its_workers_parts(tmp_
         cluster.execute(
             PLAN, patient, workdir=tmp_path, launcher=cluster.Processes(1), stop=lambda: True
         )
+
+
+def test_a_dask_cluster_that_is_not_there_is_one_line(tmp_path, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
+    with pytest.raises(cluster.Unavailable, match="DASK_SCHEDULER_ADDRESS is not set"):
+        cluster.execute(PLAN, python(""), workdir=tmp_path, launcher=cluster.Elastic(2))
+
+
+def test_a_package_that_is_missing_is_one_line():
+    with pytest.raises(cluster.Unavailable, match=r"needs nothere: pip install 'jaxdl\[cluster\]'"):
+        workers.need("nothere", "cluster")
