@@ -95,7 +95,7 @@ def run_one(launch: str, command: Command, name: str) -> str:
     # Another launch may have another configuration, or other code.
     if worker is None or of != launch or worker.process.poll() is not None:
         if worker is not None:
-            worker.close()
+            worker.end()
         worker = Worker(command)
         KEPT[thread] = launch, worker
     try:

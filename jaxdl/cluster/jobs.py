@@ -90,8 +90,7 @@ def run_one(command: Command, name: str) -> str:
     except ForeignRows as refused:
         return str(refused)
     finally:
-        worker.close()
-        worker.process.wait()
+        worker.end()
     return ""
 
 

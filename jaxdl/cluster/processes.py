@@ -122,12 +122,16 @@ class _Keeper(threading.Thread):
                 self.ended.put(name)
             except Exception as error:
                 self.ended.put(error)
+        if self.worker is not None:
+            self.worker.end()
 
     def _have_run(self, name: str) -> None:
         for left in reversed(range(TRIES)):
             try:
                 if self.worker is None:
                     self.worker = Worker(self.command, {**os.environ, **self.share.environment})
+                if self.closing.is_set():  # since the others were closed
+                    self.worker.close()
                 return self.worker.run(name)
             except Died as error:
                 self.worker = None

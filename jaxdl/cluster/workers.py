@@ -120,7 +120,7 @@ class Worker:
             self.process.stdin.flush()
         answer = self.process.stdout.readline()
         if not answer:
-            raise Died(self.process.wait())
+            raise Died(self.end())
         refused = json.loads(answer)["refused"]
         if refused:
             raise ForeignRows(refused)
@@ -130,6 +130,14 @@ class Worker:
         assert self.process.stdin
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
+
+    def end(self) -> int:
+        """Waits until it has ended; its exit code."""
+        self.close()
+        code = self.process.wait()
+        assert self.process.stdout
+        self.process.stdout.close()
+        return code
 
 
 def serve(plan: Plan, workdir: Path) -> None:

@@ -81,7 +81,7 @@ def parse(
     if not values.workdir.strip():
         raise UserError("--workdir is empty; it needs the name of a folder")
     config = kind(**chosen)
-    switches = (values[switch].value for switch in SWITCHES)
+    switches: dict[str, Any] = {switch: values[switch].value for switch in SWITCHES}
     asked = [(use, str(values[use].value)) for use in uses if values[use].present]
     if len(asked) > 1:
         raise UserError(f"--{asked[0][0]} and --{asked[1][0]}: one at a time")
@@ -90,7 +90,7 @@ def parse(
     return Command(
         config,
         Path(values.workdir),
-        *switches,
+        **switches,
         use=asked[0] if asked else None,
         launcher=values.launcher,
         workers=values.workers,

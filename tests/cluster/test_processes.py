@@ -19,12 +19,12 @@ def python(code):
 
 def test_cores_and_devices_are_shared():
     cores = os.sched_getaffinity(0)
-    for workers in (1, 2, 3, 5):
-        shares = processes.shares(workers)
+    for count in (1, 2, 3, 5):
+        shares = processes.shares(count)
         assert frozenset().union(*(share.cores for share in shares)) == cores
         assert all(share.cores for share in shares)
         counts = [int(share.environment["JAX_NUM_CPU_DEVICES"]) for share in shares]
-        assert sum(counts) == max(2, workers)  # the tests have two devices
+        assert sum(counts) == max(2, count)  # the tests have two devices
 
 
 def test_accelerators_are_shared():
