@@ -1,6 +1,7 @@
 """Workers that are jobs of Slurm, by submitit; without Slurm, processes that submitit starts."""
 
 import contextlib
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 LOGS = "submitit"
 MINUTES = 24 * 60
+ARRAY = 1000
+"""Jobs of an array: Slurm's MaxArraySize is 1,001, unless it is configured otherwise."""
 OF_THE_HOST = "JAX_NUM_CPU_DEVICES", "NPROC"
 """What `_cpu.share` sets."""
 
@@ -45,9 +48,12 @@ class Submitit(NamedTuple):
             while todo or jobs:
                 count = len(todo) if slurm else self.workers - len(jobs)
                 begun, todo = todo[:count], todo[count:]
-                if begun:
-                    started = executor.map_array(partial(run_one, command), begun)
-                    jobs.update(zip(started, begun, strict=True))
+                for array in _arrays(begun):
+                    if slurm:
+                        most = math.ceil(self.workers * len(array) / len(begun))
+                        executor.update_parameters(slurm_array_parallelism=most)
+                    started = executor.map_array(partial(run_one, command), array)
+                    jobs.update(zip(started, array, strict=True))
                 for job in [job for job in jobs if job.done()]:
                     name = jobs.pop(job)
                     tries[name] += 1
@@ -72,9 +78,12 @@ class Submitit(NamedTuple):
         executor = submitit.AutoExecutor(workdir / LOGS, cluster=options.pop("cluster", None))
         # Without a limit of its own a local job is stopped after 90 seconds.
         executor.update_parameters(**{"name": "jaxdl", "timeout_min": MINUTES, **options})
-        if executor.cluster == "slurm":
-            executor.update_parameters(slurm_array_parallelism=self.workers)
         return executor
+
+
+def _arrays(names: Sequence[str]) -> list[Sequence[str]]:
+    """In arrays of a size that Slurm takes."""
+    return [names[begin : begin + ARRAY] for begin in range(0, len(names), ARRAY)]
 
 
 def run_one(command: Command, name: str) -> str:
