@@ -77,7 +77,7 @@ verdict = of_json(VERDICT, _verdict)
 
 def rows(workdir: Path) -> Iterator[Part]:
     """The ledger, and the files of workers beside it."""
-    for path in (workdir / store.LEDGER, *sorted((workdir / "trials").glob("*.jsonl"))):
+    for path in store.ledgers(workdir):
         if path.exists():
             yield from _rows(workdir, path)
 

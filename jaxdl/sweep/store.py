@@ -141,10 +141,14 @@ def row(
     return {**asked, "seed": trial.seed, **outcome, **common}
 
 
+def ledgers(workdir: Path) -> list[Path]:
+    """The ledger, and those of workers that have not been merged into it yet."""
+    return [workdir / LEDGER, *sorted((workdir / CHUNKS).glob(f"*/{LEDGER}"))]
+
+
 def pending(workdir: Path, trials: Sequence[Trial]) -> list[Trial]:
     """The trials that the ledger does not hold, or holds as failed; nor what workers wrote."""
-    paths = [workdir / LEDGER, *sorted((workdir / CHUNKS).glob(f"*/{LEDGER}"))]
-    rows = [row for path in paths for row in ledger.read(path)]
+    rows = [row for path in ledgers(workdir) for row in ledger.read(path)]
     done = {row["trial"] for row in rows if row.get("status") != "error"}
     return [trial for trial in trials if trial_id(trial) not in done]
 
