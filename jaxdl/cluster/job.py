@@ -6,11 +6,14 @@ what they are to do; trials need no collectives, and no process waits for anothe
 
 import contextlib
 import json
+import os
 import shutil
+import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import jax
 import numpy as np
@@ -21,7 +24,7 @@ from jaxdl._files import write_atomic
 from jaxdl.cluster.workers import SECONDS, Command, Pool, run
 from jaxdl.sweep import parts, signals, store
 from jaxdl.sweep.conditions import ForeignRows
-from jaxdl.sweep.legs import Interrupted
+from jaxdl.sweep.legs import INTERRUPTED, Interrupted
 from jaxdl.sweep.plans import Plan
 
 JOBS = "jobs"
@@ -75,7 +78,10 @@ class Job(NamedTuple):
     ) -> int:
         """What this process does of the job: `drive` in the first one; its exit code, in all."""
         if jax.process_index():
-            return self.follow(workdir, plan_of)
+            try:
+                return self.follow(workdir, plan_of)
+            except BaseException as error:
+                _leave(error)
         code = 1
         try:
             code = drive()
@@ -116,6 +122,16 @@ def joined() -> Job:
     distributed.start()
     number = np.random.SeedSequence().generate_state(1)[0] >> 1
     return Job(int(multihost_utils.broadcast_one_to_all(np.int32(number))))
+
+
+def _leave(error: BaseException) -> NoReturn:
+    """Ends the process at once: the others end when they miss it. Usually JAX would first wait for
+    them, while they wait for what this process has not done."""
+    if not isinstance(error, Interrupted):
+        traceback.print_exception(error)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(INTERRUPTED if isinstance(error, Interrupted) else 1)
 
 
 def _is_done(workdir: Path, name: str) -> bool:

@@ -76,9 +76,8 @@ def _worker(name: str, command: Command, stage: str) -> cluster.Command:
     workdir = command.workdir.absolute()
     config = f"--config={workdir / 'config.json'}"
     module = (sys.executable, "-m", f"{package()}.{name}")
-    return cluster.Command(
-        (*module, config, f"--workdir={workdir}", f"--worker={stage}"), os.getcwd()
-    )
+    words = (*module, config, f"--workdir={workdir}", f"--worker={stage}")
+    return cluster.Command(words, os.getcwd(), stage)
 
 
 def _launcher(command: Command, job: cluster.Job | None) -> cluster.Launcher:
