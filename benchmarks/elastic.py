@@ -60,7 +60,13 @@ class Show:
         file = workdir.with_suffix(".scheduler.json")
         file.unlink(missing_ok=True)
         self._start(
-            "distributed.cli.dask_scheduler", "--scheduler-file", file, "--port=0", "--no-dashboard"
+            "distributed.cli.dask_scheduler",
+            "--scheduler-file",
+            file,
+            "--port=0",
+            "--host=127.0.0.1",
+            "--no-dashboard",
+            "--host=127.0.0.1",
         )
         while not file.exists():
             time.sleep(0.1)
