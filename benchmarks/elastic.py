@@ -66,7 +66,6 @@ class Show:
             "--port=0",
             "--host=127.0.0.1",
             "--no-dashboard",
-            "--host=127.0.0.1",
         )
         while not file.exists():
             time.sleep(0.1)
