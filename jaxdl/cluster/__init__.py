@@ -20,12 +20,13 @@ a worker, not from who runs what, so that rows are those of one worker, bit for 
 fingerprints are.
 """
 
+from jaxdl._worker import Command
 from jaxdl.cluster.driver import execute
 from jaxdl.cluster.elastic import Elastic
 from jaxdl.cluster.job import Job, joined
 from jaxdl.cluster.jobs import Submitit
 from jaxdl.cluster.processes import Processes
-from jaxdl.cluster.workers import Command, Launcher, Lost, Unavailable, command, serve
+from jaxdl.cluster.workers import Launcher, Lost, Unavailable, command, serve
 
 __all__ = [
     "Command",

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jaxdl import checkpoint
-from jaxdl.cluster.workers import CHECK, RERUN, SECONDS, Command, Launcher, Pool
+from jaxdl._worker import Command
+from jaxdl.cluster.workers import CHECK, RERUN, SECONDS, Launcher, Pool
 from jaxdl.sweep import ledger, parts, results, signals, store
 from jaxdl.sweep.engine import Failed
 from jaxdl.sweep.legs import Interrupted

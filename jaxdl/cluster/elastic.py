@@ -5,7 +5,6 @@ what a lost worker had to another one, and work to one that joins late.
 """
 
 import contextlib
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -13,15 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jaxdl.cluster.workers import SECONDS, TRIES, Command, Lost, Pool, Unavailable, Worker, need
+from jaxdl._worker import Command, end, run_kept
+from jaxdl.cluster.workers import SECONDS, TRIES, Lost, Pool, Unavailable, need
 from jaxdl.sweep.conditions import ForeignRows
 from jaxdl.sweep.plans import Plan
 
 if TYPE_CHECKING:
     import distributed
-
-KEPT: dict[int, tuple[str, Worker]] = {}
-"""In a Dask worker: what each of its threads keeps, and for which launch."""
 
 
 class Elastic(NamedTuple):
@@ -66,7 +63,7 @@ def _run(
     futures = {
         # Keys of their own: what was run before is not to be remembered.
         client.submit(
-            run_one, launch, command, name, key=f"{name}-{uuid.uuid4()}", retries=TRIES
+            run_kept, launch, command, name, key=f"{name}-{uuid.uuid4()}", retries=TRIES
         ): name
         for name in names
     }
@@ -86,27 +83,3 @@ def _name(future: "distributed.Future", name: str) -> str:
     if refused := future.result():
         raise ForeignRows(refused)
     return name
-
-
-def run_one(launch: str, command: Command, name: str) -> str:
-    """A task: one part, by the worker that this thread keeps; returns why it was refused."""
-    thread = threading.get_ident()
-    of, worker = KEPT.get(thread, ("", None))
-    # Another launch may have another configuration, or other code.
-    if worker is None or of != launch or worker.process.poll() is not None:
-        if worker is not None:
-            worker.end()
-        worker = Worker(command)
-        KEPT[thread] = launch, worker
-    try:
-        worker.run(name)
-    except ForeignRows as refused:
-        return str(refused)
-    return ""
-
-
-def end(launch: str) -> None:
-    """In a Dask worker: ends the workers of a launch, which save what they are at."""
-    for of, worker in list(KEPT.values()):
-        if of == launch:
-            worker.close()

@@ -21,7 +21,8 @@ from jax.experimental import multihost_utils
 
 from jaxdl import distributed
 from jaxdl._files import write_atomic
-from jaxdl.cluster.workers import SECONDS, Command, Pool, run
+from jaxdl._worker import Command
+from jaxdl.cluster.workers import SECONDS, Pool, run
 from jaxdl.sweep import parts, signals, store
 from jaxdl.sweep.conditions import ForeignRows
 from jaxdl.sweep.legs import INTERRUPTED, Interrupted

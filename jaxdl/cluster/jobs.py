@@ -2,14 +2,14 @@
 
 import contextlib
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jaxdl.cluster.workers import SECONDS, TRIES, Command, Lost, Pool, Worker, need
+from jaxdl._worker import Command, run_once
+from jaxdl.cluster.workers import SECONDS, TRIES, Lost, Pool, need
 from jaxdl.sweep.conditions import ForeignRows
 from jaxdl.sweep.plans import Plan
 
@@ -20,8 +20,6 @@ LOGS = "submitit"
 MINUTES = 24 * 60
 ARRAY = 1000
 """Jobs of an array: Slurm's MaxArraySize is 1,001, unless it is configured otherwise."""
-OF_THE_HOST = "JAX_NUM_CPU_DEVICES", "NPROC"
-"""What `_cpu.share` sets."""
 
 
 class Submitit(NamedTuple):
@@ -52,7 +50,7 @@ class Submitit(NamedTuple):
                     if slurm:
                         most = math.ceil(self.workers * len(array) / len(begun))
                         executor.update_parameters(slurm_array_parallelism=most)
-                    started = executor.map_array(partial(run_one, command), array)
+                    started = executor.map_array(partial(run_once, command), array)
                     jobs.update(zip(started, array, strict=True))
                 for job in [job for job in jobs if job.done()]:
                     name = jobs.pop(job)
@@ -84,23 +82,6 @@ class Submitit(NamedTuple):
 def _arrays(names: Sequence[str]) -> list[Sequence[str]]:
     """In arrays of a size that Slurm takes."""
     return [names[begin : begin + ARRAY] for begin in range(0, len(names), ARRAY)]
-
-
-def run_one(command: Command, name: str) -> str:
-    """A job: one part, by a worker of its own; returns why it was refused, or nothing."""
-    environment = dict(os.environ)
-    if "SLURM_JOB_ID" in environment:
-        # Slurm hands on what the driver's host has; of this one the job has the cores it was given.
-        for variable in OF_THE_HOST:
-            environment.pop(variable, None)
-    worker = Worker(command, environment)
-    try:
-        worker.run(name)
-    except ForeignRows as refused:
-        return str(refused)
-    finally:
-        worker.end()
-    return ""
 
 
 def _is_done(job: "submitit.Job[str]", name: str, tries: int) -> bool:

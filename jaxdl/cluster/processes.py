@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 import jax
 
-from jaxdl.cluster.workers import SECONDS, TRIES, Command, Died, Lost, Pool, Worker
+from jaxdl._worker import Command, Died, Worker
+from jaxdl.cluster.workers import SECONDS, TRIES, Lost, Pool
+from jaxdl.sweep.conditions import ForeignRows
 from jaxdl.sweep.plans import Plan
 
 
@@ -118,14 +120,14 @@ class _Keeper(threading.Thread):
             os.sched_setaffinity(0, self.share.cores)
         while (name := self.todo.get()) is not None and not self.closing.is_set():
             try:
-                self._have_run(name)
-                self.ended.put(name)
+                refused = self._have_run(name)
+                self.ended.put(ForeignRows(refused) if refused else name)
             except Exception as error:
                 self.ended.put(error)
         if self.worker is not None:
             self.worker.end()
 
-    def _have_run(self, name: str) -> None:
+    def _have_run(self, name: str) -> str:
         for left in reversed(range(TRIES)):
             try:
                 if self.worker is None:
@@ -136,7 +138,7 @@ class _Keeper(threading.Thread):
             except Died as error:
                 self.worker = None
                 if self.closing.is_set():
-                    return None
+                    return ""
                 if not left:
                     raise Lost(f"part {name} was begun {TRIES} times: {error}") from None
-        return None
+        return ""

@@ -6,16 +6,16 @@ import json
 import logging
 import os
 import queue
-import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple, Protocol
+from typing import IO, Any, Protocol
 
 import jax
 
 from jaxdl import checkpoint
+from jaxdl._worker import Command
 from jaxdl.sweep import chunk, parts, programs
 from jaxdl.sweep.conditions import ForeignRows
 from jaxdl.sweep.engine import Failed, check
@@ -48,14 +48,6 @@ def need(package: str, launcher: str) -> None:
         raise Unavailable(f"launcher {launcher} needs {package}: pip install 'jaxdl[cluster]'")
 
 
-class Command(NamedTuple):
-    """How a worker is started, in which folder, and for which stage of a run with several plans."""
-
-    words: tuple[str, ...]
-    folder: str
-    stage: str = ""
-
-
 Pool = Callable[[Sequence[str]], Iterator[str | None]]
 """Runs parts: gives the name of each that has ended, and None now and then, to look around. Raises
 what a part has refused, and Lost."""
@@ -86,58 +78,6 @@ def command(function: str, workdir: str | Path, **arguments: Any) -> Command:
     given = json.dumps(arguments, allow_nan=False)
     module = (sys.executable, "-m", "jaxdl.cluster")
     return Command((*module, function, str(Path(workdir).absolute()), given), os.getcwd())
-
-
-class Died(RuntimeError):
-    """The process of a worker ended before it answered; `code` is its exit code."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(f"its worker ended with exit code {code}")
-        self.code = code
-
-
-class Worker:
-    """A worker's process, as its driver sees it."""
-
-    def __init__(self, command: Command, environment: Mapping[str, str] = os.environ) -> None:
-        self.process = subprocess.Popen(
-            command.words,
-            cwd=command.folder,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            # Ctrl-C is for the driver, which ends its workers in its own way.
-            start_new_session=True,
-        )
-
-    def run(self, name: str) -> None:
-        """Has a part run, and waits. Raises Died, or what the worker has refused."""
-        assert self.process.stdin
-        assert self.process.stdout
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(f"{name}\n")
-            self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        if not answer:
-            raise Died(self.end())
-        refused = json.loads(answer)["refused"]
-        if refused:
-            raise ForeignRows(refused)
-
-    def close(self) -> None:
-        """Tells the process that nobody listens any more, whereupon it saves and ends."""
-        assert self.process.stdin
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
-
-    def end(self) -> int:
-        """Waits until it has ended; its exit code."""
-        self.close()
-        code = self.process.wait()
-        assert self.process.stdout
-        self.process.stdout.close()
-        return code
 
 
 def serve(plan: Plan, workdir: Path) -> None:

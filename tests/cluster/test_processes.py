@@ -1,6 +1,7 @@
 """How processes share a machine, and what is said of one that dies again and again."""
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -67,3 +68,8 @@ def test_a_dask_cluster_that_is_not_there_is_one_line(tmp_path, monkeypatch):
 def test_a_package_that_is_missing_is_one_line():
     with pytest.raises(cluster.Unavailable, match=r"needs nothere: pip install 'jaxdl\[cluster\]'"):
         workers.need("nothere", "cluster")
+
+
+def test_what_jobs_and_dask_workers_import_has_no_jax():
+    program = "import sys, jaxdl._worker; sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0

@@ -18,12 +18,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SMALL = (
     "--config.steps=20",
-    "--config.seeds=6",
+    "--config.seeds=4",
     "--config.hidden=0,2",
     "--config.learning_rates=0.1",
 )
 ENVIRONMENT = {**os.environ, "JAX_NUM_CPU_DEVICES": "1", "NPROC": "2"}
-ROWS = 12
+ROWS = 8
 
 
 def start(*arguments, words=("-m", "experiments.xor"), **environment):
@@ -124,7 +124,7 @@ def test_processes_of_which_one_is_killed_then_the_driver(tmp_path, alone):
 def test_jobs_of_submitit_of_which_one_is_killed(tmp_path, alone):
     pytest.importorskip("submitit")
     workdir = tmp_path / "run"
-    driver = start(f"--workdir={workdir}", *SMALL, "--launcher=submitit", "--workers=2")
+    driver = start(f"--workdir={workdir}", *SMALL, "--launcher=submitit", "--workers=1")
     kill_a_worker_that_has_begun(workdir, driver)
     ended(driver)
     same_as(alone, workdir)
