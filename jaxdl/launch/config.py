@@ -1,6 +1,7 @@
 """The command line of an experiment: absl flags, one clear line for every mistake."""
 
 import json
+import re
 import runpy
 import sys
 import traceback
@@ -21,6 +22,15 @@ SWITCHES = {
     "allow_config_change": "Go on in a workdir that was begun under another configuration; trials "
     "of other data, programs or segments run anew.",
 }
+LAUNCHERS = {
+    "launcher": "Where trials run: local, in this process; processes, of this machine; submitit, "
+    "jobs of Slurm; cluster, of Dask; distributed, processes of the job that this one belongs to.",
+    "workers": "Processes or jobs at a time; 0: as many as there are devices here.",
+    "submitit": "Of submitit's executor: slurm_partition=gpu,gpus_per_node=1,timeout_min=240.",
+}
+KINDS_OF_LAUNCHERS = LOCAL, *_ = "local", "processes", "submitit", "cluster", "distributed"
+STAGES = PLAN, CONFIRM = "plan", "confirm"
+"""The two plans of a run."""
 NO_USES: Mapping[str, str] = {}
 PACKAGES = "experiments", "benchmarks"
 """Whose modules are launched."""
@@ -36,6 +46,10 @@ class Command(NamedTuple):
     profile: bool
     allow_config_change: bool
     use: tuple[str, str] | None = None
+    launcher: str = LOCAL
+    workers: int = 0
+    submitit: Mapping[str, int | str] = {}
+    worker: str = ""
 
 
 def parse(
@@ -69,11 +83,30 @@ def parse(
     if not values.workdir.strip():
         raise UserError("--workdir is empty; it needs the name of a folder")
     config = kind(**chosen)
-    switches = {switch: bool(values[switch].value) for switch in SWITCHES}
+    switches: dict[str, Any] = {switch: values[switch].value for switch in SWITCHES}
     asked = [(use, str(values[use].value)) for use in uses if values[use].present]
     if len(asked) > 1:
         raise UserError(f"--{asked[0][0]} and --{asked[1][0]}: one at a time")
-    return Command(config, Path(values.workdir), **switches, use=asked[0] if asked else None)
+    if values.profile and values.launcher != LOCAL:
+        raise UserError(f"--profile: of what runs here; not with --launcher={values.launcher}")
+    return Command(
+        config,
+        Path(values.workdir),
+        **switches,
+        use=asked[0] if asked else None,
+        launcher=values.launcher,
+        workers=values.workers,
+        submitit=_pairs("submitit", values.submitit),
+        worker=values.worker,
+    )
+
+
+def _pairs(flag: str, texts: Sequence[str]) -> dict[str, int | str]:
+    """KEY=VALUE of each, where a value that is a whole number is one."""
+    if wrong := [text for text in texts if not re.fullmatch(r"\w+=.*", text)]:
+        raise UserError(f"--{flag}: {wrong[0]!r} is not KEY=VALUE")
+    pairs = dict(text.split("=", 1) for text in texts)
+    return {key: int(text) if text.isdecimal() else text for key, text in pairs.items()}
 
 
 def _in_one_line(error: Exception, fields: Mapping[str, Field]) -> str:
@@ -85,7 +118,10 @@ def _in_one_line(error: Exception, fields: Mapping[str, Field]) -> str:
         flag, _, reason = text.partition(": ")
         if reason.startswith("config."):
             return reason
-        return f"{flag.removeprefix('flag ')} is neither true nor false"
+        flag = flag.removeprefix("flag ")
+        if flag.removeprefix("--").partition("=")[0] in LAUNCHERS:
+            return f"{flag}: {reason}"
+        return f"{flag} is neither true nor false"
     return text
 
 
@@ -101,9 +137,9 @@ def usage(doc: str, kind: type[Config], name: str, uses: Mapping[str, str] = NO_
     fields = kind.fields()
     flag_values = _define(fields, name, uses)
     lines = [doc.strip(), "", f"Usage: python -m {package()}.{name} [FLAGS]", ""]
-    for flag in ("workdir", *uses, *SWITCHES, "config", *_keys(fields)):
+    for flag in ("workdir", *uses, *SWITCHES, *LAUNCHERS, "config", *_keys(fields)):
         shown = flag_values[flag].default
-        if isinstance(shown, tuple):
+        if isinstance(shown, tuple | list):
             shown = listed(shown)
         value = "" if isinstance(shown, bool) and not shown else f"={shown}"
         lines += [f"  --{flag}{value}", f"      {flag_values[flag].help}"]
@@ -165,6 +201,12 @@ def _define(
         flags.DEFINE_string(use, "", text, flag_values=values)
     for switch, text in SWITCHES.items():
         flags.DEFINE_boolean(switch, False, text, flag_values=values)
+    own: dict[str, Any] = {"flag_values": values}
+    flags.DEFINE_enum("launcher", LOCAL, KINDS_OF_LAUNCHERS, LAUNCHERS["launcher"], **own)
+    flags.DEFINE_integer("workers", 0, LAUNCHERS["workers"], lower_bound=0, **own)
+    flags.DEFINE_list("submitit", [], LAUNCHERS["submitit"], **own)
+    # Of the processes that a launcher starts: the plan whose trials they run.
+    flags.DEFINE_enum("worker", "", ["", *STAGES], "", **own)
     flags.DEFINE_string(
         "config",
         "",

@@ -1,6 +1,7 @@
 """The shared runner of all experiments: from a command line to a finished workdir."""
 
 import errno
+import functools
 import json
 import shutil
 import signal
@@ -14,10 +15,10 @@ from typing import Any
 
 import jax
 
-from jaxdl import checkpoint, report, signals, sweep
-from jaxdl.launch import compiled, tracing, workdirs
+from jaxdl import checkpoint, cluster, report, signals, sweep
+from jaxdl.launch import compiled, launchers, tracing, workdirs
 from jaxdl.launch import config as configs
-from jaxdl.launch.config import Command, package
+from jaxdl.launch.config import CONFIRM, PLAN, Command, package
 from jaxdl.launch.experiment import Experiment
 from jaxdl.launch.fields import UserError
 from jaxdl.launch.overfit import check_overfit
@@ -30,6 +31,14 @@ from jaxdl.sweep.results import Results
 REPORT_SECONDS = 6.0
 """What tables and pictures take on a laptop's core, most of it Matplotlib's start."""
 OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
+USERS = (
+    checkpoint.WorkdirBusy,
+    checkpoint.CheckpointError,
+    cluster.Unavailable,
+    sweep.ForeignRows,
+    sweep.LedgerError,
+)
+"""Errors that are mistakes of the user's."""
 DONE, FAILED, USER_ERROR = 0, 1, 2
 
 
@@ -90,12 +99,16 @@ def _launch(experiment: Experiment, name: str, command: Command) -> int:
     if command.use is not None:
         print(_use(experiment, workdir, *command.use))
         return DONE
+    if command.worker:
+        cluster.serve(launchers.plan_of(experiment, command, command.worker), workdir)
+        return DONE
     workdirs.check_workdir(workdir)
     differing = workdirs.differences(workdir, settings, experiment.config().to_dict())
     tells_only = command.dry_run or command.check_overfit
     if not tells_only and (workdir / VERDICT).exists() and not differing:
         print(f"{name}: {workdir} is complete; see {workdir / 'report.html'}")
         return DONE
+    job = None if tells_only else launchers.join(command)
     try:
         plan = experiment.plan(command.config)
     except ValueError as error:
@@ -107,7 +120,11 @@ def _launch(experiment: Experiment, name: str, command: Command) -> int:
         )
     if tells_only:
         return _tell(command, plan)
-    return _begin(experiment, name, command, plan, began)
+    execute = launchers.make(experiment, name, command, job)
+    begin = functools.partial(_begin, experiment, name, command, plan, execute, began)
+    if job is None:
+        return begin()
+    return job.take_part(workdir, begin, functools.partial(launchers.plan_of, experiment, command))
 
 
 def _tell(command: Command, plan: Plan) -> int:
@@ -122,7 +139,14 @@ def _tell(command: Command, plan: Plan) -> int:
         return FAILED
 
 
-def _begin(experiment: Experiment, name: str, command: Command, plan: Plan, began: float) -> int:
+def _begin(
+    experiment: Experiment,
+    name: str,
+    command: Command,
+    plan: Plan,
+    execute: launchers.Execute,
+    began: float,
+) -> int:
     """Runs a plan in its workdir, alone there."""
     workdir = command.workdir
     try:
@@ -132,21 +156,17 @@ def _begin(experiment: Experiment, name: str, command: Command, plan: Plan, bega
         raise UserError(f"--workdir={workdir} cannot be written: {error.strerror}") from None
     try:
         with checkpoint.lock(workdir), signals.caught() as stop:
-            return _run(experiment, name, command, plan, began, stop)
-    except (
-        checkpoint.WorkdirBusy,
-        checkpoint.CheckpointError,
-        sweep.ForeignRows,
-        sweep.LedgerError,
-    ) as error:
+            return _run(experiment, name, command, plan, execute, began, stop)
+    except USERS as error:
         raise UserError(str(error)) from error
     except OSError as error:
         if error.errno not in OF_THE_DISK:
             raise
         print(f"failed: {error}; what is on disk stays as it was", file=sys.stderr)
         return FAILED
-    except sweep.Failed as error:
-        traceback.print_exception(error.__cause__)
+    except (sweep.Failed, cluster.Lost) as error:
+        if error.__cause__ is not None:
+            traceback.print_exception(error.__cause__)
         print(f"failed: {error}", file=sys.stderr)
         return FAILED
     except sweep.Interrupted:
@@ -168,6 +188,7 @@ def _run(
     name: str,
     command: Command,
     plan: Plan,
+    execute: launchers.Execute,
     began: float,
     stop: Callable[[], bool],
 ) -> int:
@@ -186,12 +207,12 @@ def _run(
     try:
         with tracing.window(workdir if command.profile else None) as begin:
             progress.ready = begin
-            found = [plan.execute(workdir, progress=progress, **options)]
+            found = [execute(plan, PLAN, progress=progress, **options)]
         if command.profile:
             progress.note(tracing.told(workdir))
         if experiment.confirm is not None and not _failed(found):
             second = experiment.confirm(command.config, plan, found[0])
-            found.append(second.execute(workdir, progress=sweep.reporter(), **options))
+            found.append(execute(second, CONFIRM, progress=sweep.reporter(), **options))
     except sweep.ForeignRows:
         # What is refused leaves the workdir as it was.
         for file in map(workdir.joinpath, OWN):

@@ -14,13 +14,13 @@ from jaxdl import checkpoint, signals
 from jaxdl.params import digest
 from jaxdl.signals import Interrupted
 from jaxdl.sweep import chunk as chunks
-from jaxdl.sweep import ledger, legs, results, store
+from jaxdl.sweep import ledger, legs, parts, results, store
 from jaxdl.sweep.chunk import Categories
 from jaxdl.sweep.conditions import settle
 from jaxdl.sweep.explain import reason
 from jaxdl.sweep.fingerprint import described, device_name, numerics, versions
 from jaxdl.sweep.legs import Sweep, Work
-from jaxdl.sweep.placement import place
+from jaxdl.sweep.placement import Placement, place
 from jaxdl.sweep.progress import Progress
 from jaxdl.sweep.run import Data, Run
 from jaxdl.sweep.rungs import Halving
@@ -92,7 +92,6 @@ def execute(
         prune.check(segments)
     workdir.mkdir(parents=True, exist_ok=True)
     placement = place(devices, batched)
-    device = placement.mesh.devices.flat[0]
     asked_by_signal = signals.caught(only_defaults=True)
     with (
         contextlib.nullcontext(stop) if stop else asked_by_signal as stopped,
@@ -112,18 +111,9 @@ def execute(
             keep_states,
             keep_curves,
             placement,
-            {
-                "data": digest(data),
-                "device": device.device_kind,
-                "processor": device_name(device),
-                "devices": placement.mesh.size,
-                "segments": segments,
-                "prune": f"{[*map(int, prune.rungs)]} {described(prune.rule)}" if prune else "",
-                **({"batched": True} if batched else {}),
-                **versions(),
-                **numerics(),
-            },
+            _conditions(data, placement, segments, prune, batched),
         )
+        parts.merge_all(workdir)
         try:
             found = _run_pending(sweep, programs, trials, rerun_changed)
             if stop is None and stopped():  # whoever asked the program to stop means all of it
@@ -133,6 +123,67 @@ def execute(
             if stop is None:
                 print("interrupted; the same program goes on from here", file=sys.stderr)
             raise
+
+
+def check(
+    programs: Mapping[str, Run],
+    trials: Sequence[Trial],
+    data: Data,
+    *,
+    workdir: Path,
+    segments: int,
+    categories: Categories,
+    labels: Mapping[str, Mapping[str, str]],
+    prune: Halving | None,
+    batched: bool,
+    rerun_changed: bool,
+) -> None:
+    """What `execute` does before it runs anything, for whoever holds the workdir's lock.
+
+    Raises ForeignRows, or with `rerun_changed` moves such rows out of the ledger.
+    """
+    placement = place(None, batched)
+    common = _conditions(data, placement, segments, prune, batched)
+    columns, facts = _described(programs, checked(trials), common, categories, labels)
+    data = jax.device_put(data, placement.everywhere)
+    settle(workdir, {name: programs[name] for name in columns}, columns, facts, data, rerun_changed)
+
+
+def _conditions(
+    data: Data, placement: Placement, segments: int, prune: Halving | None, batched: bool
+) -> dict[str, Any]:
+    """What is the same for all programs of a sweep."""
+    device = placement.mesh.devices.flat[0]
+    return {
+        "data": digest(data),
+        "device": device.device_kind,
+        "processor": device_name(device),
+        "devices": placement.mesh.size,
+        "segments": segments,
+        "prune": f"{[*map(int, prune.rungs)]} {described(prune.rule)}" if prune else "",
+        **({"batched": True} if batched else {}),
+        **versions(),
+        **numerics(),
+    }
+
+
+def _described(
+    programs: Mapping[str, Run],
+    trials: Sequence[Trial],
+    common: Mapping[str, Any],
+    categories: Categories,
+    labels: Mapping[str, Mapping[str, str]],
+) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, dict[str, Any]]]:
+    """Hyperparameters, and conditions but for code and lanes, of each program that has trials."""
+    of = {name: [trial for trial in trials if trial.program == name] for name in programs}
+    columns = {name: chunks.columns(mine, categories) for name, mine in of.items() if mine}
+    facts: dict[str, dict[str, Any]] = {}
+    for name, hparams in columns.items():
+        kinds = {h: str(column.dtype) for h, column in hparams.items()}
+        named = {h: list(map(str, categories[h])) for h in hparams if h in categories}
+        own = {"program": name, "hyperparameters": kinds, "categories": named}
+        facts[name] = {**common, **own, "labels": dict(labels.get(name, {}))}
+    return columns, facts
 
 
 def _check_arguments(
@@ -157,9 +208,7 @@ def _check_arguments(
 def _run_pending(
     sweep: Sweep, programs: Mapping[str, Run], trials: Sequence[Trial], rerun_changed: bool
 ) -> results.Results:
-    of = {name: [trial for trial in trials if trial.program == name] for name in programs}
-    columns = {name: chunks.columns(mine, sweep.categories) for name, mine in of.items() if mine}
-    facts = {name: _facts(sweep, name, hparams) for name, hparams in columns.items()}
+    columns, facts = _described(programs, trials, sweep.facts, sweep.categories, sweep.labels)
     runs = {name: programs[name] for name in columns}
     done, codes = settle(sweep.workdir, runs, columns, facts, sweep.data, rerun_changed)
     pending = [trial for trial in trials if trial_id(trial) not in done]
@@ -169,7 +218,8 @@ def _run_pending(
         for name, hparams in columns.items():
             left = [trial for trial in pending if trial.program == name]
             if left:
-                work = Work(name, programs[name], hparams, facts[name], of[name])
+                mine = [trial for trial in trials if trial.program == name]
+                work = Work(name, programs[name], hparams, facts[name], mine)
                 error = _run_program(sweep, work, codes.get(name, ""), left)
                 errors |= {name: error} if error else {}
     finally:
@@ -182,15 +232,6 @@ def _run_pending(
     for name, error in errors.items():
         logging.getLogger("jaxdl").error("program %s failed", name, exc_info=error)
     return found
-
-
-def _facts(sweep: Sweep, name: str, hparams: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """The conditions of a program's rows, but for its code and lanes."""
-    kinds = {h: str(column.dtype) for h, column in hparams.items()}
-    named = {h: list(map(str, sweep.categories[h])) for h in hparams if h in sweep.categories}
-    labels = dict(sweep.labels.get(name, {}))
-    own = {"program": name, "hyperparameters": kinds, "categories": named, "labels": labels}
-    return {**sweep.facts, **own}
 
 
 def _run_program(sweep: Sweep, work: Work, code: str, left: list[Trial]) -> Exception | None:

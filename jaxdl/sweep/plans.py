@@ -42,29 +42,34 @@ class Plan(NamedTuple):
     def execute(self, workdir: str | Path, **options: Any) -> Results:
         """Runs what is left of it, by `sweep.execute`."""
         workdir = Path(workdir)
-        found, trials = self._run(self.trials, workdir, options), list(self.trials)
+
+        def run(trials: Sequence[Trial]) -> Results:
+            return execute(
+                self.programs,
+                trials,
+                self.data,
+                workdir=workdir,
+                segments=self.segments,
+                categories=self.categories,
+                labels=self.labels,
+                prune=self.prune,
+                keep_states=self.keep_states,
+                keep_curves=self.keep_curves,
+                batched=self.batched,
+                **options,
+            )
+
+        return self.in_rounds(workdir, run)
+
+    def in_rounds(self, workdir: Path, run: Callable[[Sequence[Trial]], Results]) -> Results:
+        """What `run` finds of the trials, and of those that are asked for in the light of it."""
+        found, trials = run(self.trials), list(self.trials)
         while self.ask is not None:
             asked = list(self.ask(workdir, found))
             if not {*map(trial_id, asked)} - {*map(trial_id, trials)}:
                 break
-            found, trials = self._run(asked, workdir, options), asked
+            found, trials = run(asked), asked
         return found
-
-    def _run(self, trials: Sequence[Trial], workdir: Path, options: Mapping[str, Any]) -> Results:
-        return execute(
-            self.programs,
-            trials,
-            self.data,
-            workdir=workdir,
-            segments=self.segments,
-            categories=self.categories,
-            labels=self.labels,
-            prune=self.prune,
-            keep_states=self.keep_states,
-            keep_curves=self.keep_curves,
-            batched=self.batched,
-            **options,
-        )
 
     def replay(self, row: Mapping[str, Any]) -> TrainState:
         """The state at the end of the trial of a row of its results: that of the run itself where

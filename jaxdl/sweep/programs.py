@@ -87,6 +87,13 @@ def compile_run(
     return program
 
 
+def usual_lanes(
+    run: Run, placement: Placement, hparams: Mapping[str, np.ndarray], data: Data, trials: int
+) -> int:
+    """The lanes that `compile_run` takes for so many trials, but for those that do not fit."""
+    return _lanes(placement, _state_bytes(run, hparams, data, {}), trials)
+
+
 def forget(code: str = "") -> None:
     """Drops the compiled programs of this code, or all, that the process keeps."""
     for key in [key for key in _PROGRAMS if not code or key[0] == code]:

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import operator
+import os
 import shutil
 import warnings
 from collections.abc import Collection, Mapping, Sequence
@@ -28,6 +29,7 @@ CLOCK = "clock.jsonl"
 CURVES = "curves.npz"
 STATES = "states"
 CHECKPOINTS = "checkpoints"
+CHUNKS = "chunks"
 LOOK = ": before any update, so look at labels (data.check.check_arrays) and initial outputs"
 COLUMNS = frozenset(
     ["trial", "program", "seed", "status", "steps", "diverged_at", "message", "lanes", "code"]
@@ -139,9 +141,14 @@ def row(
     return {**asked, "seed": trial.seed, **outcome, **common}
 
 
+def ledgers(workdir: Path) -> list[Path]:
+    """The ledger, and those of workers that have not been merged into it yet."""
+    return [workdir / LEDGER, *sorted((workdir / CHUNKS).glob(f"*/{LEDGER}"))]
+
+
 def pending(workdir: Path, trials: Sequence[Trial]) -> list[Trial]:
-    """The trials that the ledger does not hold, or holds as failed."""
-    rows = ledger.read(workdir / LEDGER)
+    """The trials that the ledger does not hold, or holds as failed; nor what workers wrote."""
+    rows = [row for path in ledgers(workdir) for row in ledger.read(path)]
     done = {row["trial"] for row in rows if row.get("status") != "error"}
     return [trial for trial in trials if trial_id(trial) not in done]
 
@@ -191,6 +198,27 @@ def read_curves(workdir: Path) -> dict[str, np.ndarray]:
 def drop_states(workdir: Path) -> None:
     """Removes what chunks left behind that other chunks have taken over."""
     shutil.rmtree(workdir / CHECKPOINTS, ignore_errors=True)
+    shutil.rmtree(workdir / CHUNKS, ignore_errors=True)
+
+
+def take_over(workdir: Path, place: Path, name: str) -> None:
+    """Moves curves, as those of a chunk of this name, and kept states from a worker's folder."""
+    gather_curves(place, [])
+    if (place / CURVES).exists():
+        _curves_directory(workdir).mkdir(exist_ok=True)
+        os.replace(place / CURVES, _curves_directory(workdir) / f"{name}.npz")
+    for state in (place / STATES).glob("*"):
+        (workdir / STATES).mkdir(exist_ok=True)
+        shutil.rmtree(workdir / STATES / state.name, ignore_errors=True)
+        os.replace(state, workdir / STATES / state.name)
+
+
+def take_over_clock(workdir: Path, place: Path) -> None:
+    """Moves what `clock` noted in a worker's folder."""
+    if (place / CLOCK).exists():
+        with open(workdir / CLOCK, "a") as file:
+            file.write((place / CLOCK).read_text())
+        (place / CLOCK).unlink()
 
 
 def keep_states(
