@@ -9,6 +9,7 @@ the products and not the call take the time.
 """
 
 from collections.abc import Callable
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -66,7 +67,7 @@ def call(score: attention.Score, queries: int, count: int, width: int) -> Callab
 
     def loss(params: PyTree, q: Array, k: Array) -> Array:
         def one(query: Array) -> Array:
-            return score.apply(params, query, k, method=looked_up)
+            return cast(Array, score.apply(params, query, k, method=looked_up))
 
         return jnp.square(jax.vmap(one, in_axes=1)(q)).mean()
 

@@ -9,6 +9,8 @@ The rate of each is chosen on validation.
     python -m experiments.carried_state --workdir=runs/carried_state  # 3 minutes on 2 cores
 """
 
+from typing import Any
+
 import numpy as np
 
 from jaxdl import launch, report, stats, sweep, tasks
@@ -45,7 +47,7 @@ class Config(launch.Config):
     learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2, help="Peak rates of Adam.")
 
 
-def load(config: Config) -> tuple[dict[int, sweep.Data], int]:
+def load(config: Config) -> tuple[dict[int, dict[str, Any]], int]:
     """By the length of a chunk: streams to train on, one batch after the other; how many ids."""
     if config.in_step % max(LENGTHS.values()):
         raise launch.UserError("config.in_step: a multiple of 64 is needed")

@@ -21,6 +21,7 @@ from jaxdl.launch import setting
 from jaxdl.models import MLP
 from jaxdl.optimizers import adam
 from jaxdl.report import Claim, Section
+from jaxdl.report.tables import Cell
 from jaxdl.types import Array, Batch, PyTree, Task, TrainState
 
 CLAIMS = SAME, BETTER, AS_ENSEMBLE = (
@@ -54,7 +55,8 @@ def plan(config: Config) -> sweep.Plan:
     if config.batch_size > config.examples:
         raise launch.UserError("config.batch_size: a batch is larger than config.examples")
     data, _ = splits.for_run(catalog.load("digits"), scaling.fit_max)
-    programs = {f"{depth} hidden": (program(config, depth), [{}]) for depth in config.depths}
+    points: list[sweep.Point] = [{}]
+    programs = {f"{depth} hidden": (program(config, depth), points) for depth in config.depths}
     return sweep.plan(programs, data, seeds=config.seeds, column="depth")
 
 
@@ -167,17 +169,15 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         "ensemble without dropout": "ensemble",
         ALONE: "alone",
     }
+    cells: list[dict[str, Cell]] = []
+    for name, rows in by_depth.items():
+        own: dict[str, Cell] = {"depth": name, "agreement (%)": same[name]}
+        for words, column in shown.items():
+            shares = rows[f"{column}_accuracy"]
+            own[f"{words} (%)"] = stats.mean_interval(shares, "share", examples=examples)
+        cells.append(own)
     table = report.table(
-        [
-            {"depth": name, "agreement (%)": same[name]}
-            | {
-                f"{words} (%)": stats.mean_interval(
-                    rows[f"{column}_accuracy"], "share", examples=examples
-                )
-                for words, column in shown.items()
-            }
-            for name, rows in by_depth.items()
-        ],
+        cells,
         f"Test accuracies, means over {config.seeds} seeds; {config.masks} masks, "
         f"{config.members} members.",
     )

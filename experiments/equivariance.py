@@ -9,6 +9,7 @@ many outputs keeps none. Not trained: this is a property of the layer, not of wh
 """
 
 from collections.abc import Callable
+from typing import cast
 
 import flax.linen as nn
 import jax
@@ -83,7 +84,7 @@ def measure(
         shift = jnp.asarray(hparams["shift"], jnp.int32)
         moved = jnp.roll(images, shift, axis=1)
         params = layer.init(keys.named(state.key, "weights"), images)
-        outputs, of_moved = (layer.apply(params, x) for x in (images, moved))
+        outputs, of_moved = (cast(Array, layer.apply(params, x)) for x in (images, moved))
         # An odd shift has no shifted output of half the size: the nearest is taken.
         expected = jnp.roll(outputs, shift // factor, axis=1)
         distance = jnp.sqrt(((of_moved - expected) ** 2).mean() / (outputs**2).mean())

@@ -9,6 +9,7 @@ same for all training examples: that of ReLU is zero then, maxout has no such en
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 import flax.linen as nn
 import jax
@@ -101,7 +102,7 @@ def program(config: Config, model: Network) -> sweep.Run:
 
     def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
         hidden = model.apply({"params": state.params}, data["train"]["x"], method="hidden")
-        dead = (jnp.ptp(hidden, axis=1) == 0).mean()
+        dead = (jnp.ptp(cast(Array, hidden), axis=1) == 0).mean()
         return run.evaluate(hparams, state, data) | {"dead": dead}
 
     return run._replace(evaluate=evaluate)
@@ -145,8 +146,8 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     ]  # fmt: skip
     words = ", ".join(f"{name} {size(model):,}" for name, model in models.items())
     table = report.tuned_table(tuned, "test_accuracy", against=RELU)
-    blocks = (table, f"Parameters of hidden layers: {words}.", *pictures)
-    return launch.Conclusion(claims, [Section("By network", blocks)])
+    said = f"Parameters of hidden layers: {words}."
+    return launch.Conclusion(claims, [Section("By network", [table, said, *pictures])])
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ penalty of a probe is the same for all.
 """
 
 import functools
+from typing import cast
 
 import flax.linen as nn
 import jax
@@ -82,7 +83,7 @@ def plan(config: Config) -> sweep.Plan:
         lambda _: (task, adam(schedule(config))), steps=config.steps, batch_size=config.batch_size
     )
     still = sweep.make_run(lambda _: (task, adam(0.0)), steps=1, batch_size=1)
-    programs = {}
+    programs: dict[str, tuple[sweep.Run, list[sweep.Point]]] = {}
     for name, each in ((TRAINED, run), (INITIAL, still)):
         probed = each._replace(evaluate=functools.partial(evaluate, model))
         programs[name] = (sweep.on(placed, probed), [{}])
@@ -125,7 +126,7 @@ def evaluate(
 
     def features(x: Array) -> list[Array]:
         found = model.apply({"params": state.params}, x, method="features")
-        return [pooled(each) for each in found]
+        return [pooled(each) for each in cast(list[Array], found)]
 
     measured: dict[str, Array] = {}
     for block, (seen, new) in enumerate(
