@@ -67,15 +67,10 @@ bench-optimizers: $(VENV)/installed
 goldens: $(VENV)/installed-parity
 	set -e; for script in tests/goldens/make_*.py; do $(BIN)/python $$script; done
 
-# Every experiment in full, and the verdicts that docs/curriculum.md quotes.
-EXPERIMENTS = $(filter-out _%,$(basename $(notdir $(wildcard experiments/*.py))))
+# Every experiment in full, and the verdicts that docs/curriculum.md and docs/claims.md quote.
+# Killed and started again at the same commit, it goes on.
 verdicts: $(VENV)/installed-test
-	mkdir -p docs/verdicts
-	set -e; for name in $(EXPERIMENTS); do \
-	  $(BIN)/python -m experiments.$$name --workdir=runs/$$name; \
-	  cp runs/$$name/verdict.json docs/verdicts/$$name.json; \
-	done
-	$(BIN)/python docs/fill_verdicts.py
+	$(BIN)/python docs/run_verdicts.py
 
 # The variable silences a notice of the theme's.
 docs: $(VENV)/installed-docs

@@ -94,12 +94,19 @@ def fit_per_column(x: np.ndarray) -> Scaling:
     return _standardize(x, (0,))
 
 
+def fit_centre(x: np.ndarray) -> Scaling:
+    """The mean of each feature over the examples, and scale 1; `x: [N, ...]`, shapes [...]."""
+    mean, _ = _standardize(x, (0,))
+    return Scaling(mean, np.ones(np.shape(mean)))
+
+
 SCALINGS: dict[str, Callable[[np.ndarray], Scaling]] = {
     "none": fit_none,
     "max": fit_max,
     "whole": fit_whole,
     "per_channel": fit_per_channel,
     "per_column": fit_per_column,
+    "centre": fit_centre,
 }
 """Fits by name, all in float64. Fit on the training split, apply to all splits.
 

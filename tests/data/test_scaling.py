@@ -21,7 +21,8 @@ INPUTS = {
 
 def _as_table(name, x):
     """The columns that scikit-learn has to treat alike, as columns of one table."""
-    columns = {"per_column": x[0].size, "per_channel": x.shape[-1]}.get(name, 1)
+    own = x[0].size
+    columns = {"per_column": own, "centre": own, "per_channel": x.shape[-1]}.get(name, 1)
     return x.reshape(-1, columns).astype(np.float64)
 
 
@@ -29,7 +30,7 @@ def _reference(name, x):
     table = _as_table(name, x)
     if name == "none":
         return x
-    scaler = MaxAbsScaler() if name == "max" else StandardScaler()
+    scaler = MaxAbsScaler() if name == "max" else StandardScaler(with_std=name != "centre")
     return scaler.fit_transform(table).reshape(x.shape)
 
 
@@ -67,6 +68,8 @@ def _by_definition(name, x):
     axes = {"per_channel": tuple(range(x.ndim - 1)), "per_column": 0}.get(name)
     if name == "none":
         return x
+    if name == "centre":
+        return x - x.mean(0)
     return x / abs(x).max() if name == "max" else (x - x.mean(axes)) / x.std(axes)
 
 
@@ -76,7 +79,9 @@ def test_every_dtype_is_scaled_as_in_float64(name, dtype):
     x = DTYPES[dtype]
     scaled = apply(SCALINGS[name](x), x)
     assert scaled.dtype == np.float32
-    np.testing.assert_allclose(scaled, _by_definition(name, x), rtol=1e-6, atol=1e-6)
+    # To a unit in the last place of x in float64, where the deviation does not divide it away.
+    room = max(1e-6, float(np.spacing(np.float64(abs(x.astype(float)).max()))))
+    np.testing.assert_allclose(scaled, _by_definition(name, x), rtol=1e-6, atol=room)
 
 
 def test_a_thousand_values_around_1e8_stay_a_thousand():
@@ -103,7 +108,9 @@ def test_traced_arrays_are_scaled_on_the_device(name):
     scaling = SCALINGS[name](x)
     on_device = jax.jit(apply)(scaling, jnp.asarray(x))
     assert on_device.dtype == jnp.float32
-    np.testing.assert_allclose(on_device, apply(scaling, x), rtol=1e-6, atol=1e-6)
+    # Rounding of x and of the mean, in units of what is left.
+    unit = 255 / float(np.min(scaling.scale)) if name == "centre" else 1
+    np.testing.assert_allclose(on_device, apply(scaling, x), rtol=1e-6, atol=1e-6 * unit)
 
 
 # Without x64 a device has no 64-bit integers: `check_arrays` refuses those that need them.

@@ -3,6 +3,8 @@
 SHORT = {"steps": "4", "seeds": "2"}
 # What else is cut down where the time goes into compiling many programs.
 FEWER = {
+    "activation_cost": {"sizes": "10,20", "hidden": "4"},
+    "attention_cost": {"lengths": "4,8", "width": "4"},
     "attention_scores": {"widths": "8,16", "heads": "2", "learning_rates": "0.003"},
     "autoencoders": {"channels": "4", "learning_rates": "0.003"},
     "backprop_cost": {"widths": "16,64", "depths": "1,2"},
@@ -19,6 +21,7 @@ FEWER = {
         "batch_size": "8",
     },
     "captions": {"scenes": "64", "features": "4,4", "width": "8"},
+    "carried_state": {"characters": "20000", "width": "4", "learning_rates": "0.01"},
     "char_rnn": {"characters": "80000", "hidden": "8"},
     "cnn_vs_mlp": {"channels": "2,4", "hidden": "16"},
     "context_length": {"contexts": "8"},
@@ -28,6 +31,16 @@ FEWER = {
     "distillation": {"teacher_steps": "2", "examples": "100,200"},
     "digits_cnn": {"channels": "4,8", "hidden": "16", "learning_rates": "0.01"},
     "ensembles": {"tables": "wine", "members": "3"},
+    "dropout_ensemble": {"masks": "4", "members": "2", "width": "8"},
+    "equal_cells": {"characters": "20000", "width": "4", "learning_rates": "0.01"},
+    "equivariance": {"size": "4", "channels": "2"},
+    "fused_gates": {"widths": "4,8"},
+    "large_or_small": {"widths": "4,8"},
+    "maxout": {"width": "8"},
+    "overfit_first": {"steps": "10"},
+    "pooling": {"channels": "2"},
+    "probes": {"channels": "2"},
+    "tanh_vs_sigmoid": {"depths": "1,2", "width": "8"},
     "elmo": {
         "documents": "1000",
         "vocabulary": "200",

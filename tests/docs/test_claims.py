@@ -1,0 +1,66 @@
+"""The ledger of sentences: numbered without a gap, of kept verdicts, and put together by rule."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MADE = runpy.run_path(str(ROOT / "docs/make_claims.py"))
+
+
+def claim(verdict, measured=0.0, threshold=1.0):
+    low, high = measured - 1, measured + 1
+    return {
+        "verdict": verdict,
+        "measured": measured,
+        "interval": [low, high],
+        "threshold": threshold,
+        "unit": "1",
+    }
+
+
+def test_the_page_is_that_of_the_kept_runs():
+    text = (ROOT / "docs/claims.md").read_text()
+    assert MADE["page"]() == text, "write it anew: python docs/make_claims.py"
+
+
+def test_sentences_are_numbered_from_1_to_100_and_their_rows_are_in_the_curriculum():
+    found = MADE["sentences"]()
+    assert [sentence.number for sentence in found] == [*range(1, 101)]
+    page = (ROOT / "docs/curriculum.md").read_text()
+    assert [s.row for s in found if f"\n| {s.row} |" not in page] == []
+
+
+@pytest.mark.parametrize(
+    ("families", "verdict"),
+    [
+        ([], "not measured"),
+        ([(["holds", "holds"], False)], "holds"),
+        ([(["holds"], False), (["fails"], False)], "depends"),
+        ([(["holds", "inconclusive"], False)], "inconclusive"),
+        ([(["holds"], False), (["depends"], False)], "depends"),
+        ([(["fails"], True)], "holds"),
+        ([(["inconclusive", "holds"], True)], "fails"),
+    ],
+)
+def test_a_sentence_has_the_verdict_of_its_claims(families, verdict):
+    measured = [("x: y", [*map(claim, found)], against) for found, against in families]
+    assert MADE["Sentence"](1, "", "F1", "", "", measured).verdict == verdict
+
+
+def test_plots_by_hand():
+    assert MADE["_plot"]([claim("fails")]) == "─" * 12 + "●" + "─" * 11 + "│"
+    several = [claim("holds", 2.0), claim("holds", 3.0)]
+    assert MADE["_plot"](several) == "│" + "·" * 11 + "●" + "·" * 11 + "●"
+
+
+def test_a_name_that_no_verdict_has_is_told():
+    with pytest.raises(ValueError, match=r"no verdict of xor has a claim 'unheard of'"):
+        list(MADE["_named"](["xor: unheard of"], {"xor": [{"claim": "other"}]}, False))
+
+
+def test_unknown_experiments_are_not_run(capsys):
+    main = runpy.run_path(str(ROOT / "docs/run_verdicts.py"))["main"]
+    assert main(["unheard_of"]) == 2
+    assert capsys.readouterr().err == "no experiment is named unheard_of\n"
