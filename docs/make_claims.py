@@ -79,9 +79,8 @@ def _named(
         experiment, _, text = name.partition(": ")
         family = [c for c in verdicts.get(experiment, ()) if fnmatchcase(c["claim"], f"{text}*")]
         if not family:
-            print(f"claims.toml: no verdict of {experiment} has a claim {text!r}")
-        if family:
-            yield name, family, against
+            raise ValueError(f"claims.toml: no verdict of {experiment} has a claim {text!r}")
+        yield name, family, against
 
 
 def page() -> str:
@@ -119,6 +118,7 @@ def _table(found: Sequence[Sentence]) -> Iterator[str]:
 
 def _claim(name: str, family: Sequence[dict[str, Any]], against: bool) -> str:
     experiment, _, text = name.partition(": ")
+    text = family[0]["claim"] if "*" in text else text
     counts = Counter(claim["verdict"] for claim in family)
     verdict = next(iter(counts)) if len(family) == 1 else _counted(counts)
     first = family[0]
