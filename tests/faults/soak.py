@@ -1,0 +1,311 @@
+"""A campaign of kills: runs die at random moments, go on, and end with the very same numbers.
+
+    python tests/faults/soak.py [--kills=200] [--minutes=60] [--seed=0] [--only=plain,halving]
+
+Each subject first runs undisturbed, twice. Then *ways* are drawn: a fresh workdir, one to four
+deaths (SIGKILL, now and then SIGTERM; at a moment of the clock, or on the brink of the n-th change
+to the workdir), in between now and then a flipped byte in a state or a ledger torn at its end, and
+a last launch that is left alone. Lost is a way that does not end, or with other numbers or files
+than undisturbed. The seed draws all of it; moments of the clock depend on the machine besides.
+"""
+
+import argparse
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+ROOT = Path(__file__).parents[2]
+SUPPORT = ROOT / "tests/support"
+DYING = SUPPORT / "dying.py"
+ENVIRONMENT = {
+    "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
+    "JAX_NUM_CPU_DEVICES": "2",
+    "NPROC": "3",
+    "OPENBLAS_NUM_THREADS": "1",
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+}
+KILLED, STOPPED = -signal.SIGKILL, (75, -signal.SIGTERM)
+VOLATILE = re.compile(r"clock\.jsonl|environment\.json|\.lock|.*\.lock|report\..*|.*/arrays/.*")
+"""Files whose names or number the clock may decide; their place is all that is compared."""
+
+Facts = dict[str, str]
+
+
+class Subject(NamedTuple):
+    """What is killed.
+
+    program: what Python is given before the workdir's argument. facts: of a finished workdir, with
+    what the last launch printed. states: glob patterns of files in which a byte may be flipped.
+    """
+
+    name: str
+    program: Callable[[Path], list[str]]
+    facts: Callable[[Path, str], Facts]
+    states: tuple[str, ...]
+
+
+class Whole(NamedTuple):
+    """An undisturbed run: how long it takes, how often it changes the workdir, what it finds."""
+
+    seconds: float
+    changes: int
+    facts: Facts
+
+
+class Death(NamedTuple):
+    """How a launch dies: after so many seconds, or on the brink of a change; then the damage."""
+
+    number: int
+    seconds: float
+    change: int
+    damage: str
+
+
+def printed(workdir: Path, out: str) -> Facts:
+    """What the program said of itself, and which files it left."""
+    return {**json.loads(out.splitlines()[-1]), "files": " ".join(files(workdir))}
+
+
+def of_experiment(workdir: Path, out: str) -> Facts:
+    """What a launch leaves: rows, curves, verdict, configuration, names of files."""
+    rows = sorted((workdir / "trials.jsonl").read_text().splitlines())
+    verdict = json.loads((workdir / "verdict.json").read_text())
+    del verdict["seconds"]
+    with np.load(workdir / "curves.npz", allow_pickle=False) as curves:
+        found = {f"curve {name}": curves[name].tobytes().hex() for name in curves.files}
+    config = (workdir / "config.json").read_text()
+    found |= {"rows": "\n".join(rows), "verdict": json.dumps(verdict), "config": config}
+    return {**found, "files": " ".join(files(workdir))}
+
+
+def files(workdir: Path) -> list[str]:
+    names = [str(path.relative_to(workdir)) for path in workdir.rglob("*") if path.is_file()]
+    return sorted(name for name in names if not VOLATILE.fullmatch(name))
+
+
+def sweeps(kind: str) -> Subject:
+    """A small sweep: `plain`, `halving` or `searching`."""
+    program = str(SUPPORT / "soaked.py")
+    return Subject(
+        kind, lambda workdir: [program, kind, str(workdir)], printed, ("checkpoints/**/*",)
+    )
+
+
+def launched(workdir: Path) -> list[str]:
+    small = ("steps=40", "seeds=4", "hidden=0,2", "learning_rates=0.1")
+    return ["-m", "experiments.xor", f"--workdir={workdir}", *(f"--config.{s}" for s in small)]
+
+
+SUBJECTS = {
+    each.name: each
+    for each in (
+        *map(sweeps, ("plain", "halving", "searching")),
+        Subject("experiment", launched, of_experiment, ("checkpoints/**/*",)),
+    )
+}
+
+
+class Campaign:
+    """Where it happens, by which seed, and what it has come to."""
+
+    def __init__(self, folder: Path, seed: int, tell: Callable[[str], None]) -> None:
+        self.folder, self.seed, self.tell = folder, seed, tell
+        self.kills = self.equal = self.lost = self.ways = 0
+        self.moments: Counter[str] = Counter()
+
+    def whole(self, subject: Subject) -> Whole:
+        """The subject undisturbed, for what it finds and, with all compiled, how long it takes."""
+        seen = []
+        for number in range(2):
+            workdir, began = self.folder / f"{subject.name}_{number}", time.perf_counter()
+            code, out, err = self.launch(subject, workdir, change=0)
+            assert code == 0, err
+            seconds = time.perf_counter() - began
+            changes = re.findall(r"^changes: (\d+)$", err, re.MULTILINE)
+            seen.append(Whole(seconds, int(changes[-1]), subject.facts(workdir, out)))
+            shutil.rmtree(workdir)
+        assert seen[0].facts == seen[1].facts, differing(*(each.facts for each in seen))
+        _, last = seen
+        self.tell(f"{subject.name}: {last.seconds:.1f} s, {last.changes} changes undisturbed")
+        return last
+
+    def launch(
+        self, subject: Subject, workdir: Path, change: int = -1, death: Death | None = None
+    ) -> tuple[int, str, str]:
+        """One launch, to its end or its death: exit code and what it said.
+
+        change: on the brink of which it dies, 0 for never; -1: it is not watched.
+        """
+        watched = [str(DYING), str(workdir), str(change)] if change >= 0 else []
+        process = subprocess.Popen(
+            [sys.executable, *watched, *subject.program(workdir)],
+            cwd=ROOT,
+            env={**ENVIRONMENT, **os.environ, "PYTHONPATH": ENVIRONMENT["PYTHONPATH"]},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        if death is not None:
+            try:
+                process.wait(death.seconds)
+            except subprocess.TimeoutExpired:
+                process.send_signal(death.number)
+        try:
+            out, err = process.communicate(timeout=600)
+        finally:
+            process.kill()
+        return process.returncode, out, err
+
+    def deaths(self, rng: random.Random, whole: Whole) -> Iterator[Death]:
+        """What is drawn for one way."""
+        for _ in range(rng.choice((1, 2, 2, 3, 4))):
+            number = signal.SIGTERM if rng.random() < 0.15 else signal.SIGKILL
+            by_change = number == signal.SIGKILL and rng.random() < 0.4
+            change = 1 + int(rng.random() * whole.changes) if by_change else -1
+            seconds = rng.random() * whole.seconds
+            damage = rng.choices(("", "flip", "tear"), (0.7, 0.15, 0.15))[0]
+            yield Death(number, seconds, change, damage)
+
+    def way(self, subject: Subject, whole: Whole) -> None:
+        """One workdir from its first launch to its end."""
+        self.ways += 1
+        rng = random.Random(f"{self.seed} {self.ways}")
+        workdir = self.folder / f"way_{self.ways}"
+        said, kills, fault = [], 0, ""
+        for death in self.deaths(rng, whole):
+            if death.change > 0:
+                code, _, err = self.launch(subject, workdir, death.change)
+            else:
+                code, _, err = self.launch(subject, workdir, death=death)
+            if code == 0:
+                said.append("ended before")
+                break
+            if code != KILLED and (death.number != signal.SIGTERM or code not in STOPPED):
+                fault = f"exit code {code}: {err[-2000:]}"
+                break
+            kills += 1
+            moment = moment_of(workdir, err)
+            self.moments[moment] += 1
+            word = "stopped" if death.number == signal.SIGTERM else "killed"
+            said.append(f"{word} {moment}")
+            said += filter(None, [damage(death.damage, subject, workdir, rng)])
+        fault = fault or self.ended(subject, workdir, whole)
+        self.kills += kills
+        self.equal += 0 if fault else kills
+        self.lost += bool(fault)
+        end = f"LOST, see {workdir}: {fault}" if fault else "equal"
+        self.tell(f"{self.ways} {subject.name}: {', '.join(said)}; {end} ({self.kills} kills)")
+        if not fault:
+            shutil.rmtree(workdir)
+
+    def ended(self, subject: Subject, workdir: Path, whole: Whole) -> str:
+        """Launched once more and left alone: what is wrong with it then."""
+        code, out, err = self.launch(subject, workdir)
+        if code != 0:
+            return f"exit code {code}: {err[-2000:]}"
+        return differing(whole.facts, subject.facts(workdir, out))
+
+
+def differing(expected: Facts, found: Facts) -> str:
+    """Which facts differ, in words."""
+    names = [n for n in sorted({*expected, *found}) if expected.get(n) != found.get(n)]
+    if "files" in names:
+        was, now = (set(each.get("files", "").split()) for each in (expected, found))
+        names[names.index("files")] = f"files (new {sorted(now - was)}, gone {sorted(was - now)})"
+    return ", ".join(names)
+
+
+def moment_of(workdir: Path, err: str) -> str:
+    """In what a launch died, as far as it said or the workdir tells."""
+    if dies := re.findall(r"^dies: (\S+) (.*)$", err, re.MULTILINE):
+        event, path = dies[-1]
+        return f"at {event.removeprefix('os.')} {place(path)}"
+    names = [str(path.relative_to(workdir)) for path in workdir.rglob("*")]
+    if not names:
+        return "at start"
+    if any(re.search(r"\.draft$|/\.step_", name) for name in names):
+        return "in a write"
+    for name, moment in (("verdict.json", "at the end"), ("curves.npz", "in the conclusion")):
+        if name in names:
+            return moment
+    ledger = "trials.jsonl" in names
+    states = any(re.match(r"checkpoints/.*step_|rungs/", name) for name in names)
+    return {
+        (False, False): "compiling",
+        (False, True): "in the first chunk",
+        (True, False): "between chunks",
+        (True, True): "in a chunk",
+    }[ledger, states]
+
+
+def place(path: str) -> str:
+    """A path without what differs from way to way."""
+    path = re.sub(r"\.\d+\.draft$", "", path)
+    return re.sub(r"[0-9a-f]{16,}|step_\d+|/d/.*", "*", path)
+
+
+def damage(kind: str, subject: Subject, workdir: Path, rng: random.Random) -> str:
+    """Does it, where there is something to damage, and says so."""
+    ledger = workdir / "trials.jsonl"
+    if kind == "tear" and ledger.exists() and (content := ledger.read_bytes()):
+        # What is appended later than the last row is lost, with it or without.
+        cut = rng.choice((content + b'{"trial": "0123', content[: -1 - rng.randrange(20)]))
+        ledger.write_bytes(cut)
+        return "ledger torn"
+    found = {path for pattern in subject.states for path in workdir.glob(pattern)}
+    states = sorted(path for path in found if path.is_file() and path.stat().st_size)
+    if kind == "flip" and states:
+        path = rng.choice(states)
+        content = bytearray(path.read_bytes())
+        content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+        path.write_bytes(content)
+        return f"a bit of {place(str(path.relative_to(workdir)))} flipped"
+    return ""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--only", default=",".join(SUBJECTS), help="of " + ", ".join(SUBJECTS))
+    asked = parser.parse_args()
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".pytest_cache/xla"))
+    began = time.perf_counter()
+
+    def tell(text: str) -> None:
+        print(f"{(time.perf_counter() - began) / 60:5.1f} min  {text}", flush=True)
+
+    tell(f"seed {asked.seed}")
+    campaign = Campaign(Path(tempfile.mkdtemp(prefix="soak_")), asked.seed, tell)
+    subjects = [SUBJECTS[name] for name in asked.only.split(",")]
+    wholes = [campaign.whole(subject) for subject in subjects]
+    while campaign.kills < asked.kills and time.perf_counter() - began < 60 * asked.minutes:
+        turn = campaign.ways % len(subjects)
+        campaign.way(subjects[turn], wholes[turn])
+    for moment, count in campaign.moments.most_common():
+        print(f"{count:5} {moment}")
+    print(
+        f"{campaign.kills} kills, {campaign.equal} equal, {campaign.lost} lost "
+        f"(--seed={asked.seed}, {campaign.ways} runs)"
+    )
+    if not campaign.lost:
+        shutil.rmtree(campaign.folder)
+    return int(campaign.lost > 0 or campaign.kills < asked.kills)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
