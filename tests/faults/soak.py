@@ -14,6 +14,7 @@ import json
 import os
 import random
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -37,6 +38,8 @@ ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
 }
+LONGEST = 900.0
+"""Seconds after which a launch is said to hang."""
 KILLED, STOPPED = -signal.SIGKILL, (75, -signal.SIGTERM)
 VOLATILE = re.compile(r"clock\.jsonl|environment\.json|\.lock|.*\.lock|report\..*|.*/arrays/.*")
 """Files whose names or number the clock may decide; their place is all that is compared."""
@@ -123,6 +126,14 @@ class Campaign:
 
     def __init__(self, folder: Path, seed: int, tell: Callable[[str], None]) -> None:
         self.folder, self.seed, self.tell = folder, seed, tell
+        self.server = subprocess.Popen(
+            [sys.executable, str(DYING)],
+            cwd=ROOT,
+            env={**ENVIRONMENT, **os.environ, "PYTHONPATH": ENVIRONMENT["PYTHONPATH"]},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+        )
         self.kills = self.equal = self.lost = self.ways = 0
         self.moments: Counter[str] = Counter()
 
@@ -131,7 +142,7 @@ class Campaign:
         seen = []
         for number in range(2):
             workdir, began = self.folder / f"{subject.name}_{number}", time.perf_counter()
-            code, out, err = self.launch(subject, workdir, change=0)
+            code, out, err = self.launch(subject, workdir)
             assert code == 0, err
             seconds = time.perf_counter() - began
             changes = re.findall(r"^changes: (\d+)$", err, re.MULTILINE)
@@ -143,38 +154,37 @@ class Campaign:
         return last
 
     def launch(
-        self, subject: Subject, workdir: Path, change: int = -1, death: Death | None = None
+        self, subject: Subject, workdir: Path, change: int = 0, death: Death | None = None
     ) -> tuple[int, str, str]:
         """One launch, to its end or its death: exit code and what it said.
 
-        change: on the brink of which it dies, 0 for never; -1: it is not watched.
+        change: on the brink of which it dies, 0 for never.
         """
-        watched = [str(DYING), str(workdir), str(change)] if change >= 0 else []
-        process = subprocess.Popen(
-            [sys.executable, *watched, *subject.program(workdir)],
-            cwd=ROOT,
-            env={**ENVIRONMENT, **os.environ, "PYTHONPATH": ENVIRONMENT["PYTHONPATH"]},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        if death is not None:
-            try:
-                process.wait(death.seconds)
-            except subprocess.TimeoutExpired:
-                process.send_signal(death.number)
-        try:
-            out, err = process.communicate(timeout=600)
-        finally:
-            process.kill()
-        return process.returncode, out, err
+        out, err = self.folder / "out", self.folder / "err"
+        request = {"program": subject.program(workdir), "folder": str(workdir), "change": change}
+        request |= {"out": str(out), "err": str(err)}
+        self.server.stdin.write(f"{json.dumps(request)}\n".encode())
+        process = int(self.answer())
+        if death is not None and death.change == 0 and not self.answers(death.seconds):
+            os.kill(process, death.number)
+        code = int(self.answer())
+        return code, out.read_text(), err.read_text()
+
+    def answers(self, seconds: float) -> bool:
+        """Whether the server says something within so many seconds."""
+        return bool(select.select([self.server.stdout], [], [], seconds)[0])
+
+    def answer(self) -> bytes:
+        if not self.answers(LONGEST):
+            raise TimeoutError(f"a launch has not ended after {LONGEST} s")
+        return self.server.stdout.readline()
 
     def deaths(self, rng: random.Random, whole: Whole) -> Iterator[Death]:
         """What is drawn for one way."""
         for _ in range(rng.choice((1, 2, 2, 3, 4))):
             number = signal.SIGTERM if rng.random() < 0.15 else signal.SIGKILL
             by_change = number == signal.SIGKILL and rng.random() < 0.4
-            change = 1 + int(rng.random() * whole.changes) if by_change else -1
+            change = 1 + int(rng.random() * whole.changes) if by_change else 0
             seconds = rng.random() * whole.seconds
             damage = rng.choices(("", "flip", "tear"), (0.7, 0.15, 0.15))[0]
             yield Death(number, seconds, change, damage)
@@ -186,10 +196,7 @@ class Campaign:
         workdir = self.folder / f"way_{self.ways}"
         said, kills, fault = [], 0, ""
         for death in self.deaths(rng, whole):
-            if death.change > 0:
-                code, _, err = self.launch(subject, workdir, death.change)
-            else:
-                code, _, err = self.launch(subject, workdir, death=death)
+            code, _, err = self.launch(subject, workdir, death.change, death)
             if code == 0:
                 said.append("ended before")
                 break
