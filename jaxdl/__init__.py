@@ -30,6 +30,7 @@ __all__ = [
     "report",
     "similarity",
     "stats",
+    "streaming",
     "sweep",
     "tasks",
     "train",

@@ -31,6 +31,7 @@ from jax.typing import ArrayLike
 
 from jaxdl import quiet
 from jaxdl._files import sync
+from jaxdl.params import is_key
 from jaxdl.types import PyTree
 
 if TYPE_CHECKING:
@@ -162,11 +163,6 @@ def _leaves(tree: PyTree) -> dict[str, Any]:
 def _signature(leaf: Any) -> str:
     array = leaf if hasattr(leaf, "dtype") else np.asarray(leaf)
     return f"{array.dtype}[{', '.join(map(str, array.shape))}]"
-
-
-def is_key(leaf: object) -> bool:
-    """Whether a leaf is a typed PRNG key."""
-    return hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
 def _to_numpy(leaves: dict[str, Any]) -> list[np.ndarray]:

@@ -3,11 +3,13 @@
 The path of a leaf is its keys joined by `/`, as in `encoder/Dense_0/kernel`.
 """
 
+import hashlib
 import re
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from jaxdl.types import Array, PyTree
@@ -111,3 +113,19 @@ def running_statistics(model_state: PyTree) -> dict[str, Any]:
     """The running statistics among the leaves of a model's state, by path."""
     leaves = zip(paths(model_state), jax.tree.leaves(model_state), strict=True)
     return {path: leaf for path, leaf in leaves if BATCH_STATS in path.split("/")}
+
+
+def is_key(leaf: object) -> bool:
+    """Whether a leaf is a typed PRNG key."""
+    return hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def digest(tree: PyTree) -> str:
+    """sha256 of a pytree of arrays: paths, shapes, dtypes and bytes."""
+    hasher = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        array = np.asarray(jax.random.key_data(leaf) if is_key(leaf) else leaf)
+        hasher.update(f"{jax.tree_util.keystr(path)}{array.shape}{array.dtype}".encode())
+        # As bytes: a buffer of bfloat16 cannot be handed over.
+        hasher.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return hasher.hexdigest()

@@ -1,9 +1,10 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
-from jaxdl.params import by_path, kernels, paths, scaled, transplant
+from jaxdl.params import by_path, digest, kernels, paths, scaled, transplant
 
 
 class Model(nn.Module):
@@ -116,3 +117,11 @@ def test_scaled_leaves_are_multiplied_in_their_dtype():
     assert found["head"]["kernel"] is params["head"]["kernel"]
     with pytest.raises(ValueError, match="no parameter path matches 'gone'"):
         scaled(params, "gone", 0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16", "int8", "bool", "uint4"])
+def test_data_of_every_dtype_have_a_digest(dtype):
+    wholes = [np.zeros((3, 2)), np.eye(3, 2), np.zeros((2, 3)), np.zeros(0), np.ones(())]
+    arrays = [jnp.asarray(whole).astype(dtype) for whole in wholes]
+    assert len({digest({"x": array}) for array in arrays}) == 5
+    assert digest({"x": arrays[1]}) == digest({"x": np.array(arrays[1])})

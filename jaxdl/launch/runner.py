@@ -18,7 +18,7 @@ from typing import Any
 
 import jax
 
-from jaxdl import checkpoint, report, sweep
+from jaxdl import checkpoint, report, signals, sweep
 from jaxdl._files import write_atomic
 from jaxdl.launch import config as configs
 from jaxdl.launch.config import Command, UserError, package
@@ -26,14 +26,13 @@ from jaxdl.launch.experiment import Experiment
 from jaxdl.launch.overfit import check_overfit
 from jaxdl.report.page import Section
 from jaxdl.report.tables import Table
-from jaxdl.sweep import signals
 from jaxdl.sweep.fingerprint import device_name
 from jaxdl.sweep.plans import Plan
 from jaxdl.sweep.results import Results
 
 REPORT_SECONDS = 6.0
 """What tables and pictures take on a laptop's core, most of it Matplotlib's start."""
-DONE, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 75
+DONE, FAILED, USER_ERROR = 0, 1, 2
 OWN = CONFIG, ENVIRONMENT, VERDICT = "config.json", "environment.json", "verdict.json"
 
 
@@ -118,7 +117,7 @@ def launch(experiment: Experiment, name: str, command: Command) -> int:
         return FAILED
     except sweep.Interrupted:
         print(f"{name}: interrupted; the same command goes on from here", file=sys.stderr)
-        return INTERRUPTED
+        return signals.INTERRUPTED
 
 
 def _use(experiment: Experiment, workdir: Path, use: str, text: str) -> str:

@@ -8,12 +8,12 @@ be evaluated or saved. A *rung* is where the trials of a program wait for each o
 them stop. A *row* is what the ledger holds of a trial that has ended.
 """
 
+from jaxdl.signals import Interrupted
 from jaxdl.sweep._replay import kept_state, predict_seconds, replay
 from jaxdl.sweep.asking import Goal, asked
 from jaxdl.sweep.conditions import ForeignRows
 from jaxdl.sweep.engine import Failed, execute
 from jaxdl.sweep.ledger import LedgerError
-from jaxdl.sweep.legs import Interrupted
 from jaxdl.sweep.placement import place, use_all_cores
 from jaxdl.sweep.plans import Plan, plan, segments, untrained
 from jaxdl.sweep.programs import compile_run

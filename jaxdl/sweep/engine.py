@@ -10,14 +10,16 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxdl import checkpoint
+from jaxdl import checkpoint, signals
+from jaxdl.params import digest
+from jaxdl.signals import Interrupted
 from jaxdl.sweep import chunk as chunks
-from jaxdl.sweep import ledger, legs, results, signals, store
+from jaxdl.sweep import ledger, legs, results, store
 from jaxdl.sweep.chunk import Categories
 from jaxdl.sweep.conditions import settle
 from jaxdl.sweep.explain import reason
-from jaxdl.sweep.fingerprint import described, device_name, digest, numerics, versions
-from jaxdl.sweep.legs import Interrupted, Sweep, Work
+from jaxdl.sweep.fingerprint import described, device_name, numerics, versions
+from jaxdl.sweep.legs import Sweep, Work
 from jaxdl.sweep.placement import place
 from jaxdl.sweep.progress import Progress
 from jaxdl.sweep.run import Data, Run

@@ -13,11 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from jaxdl._files import write_atomic
-from jaxdl.checkpoint import is_key
-from jaxdl.types import PyTree
 
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "numpy")
 SETTINGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_default_prng_impl")
@@ -65,17 +62,6 @@ def device_name(device: jax.Device) -> str:
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or "unknown"
-
-
-def digest(tree: PyTree) -> str:
-    """sha256 of a pytree of arrays: paths, shapes, dtypes and bytes."""
-    hasher = hashlib.sha256()
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        array = np.asarray(jax.random.key_data(leaf) if is_key(leaf) else leaf)
-        hasher.update(f"{jax.tree_util.keystr(path)}{array.shape}{array.dtype}".encode())
-        # As bytes: a buffer of bfloat16 cannot be handed over.
-        hasher.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-    return hasher.hexdigest()
 
 
 def fingerprint(facts: Facts) -> str:

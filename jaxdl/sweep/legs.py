@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxdl import checkpoint
 from jaxdl._cpu import give_back
+from jaxdl.params import is_key
+from jaxdl.signals import Interrupted
 from jaxdl.sweep import chunk as chunks
 from jaxdl.sweep import rungs, store
 from jaxdl.sweep.chunk import Categories, Record
@@ -22,19 +23,6 @@ from jaxdl.sweep.progress import Progress
 from jaxdl.sweep.run import Data, Run
 from jaxdl.sweep.space import Trial, trial_id
 from jaxdl.types import PyTree
-
-INTERRUPTED = 75
-"""The exit code of a program that ends by `Interrupted`: EX_TEMPFAIL, run it again."""
-
-
-class Interrupted(SystemExit):
-    """The sweep was asked to stop; its state is on disk and the next launch goes on from it.
-
-    A program that does not catch it ends with exit code 75, without a traceback.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(INTERRUPTED)
 
 
 class Work(NamedTuple):
@@ -271,9 +259,7 @@ def _end(
 
 def _of(tree: PyTree, places: np.ndarray) -> PyTree:
     """Rows of all leaves, as NumPy arrays where they can be."""
-    return jax.tree.map(
-        lambda leaf: (leaf if checkpoint.is_key(leaf) else np.asarray(leaf))[places], tree
-    )
+    return jax.tree.map(lambda leaf: (leaf if is_key(leaf) else np.asarray(leaf))[places], tree)
 
 
 def _start(

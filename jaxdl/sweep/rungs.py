@@ -21,6 +21,7 @@ import pandas as pd
 
 from jaxdl import checkpoint, stats
 from jaxdl._files import write_atomic
+from jaxdl.params import is_key
 from jaxdl.stats.kinds import Mode
 from jaxdl.sweep import chunk as chunks
 from jaxdl.sweep import store
@@ -109,7 +110,7 @@ def hold(
     parts |= {"ids": np.array(_ids(trials)), "lanes": np.array(facts["lanes"])}
     # Rows are taken in NumPy: JAX would compile something for each number of them.
     for number, leaf in enumerate(jax.tree.leaves(state)):
-        if checkpoint.is_key(leaf):
+        if is_key(leaf):
             parts[f"impl {number}"] = np.array(str(jax.random.key_impl(leaf)))
             leaf = jax.random.key_data(leaf)
         parts[f"state {number}"] = np.asarray(leaf)[lane]

@@ -9,14 +9,27 @@ from types import FrameType
 from typing import Any
 
 DEFAULTS = (signal.SIG_DFL, signal.default_int_handler)
+INTERRUPTED = 75
+"""The exit code of a program that ends by `Interrupted`: EX_TEMPFAIL, run it again."""
+
+
+class Interrupted(SystemExit):
+    """The program was asked to stop; its state is on disk and the next launch goes on from it.
+
+    A program that does not catch it ends with exit code 75, without a traceback.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(INTERRUPTED)
 
 
 @contextlib.contextmanager
-def caught(*, only_defaults: bool = False) -> Iterator[Callable[[], bool]]:
+def caught(*, only_defaults: bool = False, after: str = "segment") -> Iterator[Callable[[], bool]]:
     """Gives a function that tells whether one has come; a second one ends the process at once.
 
     only_defaults: leave a signal alone that the program handles itself. Outside the main thread,
     where Python lets nobody handle signals, none is caught.
+    after: what is ended first, in the words that the reader is told.
     """
     received: list[int] = []
     before: dict[int, Any] = {}
@@ -25,7 +38,7 @@ def caught(*, only_defaults: bool = False) -> Iterator[Callable[[], bool]]:
         received.append(number)
         for each in before:
             signal.signal(each, signal.SIG_DFL)
-        print("stopping after this segment; once more to stop at once", file=sys.stderr)
+        print(f"stopping after this {after}; once more to stop at once", file=sys.stderr)
 
     if threading.current_thread() is threading.main_thread():
         handlers = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}

@@ -1,0 +1,54 @@
+"""Batches whose position is a line of text."""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
+
+from jaxdl.types import Batch
+
+
+class Batches(Protocol):
+    """An iterator that knows where it is: `data.batches.epochs`, those of grain, your own.
+
+    A state is bytes of text, or what JSON can hold.
+    """
+
+    def __iter__(self) -> Iterator[Batch]: ...
+    def __next__(self) -> Batch: ...
+    def get_state(self) -> Any: ...
+    def set_state(self, state: Any, /) -> None: ...
+
+
+class Stream:
+    """The batches of an iterator; its `first` tells this stream from others, and comes first.
+
+    Raises TypeError for what has no position, ValueError for no batches.
+    """
+
+    def __init__(self, batches: Batches | Iterable[Batch]):
+        iterator: Any = iter(batches)  # a grain.DataLoader makes one
+        if not (hasattr(iterator, "get_state") and hasattr(iterator, "set_state")):
+            raise TypeError(
+                f"batches: a {type(iterator).__name__} has no get_state and set_state, without "
+                "which training cannot go on behind it; data.batches.epochs gives one that has"
+            )
+        self._batches: Batches = iterator
+        self._in_bytes = isinstance(iterator.get_state(), bytes)
+        try:
+            self.first = next(iterator)
+        except StopIteration:
+            raise ValueError("batches is empty") from None
+        self._waiting = [self.first]
+
+    def __next__(self) -> Batch:
+        return self._waiting.pop() if self._waiting else next(self._batches)
+
+    def position(self) -> str:
+        """Where the batch that comes next is to be found."""
+        state = self._batches.get_state()
+        return state.decode() if self._in_bytes else json.dumps(state)
+
+    def move(self, position: str) -> None:
+        """Goes on from there."""
+        self._waiting.clear()
+        self._batches.set_state(position.encode() if self._in_bytes else json.loads(position))
