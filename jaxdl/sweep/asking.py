@@ -153,8 +153,10 @@ class Asking(NamedTuple):
         end = min(self.points, first + self.chunk * ((told - first) // self.chunk + 1))
         count = max(0, end - told - waiting)
         for _ in range(count):
-            # Of the same seed a sampler that is made anew would draw what it has drawn before.
-            study.sampler = _sampler(self.sampler, self.seed, len(study.get_trials(False)))
+            # Of the same seed a sampler that is made anew would draw what it has drawn before. One
+            # that a kill cut short is none.
+            drawn = sum(each.state.name != "FAIL" for each in study.get_trials(deepcopy=False))
+            study.sampler = _sampler(self.sampler, self.seed, drawn)
             study.ask(_distributions(self.goals[program].space))
         return count
 
@@ -196,7 +198,7 @@ class Asking(NamedTuple):
 
 
 def _sampler(name: str, seed: int, count: int) -> "optuna.samplers.BaseSampler":
-    """The sampler that asks when there are `count` trials."""
+    """The sampler that asks when there are `count` trials that count."""
     import optuna
 
     known = {each: getattr(optuna.samplers, each) for each in optuna.samplers.__all__}

@@ -94,6 +94,19 @@ def of_experiment(workdir: Path, out: str) -> Facts:
     return {**found, "files": " ".join(files(workdir))}
 
 
+def of_stream(workdir: Path, out: str) -> Facts:
+    """What streaming training prints of its states, and its log but for what clocks measure."""
+    rows = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    timed = ("speed/", "device/")
+    kept = [{n: v for n, v in row.items() if not n.startswith(timed)} for row in rows]
+    hidden = [name for name in files(workdir) if re.search(r"(^|/)\.", name)]
+    return {
+        **json.loads(out.splitlines()[-1]),
+        "metrics": "\n".join(map(json.dumps, kept)),
+        "files": " ".join(hidden),
+    }
+
+
 def files(workdir: Path) -> list[str]:
     names = [str(path.relative_to(workdir)) for path in workdir.rglob("*") if path.is_file()]
     return sorted(name for name in names if not VOLATILE.fullmatch(name))
@@ -112,11 +125,17 @@ def launched(workdir: Path) -> list[str]:
     return ["-m", "experiments.xor", f"--workdir={workdir}", *(f"--config.{s}" for s in small)]
 
 
+def streaming(workdir: Path) -> list[str]:
+    asked = ("--steps=300", "--save_steps=20", "--evaluation_steps=25")
+    return [str(ROOT / "tests/faults/streaming_run.py"), str(workdir), *asked]
+
+
 SUBJECTS = {
     each.name: each
     for each in (
         *map(sweeps, ("plain", "halving", "searching")),
         Subject("experiment", launched, of_experiment, ("checkpoints/**/*",)),
+        Subject("streaming", streaming, of_stream, ("checkpoints/**/*",)),
     )
 }
 
@@ -274,7 +293,11 @@ def damage(kind: str, subject: Subject, workdir: Path, rng: random.Random) -> st
         return "ledger torn"
     found = {path for pattern in subject.states for path in workdir.glob(pattern)}
     states = sorted(path for path in found if path.is_file() and path.stat().st_size)
-    if kind == "flip" and states:
+    whole = [path for path in states if path.name == "seal.json"]
+    if kind == "flip" and states and (subject.name != "streaming" or len(whole) > 1):
+        if subject.name == "streaming":  # training has no older one to begin anew from than these
+            newest = max(whole).parent
+            states = [path for path in states if newest in path.parents]
         path = rng.choice(states)
         content = bytearray(path.read_bytes())
         content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)

@@ -75,12 +75,13 @@ def serve():
 
 if __name__ == "__main__":
     # None of it starts JAX's backend or a thread, which would not survive the fork.
+    import grain  # noqa: F401
     import matplotlib.pyplot  # noqa: F401
     import optuna  # noqa: F401
     import orbax.checkpoint  # noqa: F401
     import tensorboardX  # noqa: F401
 
-    from jaxdl import launch, models, sweep, tasks  # noqa: F401
+    from jaxdl import launch, models, streaming, sweep, tasks  # noqa: F401
 
     gc.freeze()
     request = serve()

@@ -90,12 +90,25 @@ def test_killed_while_it_asks_or_tells_it_goes_on_with_the_same_points(
     assert points(of_bowl().execute(tmp_path)) == points(whole)
 
 
-def test_a_trial_that_was_half_made_is_forgotten(tmp_path):
-    plan = of_bowl(points=3)
-    storage = sweep.asking._storage(tmp_path / sweep.asking.STUDIES)
-    study = optuna.create_study(storage=storage, study_name="bowl")
-    study.ask({"x": optuna.distributions.FloatDistribution(-1.0, 1.0)})
-    assert len(set(points(plan.execute(tmp_path)))) == 3
+@pytest.mark.parametrize("after", [0, 1, 9])
+def test_killed_while_a_trial_is_half_made_it_asks_for_the_same_again(
+    tmp_path, whole, monkeypatch, after
+):
+    """Between the line of the journal that makes a trial and those that say what is tried."""
+    storage, left = optuna.storages.JournalStorage, [after]
+    write = storage.set_trial_param
+
+    def dying(*arguments):
+        left[0] -= 1
+        if left[0] < 0:
+            raise Killed
+        write(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "set_trial_param", dying)
+        with pytest.raises(Killed):
+            of_bowl().execute(tmp_path)
+    assert points(of_bowl().execute(tmp_path)) == points(whole)
 
 
 def test_start_up_points_of_rounds_differ(tmp_path):
