@@ -13,7 +13,7 @@ from support import tiny_sweep as tiny
 from jaxdl import sweep, tasks
 from jaxdl.layers.dropout import Dropout
 from jaxdl.optimizers import adam, momentum
-from jaxdl.sweep.fingerprint import digest
+from jaxdl.params import digest
 from jaxdl.sweep.space import LogUniform
 
 SEGMENTS, LANES = 4, 4
