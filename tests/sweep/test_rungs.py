@@ -101,6 +101,19 @@ def test_killed_between_the_rows_of_those_that_stop(tmp_path, halved, monkeypatc
     assert execute(tmp_path).rows == halved.rows
 
 
+@pytest.mark.parametrize("kept", [True, False], ids=["decided", "to be asked again"])
+def test_what_was_decided_stands_when_a_file_of_its_rung_is_lost(tmp_path, halved, kept):
+    """Those of the file that had stopped do not come again, so the rule would see others."""
+    with pytest.raises(sweep.Interrupted):
+        execute(tmp_path, stop=Stop(7))  # in the first chunk behind the first rung
+    (decided,) = tmp_path.glob("rungs/*/*/decided.json")
+    if kept:
+        min(decided.parent.glob("*.npz")).unlink()
+    else:
+        decided.write_text(decided.read_text().replace("stopped", "stoqped"))
+    assert execute(tmp_path).rows == halved.rows
+
+
 def test_states_are_kept_to_the_bit_and_a_damaged_file_is_named(tmp_path):
     state = {
         "key": jax.random.split(jax.random.key(0), 3),
