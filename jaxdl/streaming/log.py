@@ -8,6 +8,7 @@ every session. What is not finite is null there.
 import json
 import math
 import os
+import socket
 import sys
 import time
 import warnings
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 from jaxdl._files import sync
 
 if TYPE_CHECKING:
-    from tensorboardX.event_file_writer import EventsWriter
+    from tensorboardX.record_writer import RecordWriter
 
 ROWS, BOARD = "metrics.jsonl", "tb"
 SECONDS_BETWEEN_LINES = 1.0
@@ -37,7 +38,7 @@ class Log:
         self._workdir, self._steps = workdir, steps
         appending = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         self._rows = os.open(workdir / ROWS, appending, 0o644)
-        self._board = _events(workdir / BOARD, step)
+        self._board = _board(workdir / BOARD, step)
         self._told = -math.inf
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
@@ -46,7 +47,7 @@ class Log:
         left = memoryview((json.dumps({"step": step, **finite}) + "\n").encode())
         while left:
             left = left[os.write(self._rows, left) :]
-        self._board.write_event(_event(step, values))
+        self._board.write(_event(step, values))
         now = time.monotonic()
         if now - self._told > SECONDS_BETWEEN_LINES or step == self._steps:
             self._told = now
@@ -103,35 +104,42 @@ def _name(workdir: Path, path: Path) -> str:
 
 def _event_files(folder: Path) -> list[Path]:
     """The files of all sessions, in their order."""
-    files = folder.glob("events.out.tfevents.*")
-    return sorted(files, key=lambda path: int(path.suffix[1:]) if path.suffix[1:].isdigit() else -1)
+    return sorted(folder.glob("events.out.tfevents.*"), key=_session)
 
 
-def _events(folder: Path, step: int) -> "EventsWriter":
+def _session(path: Path) -> int:
+    number = path.suffix[1:]
+    return int(number) if number.isdigit() else -1
+
+
+def _board(folder: Path, step: int) -> "RecordWriter":
     """A file of this session, which tells a TensorBoard that is open to forget later steps.
 
-    Of tensorboardX the writer without its queue: what waits there at a kill is lost, and a flush
-    does not wait for it. Its names are of seconds, and a second writer in the same one would
-    overwrite the first: hence the number of the session.
+    Of tensorboardX its records alone. What waits in the queue of its SummaryWriter is lost in a
+    kill, for which a flush does not wait; and as the names of its files tell seconds, the second
+    file of one second would overwrite the first.
     """
-    from tensorboardX.event_file_writer import EventsWriter
     from tensorboardX.proto.event_pb2 import Event, SessionLog
+    from tensorboardX.record_writer import RecordWriter
 
     folder.mkdir(exist_ok=True)
-    sessions = [int(path.suffix[1:]) for path in _event_files(folder) if path.suffix[1:].isdigit()]
-    writer = EventsWriter(str(folder / "events"), f".{max(sessions, default=-1) + 1}")
+    number = max(map(_session, _event_files(folder)), default=-1) + 1
+    name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{number}"
+    writer = RecordWriter(str(folder / name))
     start = SessionLog(status=SessionLog.START)
-    writer.write_event(Event(wall_time=time.time(), step=step + 1, session_log=start))
+    for content in ({"file_version": "brain.Event:2"}, {"step": step + 1, "session_log": start}):
+        writer.write(Event(wall_time=time.time(), **content).SerializeToString())
     writer.flush()
     return writer
 
 
-def _event(step: int, values: Mapping[str, float]) -> object:
+def _event(step: int, values: Mapping[str, float]) -> bytes:
     from tensorboardX.proto.event_pb2 import Event
     from tensorboardX.proto.summary_pb2 import Summary
 
     entries = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
-    return Event(wall_time=time.time(), step=step, summary=Summary(value=entries))
+    event = Event(wall_time=time.time(), step=step, summary=Summary(value=entries))
+    return event.SerializeToString()
 
 
 def _line(step: int, steps: int, values: Mapping[str, float]) -> str:
