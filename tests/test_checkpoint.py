@@ -569,7 +569,7 @@ def test_bad_arguments_are_refused_before_anything_is_written(tmp_path, argument
 
 
 def test_a_save_that_returned_outlives_a_program_that_ends_at_once(tmp_path, children):
-    """In a folder named relative to the program's; nothing is left to its end, which may not come."""
+    """In a folder named relative to the program's; nothing is left to its end."""
     children.start(SAVE_AND_LEAVE, str(tmp_path))
     assert children.wait() == (0, "")
     assert checkpoint.restore(tmp_path / "here", simple(0)).step == 1

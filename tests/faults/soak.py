@@ -4,9 +4,10 @@
 
 Each subject first runs undisturbed, twice. Then *ways* are drawn: a fresh workdir, one to four
 deaths (SIGKILL, now and then SIGTERM; at a moment of the clock, or on the brink of the n-th change
-to the workdir), in between now and then a flipped byte in a state or a ledger torn at its end, and
-a last launch that is left alone. Lost is a way that does not end, or with other numbers or files
-than undisturbed. The seed draws all of it; moments of the clock depend on the machine besides.
+to the workdir), in between now and then a flipped bit in a state, a ledger torn at its end or a
+lost file of a rung, and a last launch that is left alone; now and then with nothing compiled
+before. Lost is a way that does not end, or with other numbers or files than undisturbed. The seed
+draws all of it; moments of the clock depend on the machine besides.
 """
 
 import argparse
@@ -26,11 +27,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
+from subjects import SUBJECTS, Facts, Subject, differing, moment_of, place
 
 ROOT = Path(__file__).parents[2]
-SUPPORT = ROOT / "tests/support"
-DYING = SUPPORT / "dying.py"
+DYING = ROOT / "tests/support/dying.py"
 ENVIRONMENT = {
     "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
     "JAX_NUM_CPU_DEVICES": "2",
@@ -41,23 +41,6 @@ ENVIRONMENT = {
 LONGEST = 900.0
 """Seconds after which a launch is said to hang."""
 KILLED, STOPPED = -signal.SIGKILL, (75, -signal.SIGTERM)
-VOLATILE = re.compile(r"clock\.jsonl|environment\.json|\.lock|.*\.lock|report\..*|.*/arrays/.*")
-"""Files whose names or number the clock may decide; their place is all that is compared."""
-
-Facts = dict[str, str]
-
-
-class Subject(NamedTuple):
-    """What is killed.
-
-    program: what Python is given before the workdir's argument. facts: of a finished workdir, with
-    what the last launch printed. states: glob patterns of files in which a byte may be flipped.
-    """
-
-    name: str
-    program: Callable[[Path], list[str]]
-    facts: Callable[[Path, str], Facts]
-    states: tuple[str, ...]
 
 
 class Whole(NamedTuple):
@@ -77,74 +60,12 @@ class Death(NamedTuple):
     damage: str
 
 
-def printed(workdir: Path, out: str) -> Facts:
-    """What the program said of itself, and which files it left."""
-    return {**json.loads(out.splitlines()[-1]), "files": " ".join(files(workdir))}
-
-
-def of_experiment(workdir: Path, out: str) -> Facts:
-    """What a launch leaves: rows, curves, verdict, configuration, names of files."""
-    rows = sorted((workdir / "trials.jsonl").read_text().splitlines())
-    verdict = json.loads((workdir / "verdict.json").read_text())
-    del verdict["seconds"]
-    with np.load(workdir / "curves.npz", allow_pickle=False) as curves:
-        found = {f"curve {name}": curves[name].tobytes().hex() for name in curves.files}
-    config = (workdir / "config.json").read_text()
-    found |= {"rows": "\n".join(rows), "verdict": json.dumps(verdict), "config": config}
-    return {**found, "files": " ".join(files(workdir))}
-
-
-def of_stream(workdir: Path, out: str) -> Facts:
-    """What streaming training prints of its states, and its log but for what clocks measure."""
-    rows = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
-    timed = ("speed/", "device/")
-    kept = [{n: v for n, v in row.items() if not n.startswith(timed)} for row in rows]
-    hidden = [name for name in files(workdir) if re.search(r"(^|/)\.", name)]
-    return {
-        **json.loads(out.splitlines()[-1]),
-        "metrics": "\n".join(map(json.dumps, kept)),
-        "files": " ".join(hidden),
-    }
-
-
-def files(workdir: Path) -> list[str]:
-    names = [str(path.relative_to(workdir)) for path in workdir.rglob("*") if path.is_file()]
-    return sorted(name for name in names if not VOLATILE.fullmatch(name))
-
-
-def sweeps(kind: str) -> Subject:
-    """A small sweep: `plain`, `halving` or `searching`."""
-    program = str(SUPPORT / "soaked.py")
-    return Subject(
-        kind, lambda workdir: [program, kind, str(workdir)], printed, ("checkpoints/**/*",)
-    )
-
-
-def launched(workdir: Path) -> list[str]:
-    small = ("steps=40", "seeds=4", "hidden=0,2", "learning_rates=0.1")
-    return ["-m", "experiments.xor", f"--workdir={workdir}", *(f"--config.{s}" for s in small)]
-
-
-def streaming(workdir: Path) -> list[str]:
-    asked = ("--steps=300", "--save_steps=20", "--evaluation_steps=25")
-    return [str(ROOT / "tests/faults/streaming_run.py"), str(workdir), *asked]
-
-
-SUBJECTS = {
-    each.name: each
-    for each in (
-        *map(sweeps, ("plain", "halving", "searching")),
-        Subject("experiment", launched, of_experiment, ("checkpoints/**/*",)),
-        Subject("streaming", streaming, of_stream, ("checkpoints/**/*",)),
-    )
-}
-
-
 class Campaign:
     """Where it happens, by which seed, and what it has come to."""
 
     def __init__(self, folder: Path, seed: int, tell: Callable[[str], None]) -> None:
         self.folder, self.seed, self.tell = folder, seed, tell
+        self.cache = self.kept = Path(os.environ["JAX_COMPILATION_CACHE_DIR"])
         self.server = subprocess.Popen(
             [sys.executable, str(DYING)],
             cwd=ROOT,
@@ -181,7 +102,7 @@ class Campaign:
         """
         out, err = self.folder / "out", self.folder / "err"
         request = {"program": subject.program(workdir), "folder": str(workdir), "change": change}
-        request |= {"out": str(out), "err": str(err)}
+        request |= {"out": str(out), "err": str(err), "cache": str(self.cache)}
         self.server.stdin.write(f"{json.dumps(request)}\n".encode())
         process = int(self.answer())
         if death is not None and death.change == 0 and not self.answers(death.seconds):
@@ -205,7 +126,7 @@ class Campaign:
             by_change = number == signal.SIGKILL and rng.random() < 0.4
             change = 1 + int(rng.random() * whole.changes) if by_change else 0
             seconds = rng.random() * whole.seconds
-            damage = rng.choices(("", "flip", "tear"), (0.7, 0.15, 0.15))[0]
+            damage = rng.choices(("", "flip", "tear", "lose"), (64, 15, 15, 6))[0]
             yield Death(number, seconds, change, damage)
 
     def way(self, subject: Subject, whole: Whole) -> None:
@@ -214,6 +135,9 @@ class Campaign:
         rng = random.Random(f"{self.seed} {self.ways}")
         workdir = self.folder / f"way_{self.ways}"
         said, kills, fault = [], 0, ""
+        # A cold cache is filled by processes that die, too.
+        cold = rng.random() < 0.05
+        self.cache = self.folder / f"cache_{self.ways}" if cold else self.kept
         for death in self.deaths(rng, whole):
             code, _, err = self.launch(subject, workdir, death.change, death)
             if code == 0:
@@ -233,7 +157,8 @@ class Campaign:
         self.equal += 0 if fault else kills
         self.lost += bool(fault)
         end = f"LOST, see {workdir}: {fault}" if fault else "equal"
-        self.tell(f"{self.ways} {subject.name}: {', '.join(said)}; {end} ({self.kills} kills)")
+        name = f"{self.ways} {subject.name}{' (cold)' * cold}"
+        self.tell(f"{name}: {', '.join(said)}; {end} ({self.kills} kills)")
         if not fault:
             shutil.rmtree(workdir)
 
@@ -245,44 +170,6 @@ class Campaign:
         return differing(whole.facts, subject.facts(workdir, out))
 
 
-def differing(expected: Facts, found: Facts) -> str:
-    """Which facts differ, in words."""
-    names = [n for n in sorted({*expected, *found}) if expected.get(n) != found.get(n)]
-    if "files" in names:
-        was, now = (set(each.get("files", "").split()) for each in (expected, found))
-        names[names.index("files")] = f"files (new {sorted(now - was)}, gone {sorted(was - now)})"
-    return ", ".join(names)
-
-
-def moment_of(workdir: Path, err: str) -> str:
-    """In what a launch died, as far as it said or the workdir tells."""
-    if dies := re.findall(r"^dies: (\S+) (.*)$", err, re.MULTILINE):
-        event, path = dies[-1]
-        return f"at {event.removeprefix('os.')} {place(path)}"
-    names = [str(path.relative_to(workdir)) for path in workdir.rglob("*")]
-    if not names:
-        return "at start"
-    if any(re.search(r"\.draft$|/\.step_", name) for name in names):
-        return "in a write"
-    for name, moment in (("verdict.json", "at the end"), ("curves.npz", "in the conclusion")):
-        if name in names:
-            return moment
-    ledger = "trials.jsonl" in names
-    states = any(re.match(r"checkpoints/.*step_|rungs/", name) for name in names)
-    return {
-        (False, False): "compiling",
-        (False, True): "in the first chunk",
-        (True, False): "between chunks",
-        (True, True): "in a chunk",
-    }[ledger, states]
-
-
-def place(path: str) -> str:
-    """A path without what differs from way to way."""
-    path = re.sub(r"\.\d+\.draft$", "", path)
-    return re.sub(r"[0-9a-f]{16,}|step_\d+|/d/.*", "*", path)
-
-
 def damage(kind: str, subject: Subject, workdir: Path, rng: random.Random) -> str:
     """Does it, where there is something to damage, and says so."""
     ledger = workdir / "trials.jsonl"
@@ -291,14 +178,13 @@ def damage(kind: str, subject: Subject, workdir: Path, rng: random.Random) -> st
         cut = rng.choice((content + b'{"trial": "0123', content[: -1 - rng.randrange(20)]))
         ledger.write_bytes(cut)
         return "ledger torn"
-    found = {path for pattern in subject.states for path in workdir.glob(pattern)}
-    states = sorted(path for path in found if path.is_file() and path.stat().st_size)
-    whole = [path for path in states if path.name == "seal.json"]
-    if kind == "flip" and states and (subject.name != "streaming" or len(whole) > 1):
-        if subject.name == "streaming":  # training has no older one to begin anew from than these
-            newest = max(whole).parent
-            states = [path for path in states if newest in path.parents]
-        path = rng.choice(states)
+    if kind == "lose" and (held := sorted(workdir.glob("rungs/*/*/*.npz"))):
+        rng.choice(held).unlink()  # as a launch asks for where one is damaged
+        return "a file of a rung deleted"
+    seals = sorted(workdir.glob("checkpoints/**/step_*/seal.json"))
+    if kind == "flip" and len(seals) > (not subject.anew):
+        newest = max(seals, key=lambda path: path.parent.name).parent
+        path = rng.choice(sorted(path for path in newest.rglob("*") if path.is_file()))
         content = bytearray(path.read_bytes())
         content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
         path.write_bytes(content)

@@ -3,10 +3,10 @@
     python dying.py < requests
 
 It imports what takes seconds once, and forks a process for each request, a line of JSON: `program`
-(as Python would be given it), `folder`, `change` (0: not to die so), `out` and `err` (files). It
-answers by the process's id and, when that has ended, by its exit code. Python announces renames,
-removals and files opened to be written before it does them; a program ends by saying in `err` how
-many of these there were.
+(as Python would be given it), `folder`, `change` (0: not to die so), `out` and `err` (files) and
+`cache` (of compiled programs). It answers by the process's id and, when that has ended, by its exit
+code. Python announces renames, removals and files opened to be written before it does them; a
+program ends by saying in `err` how many of these there were.
 """
 
 import atexit
@@ -16,6 +16,8 @@ import os
 import runpy
 import signal
 import sys
+
+import jax
 
 CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate")
 WRITING = os.O_WRONLY | os.O_RDWR
@@ -45,7 +47,7 @@ def watch(folder, moment):
     atexit.register(lambda: os.write(2, f"\nchanges: {seen}\n".encode()))
 
 
-def become(program, folder, change, out, err):
+def become(program, folder, change, out, err, cache):
     """Runs a program in this process, as if Python had been started with it."""
     for descriptor, path in ((1, out), (2, err)):
         opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
@@ -53,6 +55,7 @@ def become(program, folder, change, out, err):
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     # What a shell starts in the background ignores SIGINT, and so do its children.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    jax.config.update("jax_compilation_cache_dir", cache)
     watch(folder, change)
     if program[0] == "-m":
         sys.argv = program[1:]
