@@ -39,7 +39,8 @@ def watch(folder, moment):
             return
         seen += 1
         if seen == moment:
-            os.write(2, f"\ndies: {event} {os.path.relpath(path, folder)}\n".encode())
+            name = os.path.relpath(path, folder) if os.path.isabs(path) else path
+            os.write(2, f"\ndies: {event} {name}\n".encode())
             os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(see)
