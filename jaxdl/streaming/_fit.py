@@ -10,6 +10,7 @@ from typing import Any
 import optax
 
 from jaxdl import checkpoint, signals, train
+from jaxdl.signals import Interrupted
 from jaxdl.streaming import conditions, program
 from jaxdl.streaming.conditions import Refused
 from jaxdl.streaming.log import ROWS, Log
@@ -80,8 +81,7 @@ def fit(
         saver.begin(number)
         log = stack.enter_context(contextlib.closing(Log(workdir, meta["log"], number, steps)))
         flops = traced.lower().cost_analysis()["flops"] if peak_flops else None
-        best = None if changed else meta["best"]
-        return Session(
+        session = Session(
             steps=steps,
             log_steps=log_steps,
             evaluation=evaluation,
@@ -93,8 +93,17 @@ def fit(
             speed=Speed(flops, peak_flops),
             number=number,
             carry=carry,
-            best=best,
-        ).train(stopped)
+            best=None if changed else meta["best"],
+        )
+        try:
+            found = session.train(stopped)
+            if stop is None and stopped():  # whoever asked the program to stop means all of it
+                raise Interrupted
+            return found
+        except Interrupted:
+            if stop is None:
+                print("interrupted; the same program goes on from here", file=sys.stderr)
+            raise
 
 
 def _begun(

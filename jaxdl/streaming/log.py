@@ -9,6 +9,7 @@ import json
 import math
 import os
 import socket
+import struct
 import sys
 import time
 import warnings
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 from jaxdl._files import sync
 
 if TYPE_CHECKING:
-    from tensorboardX.record_writer import RecordWriter
+    from tensorboardX.proto.event_pb2 import Event
 
 ROWS, BOARD = "metrics.jsonl", "tb"
 SECONDS_BETWEEN_LINES = 1.0
@@ -36,27 +37,23 @@ class Log:
     def __init__(self, workdir: Path, position: Position, step: int, steps: int):
         _cut(workdir, position)
         self._workdir, self._steps = workdir, steps
-        appending = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        self._rows = os.open(workdir / ROWS, appending, 0o644)
-        self._board = _board(workdir / BOARD, step)
+        self._rows = _opened(workdir / ROWS)
+        self._board = _opened(_next_file(workdir / BOARD))
+        _append(self._board, _start(step))
         self._told = -math.inf
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Adds a row. Raises OSError if the disk is full or fails."""
         finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
-        left = memoryview((json.dumps({"step": step, **finite}) + "\n").encode())
-        while left:
-            left = left[os.write(self._rows, left) :]
-        self._board.write(_event(step, values))
+        _append(self._rows, (json.dumps({"step": step, **finite}) + "\n").encode())
+        _append(self._board, _event(step, values))
         now = time.monotonic()
         if now - self._told > SECONDS_BETWEEN_LINES or step == self._steps:
             self._told = now
-            self._board.flush()
             print(_line(step, self._steps, values), file=sys.stderr, flush=True)
 
     def position(self) -> dict[str, int]:
         """Where the files end; they are handed over to the system, though not yet on disk."""
-        self._board.flush()
         files = (self._workdir / ROWS, *_event_files(self._workdir / BOARD))
         return {_name(self._workdir, path): path.stat().st_size for path in files}
 
@@ -69,7 +66,17 @@ class Log:
     def close(self) -> None:
         """Ends the files."""
         os.close(self._rows)
-        self._board.close()
+        os.close(self._board)
+
+
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+
+
+def _append(file: int, content: bytes) -> None:
+    left = memoryview(content)
+    while left:
+        left = left[os.write(file, left) :]
 
 
 def _cut(workdir: Path, position: Position) -> None:
@@ -112,25 +119,22 @@ def _session(path: Path) -> int:
     return int(number) if number.isdigit() else -1
 
 
-def _board(folder: Path, step: int) -> "RecordWriter":
-    """A file of this session, which tells a TensorBoard that is open to forget later steps.
-
-    Of tensorboardX its records alone. What waits in the queue of its SummaryWriter is lost in a
-    kill, for which a flush does not wait; and as the names of its files tell seconds, the second
-    file of one second would overwrite the first.
-    """
-    from tensorboardX.proto.event_pb2 import Event, SessionLog
-    from tensorboardX.record_writer import RecordWriter
-
+def _next_file(folder: Path) -> Path:
+    """A file for this session. A name that tells seconds alone could be that of the one before."""
     folder.mkdir(exist_ok=True)
     number = max(map(_session, _event_files(folder)), default=-1) + 1
-    name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{number}"
-    writer = RecordWriter(str(folder / name))
+    return folder / f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{number}"
+
+
+def _start(step: int) -> bytes:
+    """What a file begins with: a TensorBoard that is open forgets later steps."""
+    from tensorboardX.proto.event_pb2 import Event, SessionLog
+
+    version = Event(wall_time=time.time(), file_version="brain.Event:2")
     start = SessionLog(status=SessionLog.START)
-    for content in ({"file_version": "brain.Event:2"}, {"step": step + 1, "session_log": start}):
-        writer.write(Event(wall_time=time.time(), **content).SerializeToString())
-    writer.flush()
-    return writer
+    return _record(version) + _record(
+        Event(wall_time=time.time(), step=step + 1, session_log=start)
+    )
 
 
 def _event(step: int, values: Mapping[str, float]) -> bytes:
@@ -138,8 +142,21 @@ def _event(step: int, values: Mapping[str, float]) -> bytes:
     from tensorboardX.proto.summary_pb2 import Summary
 
     entries = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
-    event = Event(wall_time=time.time(), step=step, summary=Summary(value=entries))
-    return event.SerializeToString()
+    return _record(Event(wall_time=time.time(), step=step, summary=Summary(value=entries)))
+
+
+def _record(event: "Event") -> bytes:
+    """As in a TFRecord file.
+
+    Of tensorboardX's writers one has a queue, which a flush does not empty and a kill loses; the
+    other's flush waits for the disk.
+    """
+    from tensorboardX.record_writer import masked_crc32c
+
+    data = event.SerializeToString()
+    length = struct.pack("<Q", len(data))
+    sums = (struct.pack("<I", masked_crc32c(part)) for part in (length, data))
+    return length + next(sums) + data + next(sums)
 
 
 def _line(step: int, steps: int, values: Mapping[str, float]) -> str:

@@ -53,7 +53,7 @@ class Session:
     best: float | None
 
     def train(self, stopped: Callable[[], bool]) -> TrainState:
-        """The state after the last step, when it is on disk. Raises Interrupted if stopped."""
+        """The state after the last step, once that is on disk. Raises Interrupted if stopped."""
         blank = jax.tree.map(np.zeros_like, self.carry.metrics)
         every = self.evaluation.steps if self.evaluation else math.inf
         while self.number < self.steps:
@@ -67,7 +67,7 @@ class Session:
             stop = stopped()
             if last or stop or self.saver.is_due(self.number):
                 self._save()
-            if stop and not last:
+            if stop:
                 self.saver.wait()
                 raise Interrupted
         self.saver.wait()

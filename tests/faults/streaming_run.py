@@ -11,6 +11,7 @@ import argparse
 import importlib.util
 import json
 import logging
+import signal
 import sys
 import time
 from pathlib import Path
@@ -66,12 +67,44 @@ def arguments():
     parser.add_argument("--batch_size", type=int, default=16)
     parser.add_argument("--evaluation_steps", type=int, default=50)
     parser.add_argument("--nap", type=float, default=0.0, help="seconds that an evaluation takes")
+    parser.add_argument("--pace", type=float, default=0.0, help="seconds that a batch takes")
+    parser.add_argument("--slow_disk", type=float, default=0.0, help="seconds that a save takes")
     parser.add_argument("--allow_config_change", action="store_true")
     return parser.parse_args()
 
 
+class Paced:
+    """Batches that take their time."""
+
+    def __init__(self, batches, seconds):
+        self.batches, self.seconds = batches, seconds
+        self.get_state, self.set_state = batches.get_state, batches.set_state
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        time.sleep(self.seconds)
+        return next(self.batches)
+
+
+def slow(save, seconds):
+    """As `checkpoint.save` on a disk that takes so long."""
+
+    def later(*arguments, **options):
+        print("saving", flush=True)
+        time.sleep(seconds)
+        return save(*arguments, **options)
+
+    return later
+
+
 def main():
     given = arguments()
+    # What a shell starts in the background ignores SIGINT, and so do its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if given.slow_disk:
+        checkpoint.save = slow(checkpoint.save, given.slow_disk)
     images, labels = digits()
     rows = [{"x": x, "y": y} for x, y in zip(images[:1500], labels[:1500], strict=True)]
     held_out = {"x": images[1500:], "y": labels[1500:]}
@@ -89,7 +122,7 @@ def main():
             task,
             tx,
             state,
-            batches,
+            Paced(batches, given.pace),
             given.workdir,
             steps=given.steps,
             config={"rate": given.rate, "batch_size": given.batch_size},
