@@ -314,7 +314,10 @@ def test_a_finished_sweep_is_not_run_again(tmp_path, whole):
     first = tiny.execute(tmp_path)
     progress = sweep.Progress()
     before = (tmp_path / "trials.jsonl").read_bytes()
+    draft = tmp_path / ".curves.npz.1234.draft"  # of a process that was killed
+    draft.touch()
     again = tiny.execute(tmp_path, progress=progress)
+    assert not draft.exists()
     assert progress.compilations == 0
     assert (tmp_path / "trials.jsonl").read_bytes() == before
     same(again, first)
