@@ -1,5 +1,6 @@
 # make demo: the flagship sweep. make test: every check. make bench: the tables of benchmarks/RESULTS.md.
 # make bench-optimizers: the comparison of optimizers there, within half an hour on two cores.
+# make soak: kills at random moments, an hour of them, and what became of the runs.
 # make docs: the pages of reference and guides, build/docs/index.html.
 # PYTHON chooses the interpreter of the virtual environment (3.11 or newer).
 PYTHON ?= python3
@@ -24,7 +25,7 @@ endif
 endif
 endif
 
-.PHONY: demo test test-experiments test-faults lint bench bench-optimizers parity goldens verdicts docs clean
+.PHONY: demo test test-experiments test-faults soak lint bench bench-optimizers parity goldens verdicts docs clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/installed
@@ -45,6 +46,10 @@ test-experiments: $(VENV)/installed-test
 export JAXDL_FUZZ ?= 6
 test-faults: $(VENV)/installed-test
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/faults
+
+# At least 200 kills at random moments, within an hour; SEED repeats a campaign.
+soak: $(VENV)/installed-test
+	$(BIN)/python tests/faults/soak.py $(addprefix --seed=,$(SEED))
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

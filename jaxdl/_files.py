@@ -23,6 +23,13 @@ def write_atomic(path: str | os.PathLike[str], content: bytes | str) -> None:
     sync(path.parent)
 
 
+def drop_drafts(folder: Path) -> None:
+    """Removes what `write_atomic` left in a folder when a process died in it; nobody else may be
+    writing there: hold its lock."""
+    for draft in folder.glob(".*.draft"):
+        draft.unlink(missing_ok=True)
+
+
 def sync(path: Path) -> None:
     """Returns when what a file or a folder holds is on disk."""
     descriptor = os.open(path, os.O_RDONLY)

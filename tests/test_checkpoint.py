@@ -134,6 +134,15 @@ finally:
 """
 
 
+SAVE_AND_LEAVE = """
+import os
+import numpy as np
+os.chdir(arguments[0])
+checkpoint.save("here", 1, {"w": np.ones(3, np.float32)})
+os._exit(0)
+"""
+
+
 class Children:
     """Fresh processes, one at a time."""
 
@@ -557,6 +566,13 @@ def test_bad_arguments_are_refused_before_anything_is_written(tmp_path, argument
 
 
 # Kills, full disks, two processes
+
+
+def test_a_save_that_returned_outlives_a_program_that_ends_at_once(tmp_path, children):
+    """In a folder named relative to the program's; nothing is left to its end."""
+    children.start(SAVE_AND_LEAVE, str(tmp_path))
+    assert children.wait() == (0, "")
+    assert checkpoint.restore(tmp_path / "here", simple(0)).step == 1
 
 
 def test_a_kill_at_any_moment_leaves_a_whole_checkpoint(tmp_path, children):

@@ -10,6 +10,7 @@ from typing import Any
 import optax
 
 from jaxdl import checkpoint, signals, train
+from jaxdl._files import drop_drafts
 from jaxdl.signals import Interrupted
 from jaxdl.streaming import conditions, program
 from jaxdl.streaming.conditions import Refused
@@ -129,6 +130,7 @@ def _open(workdir: Path, stack: contextlib.ExitStack) -> None:
     try:
         workdir.mkdir(parents=True, exist_ok=True)
         stack.enter_context(checkpoint.lock(workdir))
+        drop_drafts(workdir)
     except OSError as error:
         raise Refused(f"{workdir} cannot be used: {error.strerror}") from None
 

@@ -146,8 +146,9 @@ class Asking(NamedTuple):
         end = min(self.points, first + self.chunk * ((told - first) // self.chunk + 1))
         count = max(0, end - told - waiting)
         for _ in range(count):
-            # Of the same seed a sampler that is made anew would draw what it has drawn before.
-            number = len(study.get_trials(False))
+            # Of the same seed a sampler that is made anew would draw what it has drawn before. One
+            # that a kill cut short is none.
+            number = sum(each.state.name != "FAIL" for each in study.get_trials(deepcopy=False))
             study.sampler = studies.sampler(self.sampler, self.seed, number)
             study.ask(studies.distributions(self.goals[program].space))
         return count

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from jaxdl import checkpoint, signals
+from jaxdl._files import drop_drafts
 from jaxdl.params import digest
 from jaxdl.signals import Interrupted
 from jaxdl.sweep import chunk as chunks
@@ -97,6 +98,7 @@ def execute(
         contextlib.nullcontext(stop) if stop else asked_by_signal as stopped,
         checkpoint.lock(workdir, ".sweep.lock"),
     ):
+        drop_drafts(workdir)
         sweep = Sweep(
             jax.device_put(data, placement.everywhere),
             workdir,

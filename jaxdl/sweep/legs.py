@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+import pandas as pd
 
 from jaxdl._cpu import give_back
 from jaxdl.params import is_key
@@ -148,17 +149,16 @@ def _pruned(
     came: Sequence[rungs.Waiting],
     left: Sequence[Trial],
 ) -> list[Trial]:
-    """Asks the rule at the end of a leg, writes the rows of those that stop; what goes on."""
+    """Writes the rows of those that stop at the end of a leg; what goes on."""
     assert sweep.prune is not None
     labels = sweep.labels.get(work.name, {})
-    frame = rungs.frame(came, work.trials, labels)
-    stops = np.asarray(sweep.prune.rule(leg.end, frame))
-    if stops.shape != (len(frame),) or stops.dtype != bool:
-        raise ValueError(
-            f"the rule of prune gave {stops.dtype}{list(stops.shape)}, not a bool for each of "
-            f"{len(frame)} rows"
-        )
-    stopped = set(frame["trial"][stops])
+    stopped = rungs.decided(sweep.workdir, leg.end, facts, left)
+    if stopped is None:
+        frame = rungs.frame(came, work.trials, labels)
+        stopped = _asked(sweep.prune.rule, leg.end, frame)
+        # Kept, since a rung that has lost a damaged file may not be asked about once more: those
+        # that have stopped do not come to it again.
+        rungs.decide(sweep.workdir, leg.end, facts, frame["trial"], stopped)
     gone = {trial_id(trial): trial for trial in left if trial_id(trial) in stopped}
     for each in came:
         places = np.array([n for n, name in enumerate(each.ids) if name in gone], int)
@@ -172,6 +172,17 @@ def _pruned(
     rest = (sweep.segments - leg.end) / sweep.segments
     sweep.progress.resumed(work.name, len(gone) * rest)
     return [trial for trial in left if trial_id(trial) not in gone]
+
+
+def _asked(rule: rungs.PruneRule, segments: int, frame: pd.DataFrame) -> set[str]:
+    """The trials that stop, as a rule says."""
+    stops = np.asarray(rule(segments, frame))
+    if stops.shape != (len(frame),) or stops.dtype != bool:
+        raise ValueError(
+            f"the rule of prune gave {stops.dtype}{list(stops.shape)}, not a bool for each of "
+            f"{len(frame)} rows"
+        )
+    return set(frame["trial"][stops])
 
 
 def _compile(

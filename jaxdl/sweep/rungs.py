@@ -7,6 +7,7 @@ A rule then says which of them stop, and the others are packed anew into as few 
 
 import contextlib
 import io
+import json
 import shutil
 import zipfile
 import zlib
@@ -31,6 +32,7 @@ from jaxdl.sweep.space import Trial, trial_id
 from jaxdl.types import PyTree
 
 RUNGS = "rungs"
+DECIDED = "decided.json"
 PLAIN = ("status", "steps", "survived", "segments")
 
 PruneRule = Callable[[int, pd.DataFrame], Any]
@@ -214,6 +216,30 @@ def frame(
             rows.append(store.row(trial, labels, chunks.outcome(*come[name]), {}))
             index.append(points.setdefault(tuple(sorted(trial.hparams.items())), len(points)))
     return pd.DataFrame(rows, index=pd.Index(index, name="point"))
+
+
+def decide(
+    workdir: Path,
+    segments: int,
+    facts: Mapping[str, Any],
+    asked: Iterable[str],
+    stopped: Iterable[str],
+) -> None:
+    """Keeps which trials (ids) a rule was asked about at a rung, and which of them stop."""
+    said = {"asked": sorted(asked), "stopped": sorted(stopped)}
+    path = _directory(workdir, segments, facts) / DECIDED
+    write_atomic(path, json.dumps({**said, "seal": fingerprint(said)}))
+
+
+def decided(
+    workdir: Path, segments: int, facts: Mapping[str, Any], trials: Iterable[Trial]
+) -> set[str] | None:
+    """Which trials stop at a rung; None where nothing is kept, or nothing about all of these."""
+    with contextlib.suppress(OSError, ValueError):
+        said = json.loads((_directory(workdir, segments, facts) / DECIDED).read_text())
+        if said.pop("seal") == fingerprint(said) and {*_ids(trials)} <= {*said["asked"]}:
+            return set(said["stopped"])
+    return None
 
 
 def drop(workdir: Path, facts: Mapping[str, Any]) -> None:

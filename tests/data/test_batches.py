@@ -232,6 +232,15 @@ def test_host_epochs_continue_exactly_from_a_saved_state(data):
     np.testing.assert_array_equal(_rows(fresh, 9), rest)
 
 
+def test_host_epochs_give_memory_that_nobody_writes_to_again():
+    """JAX may take a NumPy array for its own memory, and read it later."""
+    batches = list(epochs(ARRAYS, 2, seed=0, num_epochs=2))
+    arrays = [batch["x"] for batch in batches]
+    for number, array in enumerate(arrays):
+        others = [ARRAYS["x"], *arrays[:number]]
+        assert not any(np.shares_memory(array, other) for other in others)
+
+
 def test_host_epochs_over_a_stream_equal_those_over_its_arrays(digits_dir):
     arrays = catalog.load("digits", digits_dir).test
     streamed = epochs(catalog.stream("digits", "test", digits_dir), 8, seed=0)

@@ -98,7 +98,10 @@ def test_what_was_written_behind_the_checkpoint_is_written_once(tmp_path, whole)
 def test_a_finished_run_started_again_says_so_and_changes_nothing(whole, capsys):
     workdir, state = whole
     before = {path: path.stat().st_mtime_ns for path in workdir.rglob("*") if path.is_file()}
+    draft = workdir / ".config.json.1234.draft"  # of a process that was killed
+    draft.touch()
     again = fit(workdir, evaluation=WATCHED, config={"rate": 0.1})
+    assert not draft.exists()
     assert params.digest(again) == params.digest(state)
     assert "is complete: 23 steps" in capsys.readouterr().err
     del before[workdir / ".lock"]

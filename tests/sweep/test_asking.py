@@ -102,6 +102,27 @@ def test_a_trial_that_was_half_made_is_forgotten(tmp_path):
     assert [each.state.name for each in study.trials] == ["COMPLETE", "FAIL", *["COMPLETE"] * 2]
 
 
+@pytest.mark.parametrize("after", [0, 1, 9])
+def test_killed_while_a_trial_is_half_made_it_asks_for_the_same_again(
+    tmp_path, whole, monkeypatch, after
+):
+    """Between the line of the journal that makes a trial and those that say what is tried."""
+    storage, left = optuna.storages.JournalStorage, [after]
+    write = storage.set_trial_param
+
+    def dying(*arguments):
+        left[0] -= 1
+        if left[0] < 0:
+            raise Killed
+        write(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "set_trial_param", dying)
+        with pytest.raises(Killed):
+            of_bowl().execute(tmp_path)
+    assert points(of_bowl().execute(tmp_path)) == points(whole)
+
+
 def test_start_up_points_of_rounds_differ(tmp_path):
     found = of_bowl(points=9, chunk=2, sampler="RandomSampler").execute(tmp_path)
     assert len(set(points(found))) == 9
@@ -265,5 +286,5 @@ def test_a_metric_that_no_row_has_is_named(tmp_path):
 
 def test_without_optuna_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(ValueError, match=r"optuna is not installed: pip install 'jaxdl\[search\]'"):
+    with pytest.raises(ValueError, match=r"optuna is not installed: pip install optuna"):
         of_bowl()

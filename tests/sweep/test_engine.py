@@ -297,11 +297,27 @@ def test_a_resumed_chunk_goes_on_and_does_not_begin_anew(tmp_path):
     assert seen[2] == pytest.approx(4 * 2 / 3)  # start, compiled, resumed
 
 
+def test_a_state_is_not_gone_on_with_by_an_optimizer_whose_state_looks_the_same(tmp_path):
+    """Adamax has Adam's leaves, by path, shape and dtype."""
+    trials = [trial for trial in tiny.TRIALS if trial.program == "adam"][:4]
+    begun, other = ({"adam": tiny.program(each)} for each in (optax.adam, optax.adamax))
+    with pytest.raises(sweep.Interrupted):
+        tiny.execute(tmp_path / "begun", begun, trials, stop=Stop(0))
+    assert list(tmp_path.glob("begun/checkpoints/*/step_*"))
+    same(
+        tiny.execute(tmp_path / "begun", other, trials),
+        tiny.execute(tmp_path / "whole", other, trials),
+    )
+
+
 def test_a_finished_sweep_is_not_run_again(tmp_path, whole):
     first = tiny.execute(tmp_path)
     progress = sweep.Progress()
     before = (tmp_path / "trials.jsonl").read_bytes()
+    draft = tmp_path / ".curves.npz.1234.draft"  # of a process that was killed
+    draft.touch()
     again = tiny.execute(tmp_path, progress=progress)
+    assert not draft.exists()
     assert progress.compilations == 0
     assert (tmp_path / "trials.jsonl").read_bytes() == before
     same(again, first)

@@ -1,5 +1,7 @@
 """Successive halving: what the rule sees, who goes on, and with which bits."""
 
+import shutil
+
 import jax
 import numpy as np
 import pandas as pd
@@ -99,6 +101,28 @@ def test_killed_between_the_rows_of_those_that_stop(tmp_path, halved, monkeypatc
             execute(tmp_path)
     assert 0 < len((tmp_path / "trials.jsonl").read_text().splitlines()) < 12
     assert execute(tmp_path).rows == halved.rows
+
+
+def first_third(segments, frame):
+    """Stops the points of the first of three chunks, and others where these are not there."""
+    return np.asarray(frame.index < frame.index.nunique() // 3)
+
+
+def test_what_was_decided_stands_when_a_file_of_its_rung_is_lost(tmp_path):
+    """Those of the file that had stopped do not come again, so the rule would see others."""
+    prune = sweep.Halving([2], first_third)
+    whole = execute(tmp_path / "whole", prune=prune)
+    lost = tmp_path / "lost"
+    with pytest.raises(sweep.Interrupted):
+        execute(lost, prune=prune, stop=Stop(7))  # in the first chunk behind the rung
+    (decided,) = lost.glob("rungs/*/*/decided.json")
+    shutil.copytree(lost, tmp_path / "damaged")
+    decided.with_name(f"{sweep.trial_id(TRIALS[0])}.npz").unlink()
+    assert execute(lost, prune=prune).rows == whole.rows
+    # What was decided is asked for again where it is damaged.
+    (decided,) = tmp_path.glob("damaged/rungs/*/*/decided.json")
+    decided.write_text(decided.read_text().replace("stopped", "stoqped"))
+    assert execute(tmp_path / "damaged", prune=prune).rows == whole.rows
 
 
 def test_states_are_kept_to_the_bit_and_a_damaged_file_is_named(tmp_path):
