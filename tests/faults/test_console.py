@@ -2,8 +2,6 @@
 
 import json
 import os
-import resource
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -21,14 +19,13 @@ SMALL = (
 )
 
 
-def run(*command, environment=os.environ, **options):
+def run(*command, environment=os.environ, begin=("-m",)):
     done = subprocess.run(
-        [sys.executable, "-m", *map(str, command)],
+        [sys.executable, *begin, *map(str, command)],
         cwd=ROOT,
         env=environment,
         capture_output=True,
         text=True,
-        **options,
     )
     return done.returncode, done.stdout, done.stderr
 
@@ -72,10 +69,14 @@ def test_a_finished_run_is_whole_and_repeated_bit_for_bit(finished, tmp_path):
     assert (code, err) == (0, ""), out
 
 
-def limited():
-    """Files end at 600 bytes, as a full disk would end them."""
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (600, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+LIMITED = """
+import resource, runpy, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (600, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+del sys.argv[0]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+"""Files end at 600 bytes, as a full disk would end them."""
 
 
 def test_a_full_disk_is_one_line_and_the_same_command_goes_on(finished, tmp_path):
@@ -83,7 +84,7 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(finished, tmp_path
     command = ("experiments.xor", f"--workdir={workdir}", *SMALL)
     # What is cut off in the cache of the other tests would make them warn.
     alone = {**os.environ, "JAX_ENABLE_COMPILATION_CACHE": "false"}
-    code, _, err = run(*command, environment=alone, preexec_fn=limited)
+    code, _, err = run(*command, environment=alone, begin=("-c", LIMITED))
     assert code == 1, err
     assert "failed: [Errno 27] File too large" in err
     assert "Traceback" not in err

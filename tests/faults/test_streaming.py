@@ -69,7 +69,7 @@ def test_whatever_happens_it_ends_with_the_same_bits_and_every_metric_once(tmp_p
     assert f"goes on from step {begun}" in err
 
     # A byte of the newest has flipped, somebody made an empty folder, a draft was left behind.
-    damaged = newest(workdir)
+    damaged, at = newest(workdir), steps(workdir)[-1]
     flip(max(damaged.rglob("*"), key=lambda path: path.stat().st_size * path.is_file()))
     (saves / "step_00009999").mkdir()
     (saves / ".step_00000777").mkdir(exist_ok=True)
@@ -78,6 +78,7 @@ def test_whatever_happens_it_ends_with_the_same_bits_and_every_metric_once(tmp_p
     before = set((workdir / "tb").iterdir())
     process = start(PROGRAM, workdir, *SIZES, "--pace=0.2", devices=1)
     wait_for(lambda: set((workdir / "tb").iterdir()) - before, process)
+    wait_for(lambda: any(at < step < 9999 for step in steps(workdir)), process)
     asked = time.perf_counter()
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate()
@@ -108,7 +109,7 @@ def test_whatever_happens_it_ends_with_the_same_bits_and_every_metric_once(tmp_p
     contents.write_bytes(contents.read_bytes()[:100])
     code, out, err = run(workdir)
     assert code == 0, err
-    assert "contents.json is not as it was sealed" in err
+    assert "contents.json is not as it was sealed" in err, err
     assert json.loads(out) == whole[1]
     assert rows(workdir) == rows(whole[0])
     assert events(workdir) == of_rows(workdir)
