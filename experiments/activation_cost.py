@@ -90,7 +90,9 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         for case in cases
     ]
     caption = f"Medians of {config.steps} calls; 95 % intervals over {config.seeds} repeats."
-    return launch.Conclusion(claims, [Section("By size", (report.table(rows, caption),))])
+    figure = report.intervals(claims, [*cases], title="Time with tanh over that with hard tanh")
+    blocks = (report.table(rows, caption), report.picture(figure))
+    return launch.Conclusion(claims, [Section("By size", blocks)])
 
 
 if __name__ == "__main__":

@@ -181,7 +181,9 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         f"Test accuracies, means over {config.seeds} seeds; {config.masks} masks, "
         f"{config.members} members.",
     )
-    return launch.Conclusion(claims, [Section("Who says what", (table,))])
+    gains = [claim for claim in claims if claim.unit == "1" and claim.shown == "points"]
+    figure = report.intervals(gains, [each.claim for each in gains], title="Test accuracy: gains")
+    return launch.Conclusion(claims, [Section("Who says what", (table, report.picture(figure)))])
 
 
 if __name__ == "__main__":

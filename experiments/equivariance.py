@@ -121,7 +121,12 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         ],
         f"{APART}; root mean squares, 95 % intervals over {config.seeds} draws.",
     )
-    return launch.Conclusion(claims, [Section("By layer and shift", (table,))])
+    picture = report.profile(
+        frame, "shift", "distance", line="layer",
+        title="How far the output of a shifted image is from the shifted output",
+        x_label="shift (pixels)", y_label="root mean square distance, of the output (1)",
+    )  # fmt: skip
+    return launch.Conclusion(claims, [Section("By layer and shift", (picture, table))])
 
 
 if __name__ == "__main__":

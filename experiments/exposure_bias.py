@@ -171,7 +171,12 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         f"A guess has {1 - FOLLOWING / LETTERS:.0%} forbidden letters. Nats a letter: "
         f"{np.log(FOLLOWING):.3f} in the language, {frame['nats'].mean():.3f} by the model."
     )
-    return launch.Conclusion(claims, [Section("Forbidden letters", (report.table(rows, caption),))])
+    figure = report.intervals(
+        claims[:2], ["own prefixes, true ones", "behind an error, before one"],
+        title="Forbidden letters: log2 of the ratio of their shares",
+    )  # fmt: skip
+    blocks = (report.table(rows, caption), report.picture(figure))
+    return launch.Conclusion(claims, [Section("Forbidden letters", blocks)])
 
 
 if __name__ == "__main__":

@@ -99,7 +99,11 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         for width in config.widths
     ]
     caption = f"{STEPS} steps with their gradient; 95 % intervals over {config.seeds} repeats."
-    return launch.Conclusion(claims, [Section("By width", (report.table(rows, caption),))])
+    figure = report.intervals(
+        claims[:-1], [*ratios], title="Time by four products over that by one"
+    )
+    blocks = (report.table(rows, caption), report.picture(figure))
+    return launch.Conclusion(claims, [Section("By width", blocks)])
 
 
 if __name__ == "__main__":

@@ -135,7 +135,9 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         for fault, mine in frame.groupby("fault", sort=False)["test_accuracy"]
     ]
     table = report.table(rows, f"{EXAMPLES} examples, {config.seeds} seeds of each fault.")
-    return launch.Conclusion(claims, [Section("By fault", (table,))])
+    faults = [NONE, *OF_THE_NETWORK, *OF_THE_DATA]
+    figure = report.intervals(claims, faults, title="Share of seeds that memorize, by fault")
+    return launch.Conclusion(claims, [Section("By fault", (table, report.picture(figure)))])
 
 
 if __name__ == "__main__":

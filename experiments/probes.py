@@ -181,7 +181,10 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         for block in range(BLOCKS)
     ]
     table = report.table(rows, f"Linear probes; means over {config.seeds} seeds.")
-    return launch.Conclusion(claims, [Section("By block", (table,))])
+    names = ["digits, last minus first block", "digits, trained minus initial",
+             "place, last minus first block"]  # fmt: skip
+    figure = report.intervals(claims, names, title="What a linear probe tells: differences")
+    return launch.Conclusion(claims, [Section("By block", (table, report.picture(figure)))])
 
 
 if __name__ == "__main__":
