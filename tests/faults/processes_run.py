@@ -95,6 +95,8 @@ def process(log, devices, environment, heartbeat, *arguments):
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     os.environ.update(environment)
+    # Programs of devices that wait for one another each need a thread of XLA's pool, and more.
+    os.environ["NPROC"] = str(4 * devices)
     jax.config.update("jax_num_cpu_devices", devices)
     try:
         distributed.start(heartbeat=heartbeat)
