@@ -12,6 +12,7 @@ The rate of each is chosen on validation.
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from jaxdl import launch, report, stats, sweep, tasks
 from jaxdl.data import batches, splits
@@ -99,11 +100,16 @@ def plan(config: Config) -> sweep.Plan:
     )
 
 
+def in_bits(results: sweep.Results) -> pd.DataFrame:
+    """The trials with `validation_bits` and `test_bits` a character."""
+    frame = results.frame()
+    bits = {f"{part}_bits": frame[f"{part}_loss"] / np.log(2) for part in ("validation", "test")}
+    return frame.assign(**bits)
+
+
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Bits a character on test, paired over seeds, at the rates that other seeds chose."""
-    frame = results.frame()
-    for part in ("validation", "test"):
-        frame[f"{part}_bits"] = frame[f"{part}_loss"] / np.log(2)
+    frame = in_bits(results)
     tuned = stats.tune(frame, "way", "learning_rate", "validation_bits")
     claims = [
         NOTHING_LOST.judge(tuned.gain("test_bits", SHORT, LONG)),

@@ -98,9 +98,8 @@ def program(config: Config, depth: int) -> sweep.Run:
             return jax.lax.map(lambda images: given(images, rngs=rngs), x)
 
         def member(key: Array) -> Array:
-            return jax.lax.map(
-                lambda images: plain.predict(fit(plain, key, arrays), {}, {"x": images}), x
-            )
+            fitted = fit(plain, key, arrays)
+            return jax.lax.map(lambda images: plain.predict(fitted, {}, {"x": images}), x)
 
         drawn = jax.random.split(keys.named(state.key, "masks"), config.masks)
         each = jax.random.split(keys.named(state.key, "members"), config.members)
@@ -113,32 +112,30 @@ def program(config: Config, depth: int) -> sweep.Run:
         curves = {"loss": jnp.where(finite, 0.0, jnp.nan)[None]}
         return state._replace(step=state.step + config.steps, params=found), curves
 
-    def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
-        labels, real = data["test"]["y"], data["test"]["mask"]
-        found = {name: jax.nn.log_softmax(each) for name, each in state.params.items()}
-
-        def share(flags: Array) -> Array:
-            return (flags * real).sum() / real.sum()
-
-        # A mean of logarithms, normalized, is the geometric mean: the likeliest class is the same.
-        geometric = found["masked"].mean(axis=0).argmax(axis=-1)
-        whole = found["whole"].argmax(axis=-1)
-        return {
-            "agreement": share(geometric == whole),
-            "whole_accuracy": share(whole == labels),
-            "geometric_accuracy": share(geometric == labels),
-            "single_accuracy": share(
-                (found["masked"].argmax(axis=-1) == labels[None]).mean(axis=0)
-            ),
-            "ensemble_accuracy": share(
-                jnp.exp(found["members"]).mean(axis=0).argmax(axis=-1) == labels
-            ),
-            "alone_accuracy": share(
-                (found["members"].argmax(axis=-1) == labels[None]).mean(axis=0)
-            ),
-        }
-
     return sweep.Run(init, advance, evaluate)
+
+
+def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
+    """Agreement and accuracies on test, by who gives the logits."""
+    labels, real = data["test"]["y"], data["test"]["mask"]
+    found = {name: jax.nn.log_softmax(each) for name, each in state.params.items()}
+
+    def share(flags: Array) -> Array:
+        return (flags * real).sum() / real.sum()
+
+    # A mean of logarithms, normalized, is the geometric mean: the likeliest class is the same.
+    geometric = found["masked"].mean(axis=0).argmax(axis=-1)
+    whole = found["whole"].argmax(axis=-1)
+    return {
+        "agreement": share(geometric == whole),
+        "whole_accuracy": share(whole == labels),
+        "geometric_accuracy": share(geometric == labels),
+        "single_accuracy": share((found["masked"].argmax(axis=-1) == labels[None]).mean(axis=0)),
+        "ensemble_accuracy": share(
+            jnp.exp(found["members"]).mean(axis=0).argmax(axis=-1) == labels
+        ),
+        "alone_accuracy": share((found["members"].argmax(axis=-1) == labels[None]).mean(axis=0)),
+    }
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:

@@ -7,8 +7,6 @@ chosen on validation; a seed moves the initialization, and is shared by the cell
     python -m experiments.equal_cells --workdir=runs/equal_cells  # 3 minutes on 2 cores
 """
 
-import numpy as np
-
 from experiments import carried_state
 from jaxdl import launch, report, stats, sweep, tasks
 from jaxdl.data import batches
@@ -66,9 +64,7 @@ def plan(config: Config) -> sweep.Plan:
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Bits a character on test, paired over seeds, at the rates that other seeds chose."""
-    frame = results.frame()
-    for part in ("validation", "test"):
-        frame[f"{part}_bits"] = frame[f"{part}_loss"] / np.log(2)
+    frame = carried_state.in_bits(results)
     tuned = stats.tune(frame, "cell", "learning_rate", "validation_bits")
     claims = [claim.judge(tuned.gain("test_bits", name, LSTM)) for name, claim in COMPARED.items()]
     sizes = ", ".join(

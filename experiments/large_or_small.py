@@ -7,18 +7,17 @@ penalty, as strong as validation likes them; and the largest with neither. Adam,
     python -m experiments.large_or_small --workdir=runs/large_or_small  # 1 minute on 2 cores
 """
 
-import jax
-import jax.numpy as jnp
+import optax
 import pandas as pd
 
-from jaxdl import keys, launch, losses, report, stats, sweep, tasks
-from jaxdl.data import batches, catalog, scaling, splits
+from jaxdl import launch, losses, report, stats, sweep, tasks
+from jaxdl.data import catalog, scaling, splits
 from jaxdl.launch import setting
 from jaxdl.models import MLP
 from jaxdl.optimizers import adam
 from jaxdl.params import kernels
 from jaxdl.report import Claim, Section
-from jaxdl.types import Array, PyTree
+from jaxdl.types import Array, PyTree, Task
 
 CLAIMS = AHEAD, PENALTY = (
     Claim("F9", "the largest network with a penalty is better than the best small one without",
@@ -39,7 +38,7 @@ class Config(launch.Config):
     widths: tuple[int, ...] = setting((4, 8, 16, 32, 64, 512), "Units; the last is large.", low=1)
     rates: tuple[float, ...] = setting((0.2, 0.5, 0.8), "Of dropout.", low=0, high=0.99)
     decays: tuple[float, ...] = setting((1e-4, 1e-3, 1e-2), "Of the L2 penalty.", low=0)
-    batch_size: int = setting(50, "Examples in a step, drawn with replacement.", low=1)
+    batch_size: int = setting(50, "Examples in a step.", low=1, high=1077)
     learning_rate: float = setting(3e-3, "Learning rate of Adam.", low=1e-12)
 
 
@@ -50,11 +49,11 @@ def plan(config: Config) -> sweep.Plan:
     data, _ = splits.for_run(catalog.load("digits"), scaling.fit_max)
     *small, large = config.widths
     strengths = {LARGE: (0.0,), DROPOUT: config.rates, L2: config.decays}
-    plain = sweep.grid(kind=[SMALL], examples=config.examples, strength=[0.0])
+    plain = sweep.grid(kind=[SMALL], labels=config.examples, strength=[0.0])
     penalized = [
         point
         for kind, tried in strengths.items()
-        for point in sweep.grid(kind=[kind], examples=config.examples, strength=tried)
+        for point in sweep.grid(kind=[kind], labels=config.examples, strength=tried)
     ]
     programs = {f"{width} units": (program(config, width), plain) for width in small}
     programs |= {f"{large} units": (program(config, large), penalized)}
@@ -65,34 +64,25 @@ def plan(config: Config) -> sweep.Plan:
 def program(config: Config, width: int) -> sweep.Run:
     """Training on as many images as the trial has, with its penalty."""
 
-    def run(hparams: PyTree) -> sweep.Run:
+    def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
         def amount(kind: str) -> Array:
             return hparams["strength"] * (hparams["kind"] == KINDS.index(kind))
 
         def penalty(params: PyTree) -> Array:
             return losses.elastic_net(params, 0.0, amount(L2), kernels(params))
 
-        def order(key: Array, n: int, batch_size: int, first_step: Array, steps: int) -> Array:
-            drawn = batches.permutation(keys.named(key, "examples"), n)
-            count = jnp.asarray(hparams["examples"], jnp.int32)
-            shape = (steps, batch_size)
-            return drawn[jax.random.randint(keys.named(key, "batches"), shape, 0, count)]
-
         model = MLP((width,), 10, dropout=amount(DROPOUT))
-        task = tasks.classification(model, penalty=penalty)
-        return sweep.make_run(
-            lambda _: (task, adam(config.learning_rate)),
-            steps=config.steps, batch_size=config.batch_size, order=order,
-        )  # fmt: skip
+        return tasks.classification(model, penalty=penalty), adam(config.learning_rate)
 
-    return sweep.of_hparams(run)
+    run = sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
+    return sweep.few_labels(run)
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Widths and strengths that other seeds chose on validation, paired over seeds."""
     frame = results.frame().astype({"width": int})
-    tuned = stats.tune(frame, ("examples", "kind"), ("width", "strength"))
-    groups = tuned.groups("examples")
+    tuned = stats.tune(frame, ("labels", "kind"), ("width", "strength"))
+    groups = tuned.groups("labels")
 
     def ahead(kinds: tuple[str, ...], base: str) -> dict[str, stats.Interval]:
         return {
@@ -113,7 +103,7 @@ def by_width(frame: pd.DataFrame) -> list[report.Picture]:
     """Accuracy of networks without a penalty, by their units."""
     plain = frame[frame["kind"].isin([SMALL, LARGE])]
     return report.along(
-        plain.assign(images=plain["examples"].map("{:,.0f} images".format)),
+        plain.assign(images=plain["labels"].map("{:,.0f} images".format)),
         "width", "test_accuracy", line="images",
         title="Test accuracy without a penalty, by the number of hidden units",
         x_label="hidden units (log scale)", y_label="test accuracy (%)",

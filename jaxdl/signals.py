@@ -50,3 +50,21 @@ def caught(*, only_defaults: bool = False, after: str = "segment") -> Iterator[C
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+@contextlib.contextmanager
+def until(
+    stop: Callable[[], bool] | None, *, after: str = "segment"
+) -> Iterator[Callable[[], bool]]:
+    """Gives `stop`, or, where it is None, what tells whether a signal has asked for an end.
+
+    Of an end that a signal has asked for, the user is told how the program goes on.
+    """
+    asked = caught(only_defaults=True, after=after)
+    try:
+        with contextlib.nullcontext(stop) if stop else asked as stopped:
+            yield stopped
+    except Interrupted:
+        if stop is None:
+            print("interrupted; the same program goes on from here", file=sys.stderr)
+        raise

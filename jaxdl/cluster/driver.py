@@ -1,9 +1,7 @@
 """The driver: cuts a sweep into parts, has them run, and keeps the ledger."""
 
-import contextlib
 import itertools
 import math
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -53,21 +51,15 @@ def execute(
     """
     workdir = Path(workdir)
     workdir.mkdir(parents=True, exist_ok=True)
-    asked_by_signal = signals.caught(only_defaults=True)
     with (
-        contextlib.nullcontext(stop) if stop else asked_by_signal as stopped,
+        signals.until(stop) as stopped,
         checkpoint.lock(workdir, parts.LOCK),
         launcher.pool(plan, command, workdir, stopped) as run,
     ):
         checks = [RERUN if rerun_changed else CHECK]
         shown = progress or Progress()
         drive = Drive(plan, workdir, launcher.workers, run, shown, stopped, checks)
-        try:
-            return plan.in_rounds(workdir, lambda trials: _round(drive, checked(trials)))
-        except Interrupted:
-            if stop is None:
-                print("interrupted; the same program goes on from here", file=sys.stderr)
-            raise
+        return plan.in_rounds(workdir, lambda trials: _round(drive, checked(trials)))
 
 
 def _round(drive: Drive, trials: Sequence[Trial]) -> results.Results:

@@ -66,8 +66,7 @@ def fit(
     with contextlib.ExitStack() as stack:
         _open(workdir, stack)
         changed = conditions.settled(workdir, config, allow_config_change)
-        asked = signals.caught(only_defaults=True, after="step")
-        stopped = stack.enter_context(contextlib.nullcontext(stop) if stop else asked)
+        stopped = stack.enter_context(signals.until(stop, after="step"))
         saver = stack.enter_context(Saver(workdir, save_seconds, save_steps, keep))
         stream = Stream(batches)
         blank = program.blank(task, tx, step, state, stream.first)
@@ -96,15 +95,10 @@ def fit(
             carry=carry,
             best=None if changed else meta["best"],
         )
-        try:
-            found = session.train(stopped)
-            if stop is None and stopped():  # whoever asked the program to stop means all of it
-                raise Interrupted
-            return found
-        except Interrupted:
-            if stop is None:
-                print("interrupted; the same program goes on from here", file=sys.stderr)
-            raise
+        found = session.train(stopped)
+        if stop is None and stopped():  # whoever asked the program to stop means all of it
+            raise Interrupted
+        return found
 
 
 def _begun(

@@ -1,8 +1,6 @@
 """Many trials, compiled: programs in turn, trials in chunks, chunks in segments."""
 
-import contextlib
 import logging
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -93,11 +91,7 @@ def execute(
         prune.check(segments)
     workdir.mkdir(parents=True, exist_ok=True)
     placement = place(devices, batched)
-    asked_by_signal = signals.caught(only_defaults=True)
-    with (
-        contextlib.nullcontext(stop) if stop else asked_by_signal as stopped,
-        checkpoint.lock(workdir, ".sweep.lock"),
-    ):
+    with signals.until(stop) as stopped, checkpoint.lock(workdir, ".sweep.lock"):
         drop_drafts(workdir)
         sweep = Sweep(
             jax.device_put(data, placement.everywhere),
@@ -116,15 +110,10 @@ def execute(
             _conditions(data, placement, segments, prune, batched),
         )
         parts.merge_all(workdir)
-        try:
-            found = _run_pending(sweep, programs, trials, rerun_changed)
-            if stop is None and stopped():  # whoever asked the program to stop means all of it
-                raise Interrupted
-            return found
-        except Interrupted:
-            if stop is None:
-                print("interrupted; the same program goes on from here", file=sys.stderr)
-            raise
+        found = _run_pending(sweep, programs, trials, rerun_changed)
+        if stop is None and stopped():  # whoever asked the program to stop means all of it
+            raise Interrupted
+        return found
 
 
 def check(
