@@ -104,15 +104,18 @@ def plan(config: Config) -> sweep.Plan:
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Errors on unseen words, paired over seeds, at the rates that other seeds chose."""
-    tuned = stats.tune(results.frame(), "attended to", "learning_rate", "validation_errors")
+    # A metric is known by the last word of its name.
+    parts = {f"test_errors_{part}": f"test_{part}_errors" for part in ("short", "long")}
+    frame = results.frame().rename(columns=parts)
+    tuned = stats.tune(frame, "attended to", "learning_rate", "validation_errors")
     claims = [
         ENCODED.judge(tuned.gain("test_errors", BOTH, PLAIN)),
         FORWARD.judge(tuned.gain("test_errors", AHEAD, PLAIN)),
         BEHIND.judge(tuned.gain("test_errors", BOTH, AHEAD)),
     ]
     tables = [
-        report.tuned_table(tuned, f"test_errors{part}", against=PLAIN)
-        for part in ("", "_short", "_long")
+        report.tuned_table(tuned, score, against=PLAIN)
+        for score in ("test_errors", *parts.values())
     ]
     curves = report.tuned_curves(results, tuned, y_label="training loss (nats a phoneme)")
     return launch.Conclusion(claims, [Section("By what is attended to", (*tables, *curves))])

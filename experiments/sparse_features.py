@@ -237,13 +237,14 @@ def slopes(config: Config, curves: np.ndarray) -> np.ndarray:
 def picture(name: str, rates: pd.DataFrame) -> Picture:
     """The effective rate of what it was after step 1."""
     first = rates.groupby(["features", "seed"])["effective"].transform("first")
-    return report.profile(
+    drawn = report.profile(
         rates.assign(relative=rates["effective"] / first), "step", "relative", line="features",
         title=f"Effective rate of {name} at a constant η", x_scale="log", y_scale="log",
         x_label="training step (log scale)",
         y_label="effective rate, of that after step 1 (log scale)",
         references={"1/√t": lambda step: step**-0.5},
     )  # fmt: skip
+    return drawn._replace(name=f"effective_rate_of_{name}")
 
 
 if __name__ == "__main__":
