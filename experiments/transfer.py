@@ -179,12 +179,13 @@ def strategies(config: Config, tuned: stats.Tuned, network: str, examples: int) 
         }
         for likeness, amount in CELLS
     }
-    return report.interval_map(
+    drawn = report.interval_map(
         scores, down="strategy", across="target data, task", best=True,
         title=f"Transfer from the digits 0-4, {network} network", label="test accuracy (%)",
         caption=f"Mean over seeds and its 95 % interval, {report.CHOSEN}. "
         f"Little: {config.few} labels, lots: {MANY}.",
     )  # fmt: skip
+    return drawn._replace(name=f"{network}_network")
 
 
 if __name__ == "__main__":
