@@ -1,10 +1,11 @@
 """AdamW against Adam with L2 regularization, at equal tuning, where a fifth of the labels is wrong.
 
-An MLP on a few digits. Adam with λθ added to the gradient (L2) and AdamW (decoupled decay), with equally many pairs of rate
-and λ, and Adam alone with the same rates; all on a cosine schedule, biases do not decay. A seed
-moves the training examples that are drawn, which fifth of them has a wrong label, the
-initialization and the batches, and is shared. Rate and λ are chosen together on validation, whose
-labels are right, for accuracies by accuracy and for losses by loss, for each seed by others.
+An MLP on a few digits. Adam with λθ added to the gradient (L2) and AdamW (decoupled decay), with
+equally many pairs of rate and λ, and Adam alone with the same rates; all on a cosine schedule,
+biases do not decay. A seed moves the training examples that are drawn, which fifth of them has a
+wrong label, the initialization and the batches, and is shared. Rate and λ are chosen together on
+validation, whose labels are right, for accuracies by accuracy and for losses by loss, for each seed
+by others.
 
     python -m experiments.weight_decay --workdir=runs/weight_decay  # 1 to 2 minutes on 2 cores
 """
