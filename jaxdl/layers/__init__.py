@@ -11,6 +11,7 @@ from jaxdl.layers.activations import (
     softmax,
 )
 from jaxdl.layers.attention import Additive, Biaffine, Dot, General, Memory, ScaledDot, Soft
+from jaxdl.layers.attention_pooling import AttentionPool
 from jaxdl.layers.cells import CELLS, COUPLED, ELMAN, GRU, LSTM, MINIMAL_GRU, PEEPHOLE, Cell
 from jaxdl.layers.conv import Conv, ConvTranspose
 from jaxdl.layers.dropout import Dropout
@@ -39,6 +40,7 @@ __all__ = [
     "ALiBi",
     "Additive",
     "AttentionMetadata",
+    "AttentionPool",
     "BatchNorm",
     "Biaffine",
     "Bidirectional",

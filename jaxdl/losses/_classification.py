@@ -108,6 +108,19 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
     return loud(values, (labels >= 0) & (labels < classes))
 
 
+def negative_log_likelihood(log_probabilities: Array, labels: Array) -> Array:
+    """−log p_t, in nats, of log-probabilities `[..., C]` and integer labels t `[...]`.
+
+    They need not add up to 1: of an input together with each class, log P(x, t), it is the loss of
+    a generative model. NaN for a label outside 0..C−1.
+    """
+    require_shape(labels, log_probabilities.shape[:-1])
+    (log_probabilities,) = wide(log_probabilities)
+    labels, classes = _as_ids(labels), log_probabilities.shape[-1]
+    values = jnp.take_along_axis(log_probabilities, labels[..., None], axis=-1, mode="clip")
+    return loud(-values[..., 0], (labels >= 0) & (labels < classes))
+
+
 @jax.custom_jvp
 def _against_others(logits: Array, labels: Array) -> Array:
     return _nats(*_powers(logits, labels))

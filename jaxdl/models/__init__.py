@@ -3,6 +3,7 @@
 from jaxdl.models import bag_of_words, deblur, ngram, pretrained
 from jaxdl.models._autoencoder import ConvAutoencoder, DenseAutoencoder
 from jaxdl.models._bert import BERT, BERTClassifier, BERTPretraining, BERTTagger
+from jaxdl.models._by_class import ByClass
 from jaxdl.models._captioner import Captioner, Regions
 from jaxdl.models._cnn import CNN
 from jaxdl.models._dcgan import DCDiscriminator, DCGenerator
@@ -63,6 +64,7 @@ __all__ = [
     "Bag",
     "BagOfWords",
     "Block",
+    "ByClass",
     "Captioner",
     "CharacterFeatures",
     "Contextual",

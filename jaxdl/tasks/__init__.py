@@ -21,6 +21,7 @@ from jaxdl.tasks._gan import (
 from jaxdl.tasks._language_model import language_model
 from jaxdl.tasks._masked_language_model import masked_language_model
 from jaxdl.tasks._multitask import Objective, multitask
+from jaxdl.tasks._nearest_word import nearest_word
 from jaxdl.tasks._noisy_quadratic import noisy_quadratic
 from jaxdl.tasks._on import on
 from jaxdl.tasks._reconstruction import absolute_code, code_divergence, reconstruction
@@ -65,6 +66,7 @@ __all__ = [
     "loudest",
     "masked_language_model",
     "multitask",
+    "nearest_word",
     "noise",
     "noisy_quadratic",
     "on",

@@ -26,6 +26,7 @@ MULTICLASS = {
     "multiclass_hinge": (losses.multiclass_hinge, LABELS),
     "softmax_cross_entropy": (losses.softmax_cross_entropy, LABELS),
     "soft_cross_entropy": (losses.soft_cross_entropy, SOFT),
+    "negative_log_likelihood": (losses.negative_log_likelihood, LABELS),
 }
 SCALAR = {
     "hinge": (losses.hinge, SIGNS),

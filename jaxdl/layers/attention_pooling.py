@@ -1,0 +1,38 @@
+"""Pooling by attention: learned weights over positions. Jetley et al. 2018; Lin et al. 2017.
+
+https://arxiv.org/abs/1804.02391 (of images), https://arxiv.org/abs/1703.03130 (of words)
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxdl.types import Array
+
+
+class AttentionPool(nn.Module):
+    """The weighted mean of all positions: `[B, *spatial, C]` to `[B, C]`, of any spatial sizes.
+
+    The weights are a softmax over positions of vᵀ tanh(W x + b), computed in float32; they are
+    kept, `[B, *spatial]`, as `weights` in the collection `intermediates` where that is asked for.
+    width: of b.
+    """
+
+    width: int = 32
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        hidden = jnp.tanh(nn.Dense(self.width, name="hidden")(x))
+        scores = nn.Dense(1, use_bias=False, name="score")(hidden)[..., 0]
+        flat = scores.reshape(len(x), -1).astype(jnp.float32)
+        weights = jax.nn.softmax(flat).reshape(scores.shape)
+        self.sow("intermediates", "weights", weights)
+        return weighted(x, weights)
+
+
+def weighted(x: Array, weights: Array) -> Array:
+    """Σ over positions of weight · x: `[B, *spatial, C]` and `[B, *spatial]` to `[B, C]`."""
+    if weights.shape != x.shape[:-1]:
+        raise ValueError(f"weights {weights.shape} are not one for each position of x {x.shape}")
+    positions = x.reshape(len(x), -1, x.shape[-1])
+    return jnp.einsum("bn,bnc->bc", weights.reshape(len(x), -1).astype(x.dtype), positions)
