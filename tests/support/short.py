@@ -4,6 +4,7 @@ SHORT = {"steps": "4", "seeds": "2"}
 # What else is cut down where the time goes into compiling many programs.
 FEWER = {
     "activation_cost": {"sizes": "10,20", "hidden": "4"},
+    "attention_pooling": {"scenes": "1", "channels": "2,4", "learning_rates": "0.01"},
     "attention_cost": {"lengths": "4,8", "width": "4"},
     "attention_scores": {"widths": "8,16", "heads": "2", "learning_rates": "0.003"},
     "autoencoders": {"channels": "4", "learning_rates": "0.003"},
@@ -61,6 +62,12 @@ FEWER = {
     "exploding_gradients": {"scales": "0.5,1.5", "length": "10"},
     "first_order": {"steps": "50", "points": "2", "workloads": "breast_cancer,topics"},
     "gan_digits": {"features": "8,4"},
+    "generative_classes": {
+        "documents": "2000",
+        "vocabulary": "40",
+        "width": "4",
+        "learning_rates": "0.01",
+    },
     "gpt": {
         "characters": "80000",
         "hidden": "8",
@@ -93,6 +100,13 @@ FEWER = {
     "padding": {"steps": "2", "buckets": "2", "units": "8", "batch_size": "512"},
     "parallel_time": {"lengths": "4,8", "width": "8"},
     "positions": {"length": "4", "width": "8", "learning_rates": "0.01"},
+    "predicted_vectors": {
+        "words": "20000",
+        "vocabulary": "100",
+        "dimensions": "8",
+        "epochs": "1",
+        "learning_rates": "0.01",
+    },
     "pretrained_embeddings": {
         "words": "5000",
         "vocabulary": "500",
