@@ -28,8 +28,10 @@ from jaxdl.models._seq2seq import (
     Decoder,
     Encoder,
     FixedContext,
+    FromStates,
     InputFeeding,
     Seq2Seq,
+    StateEncoder,
 )
 from jaxdl.models._sequence import Acceptor, OneHot, Transducer
 from jaxdl.models._siamese import Siamese
@@ -79,6 +81,7 @@ __all__ = [
     "ELMo",
     "Encoder",
     "FixedContext",
+    "FromStates",
     "GPTCarry",
     "Generator",
     "Head",
@@ -95,6 +98,7 @@ __all__ = [
     "SharedTrunk",
     "Siamese",
     "SkipThought",
+    "StateEncoder",
     "Summary",
     "Tagger",
     "TextClassifier",

@@ -6,9 +6,11 @@ With the encoder's outputs h_n, its last states c of both directions, and the de
                     o_t = tanh(W [s_t; z_t])
     InputFeeding    Attentive, but s_t = RNN([y_{t−1}; o_{t−1}], s_{t−1})
     AttendFirst     z_t from s_{t−1} and all h_n,   s_t = RNN([y_{t−1}; z_t], s_{t−1}),   o_t = s_t
+    FromStates      s_0 = the encoder's last states, s_t = RNN(y_{t−1}, s_{t−1}),   o_t = s_t
 Attentive and InputFeeding are Luong et al. 2015, https://arxiv.org/abs/1508.04025; AttendFirst has
-the states of Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473. In all, s_0 = tanh(V c + b),
-and the logits of y_t are linear in o_t.
+the states of Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473; FromStates behind a
+`StateEncoder` is Sutskever et al. 2014, https://arxiv.org/abs/1409.3215. In the others s_0 =
+tanh(V c + b); in all, the logits of y_t are linear in o_t.
 """
 
 import functools
@@ -19,7 +21,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxdl.initializers import side_by_side
-from jaxdl.layers.cells import GRU, Carry, Cell
+from jaxdl.layers.cells import GRU, LSTM, Carry, Cell
 from jaxdl.layers.recurrent import RNN, Bidirectional
 from jaxdl.layers.rows import by_rows
 from jaxdl.types import Array, PyTree
@@ -57,6 +59,29 @@ class Encoder(nn.Module):
         both = Bidirectional(direction(), direction(reverse=True))
         (ahead, back), outputs = both(embedded, None, mask, train=train)
         return jnp.concatenate([ahead[0], back[0]], axis=-1), outputs
+
+
+class StateEncoder(nn.Module):
+    """Reads forwards: `(ids [B, N], mask [B, N]) -> (all last states [B, S H], h [B, N, H])`.
+
+    S: states of the cell, 2 for an LSTM (h, then c). Other fields and the mask as in `Encoder`.
+    """
+
+    vocabulary: int
+    features: int
+    width: int
+    cell: Cell = LSTM
+    kernel_init: Init = nn.initializers.lecun_normal()
+    recurrent_init: Init = nn.initializers.orthogonal()
+
+    @nn.compact
+    def __call__(self, x: Array, mask: Array | None, *, train: bool = False) -> tuple[Array, Array]:
+        embedded = nn.Embed(self.vocabulary, self.features, name="embedding")(x)
+        body = RNN(
+            self.width, self.cell, kernel_init=self.kernel_init, recurrent_init=self.recurrent_init
+        )
+        states, outputs = body(embedded, None, mask, train=train)
+        return jnp.concatenate(states, axis=-1), outputs
 
 
 class Decoder(nn.Module):
@@ -113,6 +138,22 @@ class FixedContext(Decoder):
         at_all = jnp.broadcast_to(context[:, None], (*y.shape[:2], context.shape[-1]))
         states, outputs = self.rnn(jnp.concatenate([y, at_all], axis=-1), states, train=train)
         return (context, states), self.read(outputs, at_all), None
+
+
+class FromStates(Decoder):
+    """Begins with the states that a `StateEncoder` of its cell and width ended with; no weights."""
+
+    def begin(self, summary: Array, values: Array, mask: Array | None) -> PyTree:
+        if summary.shape[-1] != self.cell.states * self.width:
+            raise ValueError(
+                f"the encoder ends with {summary.shape[-1]} numbers, and {self.cell.states} states "
+                f"of {self.width} units begin here: use a StateEncoder of the same cell and width"
+            )
+        return tuple(jnp.split(summary, self.cell.states, axis=-1))
+
+    def __call__(self, carry: PyTree, y: Array, *, train: bool = False) -> tuple[PyTree, Any, Any]:
+        states, outputs = self.rnn(y, carry, train=train)
+        return states, outputs, None
 
 
 class Attentive(Decoder, kw_only=True):

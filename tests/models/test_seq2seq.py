@@ -9,9 +9,19 @@ import pytest
 
 from jaxdl import decoding
 from jaxdl.layers.attention import General, Soft
-from jaxdl.layers.cells import ELMAN
+from jaxdl.layers.cells import ELMAN, LSTM
 from jaxdl.layers.dropout import Dropout
-from jaxdl.models import AttendFirst, Attentive, Encoder, FixedContext, InputFeeding, Seq2Seq
+from jaxdl.layers.recurrent import RNN
+from jaxdl.models import (
+    AttendFirst,
+    Attentive,
+    Encoder,
+    FixedContext,
+    FromStates,
+    InputFeeding,
+    Seq2Seq,
+    StateEncoder,
+)
 
 KEY = jax.random.key(0)
 B, N, T, H, D, V = 3, 5, 4, 4, 3, 7
@@ -198,3 +208,35 @@ def test_dropout_is_another_for_each_key_and_none_after_training(found):
         assert (first != other).any()
         assert (first != plain).any()
         np.testing.assert_allclose(after, plain, rtol=1e-5, atol=1e-6)
+
+
+def test_the_plain_decoder_begins_with_both_states_of_the_encoder_as_they_are():
+    model = Seq2Seq(StateEncoder(6, D, H), FromStates(H, LSTM), V, D)
+    variables = jax.jit(model.init)(KEY, X, MASK, Y)
+
+    @jax.jit
+    def run(variables):
+        params = variables["params"]
+        logits, _ = model.apply(variables, X, MASK, Y)
+        encoder, decoder = RNN(H, LSTM), RNN(H, LSTM)
+        read = {"params": params["encoder"]["RNN_0"]}
+        states, _ = encoder.apply(read, params["encoder"]["embedding"]["embedding"][X], None, MASK)
+        told = params["embedding"]["embedding"][Y]
+        _, outputs = decoder.apply({"params": params["decoder"]["rnn"]}, told, states)
+        last = params["logits"]
+        by_hand = outputs @ last["kernel"] + last["bias"][None, None]
+        carry = model.apply(variables, X, MASK, method="begin")
+        return logits, by_hand, carry, states, stepped(model, variables, carry)
+
+    logits, by_hand, carry, states, steps = run(variables)
+    assert set(variables["params"]["decoder"]) == {"rnn"}
+    np.testing.assert_allclose(logits, by_hand, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(steps, logits, rtol=1e-5, atol=1e-6)
+    for given, ended in zip(carry, states, strict=True):
+        np.testing.assert_array_equal(given, ended)
+
+
+def test_a_plain_decoder_behind_another_encoder_is_refused():
+    model = Seq2Seq(Encoder(6, D, 3), FromStates(H, LSTM), V, D)
+    with pytest.raises(ValueError, match="ends with 6 numbers, and 2 states of 4 units begin here"):
+        jax.eval_shape(model.init, KEY, X, MASK, Y)

@@ -139,6 +139,8 @@ FEWER = {
         "learning_rates": "0.01",
     },
     "text_cnn": {"documents": "2000", "bodies": "bag of words,n-grams", "learning_rates": "0.003"},
+    "topics": {"documents": "2000", "width": "8", "learning_rates": "0.01"},
+    "translation": {"dates": "200", "width": "8", "learning_rates": "0.003"},
     "tuned_vectors": {
         "words": "5000",
         "vocabulary": "500",
