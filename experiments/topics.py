@@ -30,7 +30,7 @@ from jaxdl import decoding, keys, launch, report, stats, sweep, tasks
 from jaxdl.data import splits
 from jaxdl.data.sources import sections
 from jaxdl.data.text import bucketing, vocabulary
-from jaxdl.data.text.vocabulary import END, START, Vocabulary
+from jaxdl.data.text.vocabulary import END, PAD, START, Vocabulary
 from jaxdl.launch import setting
 from jaxdl.layers import RNN
 from jaxdl.models import LanguageModel
@@ -70,9 +70,8 @@ def encoded(part: Sequence[sections.Placed], known: Vocabulary, told: bool) -> P
     rows = [vocabulary.framed(vocabulary.encode(known, one.words)) for one in part]
     for row, one in zip(rows, part, strict=True):
         row[0] = first_token(known, one.section, told)
-    padded = bucketing.pad(rows, LONGEST + 2)
-    ids, mask = padded["x"], padded["mask"]
-    return {"x": ids[:, :-1], "y": ids[:, 1:], "y_mask": mask[:, 1:]}
+    ids = bucketing.pad(rows, LONGEST + 2)["x"]
+    return {"x": ids[:, :-1], "y": ids[:, 1:]}
 
 
 def network(words: int, width: int) -> LanguageModel:
@@ -95,7 +94,7 @@ def plan(config: Config) -> sweep.Plan:
         )
         for name in (TOLD, UNTOLD)
     }
-    task = tasks.language_model(network(len(known), config.width))
+    task = tasks.language_model(network(len(known), config.width), padding=PAD)
     build = sweep.by_rate(task, adam, schedules.cosine(config.steps))
     run = sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
     points = sweep.grid(learning_rate=config.learning_rates)
@@ -123,7 +122,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     placed, known = load(config)
     frame = results.frame()
     tuned = stats.tune(frame, "model", "learning_rate", "validation_loss")
-    # Half of the sentences for the judge: it is not to know what the models read.
+    # The judge has read what the models have not.
     reader = judge(placed["validation"])
     real = [" ".join(one.words) for one in placed["test"]]
     truth = np.array([one.section for one in placed["test"]])
