@@ -2,6 +2,7 @@
 
 from jaxdl.tasks import noise, siamese, statistics, token_errors
 from jaxdl.tasks._adversarial import Attack, adversarial, attacked, fgsm, pgd
+from jaxdl.tasks._adversary import with_adversary
 from jaxdl.tasks._bidirectional_language_model import bidirectional_language_model
 from jaxdl.tasks._blanking import blanking, loudest
 from jaxdl.tasks._captioning import captioning
@@ -87,4 +88,5 @@ __all__ = [
     "two_player",
     "variational",
     "window_ranking",
+    "with_adversary",
 ]
