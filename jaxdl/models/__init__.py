@@ -36,6 +36,7 @@ from jaxdl.models._seq2seq import (
 from jaxdl.models._sequence import Acceptor, OneHot, Transducer
 from jaxdl.models._siamese import Siamese
 from jaxdl.models._skip_thought import SkipThought
+from jaxdl.models._table import TableNetwork
 from jaxdl.models._tagger import CharacterFeatures, Tagger
 from jaxdl.models._text_cnn import Bag, Dilated, Hierarchical, NGrams, TextClassifier
 from jaxdl.models._transformer import Transformer, TransformerCarry
@@ -100,6 +101,7 @@ __all__ = [
     "SkipThought",
     "StateEncoder",
     "Summary",
+    "TableNetwork",
     "Tagger",
     "TextClassifier",
     "Transducer",

@@ -45,6 +45,7 @@ FEWER = {
     "fused_gates": {"widths": "4,8"},
     "grouped_convolutions": {"channels": "4"},
     "large_or_small": {"widths": "4,8"},
+    "mixed_tables": {"rows": "200", "hidden": "8"},
     "maxout": {"width": "8"},
     "overfit_first": {"steps": "10"},
     "pooling": {"channels": "2"},
