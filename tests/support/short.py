@@ -123,6 +123,7 @@ FEWER = {
         "learning_rates": "0.01",
     },
     "pronunciation": {"words": "200", "width": "8", "learning_rates": "0.003"},
+    "recomputation": {"depths": "1,4", "width": "8", "length": "8"},
     "recurrent_dropout": {"characters": "2000", "width": "8", "rates": "0.5"},
     "residual_depth": {"depths": "8,14", "channels": "4"},
     "saddles": {"dimensions": "1,8", "saddles": "2,10"},
