@@ -153,7 +153,7 @@ def steps_needed(results: sweep.Results, trials: pd.DataFrame) -> pd.DataFrame:
     """The trials with `log2` of the steps to the target."""
     curves = results.curve_frame("loss", trials)
     curves = curves.pivot(index="trial", columns="step", values="loss").loc[trials["trial"]]
-    means = curves.T.rolling(WINDOW, min_periods=1).mean().T.to_numpy(float)
+    means = curves.T.rolling(min(WINDOW, curves.shape[1])).mean().T.to_numpy(float)
     steps = np.arange(1, means.shape[1] + 1)
     reached = stats.time_to_target(steps, means, TARGET, stats.kind("loss"))
     return trials.assign(log2=np.log2(np.minimum(reached, steps[-1])))

@@ -4,7 +4,8 @@ On 60 examples of breast cancer, wine or iris: one network; eleven that differ i
 initialization; eleven by bagging, with four ways to combine them (the learned one is fitted on the
 validation examples); AdaBoost; gradient boosting. Each seed splits a table anew: 60 examples to
 train on, whose mean and deviation scale the columns, a fifth of the table for validation, the rest
-for test; so the intervals over seeds hold the chance that lies in the examples. Members of an
+for test; so the intervals over seeds hold the chance that lies in the choice of examples from this
+table. Splits overlap: for another table they would be wider (Nadeau & Bengio 2003). Members of an
 ensemble are trained on full batches by one program, at the rate that other seeds chose on
 validation. The yardstick is scikit-learn's boosted trees (its histogram form of what xgboost does;
 leaves of 5 examples or more, else as they come: validation tunes no number of theirs) and, where it

@@ -5,7 +5,9 @@ seed draws. What may follow depends on the last letter alone, so that a prefix w
 still has a right continuation; but an LSTM, trained with teacher forcing, has never seen one. Its
 rate of forbidden letters is measured behind true prefixes, and where it generates by itself, behind
 prefixes without an error of its own and with one. Then what drawing gives, and what it costs,
-against always taking the likeliest letter: different words of a hundred, and forbidden letters.
+against always taking the likeliest letter: how many of the 256 ways in which the language goes on
+for four letters from one start are among 512 draws (86 % would be, of equally likely ones), and
+forbidden letters.
 
     python -m experiments.exposure_bias --workdir=runs/exposure_bias  # 0.7 minutes on 2 cores
 """
@@ -31,12 +33,12 @@ CLAIMS = WORSE, ERRORS, VARIETY, PRICE = (
           "log2 of the ratio of the shares of forbidden letters", above=0.5),
     Claim("S7", "behind an error of its own it errs twice as often as before one",
           "log2 of the ratio of the shares of forbidden letters", above=1.0),
-    Claim("S7", "drawing gives many different words",
-          "share of different words among those drawn from one start", above=0.9, unit="%"),
+    Claim("S7", "drawing gives most of what the language has",
+          "share of the ways to go on for four letters that are drawn", above=0.75, unit="%"),
     Claim("S7", "drawing errs more often than taking the likeliest letter",
           "difference in the share of forbidden letters", above=0.001, unit="points"),
 )  # fmt: skip
-LETTERS, FOLLOWING, DRAWN = 24, 4, 512
+LETTERS, FOLLOWING, DRAWN, AHEAD = 24, 4, 512, 4
 
 
 class Config(launch.Config):
@@ -90,7 +92,7 @@ def true_words(allowed: Array, key: Array, count: int, length: int) -> Array:
 
 
 def measured(config: Config, model: LanguageModel, state: TrainState) -> dict[str, Array]:
-    """Shares of forbidden letters by what stands before them, and how many words differ."""
+    """Shares of forbidden letters by what stands before them, and of the ways that are drawn."""
     allowed, params = language(state.key), {"params": state.params}
     words_key, draw_key, letter_key = jax.random.split(keys.named(state.key, "tested"), 3)
     words = true_words(allowed, words_key, DRAWN, config.length)
@@ -117,22 +119,23 @@ def measured(config: Config, model: LanguageModel, state: TrainState) -> dict[st
     erred = jnp.cumsum(wrong, axis=1) - wrong > 0
     same = jnp.zeros(DRAWN, start.dtype)
     likeliest = continued(start, None)
+    ways = continued(same, jax.random.fold_in(draw_key, 1))[:, :AHEAD]
     return {
         "forced_errors": forced.mean(),
         "own_errors": wrong.mean(),
         "errors_before": jnp.mean(wrong, where=~erred),
         "errors_behind": jnp.mean(wrong, where=erred),
-        "different": different(continued(same, jax.random.fold_in(draw_key, 1))),
+        "ways": different(ways, ~errors(same, ways).any(axis=1)) / FOLLOWING**AHEAD,
         "likeliest_errors": errors(start, likeliest).mean(),
         "nats": losses.softmax_cross_entropy(logits[:, :-1], words[:, 1:]).mean(),
     }
 
 
-def different(words: Array) -> Array:
-    """The share of different words."""
+def different(words: Array, right: Array) -> Array:
+    """How many different words `[N, L]` there are among those that are `right`, bool `[N]`."""
     equal = (words[:, None] == words[None]).all(axis=-1)
     earlier = jnp.tril(equal, k=-1).any(axis=1)
-    return 1 - earlier.mean()
+    return (right & ~earlier).sum()
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
@@ -150,7 +153,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     claims = [
         WORSE.judge(ratio("own_errors", "forced_errors")),
         ERRORS.judge(ratio("errors_behind", "errors_before")),
-        VARIETY.judge(stats.mean_interval(frame["different"], "share", examples=DRAWN)),
+        VARIETY.judge(stats.mean_interval(frame["ways"], "share", examples=FOLLOWING**AHEAD)),
         PRICE.judge(stats.paired_interval(shares["own_errors"], shares["likeliest_errors"])),
     ]
     words = {

@@ -2,10 +2,10 @@
 
 Two blocks on 300 of the digits, which the seed draws, in the middle of a canvas of 12 × 12: the
 second convolution in one group, in four groups of as many channels, and in four groups of twice as
-many outputs from twice as many inputs, which have as many weights again. Two channels are connected
-where the gradient of the one's output by the other's input is not zero everywhere, at the weights
-that a trial begins with. The rate of each network is chosen on validation; a seed moves the images
-and the initialization, and is shared by the networks.
+many outputs from twice as many inputs, which have as many weights again; the layers around it have
+twice as many then. Two channels are connected where the gradient of the one's output by the other's
+input is not zero everywhere, at the weights that a trial begins with. The rate of each network is
+chosen on validation; a seed moves the images and the initialization, and is shared by the networks.
 
     # 1 minute on 2 cores
     python -m experiments.grouped_convolutions --workdir=runs/grouped_convolutions
@@ -33,7 +33,7 @@ CLAIMS = CUT, AS_GOOD, AS_MANY = (
           "share of pairs of channels in two groups that are connected", below=0.01, unit="%"),
     Claim("V1", "four groups of as many channels lose less than a point",
           MORE, above=-0.01, unit="points"),
-    Claim("V1", "four groups of as many weights, twice as wide, are better than one group",
+    Claim("V1", "four groups, twice as wide with as many weights, are better than one group",
           MORE, above=0.0, unit="points"),
 )  # fmt: skip
 ONE, FOUR, WIDE = "one group", "four groups", "four groups, twice as wide"

@@ -2,9 +2,10 @@
 
 MLPs of one hidden layer of 4 to 512 units on 100 and on 500 of the digits, which the seed draws.
 Small ones without a penalty, as small as validation likes them; the largest with dropout or an L2
-penalty, as strong as validation likes them; and the largest with neither. Adam, equal steps.
+penalty, as strong as validation likes them; and the largest with neither. Adam, equal steps, the
+rate of each chosen with the rest.
 
-    python -m experiments.large_or_small --workdir=runs/large_or_small  # 1 minute on 2 cores
+    python -m experiments.large_or_small --workdir=runs/large_or_small  # 2 minutes on 2 cores
 """
 
 import optax
@@ -39,22 +40,24 @@ class Config(launch.Config):
     rates: tuple[float, ...] = setting((0.2, 0.5, 0.8), "Of dropout.", low=0, high=0.99)
     decays: tuple[float, ...] = setting((1e-4, 1e-3, 1e-2), "Of the L2 penalty.", low=0)
     batch_size: int = setting(50, "Examples in a step.", low=1, high=1077)
-    learning_rate: float = setting(3e-3, "Learning rate of Adam.", low=1e-12)
+    learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2)
 
 
 def plan(config: Config) -> sweep.Plan:
-    """One program per width; number of images, penalty and its strength are numbers inside it."""
+    """One program per width; images, penalty, its strength and the rate are numbers inside it."""
     if len(config.widths) < 2:
         raise launch.UserError("config.widths: a small and a large network are two widths")
     data, _ = splits.for_run(catalog.load("digits"), scaling.fit_max)
     *small, large = config.widths
     strengths = {LARGE: (0.0,), DROPOUT: config.rates, L2: config.decays}
-    plain = sweep.grid(kind=[SMALL], labels=config.examples, strength=[0.0])
-    penalized = [
-        point
-        for kind, tried in strengths.items()
-        for point in sweep.grid(kind=[kind], labels=config.examples, strength=tried)
-    ]
+
+    def points(kind: str, tried: tuple[float, ...]) -> list[sweep.Point]:
+        return sweep.grid(
+            kind=[kind], labels=config.examples, strength=tried, learning_rate=config.learning_rates
+        )
+
+    plain = points(SMALL, (0.0,))
+    penalized = [point for kind, tried in strengths.items() for point in points(kind, tried)]
     programs = {f"{width} units": (program(config, width), plain) for width in small}
     programs |= {f"{large} units": (program(config, large), penalized)}
     labels = {f"{width} units": {"width": str(width)} for width in config.widths}
@@ -72,16 +75,16 @@ def program(config: Config, width: int) -> sweep.Run:
             return losses.elastic_net(params, 0.0, amount(L2), kernels(params))
 
         model = MLP((width,), 10, dropout=amount(DROPOUT))
-        return tasks.classification(model, penalty=penalty), adam(config.learning_rate)
+        return tasks.classification(model, penalty=penalty), adam(hparams["learning_rate"])
 
     run = sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
     return sweep.few_labels(run)
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
-    """Widths and strengths that other seeds chose on validation, paired over seeds."""
+    """Widths, strengths and rates that other seeds chose on validation, paired over seeds."""
     frame = results.frame().astype({"width": int})
-    tuned = stats.tune(frame, ("labels", "kind"), ("width", "strength"))
+    tuned = stats.tune(frame, ("labels", "kind"), ("width", "strength", "learning_rate"))
     groups = tuned.groups("labels")
 
     def ahead(kinds: tuple[str, ...], base: str) -> dict[str, stats.Interval]:

@@ -76,9 +76,9 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     }
     slow, lost = {}, {}
     for name, wide in tables.items():
-        best = best_of_others(wide["needed"].to_numpy(float))
-        seeds = np.arange(len(best))
         steps = wide["needed"].to_numpy(float)
+        best = stats.choices_of_others(-steps.T)
+        seeds = np.arange(len(best))
         accuracy = wide["test_accuracy"].to_numpy(float)
         last = steps.shape[1] - 1
         low, high = np.maximum(best - AWAY, 0), np.minimum(best + AWAY, last)
@@ -100,15 +100,9 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
 def needed(config: Config, results: sweep.Results) -> np.ndarray:
     """Steps of each trial until the mean loss of ten batches is at the target."""
     loss = np.nan_to_num(results.curves()["loss"], nan=np.inf)
-    smooth = pd.DataFrame(loss).T.rolling(10, min_periods=1).mean().T.to_numpy()
+    smooth = pd.DataFrame(loss).T.rolling(min(10, config.steps)).mean().T.to_numpy()
     reached = smooth <= config.target
     return np.where(reached.any(axis=1), reached.argmax(axis=1) + 1, config.steps)
-
-
-def best_of_others(steps: np.ndarray) -> np.ndarray:
-    """For each seed (row) the rate (column) at which the other seeds need the fewest steps."""
-    means = (steps.sum(axis=0) - steps) / max(1, len(steps) - 1)
-    return means.argmin(axis=1)
 
 
 if __name__ == "__main__":

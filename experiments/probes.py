@@ -175,7 +175,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
             "weights": weights,
             "block": str(block + 1),
             "digits told (%)": stats.mean_interval(digit[block][weights], "share"),
-            "variance of the place told (%)": 100 * place[block][weights].mean(),
+            "variance of the place told (%)": place[block][weights].mean(),
         }
         for weights in (TRAINED, INITIAL)
         for block in range(BLOCKS)

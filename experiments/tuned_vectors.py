@@ -1,10 +1,11 @@
 """Do word vectors that were tuned on a task fit that task only?
 
 Two tasks on docstrings: of which of eight packages is one (1000 of them), and in which section does
-a sentence stand (1000 of those). Vectors of skip-gram on other docstrings are taken as they are, or
-tuned beforehand on the task's own labels or on those of the other task, with a linear layer on the
-mean of the vectors; then they are frozen, and a new linear layer is trained. A seed moves the
-initialization and the batches of both trainings; the rate of the second is chosen on validation.
+a sentence stand (1000 of those). Vectors of skip-gram on docstrings without labels, which hold some
+of the second task's sentences, are taken as they are, or tuned beforehand on the task's own labels
+or on those of the other task, with a linear layer on the mean of the vectors; then they are frozen,
+and a new linear layer is trained. A seed moves the initialization and the batches of both
+trainings; the rate of the second is chosen on validation.
 
     python -m experiments.tuned_vectors --workdir=runs/tuned_vectors  # 2 minutes on 2 cores
 """

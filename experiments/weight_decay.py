@@ -31,7 +31,7 @@ CLAIMS = MORE_ACCURATE, LOWER_LOSS, DECAY_HELPS = (
           "paired difference in test accuracy", above=0.005, unit="points"),
     Claim("O3", "AdamW beats Adam with L2 at equal tuning, by loss",
           "paired difference in test loss", below=-0.01, unit="nats"),
-    Claim("O3", "AdamW beats Adam without decay at equal tuning, by accuracy",
+    Claim("O3", "AdamW beats Adam without decay at the same rates, by accuracy",
           "paired difference in test accuracy", above=0.005, unit="points"),
 )  # fmt: skip
 OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
