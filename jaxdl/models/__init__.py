@@ -41,6 +41,7 @@ from jaxdl.models._tagger import CharacterFeatures, Tagger
 from jaxdl.models._text_cnn import Bag, Dilated, Hierarchical, NGrams, TextClassifier
 from jaxdl.models._transformer import Transformer, TransformerCarry
 from jaxdl.models._ulmfit import AWDLSTM, NO_DROPS, Drops, ULMFiT, ULMFiTClassifier
+from jaxdl.models._unet import UNet
 from jaxdl.models._vae import VAE
 from jaxdl.models._window import WindowNetwork
 from jaxdl.models.bag_of_words import BagOfWords
@@ -109,6 +110,7 @@ __all__ = [
     "TransformerCarry",
     "ULMFiT",
     "ULMFiTClassifier",
+    "UNet",
     "WindowNetwork",
     "bag_of_words",
     "concat_pooling",

@@ -19,6 +19,7 @@ from jaxdl.tasks._gan import (
     gradient_penalty,
     two_player,
 )
+from jaxdl.tasks._image_to_image import paired, unpaired
 from jaxdl.tasks._language_model import language_model
 from jaxdl.tasks._masked_language_model import masked_language_model
 from jaxdl.tasks._multitask import Objective, multitask
@@ -71,6 +72,7 @@ __all__ = [
     "noise",
     "noisy_quadratic",
     "on",
+    "paired",
     "pgd",
     "reconstruction",
     "regression",
@@ -86,6 +88,7 @@ __all__ = [
     "taught",
     "token_errors",
     "two_player",
+    "unpaired",
     "variational",
     "window_ranking",
     "with_adversary",
