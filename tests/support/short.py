@@ -79,6 +79,7 @@ FEWER = {
     },
     "gradient_lag": {"cells": "elman,lstm", "lag": "5", "hidden": "4"},
     "hashing_trick": {"documents": "40", "bits": "4,10"},
+    "image_to_image": {"features": "2,4", "learning_rates": "0.003"},
     "initializer_depth": {
         "depths": "4",
         "width": "10",
