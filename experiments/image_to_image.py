@@ -1,4 +1,4 @@
-"""Images into images: sketches of digits into digits from pairs, and one style into another without.
+"""Images into images: sketches into digits from pairs, and one style into another without.
 
 Paired: of each digit there is a sketch, 4 × 4 blocks that are black or white; a U-Net makes digits
 of sketches, by the absolute error alone, or against a discriminator that sees sketch and digit
@@ -83,7 +83,7 @@ def load() -> dict[str, Parts]:
 
 
 def judges(parts: Parts) -> dict[str, PyTree]:
-    """Parameters of frozen classifiers: of digits in both styles, and of the style (1: the other)."""
+    """Parameters of frozen classifiers: of digits in both styles, and of the style, 0 or 1."""
     train = parts["train"]
     x, digit = train["y"], train["digit"]
     both = {"x": np.concatenate([x, styled(x)]), "y": np.repeat([0, 1], len(x)).astype(np.int32)}
