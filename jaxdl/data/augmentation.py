@@ -23,12 +23,15 @@ Strength = float | Array
 def augment(batch: Batch, key: Array, functions: Sequence[Augmentation]) -> dict[str, Array]:
     """The batch with its images `x: [B, H, W, C]` changed by each function in turn.
 
-    Every example and every function has a key of its own, drawn from `key`. Raises ValueError for
-    images that are not floats, or of another rank.
+    Or signals `[B, T, C]`, by those of `augmentation_of_signals` and `noise`. Every example and
+    every function has a key of its own, drawn from `key`. Raises ValueError for images that are not
+    floats, or of another rank.
     """
     images = batch["x"]
-    if images.ndim != 4 or not jnp.issubdtype(images.dtype, jnp.floating):
-        raise ValueError(f"x is {images.dtype}{list(images.shape)}, floats [B, H, W, C] are needed")
+    if images.ndim not in (3, 4) or not jnp.issubdtype(images.dtype, jnp.floating):
+        raise ValueError(
+            f"x is {images.dtype}{list(images.shape)}, floats [B, H, W, C] or [B, T, C] are needed"
+        )
     for number, function in enumerate(functions):
         keys = jax.random.split(jax.random.fold_in(key, number), len(images))
         images = jax.vmap(function)(images, keys)

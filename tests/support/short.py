@@ -131,6 +131,7 @@ FEWER = {
     "second_order": {"bowl_steps": "40", "conditions": "10", "saddles": "2"},
     "shuffling": {"examples": "20,50"},
     "siamese_retrieval": {"words": "200", "width": "8", "learning_rates": "0.01"},
+    "signal_augmentation": {"channels": "2,4"},
     "signal_propagation": {"depth": "4", "width": "16", "activations": "relu,tanh,sigmoid"},
     "skip_thoughts": {"documents": "300", "vocabulary": "100", "width": "8"},
     "softmax_cost": {"sizes": "100,300"},
