@@ -29,6 +29,7 @@ FEWER = {
     "counting": {"cells": "lstm", "trained": "2", "tested": "6"},
     "critical_points": {"iterations": "5", "dimensions": "1,8", "units": "1"},
     "deblurring": {"patches": "64", "features": "4"},
+    "decoders": {"words": "200", "width": "8", "learning_rates": "0.003"},
     "distillation": {"teacher_steps": "2", "examples": "100,200"},
     "digits_cnn": {"channels": "4,8", "hidden": "16", "learning_rates": "0.01"},
     "ensembles": {"tables": "wine", "members": "3"},
@@ -79,6 +80,7 @@ FEWER = {
     },
     "gradient_lag": {"cells": "elman,lstm", "lag": "5", "hidden": "4"},
     "hashing_trick": {"documents": "40", "bits": "4,10"},
+    "image_augmentation": {"channels": "2,4"},
     "image_to_image": {"features": "2,4", "learning_rates": "0.003"},
     "initializer_depth": {
         "depths": "4",
@@ -134,6 +136,7 @@ FEWER = {
     "signal_augmentation": {"channels": "2,4"},
     "signal_propagation": {"depth": "4", "width": "16", "activations": "relu,tanh,sigmoid"},
     "skip_thoughts": {"documents": "300", "vocabulary": "100", "width": "8"},
+    "smoothing": {"words": "2000", "vocabulary": "100"},
     "softmax_cost": {"sizes": "100,300"},
     "sparse_features": {"size": "32", "optimizers": "adagrad,rmsprop"},
     "tagging": {
