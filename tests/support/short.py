@@ -99,6 +99,7 @@ FEWER = {
     },
     "minima": {"widths": "4,8"},
     "ngram_vs_neural": {"words": "20000", "vocabulary": "200", "features": "4", "hidden": "8"},
+    "norms": {"channels": "4,4"},
     "norms_and_batch_size": {"batch_sizes": "2,16"},
     "optimizers_x_initializers": {"optimizers": "sgd,adam", "learning_rates": "0.01,0.1"},
     "padding": {"steps": "2", "buckets": "2", "units": "8", "batch_size": "512"},
@@ -139,6 +140,12 @@ FEWER = {
     "smoothing": {"words": "2000", "vocabulary": "100"},
     "softmax_cost": {"sizes": "100,300"},
     "sparse_features": {"size": "32", "optimizers": "adagrad,rmsprop"},
+    "subwords": {
+        "documents": "2000",
+        "vocabulary": "100",
+        "channels": "4",
+        "learning_rates": "0.003",
+    },
     "tagging": {
         "documents": "1000",
         "hidden": "8",
