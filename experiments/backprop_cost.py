@@ -69,8 +69,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
             "forward passes by differences": parameters + 1,
         })  # fmt: skip
     most = frame["operations"].max()
-    exact = stats.Interval(most, most, most, len(rows), "counted by the compiler")
-    claims.append(IN_OPERATIONS.judge(exact))
+    claims.append(IN_OPERATIONS.judge(stats.exact(most, "counted by the compiler")))
     caption = f"Intervals: {claims[0].method}, over {config.seeds} repeats."
     blocks = (picture(frame), report.table(rows, caption))
     return launch.Conclusion(claims, [Section("By the number of parameters", blocks)])

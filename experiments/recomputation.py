@@ -90,7 +90,10 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         calls[way] = functools.partial(program, *inputs)
     memory = pd.DataFrame(rows)
     seconds = clocks.in_turn(calls, config.seeds, config.steps)
-    growth = {way: exact(slope(mine)) for way, mine in memory.groupby("way", sort=False)}
+    growth = {
+        way: stats.exact(slope(mine), "counted by the compiler")
+        for way, mine in memory.groupby("way", sort=False)
+    }
     ratios = {
         way: stats.mean_interval(seconds[way] / seconds[KEPT], "positive")
         for way in (EACH, GROUPED)
@@ -116,11 +119,6 @@ def slope(memory: pd.DataFrame) -> float:
     """Of the logarithm of the temporaries over that of the depth."""
     logs = np.log(memory[["layers", "temporaries (MiB)"]].to_numpy(float))
     return float(np.polyfit(*logs.T, 1)[0])
-
-
-def exact(value: float) -> stats.Interval:
-    """A number without noise."""
-    return stats.Interval(value, value, value, 1, "counted by the compiler")
 
 
 def picture(memory: pd.DataFrame) -> Picture:

@@ -26,7 +26,7 @@ from jaxdl.models import NGrams, TextClassifier
 from jaxdl.optimizers import adam, schedules
 from jaxdl.report import Claim, Section
 
-CLAIMS = BETTER, SHORTER, COVERS = (
+CLAIMS = BETTER, AS_LETTERS, COVERS = (
     Claim("E9", "pieces of words are better than the most frequent words alone",
           "paired difference in test accuracy", above=0.0, unit="points"),
     Claim("E9", "pieces of words are as good as letters, or better",
@@ -136,8 +136,10 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     pieces = (BPE, WORDPIECE)
     claims = [
         *BETTER.judge_each({p: tuned.gain("test_accuracy", p, WORDS) for p in pieces}),
-        *SHORTER.judge_each({p: tuned.gain("test_accuracy", p, LETTERS) for p in pieces}),
-        *COVERS.judge_each({p: exact(unknown[p] - unknown[WORDS]) for p in pieces}),
+        *AS_LETTERS.judge_each({p: tuned.gain("test_accuracy", p, LETTERS) for p in pieces}),
+        *COVERS.judge_each(
+            {p: stats.exact(unknown[p] - unknown[WORDS], "counted") for p in pieces}
+        ),
     ]
     table = report.tuned_table(tuned, "test_accuracy", against=WORDS)
     read = report.table(
@@ -150,11 +152,6 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     )
     curves = report.tuned_curves(results, tuned, y_label="training loss (nats)")
     return launch.Conclusion(claims, [Section("By tokens", (table, read, *curves))])
-
-
-def exact(value: float) -> stats.Interval:
-    """A number without noise."""
-    return stats.Interval(value, value, value, 1, "counted")
 
 
 if __name__ == "__main__":

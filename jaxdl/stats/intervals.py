@@ -35,6 +35,11 @@ class Interval(NamedTuple):
     needs: int = 1
 
 
+def exact(value: float, method: str) -> Interval:
+    """A number without noise, such as a count; method: where it is from."""
+    return Interval(value, value, value, 1, method)
+
+
 def mean_interval(
     values: ArrayLike,
     scale: Scale = "real",
