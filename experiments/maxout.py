@@ -129,7 +129,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         for name, rows in highest.groupby("network", sort=False)
     }
     ratio = size(models[MAXOUT]) / size(models[RELU])
-    exact = stats.Interval(ratio, ratio, ratio, 1, "counted")
+    exact = stats.exact(ratio, "counted")
     claims = [
         DIE.judge(dead[RELU]),
         *LIVE.judge_each({name: dead[name] for name in (MAXOUT, EQUAL)}),

@@ -140,7 +140,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         *COVERS.judge_each(
             {p: stats.exact(unknown[p] - unknown[WORDS], "counted") for p in pieces}
         ),
-    ]
+    ]  # fmt: skip
     table = report.tuned_table(tuned, "test_accuracy", against=WORDS)
     read = report.table(
         (
