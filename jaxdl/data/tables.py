@@ -129,8 +129,8 @@ def _text(column: pd.Series) -> pd.Series:
 
 
 def _ids(column: pd.Series, known: tuple[str, ...]) -> np.ndarray:
-    codes = pd.Categorical(_text(column), categories=list(known)).codes.astype(np.int64) + FIRST
-    return np.where(column.isna(), GAP, np.where(codes < FIRST, UNSEEN, codes))
+    places = pd.Index(known, dtype=object).get_indexer(_text(column).astype(object))
+    return np.where(column.isna(), GAP, np.where(places < 0, UNSEEN, places + FIRST))
 
 
 def _numbers(frame: pd.DataFrame, name: str) -> np.ndarray:

@@ -74,13 +74,14 @@ def paired(
         value, (after, reported) = players.loss(
             params, model_state, turned(batch), key, train=train
         )
-        made = _made(generator, params, model_state, batch["x"], train)
+        again = jax.random.fold_in(key, 1)
+        made = _made(generator, params, model_state, batch["x"], again, train)
         away, of_examples = _distance(made, batch["y"]), weights(batch)
         minimized = adversarial * value + distance * mean(away, of_examples)
         return minimized, (after, {**reported, "distance": metrics.mean(away, of_examples)})
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Array:
-        return _made(generator, params, model_state, batch["x"], False)
+        return _made(generator, params, model_state, batch["x"])
 
     return Task(init, loss, predict)
 
@@ -129,11 +130,13 @@ def unpaired(
             )
             total, sums = total + value, sums + reported["loss"][0]
 
+        again = jax.random.fold_in(key, 1)
+
         def there(images: Array) -> Array:
-            return _made(to_y, params[TO_Y], model_state[TO_Y], images, train)
+            return _made(to_y, params[TO_Y], model_state[TO_Y], images, again, train)
 
         def back(images: Array) -> Array:
-            return _made(to_x, params[TO_X], model_state[TO_X], images, train)
+            return _made(to_x, params[TO_X], model_state[TO_X], images, again, train)
 
         x, y = batch["x"], batch["y"]
         away = (_distance(back(there(x)), x) + _distance(there(back(y)), y)) / 2
@@ -144,16 +147,21 @@ def unpaired(
         return total + 2 * cycle * mean(away, of_examples), (after, found)
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Array:
-        return _made(to_y, params[TO_Y], model_state[TO_Y], batch["x"], False)
+        return _made(to_y, params[TO_Y], model_state[TO_Y], batch["x"])
 
     return Task(init, loss, predict)
 
 
 def _made(
-    generator: nn.Module, params: PyTree, model_state: PyTree, x: Array, train: bool
+    generator: nn.Module,
+    params: PyTree,
+    model_state: PyTree,
+    x: Array,
+    key: Array | None = None,
+    train: bool = False,
 ) -> Array:
     own = (params[GENERATOR]["network"], model_state[GENERATOR])
-    made, _ = linen.apply(generator, *own, x, train=train)
+    made, _ = linen.apply(generator, *own, x, key=key, train=train)
     return jnp.asarray(made)
 
 

@@ -231,9 +231,9 @@ def test_one_warp_is_all_four_in_turn():
     np.testing.assert_array_equal(still, np.broadcast_to(IMAGE, still.shape))
 
 
-@pytest.mark.parametrize("images", [np.zeros((2, 4, 4, 1), np.uint8), np.zeros((2, 4, 4))])
+@pytest.mark.parametrize("images", [np.zeros((2, 4, 4, 1), np.uint8), np.zeros((4, 4))])
 def test_images_of_another_kind_are_named(images):
-    with pytest.raises(ValueError, match=r"floats \[B, H, W, C\] are needed"):
+    with pytest.raises(ValueError, match=r"floats \[B, H, W, C\] or \[B, T, C\] are needed"):
         aug.augment({"x": images}, jax.random.key(0), [])
 
 
