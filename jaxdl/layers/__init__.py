@@ -11,6 +11,7 @@ from jaxdl.layers.activations import (
     softmax,
 )
 from jaxdl.layers.attention import Additive, Biaffine, Dot, General, Memory, ScaledDot, Soft
+from jaxdl.layers.causal import Causal
 from jaxdl.layers.cells import CELLS, COUPLED, ELMAN, GRU, LSTM, MINIMAL_GRU, PEEPHOLE, Cell
 from jaxdl.layers.conv import Conv, ConvTranspose
 from jaxdl.layers.dropout import Dropout
@@ -42,6 +43,7 @@ __all__ = [
     "BatchNorm",
     "Biaffine",
     "Bidirectional",
+    "Causal",
     "Cell",
     "Conv",
     "ConvTranspose",

@@ -52,6 +52,15 @@ FEWER = {
     },
     "exploding_gradients": {"scales": "0.5,1.5", "length": "10"},
     "first_order": {"steps": "50", "points": "2", "workloads": "breast_cancer,topics"},
+    "forecasting": {
+        "values": "300",
+        "length": "12",
+        "horizon": "4",
+        "season": "6",
+        "units": "4",
+        "batch_size": "16",
+        "learning_rates": "0.01",
+    },
     "gan_digits": {"features": "8,4"},
     "gpt": {
         "characters": "80000",
