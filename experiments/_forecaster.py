@@ -1,6 +1,7 @@
 """The networks of `forecasting`, and what a finished run does with the one that it has kept."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import flax.linen as nn
 import jax
@@ -8,7 +9,6 @@ import numpy as np
 
 from jaxdl import forecasting, launch, report, sweep, tasks
 from jaxdl.data import scaling, series
-from jaxdl.data.scaling import Scaling
 from jaxdl.layers.causal import Causal
 from jaxdl.layers.recurrent import RNN
 from jaxdl.models import MLP, Acceptor, Forecaster
@@ -18,6 +18,13 @@ LSTM, FED, DENSE, CAUSAL = "LSTM", "LSTM, fed back", "MLP", "causal convolutions
 MODELS = (LSTM, FED, DENSE, CAUSAL)
 MOST, SHOWN = 1000, 3
 """Values that can be asked for; windows of history in a picture."""
+
+
+class Loaded(NamedTuple):
+    """A series, as it is `[T]` and in windows."""
+
+    values: np.ndarray
+    prepared: series.Prepared
 
 
 def network(model: str, length: int, horizon: int, units: int) -> Forecaster:
@@ -37,18 +44,18 @@ def network(model: str, length: int, horizon: int, units: int) -> Forecaster:
 def save(
     plan: sweep.Plan,
     row: PyTree,
+    params: PyTree,
     options: dict[str, int],
-    scaled_by: Scaling,
-    values: np.ndarray,
+    loaded: Loaded,
     longest_gap: int,
 ) -> None:
-    """Keeps the LSTM of a row, with the end of its series `values [T]`, to go on from."""
+    """Keeps the LSTM of a row, with the end of its series, to go on from."""
     assert plan.workdir is not None
-    history = values[-SHOWN * options["length"] :]
+    history = loaded.values[-SHOWN * options["length"] :]
     launch.save_best(
-        plan.workdir, plan.replay(row).params, None, scaled_by,
+        plan.workdir, params, None, loaded.prepared.scalings[0],
         task="forecasting", model="forecaster", options={"model": LSTM, **options},
-        input_shape=(options["length"], 1), history=history.tolist(), values=len(values),
+        input_shape=(options["length"], 1), history=history.tolist(), values=len(loaded.values),
         longest_gap=longest_gap,
         **{name: row[name] for name in ("series", "trial", "learning_rate", "seed")},
     )  # fmt: skip
@@ -85,6 +92,6 @@ def forecast(workdir: Path, text: str) -> str:
     lines = [report.to_markdown(report.table(rows)), f"Drawn in {drawn}."]
     if steps > horizon:
         lines.append(
-            f"Beyond {horizon} steps forecasts are fed back, and their intervals too narrow."
+            f"Beyond {horizon} steps forecasts are fed back, their intervals may be too narrow."
         )
     return "\n".join(lines)

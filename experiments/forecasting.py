@@ -16,15 +16,13 @@ left empty. See `--help` of `longest_gap` for what becomes of these.
     python -m experiments.forecasting --workdir=runs/mine --config.csv=FILE --config.column=NAME
 """
 
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
 from experiments import _forecaster
-from experiments._forecaster import DENSE, FED, LSTM, MODELS, network
+from experiments._forecaster import DENSE, FED, LSTM, MODELS, Loaded, network
 from jaxdl import forecasting, launch, report, stats, sweep, tasks
 from jaxdl.data import series, splits
 from jaxdl.data.sources import signals
@@ -71,13 +69,6 @@ class Config(launch.Config):
     units: int = setting(32, "Units of each layer; the MLP has two layers of twice as many.", low=1)
     batch_size: int = setting(64, "Windows in a step.", low=1)
     learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2)
-
-
-class Loaded(NamedTuple):
-    """A series, as it is `[T]` and in windows."""
-
-    values: np.ndarray
-    prepared: series.Prepared
 
 
 def load(config: Config) -> dict[str, Loaded]:
@@ -132,7 +123,7 @@ def plan(config: Config) -> sweep.Plan:
         }
 
     def program(model: str) -> sweep.Run:
-        made = network(model, config.length, config.horizon, config.units)
+        made = network(model, **options(config))
         build = sweep.by_rate(tasks.forecasting(made), adam, cosine(config.steps))
         run = sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
         return sweep.on(of_series, run)
@@ -148,22 +139,15 @@ def plan(config: Config) -> sweep.Plan:
 
 def baselines(config: Config, parts: dict[str, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Forecasts of the test windows `[N, horizon, 1]` by what needs no network."""
-
-    def predicted(model: forecasting.AR, part: str) -> np.ndarray:
-        return np.asarray(forecasting.forecast(model, parts[part]["x"], config.horizon))
-
-    orders = {order for order in (1, 2, 4, 8, 16, config.season) if order < config.length}
-    models = [
-        forecasting.fit_ar(parts["train"]["x"], parts["train"]["y"], order)
-        for order in sorted(orders | {config.length})
-    ]
-    errors = [abs(predicted(model, "validation") - parts["validation"]["y"]) for model in models]
-    best = models[int(np.argmin([each.mean() for each in errors]))]
-    x = parts["test"]["x"]
+    run = jax.jit(lambda model, x: forecasting.forecast(model, x, config.horizon))
+    orders = sorted({min(order, config.length) for order in (2, config.season, config.length)})
+    train, validation, test = (parts[part] for part in series.PARTS)
+    models = [forecasting.fit_ar(train["x"], train["y"], order) for order in orders]
+    errors = [abs(run(model, validation["x"]) - validation["y"]).mean() for model in models]
     return {
-        LAST: np.asarray(forecasting.persistence(x, config.horizon)),
-        SEASON: np.asarray(forecasting.seasonal_naive(x, config.horizon, config.season)),
-        LINE: predicted(best, "test"),
+        LAST: np.asarray(forecasting.persistence(test["x"], config.horizon)),
+        SEASON: np.asarray(forecasting.seasonal_naive(test["x"], config.horizon, config.season)),
+        LINE: np.asarray(run(models[int(np.argmin(errors))], test["x"])),
     }
 
 
@@ -172,43 +156,41 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     loaded, frame = load(config), results.frame()
     tuned = stats.tune(frame, ("series", "model"), "learning_rate", "validation_absolute_error")
     simple = {name: baselines(config, each.prepared.parts) for name, each in loaded.items()}
-    errors = {
+    wrong = {
         name: {
-            method: float(abs(values - loaded[name].prepared.parts["test"]["y"]).mean())
+            method: abs(values - loaded[name].prepared.parts["test"]["y"])
             for method, values in own.items()
         }
         for name, own in simple.items()
     }
     rows: list[dict[str, str | float]] = [
-        {"series": name, "method": method, "test absolute error": error}
-        for name, own in errors.items()
-        for method, error in own.items()
+        {
+            "series": name,
+            "method": method,
+            "next value": float(each[:, 0].mean()),
+            "all steps": float(each.mean()),
+        }
+        for name, own in wrong.items()
+        for method, each in own.items()
     ]
-    words = "In standard deviations of the training part, over all steps ahead."
+    words = "Absolute errors on test without a network, in deviations of the training part."
     tables = (
         report.tuned_table(tuned, ERROR, against=LSTM),
-        report.table(rows, f"Without a network. {words}"),
+        report.tuned_table(tuned, "test_next_error", against=LSTM),
+        report.table(rows, words),
+        covered_table(tuned),
         " ".join(told(config, name, each) for name, each in loaded.items()),
     )
-    examples = {
-        (name, model): row
-        for name in loaded
-        for model in (LSTM, FED)
-        if (row := stats.example(frame, tuned, (name, model)))
+    sections, first = [Section("By series and network", tables)], next(iter(loaded))
+    if row := stats.example(frame, tuned, (first, LSTM)):
+        params, own = plan.replay(row).params, loaded[first]
+        _forecaster.save(plan, row, params, options(config), own, config.longest_gap)
+        sections.append(Section("A forecast", (shown(config, params, own, simple[first][LINE]),)))
+    errors = {
+        name: {method: float(each.mean()) for method, each in own.items()}
+        for name, own in wrong.items()
     }
-    by_network = {key: predictions(config, plan, row, key, loaded) for key, row in examples.items()}
-    first = next(iter(loaded))
-    if row := examples.get((first, LSTM)):
-        options = {name: getattr(config, name) for name in ("length", "horizon", "units")}
-        own = loaded[first]
-        _forecaster.save(
-            plan, row, options, own.prepared.scalings[0], own.values, config.longest_gap
-        )
-    pictures = (by_step(loaded, simple, by_network), *shown(config, loaded, simple, by_network))
-    return launch.Conclusion(
-        judged(tuned, errors),
-        [Section("By series and network", tables), Section("Step by step", pictures)],
-    )
+    return launch.Conclusion(judged(tuned, errors), sections)
 
 
 def judged(tuned: stats.Tuned, errors: dict[str, dict[str, float]]) -> list[report.Judged]:
@@ -242,62 +224,38 @@ def told(config: Config, name: str, loaded: Loaded) -> str:
     return f"{name}: {len(loaded.values):,} values{gaps if missing else ''}, {windows:,} windows."
 
 
-def predictions(
-    config: Config, plan: sweep.Plan, row: PyTree, key: tuple[str, str], loaded: dict[str, Loaded]
-) -> np.ndarray:
-    """Quantiles `[N, horizon, 1, Q]` of the test windows by the network of a row."""
-    (name, model), params = key, plan.replay(row).params
-    made = network(model, config.length, config.horizon, config.units)
-    task = tasks.forecasting(made)
+def covered_table(tuned: stats.Tuned) -> report.Table:
+    """How much of what came lay in the intervals that were said."""
+    rows: list[dict[str, str | stats.Interval]] = [
+        {
+            "series": name,
+            "model": model,
+            "in the 80 % interval (%)": stats.mean_interval(own[model]),
+        }
+        for name, group in tuned.groups("series").items()
+        for own in [group.scores("test_coverage")]
+        for model in MODELS
+    ]
+    return report.table(rows, "Of all steps ahead on test; 95 % intervals over seeds.")
 
-    def predict(x: Array) -> Array:
-        return task.predict(params, {}, {"x": x})
 
-    run = jax.jit(lambda x: forecasting.forecast(predict, x, config.horizon))
-    return np.asarray(run(loaded[name].prepared.parts["test"]["x"]))
-
-
-def by_step(
-    loaded: dict[str, Loaded],
-    simple: dict[str, dict[str, np.ndarray]],
-    by_network: dict[tuple[str, str], np.ndarray],
-) -> Picture:
-    """The error of each method by how many steps ahead it looks."""
-    found = {(name, method): own for name, each in simple.items() for method, own in each.items()}
-    found |= {key: forecasting.point(own, 3) for key, own in by_network.items()}
-    rows = []
-    for (name, method), values in found.items():
-        errors = abs(values - loaded[name].prepared.parts["test"]["y"]).mean(axis=(0, 2))
-        rows += [
-            {"series": name, "method": method, "seed": 0, "ahead": step, "error": error}
-            for step, error in enumerate(errors, start=1)
-        ]
-    figure = report.lines(
-        pd.DataFrame(rows), "ahead", "error", panel="series", line="method",
-        title="Error by step ahead", x_label="steps ahead", x_scale="linear", y_scale="linear",
-        y_label="absolute error (standard deviations)",
+def shown(config: Config, params: PyTree, loaded: Loaded, line: np.ndarray) -> Picture:
+    """The last test window: what an LSTM said, what came, what AR said."""
+    test = loaded.prepared.parts["test"]
+    predict = tasks.forecasting(network(LSTM, **options(config))).predict
+    found = np.asarray(jax.jit(predict)(params, {}, {"x": test["x"][-1:]}))
+    figure = report.fan(
+        test["x"][-1, :, 0], found[0, :, 0],
+        {"what came": test["y"][-1, :, 0], LINE: line[-1, :, 0]},
+        title="The last test window", first=int(test["step"][-1]) - config.length,
+        y_label="standard deviations from the mean",
     )  # fmt: skip
-    return report.picture(figure, "One seed of each network.")
+    return report.picture(figure, "Of the first series, by one seed of the LSTM.")
 
 
-def shown(
-    config: Config,
-    loaded: dict[str, Loaded],
-    simple: dict[str, dict[str, np.ndarray]],
-    by_network: dict[tuple[str, str], np.ndarray],
-) -> list[Picture]:
-    """The last test window of each series: what was said, and what came."""
-    pictures = []
-    for name in (name for name, model in by_network if model == LSTM):
-        test, own = loaded[name].prepared.parts["test"], by_network[name, LSTM]
-        others = {"what came": test["y"][-1, :, 0], LINE: simple[name][LINE][-1, :, 0]}
-        figure = report.fan(
-            test["x"][-1, :, 0], own[-1, :, 0], others,
-            title=f"An LSTM on {name}", first=int(test["step"][-1]) - config.length,
-            y_label="standard deviations from the mean",
-        )  # fmt: skip
-        pictures.append(report.picture(figure, "The last test window, one seed."))
-    return pictures
+def options(config: Config) -> dict[str, int]:
+    """What a network is built from."""
+    return {name: getattr(config, name) for name in ("length", "horizon", "units")}
 
 
 USES = {

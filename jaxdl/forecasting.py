@@ -27,7 +27,7 @@ def forecast(predict: Predict, x: ArrayLike, steps: int) -> Array:
     Direct where the predictor says as many at once (H ≥ steps); else fed back: what it says, the
     middle one of quantiles, is read as if it had been observed, and it is asked again. With H = 1
     that is one step at a time. Quantiles of what is fed back know nothing of the error of what
-    they were fed with: they are too near to each other.
+    they were fed with: where errors add up, they are too near to each other.
     Raises ValueError for steps < 1.
     """
     if steps < 1:

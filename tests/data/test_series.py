@@ -51,7 +51,7 @@ def test_several_series_have_scalings_of_their_own():
         mine = train["series"] == number
         back = train["y"][mine][0, 0] * scaled_by.scale + scaled_by.mean
         np.testing.assert_allclose(back, [[3.0], [307.0]][number], rtol=1e-6)
-    with pytest.raises(DataError, match=r"is too short: 4 are for test, 5 are needed"):
+    with pytest.raises(DataError, match=r"is too short: 4 are for validation, 5 are needed"):
         series.prepare([RAMP, RAMP[:30]], LENGTH, 5)
 
 

@@ -12,28 +12,24 @@ X = np.random.default_rng(0).random((8, 16, 2)).astype(np.float32)
 KEY = jax.random.key(0)
 
 
-def test_an_output_sees_its_step_and_those_before():
-    @jax.jit
-    def gradient(x):
-        variables = jax.tree.map(jnp.abs, LAYER.init(KEY, x))  # no unit is off
-        return jax.grad(lambda x: LAYER.apply(variables, x)[1][:, 12].sum())(x)
-
-    seen = np.flatnonzero(np.abs(gradient(X)).sum(axis=(0, 2)))
-    assert LAYER.receptive_field == 7
-    np.testing.assert_array_equal(seen, np.arange(6, 13))
-
-
-def test_padding_is_not_read_and_there_is_no_state():
+def test_an_output_sees_its_step_and_those_before_and_no_padding():
     mask = np.arange(16)[None] >= np.arange(8)[:, None]
 
     @jax.jit
     def run(x, wild):
-        # With biases that are not 0, padding that was let through would show.
-        variables = jax.tree.map(lambda leaf: leaf + 1, LAYER.init(KEY, x))
-        return [LAYER.apply(variables, each, None, mask)[1] for each in (x, wild)]
+        # No unit is off, and padding that was let through would show by the biases.
+        variables = jax.tree.map(lambda leaf: jnp.abs(leaf) + 1, LAYER.init(KEY, x))
+        gradient = jax.grad(lambda x: LAYER.apply(variables, x)[1][:, 12].sum())(x)
+        return gradient, *(LAYER.apply(variables, each, None, mask)[1] for each in (x, wild))
 
-    one, two = run(X, np.where(mask[..., None], X, np.nan))
+    gradient, one, two = run(X, np.where(mask[..., None], X, np.nan))
+    seen = np.flatnonzero(np.abs(gradient).sum(axis=(0, 2)))
+    assert LAYER.receptive_field == 7
+    np.testing.assert_array_equal(seen, np.arange(6, 13))
     np.testing.assert_array_equal(one, two)
     assert (one[~mask] == 0).all()
+
+
+def test_there_is_no_state():
     with pytest.raises(ValueError, match="no state"):
-        LAYER.init(KEY, X, X)
+        jax.eval_shape(LAYER.init, KEY, X, X)

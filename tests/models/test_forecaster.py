@@ -1,6 +1,7 @@
 """Forecasts move with the level of the series, are ordered, and begin at the last value."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -17,7 +18,7 @@ def test_quantiles_are_ordered_and_move_with_the_level():
     @jax.jit
     def run(x):
         variables = model.init(KEY, x)
-        zeros = jax.tree.map(np.zeros_like, variables)
+        zeros = jax.tree.map(jnp.zeros_like, variables)
         shifted = model.apply(variables, x + np.float32(8))
         return model.apply(variables, x), shifted, model.apply(zeros, x)
 
