@@ -32,6 +32,7 @@ FEWER = {
     "digits_cnn": {"channels": "4,8", "hidden": "16", "learning_rates": "0.01"},
     "ensembles": {"tables": "wine", "members": "3"},
     "dropout_ensemble": {"masks": "4", "members": "2", "width": "8"},
+    "dyck": {"units": "8", "models": "lstm,elman,transformer", "learning_rates": "0.01"},
     "equal_cells": {"characters": "20000", "width": "4", "learning_rates": "0.01"},
     "equivariance": {"size": "4", "channels": "2"},
     "fused_gates": {"widths": "4,8"},
