@@ -130,7 +130,7 @@ def sorting(
 
 
 def _ways(steps: int, deepest: int) -> list[list[int]]:
-    """By brackets to come and height: in how many ways all close, never more than `deepest` open."""
+    """By brackets to come and height: how many ways there are to close all, none too deep."""
     ways = [[1] + [0] * (deepest + 1)]  # the height past the deepest has none
     for _ in range(steps):
         last = ways[-1]
