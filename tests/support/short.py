@@ -72,6 +72,7 @@ FEWER = {
         "pace": "1",
     },
     "gradient_lag": {"cells": "elman,lstm", "lag": "5", "hidden": "4"},
+    "glove": {"documents": "400", "dimensions": "8", "batch_size": "64"},
     "hashing_trick": {"documents": "40", "bits": "4,10"},
     "initializer_depth": {
         "depths": "4",
