@@ -137,17 +137,39 @@ def plan(config: Config) -> sweep.Plan:
     )  # fmt: skip
 
 
-def baselines(config: Config, parts: dict[str, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Forecasts of the test windows `[N, horizon, 1]` by what needs no network."""
+def baselines(
+    config: Config, parts: dict[str, dict[str, np.ndarray]]
+) -> dict[str, dict[str, np.ndarray]]:
+    """Forecasts `[N, horizon, 1]` without a network, by method, on validation and test."""
     run = jax.jit(lambda model, x: forecasting.forecast(model, x, config.horizon))
     orders = sorted({min(order, config.length) for order in (2, config.season, config.length)})
-    train, validation, test = (parts[part] for part in series.PARTS)
+    train, validation, _ = (parts[part] for part in series.PARTS)
     models = [forecasting.fit_ar(train["x"], train["y"], order) for order in orders]
     errors = [abs(run(model, validation["x"]) - validation["y"]).mean() for model in models]
+    best = models[int(np.argmin(errors))]
+    methods = {
+        LAST: lambda x: forecasting.persistence(x, config.horizon),
+        SEASON: lambda x: forecasting.seasonal_naive(x, config.horizon, config.season),
+        LINE: lambda x: run(best, x),
+    }
     return {
-        LAST: np.asarray(forecasting.persistence(test["x"], config.horizon)),
-        SEASON: np.asarray(forecasting.seasonal_naive(test["x"], config.horizon, config.season)),
-        LINE: np.asarray(run(models[int(np.argmin(errors))], test["x"])),
+        name: {part: np.asarray(method(parts[part]["x"])) for part in ("validation", "test")}
+        for name, method in methods.items()
+    }
+
+
+def measured(
+    found: dict[str, np.ndarray], parts: dict[str, dict[str, np.ndarray]]
+) -> dict[str, float]:
+    """Errors of such forecasts on test, and what lies in the interval of errors on validation."""
+    y, errors = parts["test"]["y"], parts["validation"]["y"] - found["validation"]
+    interval = forecasting.with_errors(found["test"], errors)
+    inside = (interval[..., 0] <= y) & (y <= interval[..., -1])
+    wrong = abs(found["test"] - y)
+    return {
+        "next value": float(wrong[:, 0].mean()),
+        "all steps": float(wrong.mean()),
+        "in the 80 % interval (%)": float(inside.mean()),
     }
 
 
@@ -156,39 +178,34 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     loaded, frame = load(config), results.frame()
     tuned = stats.tune(frame, ("series", "model"), "learning_rate", "validation_absolute_error")
     simple = {name: baselines(config, each.prepared.parts) for name, each in loaded.items()}
-    wrong = {
-        name: {
-            method: abs(values - loaded[name].prepared.parts["test"]["y"])
-            for method, values in own.items()
-        }
+    numbers = {
+        name: {method: measured(of, loaded[name].prepared.parts) for method, of in own.items()}
         for name, own in simple.items()
     }
-    rows: list[dict[str, str | float]] = [
-        {
-            "series": name,
-            "method": method,
-            "next value": float(each[:, 0].mean()),
-            "all steps": float(each.mean()),
-        }
-        for name, own in wrong.items()
-        for method, each in own.items()
+    rows = [
+        {"series": name, "method": method, **own}
+        for name, methods in numbers.items()
+        for method, own in methods.items()
     ]
-    words = "Absolute errors on test without a network, in deviations of the training part."
+    words = (
+        "Absolute errors on test without a network, in deviations of the training part; intervals "
+        "from the errors on validation, step by step."
+    )
     tables = (
         report.tuned_table(tuned, ERROR, against=LSTM),
         report.tuned_table(tuned, "test_next_error", against=LSTM),
-        report.table(rows, words),
         covered_table(tuned),
+        report.table(rows, words),
         " ".join(told(config, name, each) for name, each in loaded.items()),
     )
     sections, first = [Section("By series and network", tables)], next(iter(loaded))
     if row := stats.example(frame, tuned, (first, LSTM)):
-        params, own = plan.replay(row).params, loaded[first]
+        params, own, line = plan.replay(row).params, loaded[first], simple[first][LINE]["test"]
         _forecaster.save(plan, row, params, options(config), own, config.longest_gap)
-        sections.append(Section("A forecast", (shown(config, params, own, simple[first][LINE]),)))
+        sections.append(Section("A forecast", (shown(config, params, own, line),)))
     errors = {
-        name: {method: float(each.mean()) for method, each in own.items()}
-        for name, own in wrong.items()
+        name: {method: own["all steps"] for method, own in methods.items()}
+        for name, methods in numbers.items()
     }
     return launch.Conclusion(judged(tuned, errors), sections)
 
@@ -218,9 +235,7 @@ def told(config: Config, name: str, loaded: Loaded) -> str:
     """How much of a series there is, and what became of what is missing."""
     windows = sum(len(part["x"]) for part in loaded.prepared.parts.values())
     missing = int(np.isnan(loaded.values).sum())
-    gaps = (
-        f", {missing:,} of them missing (inputs stand for up to {config.longest_gap} behind them)"
-    )
+    gaps = f", {missing:,} missing (in inputs a value stands for {config.longest_gap} at most)"
     return f"{name}: {len(loaded.values):,} values{gaps if missing else ''}, {windows:,} windows."
 
 

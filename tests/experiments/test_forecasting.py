@@ -70,7 +70,9 @@ def test_a_file_is_planned_and_what_is_wrong_is_told(tmp_path):
     plan = forecasting.plan(settings)
     assert {trial.hparams["series"] for trial in plan.trials} == {"sold"}
     (name, loaded), *_ = forecasting.load(settings).items()
-    assert "400 values, 8 of them missing" in forecasting.told(settings, name, loaded)
+    assert "400 values, 8 missing (in inputs a value stands for 3 at most), " in forecasting.told(
+        settings, name, loaded
+    )
     for wrong, match in (
         ([f"--config.csv={path}"], "no column '', only sold, other"),
         (["--config.column=sold"], "of which file"),
