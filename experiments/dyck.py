@@ -88,6 +88,8 @@ def plan(config: Config) -> sweep.Plan:
     """One program per network; rate and seed are numbers inside it."""
     if LSTM not in config.models:
         raise launch.UserError(f"config.models: {LSTM} is to be among them")
+    if config.depth > config.pairs:
+        raise launch.UserError("config.depth: at most config.pairs, of which each opens one")
     if config.units % 8:
         raise launch.UserError(f"config.units: {config.units} is no multiple of 8")
     points = sweep.grid(learning_rate=config.learning_rates)

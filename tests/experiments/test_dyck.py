@@ -35,7 +35,12 @@ def test_the_words_of_each_part():
 
 
 @pytest.mark.parametrize(
-    ("flag", "match"), [("models=gru", "lstm is to be among"), ("units=12", "no multiple of 8")]
+    ("flag", "match"),
+    [
+        ("models=gru", "lstm is to be among"),
+        ("units=12", "no multiple of 8"),
+        ("depth=13", "config.depth: at most config.pairs"),
+    ],
 )
 def test_what_cannot_be_planned_is_told(flag, match):
     with pytest.raises(ValueError, match=match):
