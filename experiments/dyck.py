@@ -106,7 +106,7 @@ def nesting(config: Config, model: nn.Module) -> sweep.Run:
         return task, optax.chain(clip_by_global_norm(1.0), adam(rate))
 
     def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
-        found = {}
+        found: dict[str, Array] = {}
         for part, batch in data.items():
             if part != "train":
                 logits = task.predict(state.params, state.model_state, batch)

@@ -182,7 +182,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         name: {method: measured(of, loaded[name].prepared.parts) for method, of in own.items()}
         for name, own in simple.items()
     }
-    rows = [
+    rows: list[dict[str, str | float]] = [
         {"series": name, "method": method, **own}
         for name, methods in numbers.items()
         for method, own in methods.items()
