@@ -11,7 +11,7 @@ piece of one series, so an interval over seeds does not say how another piece wo
 A series of your own, from a file with a header: values at equal steps, oldest first, missing ones
 left empty. See `--help` of `longest_gap` for what becomes of these.
 
-    python -m experiments.forecasting --workdir=runs/forecasting  # 3 minutes on 2 cores
+    python -m experiments.forecasting --workdir=runs/forecasting  # 4 minutes on 2 cores
     python -m experiments.forecasting --workdir=runs/forecasting --forecast=24
     python -m experiments.forecasting --workdir=runs/mine --config.csv=FILE --config.column=NAME
 """

@@ -7,7 +7,7 @@ Judged as in `word_windows`, on the 10 nearest of the 2000 most frequent words: 
 same ending, and the share in the same held-out documents. Side by side: vectors of length 1, one
 behind the other. A seed moves the first vectors and what is drawn.
 
-    python -m experiments.glove --workdir=runs/glove  # 1.5 minutes on 2 cores
+    python -m experiments.glove --workdir=runs/glove  # 2 minutes on 2 cores
     python -m experiments.glove --workdir=runs/glove --nearest=array
 """
 
@@ -41,7 +41,7 @@ class Config(launch.Config):
     """The text, the vectors, and how they are trained."""
 
     steps: int = setting(4000, "Steps of skip-gram in an epoch, each of 128 centres.", low=1)
-    glove_steps: int = setting(500, "Steps of GloVe in as much time as such an epoch.", low=1)
+    glove_steps: int = setting(130, "Steps of GloVe in as much time as such an epoch.", low=1)
     epochs: int = setting(4, "Times that the words are gone through.", low=1)
     seeds: int = setting(4, "Seeds of each method.", low=1)
     window: int = setting(10, "Largest distance of a neighbour.", low=1)
