@@ -24,9 +24,12 @@ from jaxdl.optimizers.schedules import cosine, scaled
 from jaxdl.report import Claim, Picture, Section
 from jaxdl.types import Batch
 
-CLAIMS = MIDDLE, SHIFTED, AVERAGING, INVARIANT = (
+CLAIMS = MIDDLE, FITS, SHIFTED, AVERAGING, INVARIANT = (
     Claim("V3", "a convolutional network beats an MLP of more parameters on digits in the middle",
           "paired difference in test accuracy", above=0.005, unit="points"),
+    Claim("V3", "an MLP of more parameters overfits more than a convolutional network",
+          "paired difference of the gap in accuracy between training and test",
+          above=0.005, unit="points"),
     Claim("V1", "a convolutional network beats an MLP of more parameters on digits shifted by 2 "
           "pixels that saw none shifted",
           "paired difference in test accuracy", above=0.10, unit="points"),
@@ -74,6 +77,7 @@ def plan(config: Config) -> sweep.Plan:
             lambda hparams: (task, adam(scaled(hparams["learning_rate"], cosine(config.steps)))),
             steps=config.steps,
             batch_size=config.batch_size,
+            evaluate_train=512,
         )
 
     programs = {name: (program(model), points) for name, model in networks(config).items()}
@@ -98,9 +102,10 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     """Rates chosen on validation in the middle; accuracies paired over seeds."""
     tuned = stats.tune(results.frame(), "network", "learning_rate")
     clean, moved = tuned.scores("test_accuracy"), tuned.scores("shifted_2_accuracy")
-    lost = clean - moved
+    lost, gap = clean - moved, tuned.scores("train_accuracy") - clean
     claims = [
         MIDDLE.judge(tuned.gain("test_accuracy", FLAT, DENSE)),
+        FITS.judge(stats.paired_interval(gap[DENSE], gap[FLAT])),
         SHIFTED.judge(tuned.gain("shifted_2_accuracy", FLAT, DENSE)),
         AVERAGING.judge(stats.paired_interval(lost[FLAT], lost[POOLED])),
         INVARIANT.judge(stats.paired_interval(clean[POOLED], moved[POOLED])),

@@ -3,9 +3,9 @@
 From which of eight packages is a docstring: a linear layer on the mean of the vectors of its first
 words, with 100, 300 or 1000 labels. The vectors are random and trained; or learned beforehand by
 skip-gram with negative sampling on other docstrings, without their labels, and then frozen, or
-trained further. Tables begin with one standard deviation. A seed moves the labelled documents, the
-initialization and the batches; the rate is chosen on validation in each cell. Frozen vectors need
-far higher rates than trained ones.
+trained further; or there are none, and a word is one of 4000, like no other. Tables begin with one
+standard deviation. A seed moves the labelled documents, the initialization and the batches; the
+rate is chosen on validation in each cell. Frozen vectors need far higher rates than trained ones.
 
     # 1 minute on 2 cores
     python -m experiments.pretrained_embeddings --workdir=runs/pretrained_embeddings
@@ -18,31 +18,34 @@ from jaxdl import launch, report, stats, sweep, tasks
 from jaxdl.data import splits
 from jaxdl.data.sources import documents
 from jaxdl.data.text import tokenizers, vocabulary
+from jaxdl.data.text.vocabulary import PAD, Vocabulary
+from jaxdl.initializers import Initializer
 from jaxdl.launch import setting
-from jaxdl.layers.embedding import Embedding, FrozenEmbedding, pretrained
+from jaxdl.layers.embedding import Embedding, FrozenEmbedding, mean, pretrained
 from jaxdl.models import Bag, TextClassifier
 from jaxdl.optimizers import adam
 from jaxdl.report import Claim, Section
+from jaxdl.types import Array
 from jaxdl.word_vectors import training
 
-CLAIMS = FROZEN_WINS, TUNED_WINS, TUNING_PAYS = (
+CLAIMS = FROZEN_WINS, TUNED_WINS, TUNING_PAYS, LIKENESS_PAYS = (
     Claim("E2", "with 100 labels, frozen vectors are better than random ones",
           "paired difference in test accuracy, frozen minus random", above=0.05, unit="points"),
     Claim("E2", "with 100 labels, tuned vectors are better than random ones",
           "paired difference in test accuracy, tuned minus random", above=0.05, unit="points"),
     Claim("E2", "with 1000 labels, tuned vectors are better than frozen ones",
           "paired difference in test accuracy, tuned minus frozen", above=0.01, unit="points"),
+    Claim("E1", "with 100 labels, frozen vectors are better than one-hot words",
+          "paired difference in test accuracy, frozen minus one-hot", above=0.05, unit="points"),
 )  # fmt: skip
 LABELS, LENGTH, BATCH, EACH, HELD_OUT = (100, 300, 1000), 40, 50, 125, 75
 SPREAD = 0.3
-RANDOM, FROZEN, TUNED = "random", "frozen", "tuned"
+RANDOM, FROZEN, TUNED, ONE_HOT = "random", "frozen", "tuned", "one-hot"
 
 
-class Config(launch.Config):
-    """The unlabelled words, their vectors, and the training with labels."""
+class Texts(launch.Config):
+    """The unlabelled words, and their vectors."""
 
-    steps: int = setting(300, "Training steps of each trial.", low=1)
-    seeds: int = setting(10, "Seeds of each setting.", low=1)
     words: int = setting(1_500_000, "Words to learn vectors from.", low=1000)
     epochs: int = setting(3, "Times that skip-gram goes through them.", low=1)
     vocabulary: int = setting(4000, "Words that have a vector.", low=10)
@@ -50,8 +53,29 @@ class Config(launch.Config):
     learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2, 3e-2, 0.1, 0.3)
 
 
-def load(config: Config) -> tuple[sweep.Data, list[np.ndarray], int]:
-    """Labelled documents as a run takes them, ids of unlabelled ones, how many words are known."""
+class Config(Texts):
+    """The unlabelled words, their vectors, and the training with labels."""
+
+    steps: int = setting(300, "Training steps of each trial.", low=1)
+    seeds: int = setting(10, "Seeds of each setting.", low=1)
+
+
+class OneHot(nn.Module):
+    """Logits of the mean of the words' one-hot vectors: ids `[B, T]` to `[B, classes]`."""
+
+    words: int
+    classes: int
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool) -> Array:
+        # A product with a one-hot vector is a row of the matrix.
+        rows = Embedding(self.words, self.classes, nn.initializers.zeros)(x)
+        bias = self.param("bias", nn.initializers.zeros, (self.classes,))
+        return mean(rows, x != PAD) + bias[None]
+
+
+def load(config: Texts) -> tuple[dict[str, dict[str, np.ndarray]], list[np.ndarray], Vocabulary]:
+    """Labelled documents by split, ids of unlabelled ones, and the words."""
     rng = np.random.default_rng(0)
     parts: dict[str, list[tuple[str, int]]] = {
         name: [] for name in ("test", "validation", "train", "others")
@@ -73,14 +97,20 @@ def load(config: Config) -> tuple[sweep.Data, list[np.ndarray], int]:
         x = vocabulary.rows(known, (tokenizers.words(text) for text, _ in part), LENGTH)
         data[name] = {"x": x, "y": np.array([label for _, label in part], np.int32)}
     sentences = [vocabulary.encode(known, words) for words in tokens]
-    return splits.in_batches(data, 300), sentences, len(known)
+    return data, sentences, known
+
+
+def vectors(config: Texts, sentences: list[np.ndarray], size: int) -> Initializer:
+    """Of so many words, by skip-gram on sentences of ids; one standard deviation is `SPREAD`."""
+    found = training.skip_gram_vectors(sentences, size, config.dimensions, epochs=config.epochs)
+    return pretrained(SPREAD * found / found.std())
 
 
 def plan(config: Config) -> sweep.Plan:
     """One program a kind of table; the number of labels is a number inside it."""
-    data, sentences, size = load(config)
-    found = training.skip_gram_vectors(sentences, size, config.dimensions, epochs=config.epochs)
-    ready = pretrained(SPREAD * found / found.std())
+    parts, sentences, known = load(config)
+    data, size = splits.in_batches(parts, 300), len(known)
+    ready = vectors(config, sentences, size)
     tables = {
         RANDOM: Embedding(size, config.dimensions, nn.initializers.normal(SPREAD)),
         FROZEN: FrozenEmbedding(size, config.dimensions, ready),
@@ -89,12 +119,14 @@ def plan(config: Config) -> sweep.Plan:
     classes = int(data["train"]["y"].max()) + 1
     points = sweep.grid(labels=LABELS, learning_rate=config.learning_rates)
 
-    def run(table: nn.Module) -> sweep.Run:
-        task = tasks.classification(TextClassifier(table, Bag(), classes))
+    def run(model: nn.Module) -> sweep.Run:
+        task = tasks.classification(model)
         run = sweep.make_run(sweep.by_rate(task, adam), steps=config.steps, batch_size=BATCH)
         return sweep.few_labels(run)
 
-    programs = {name: (run(table), points) for name, table in tables.items()}
+    models = {name: TextClassifier(table, Bag(), classes) for name, table in tables.items()}
+    programs = {name: (run(model), points) for name, model in models.items()}
+    programs[ONE_HOT] = run(OneHot(size, classes)), points
     return sweep.plan(programs, data, seeds=config.seeds)
 
 
@@ -109,6 +141,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         FROZEN_WINS.judge(tuned.gain("test_accuracy", (few, FROZEN), (few, RANDOM))),
         TUNED_WINS.judge(tuned.gain("test_accuracy", (few, TUNED), (few, RANDOM))),
         TUNING_PAYS.judge(tuned.gain("test_accuracy", (many, TUNED), (many, FROZEN))),
+        LIKENESS_PAYS.judge(tuned.gain("test_accuracy", (few, FROZEN), (few, ONE_HOT))),
     ]
     picture = report.along(
         tuned.trials, "labels", "test_accuracy", line="vectors",

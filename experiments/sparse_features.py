@@ -4,16 +4,17 @@ Logistic regression on fresh examples of a random teacher, never seen twice: fea
 or not, with frequencies 1/2j (Zipf's law) or all equal, and dense normal ones of the same mean
 square. Each optimizer tries the same rates, first only constant ones, then these and such as fall
 linearly to zero; they are chosen on validation examples of the same teachers. The effective rate
-η/√G, at the mean G over parameters, is followed there and in an MLP that comes to fit the digits,
-at a constant η; its slope is that over the last nine tenths of the steps. Most of what Adagrad
-gains over SGD at constant rates is the falling rate.
+η/√G, at the mean G over parameters (of RMSProp, which is to repair its decay, at the mean n), is
+followed there and in an MLP that comes to fit the digits, at a constant η; its slope is that over
+the last nine tenths of the steps. Most of what Adagrad gains over SGD at constant rates is the
+falling rate.
 
     python -m experiments.sparse_features --workdir=runs/sparse_features  # 1.6 minutes on 2 cores
 """
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import flax.linen as nn
 import jax
@@ -28,16 +29,19 @@ from jaxdl.data.sources import teachers
 from jaxdl.data.sources.teachers import FEATURES
 from jaxdl.launch import setting
 from jaxdl.models import MLP
-from jaxdl.optimizers import OPTIMIZERS, AdagradState
+from jaxdl.optimizers import OPTIMIZERS, AdagradState, RmspropState
 from jaxdl.report import Claim, Judged, Picture, Section
 from jaxdl.types import Array, Batch, PyTree, Task, TrainState
 
 DIGITS, EVALUATED, SLOPE = "digits MLP", 2048, -0.5
-CLAIMS = AS_ROOT, TO_LITTLE, BEATS = (
+FOLLOWED = ("adagrad", "rmsprop")
+CLAIMS = AS_ROOT, TO_LITTLE, REPAIRED, BEATS = (
     Claim("O3", "Adagrad's effective rate falls as 1/√t",
           f"distance of the slope of log rate over log step from {SLOPE:g}", below=0.1),
     Claim("O3", "Adagrad's effective rate decays to little",
           "effective rate after the last step, of that after step 1", below=0.1),
+    Claim("O3", "RMSProp's effective rate does not decay",
+          "slope of log rate over log step", above=-0.1),
     Claim("O3", "Adagrad beats its rival", "difference in test loss from the rival",
           below=-0.01, unit="nats"),
 )  # fmt: skip
@@ -62,7 +66,7 @@ class Config(launch.Config):
 
 
 def plan(config: Config) -> sweep.Plan:
-    """One program per optimizer, features, rate and its end inside; one more for the digits."""
+    """One program per optimizer, features, rate and its end inside; digits for those followed."""
     if "adagrad" not in config.optimizers or len(config.optimizers) < 2:
         raise launch.UserError("config.optimizers: name adagrad, and at least one rival")
     chosen = launch.choose_all("optimizers", config.optimizers, OPTIMIZERS)
@@ -71,11 +75,15 @@ def plan(config: Config) -> sweep.Plan:
     points = sweep.grid(features=FEATURES, end=[1.0, 0.0], learning_rate=rates)
     digits = sweep.grid(features=[DIGITS], end=[1.0], learning_rate=rates)
     programs = {name: (logistic(config, factory), points) for name, factory in chosen.items()}
+    labels = {name: {"optimizer": name} for name in chosen}
+    for name in (name for name in FOLLOWED if name in chosen):
+        programs[f"{DIGITS}, {name}"] = on_digits(config, OPTIMIZERS[name]), digits
+        labels[f"{DIGITS}, {name}"] = {"optimizer": name}
     return sweep.plan(
-        programs | {DIGITS: (on_digits(config, OPTIMIZERS["adagrad"]), digits)},
+        programs,
         data,
         seeds=config.seeds,
-        labels={name: {"optimizer": name} for name in chosen} | {DIGITS: {"optimizer": "adagrad"}},
+        labels=labels,
         categories={"features": (*FEATURES, DIGITS)},
     )
 
@@ -97,10 +105,12 @@ def followed(
 
 
 def effective(rate: Callable[[Array], Array], state: TrainState) -> dict[str, Array]:
-    """Of Adagrad, the η / √G of the last step, at the mean G over parameters."""
-    if not isinstance(state.opt_state[0], AdagradState):
-        return {}
-    leaves = jax.tree.leaves(state.opt_state[0].sum_of_squares)
+    """The η / √G of Adagrad's last step, at the mean G over parameters; RMSProp's η / √n alike."""
+    match state.opt_state[0]:
+        case AdagradState(sum_of_squares=squares) | RmspropState(mean_of_squares=squares):
+            leaves = jax.tree.leaves(squares)
+        case _:
+            return {}
     mean = sum(leaf.sum() for leaf in leaves) / sum(leaf.size for leaf in leaves)
     return {"effective": rate(state.step - 1) / jnp.sqrt(mean)}
 
@@ -157,8 +167,12 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         for course, trials in courses.items()
     }
     constant, free = tuned.values()
-    mine = constant.trials[constant.trials["optimizer"].eq("adagrad")]
-    rates = results.curve_frame("effective", mine)
+    by_optimizer = constant.trials.groupby("optimizer", sort=False)
+    rates = {
+        name: results.curve_frame("effective", by_optimizer.get_group(name))
+        for name in FOLLOWED
+        if name in config.optimizers
+    }
     claims = rate_claims(config, rates)
     for rival in (name for name in config.optimizers if name != "adagrad"):
         quantity = f"difference in test loss from {rival}"
@@ -179,35 +193,58 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     tables = [report.tuned_table(found, "test_loss", against="adagrad") for found in tuned.values()]
     sections = [
         Section("Test loss", (*tables, *sensitivity)),
-        Section("Adagrad's effective rate", (picture(rates),)),
+        Section("Effective rates", tuple(picture(name, each) for name, each in rates.items())),
     ]
     return launch.Conclusion(claims, sections)
 
 
-def rate_claims(config: Config, rates: pd.DataFrame) -> list[Judged]:
-    """How the effective rate falls, and how far."""
+def rate_claims(config: Config, rates: Mapping[str, pd.DataFrame]) -> list[Judged]:
+    """How Adagrad's effective rate falls, and how far; whether RMSProp's does."""
+    adagrad = _pivoted(rates["adagrad"])
+    near = {
+        name: stats.magnitude(stats.mean_interval(slopes(config, curves) - SLOPE))
+        for name, curves in adagrad.items()
+    }
+    left = {
+        name: stats.mean_interval(curves[:, -1] / curves[:, 0], "positive")
+        for name, curves in adagrad.items()
+    }
+    claims = AS_ROOT.judge_each(near) + TO_LITTLE.judge_each(left)
+    if "rmsprop" in rates:
+        of_rmsprop = _pivoted(rates["rmsprop"]).items()
+        claims += REPAIRED.judge_each(
+            {name: stats.mean_interval(slopes(config, curves)) for name, curves in of_rmsprop}
+        )
+    return claims
+
+
+def _pivoted(rates: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Effective rates by features, `[seeds, steps]`."""
+    return {
+        str(name): mine.pivot(index="seed", columns="step", values="effective").to_numpy(float)
+        for name, mine in rates.groupby("features", sort=False)
+    }
+
+
+def slopes(config: Config, curves: np.ndarray) -> np.ndarray:
+    """Of log rate over log step, `[seeds]`, in the last nine tenths of the steps."""
     late = np.arange(config.steps) >= config.steps // 10
     time = np.log(np.arange(1, config.steps + 1)[late])
     time -= time.mean()
-    slopes, left = {}, {}
-    for name, mine in rates.groupby("features", sort=False):
-        curves = mine.pivot(index="seed", columns="step", values="effective").to_numpy(float)
-        slope = (time * np.log(curves[:, late])).sum(axis=1) / (time**2).sum()
-        slopes[name] = stats.magnitude(stats.mean_interval(slope - SLOPE))
-        left[name] = stats.mean_interval(curves[:, -1] / curves[:, 0], "positive")
-    return AS_ROOT.judge_each(slopes) + TO_LITTLE.judge_each(left)
+    return (time * np.log(curves[:, late])).sum(axis=1) / (time**2).sum()
 
 
-def picture(rates: pd.DataFrame) -> Picture:
+def picture(name: str, rates: pd.DataFrame) -> Picture:
     """The effective rate of what it was after step 1."""
     first = rates.groupby(["features", "seed"])["effective"].transform("first")
-    return report.profile(
+    drawn = report.profile(
         rates.assign(relative=rates["effective"] / first), "step", "relative", line="features",
-        title="Adagrad's effective rate at a constant η", x_scale="log", y_scale="log",
+        title=f"Effective rate of {name} at a constant η", x_scale="log", y_scale="log",
         x_label="training step (log scale)",
         y_label="effective rate, of that after step 1 (log scale)",
         references={"1/√t": lambda step: step**-0.5},
     )  # fmt: skip
+    return drawn._replace(name=f"effective_rate_of_{name}")
 
 
 if __name__ == "__main__":

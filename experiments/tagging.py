@@ -8,7 +8,7 @@ conlleval's rules. Whole documents are held out; sentences of more than 32 words
 seed moves initialization and batches, not the test sentences; the rate is chosen by validation
 loss.
 
-    python -m experiments.tagging --workdir=runs/tagging  # 2 minutes on 2 cores
+    python -m experiments.tagging --workdir=runs/tagging  # 4 minutes on 2 cores
     python -m experiments.tagging --workdir=runs/tagging --tag="See numpy.sum if axis is None."
 """
 
@@ -47,21 +47,26 @@ CLAIMS = BEHIND, BOTH, CHARACTERS = (
 )  # fmt: skip
 
 
-class Config(launch.Config):
-    """The sentences, the taggers, and their training."""
+class Taggers(launch.Config):
+    """The sentences, and the sizes of taggers."""
 
-    steps: int = setting(400, "Training steps of each trial.", low=1)
-    seeds: int = setting(4, "Seeds of each setting.", low=2)
     documents: int = setting(16000, "Docstrings to take, of all splits.", low=500)
     batch_size: int = setting(32, "Sentences in a step.", low=1, high=100)
     features: int = setting(48, "Numbers that a word is embedded in.", low=1)
     letters: int = setting(32, "Numbers that the characters of a word give.", low=1)
     hidden: int = setting(48, "Units of each of two directions.", low=1)
-    taggers: tuple[str, ...] = setting(tuple(ARMS), "What to compare.")
     learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2, 3e-2)
 
 
-def load(config: Config) -> tuple[sweep.Data, Vocabulary, Vocabulary]:
+class Config(Taggers):
+    """The sentences, the taggers, and their training."""
+
+    steps: int = setting(400, "Training steps of each trial.", low=1)
+    seeds: int = setting(8, "Seeds of each setting.", low=2)
+    taggers: tuple[str, ...] = setting(tuple(ARMS), "What to compare.")
+
+
+def load(config: Taggers) -> tuple[sweep.Data, Vocabulary, Vocabulary]:
     """The data as a run takes it, and the vocabularies of words and characters."""
     found = documents.sample(documents.docstrings(), config.documents, np.random.default_rng(0))
     kept = {
@@ -99,7 +104,7 @@ def tagger(
     )
 
 
-def options(config: Config, words: Vocabulary, characters: Vocabulary, arm: str) -> PyTree:
+def options(config: Taggers, words: Vocabulary, characters: Vocabulary, arm: str) -> PyTree:
     """What a tagger is built from."""
     sizes = {name: getattr(config, name) for name in ("features", "letters", "hidden")}
     both, spelled = ARMS[arm]

@@ -1,16 +1,20 @@
 """Transfer from the digits 0-4: how much to keep, by amount of data and likeness of the task.
 
-An MLP of two hidden layers learns the digits 0-4. The target is similar (the digits 5-9) or
-different (which of two photographs an 8×8 patch is from), with 50 labels or 500. Five strategies,
-which differ only in the layers that are copied and in their rates: from scratch; freeze both layers
-and train the head; copy and freeze the lower layer, with a new hidden layer and head on it; copy
-both and train the upper and the head; copy both and train all, each layer at 1/2.6 of the rate of
-the one above. A seed moves the pretraining, the labelled examples and the initialization; it is at
-the rate that other seeds chose on validation. Frozen strategies choose the highest rates.
+An MLP of two hidden layers, or a network of two convolutions, learns the digits 0-4. The target is
+similar (the digits 5-9) or different (which of two photographs an 8×8 patch is from), with 50
+labels or 500. Five strategies, which differ only in the layers that are copied and in their rates:
+from scratch; freeze both layers and train the head; copy and freeze the lower layer, with a new
+upper layer and head on it; copy both and train the upper and the head; copy both and train all,
+each layer at 1/2.6 of the rate of the one above. A seed moves the pretraining, the labelled
+examples and the initialization; it is at the rate that other seeds chose on validation. Frozen
+strategies choose the highest rates.
 
-    python -m experiments.transfer --workdir=runs/transfer  # 1 minute on 2 cores
+    python -m experiments.transfer --workdir=runs/transfer  # 3 minutes on 2 cores
 """
 
+from collections.abc import Sequence
+
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,9 +24,9 @@ from jaxdl import keys, launch, optimizers, report, stats, sweep, tasks, train
 from jaxdl.data import batches, catalog, scaling, splits
 from jaxdl.data.sources import photographs
 from jaxdl.launch import setting
-from jaxdl.models import MLP
+from jaxdl.models import CNN, MLP
 from jaxdl.optimizers import adam
-from jaxdl.report import Claim, Section
+from jaxdl.report import Claim, Picture, Section
 from jaxdl.types import Array, PyTree, Task, TrainState
 
 MANY, CLASSES = 500, 5
@@ -36,7 +40,10 @@ STRATEGIES = {
     UPPER: ((1, 1), (0, 1)),
     ALL: ((1, 1), (DECAY**2, DECAY)),
 }
-"""For the two hidden layers: whether it is copied, and its share of the rate. The head is new."""
+"""For the two lower layers: whether it is copied, and its share of the rate. The head is new."""
+DENSE, CONVOLUTIONAL = "dense", "convolutional"
+LAYERS = {DENSE: ("Dense_0", "Dense_1"), CONVOLUTIONAL: ("Conv_0", "Conv_1")}
+"""The names of those layers."""
 TARGETS = ("similar", "different")
 CELLS = {
     ("similar", "little"): (TOP, SCRATCH, 0.02),
@@ -60,6 +67,7 @@ class Config(launch.Config):
     few: int = setting(50, "Labels of a target with little data.", low=1, high=500)
     batch_size: int = setting(50, "Examples in a step.", low=1, high=500)
     hidden: tuple[int, ...] = launch.widths(64, 64, help="Widths of the two hidden layers.")
+    channels: tuple[int, ...] = launch.widths(16, 32, help="Channels of the two convolutions.")
     source_rate: float = setting(3e-3, "Rate of Adam in pretraining.", low=1e-12)
     learning_rates: tuple[float, ...] = launch.rates(
         1e-3, 3e-3, 1e-2, 3e-2, help="Rates of Adam on the target."
@@ -67,14 +75,18 @@ class Config(launch.Config):
 
 
 def plan(config: Config) -> sweep.Plan:
-    """One program: target, number of labels, strategy and rate are numbers inside it."""
+    """A program a network: target, number of labels, strategy and rate are numbers inside it."""
     points = sweep.grid(
         target=TARGETS, labels=(float(config.few), float(MANY)), strategy=list(STRATEGIES),
         learning_rate=config.learning_rates,
     )  # fmt: skip
     categories = {"target": TARGETS, "strategy": list(STRATEGIES)}
-    programs = {"transfer": (run(config), points)}
-    return sweep.plan(programs, datasets(), seeds=config.seeds, categories=categories)
+    blocks = tuple((width,) for width in config.channels)
+    networks = {DENSE: MLP(config.hidden, CLASSES), CONVOLUTIONAL: CNN(blocks, CLASSES)}
+    programs = {name: (run(config, net, LAYERS[name]), points) for name, net in networks.items()}
+    return sweep.plan(
+        programs, datasets(), seeds=config.seeds, categories=categories, column="network"
+    )
 
 
 def datasets() -> sweep.Data:
@@ -99,10 +111,9 @@ def datasets() -> sweep.Data:
     return {"source": half("train", False)} | jax.tree.map(lambda *both: np.stack(both), *targets)
 
 
-def run(config: Config) -> sweep.Run:
+def run(config: Config, model: nn.Module, layers: Sequence[str]) -> sweep.Run:
     """Pretraining, the copy of layers and the training on the target, as one trial."""
-    task = tasks.classification(MLP(config.hidden, CLASSES))
-    layers = ("Dense_0", "Dense_1")
+    task = tasks.classification(model)
     copies, rates = (jnp.array(part, float) for part in zip(*STRATEGIES.values(), strict=True))
 
     def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
@@ -138,30 +149,43 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     """Rates chosen on validation; strategies compared seed by seed within each cell."""
     frame = results.frame()
     frame["data"] = frame["labels"].map({float(config.few): "little", float(MANY): "lots"})
-    tuned = stats.tune(frame, ("target", "data", "strategy"), "learning_rate")
+    tuned = stats.tune(frame, ("network", "target", "data", "strategy"), "learning_rate")
     judged = [
-        claim.judge(tuned.gain("test_accuracy", (*cell, winner), (*cell, loser)))
+        each
         for claim, (cell, (winner, loser, _)) in zip(CLAIMS, CELLS.items(), strict=True)
-    ]
+        for each in claim.judge_each({
+            f"{network} network": tuned.gain(
+                "test_accuracy", (network, *cell, winner), (network, *cell, loser)
+            )
+            for network in LAYERS
+        })
+    ]  # fmt: skip
     examples = int(plan.data["test"]["mask"][0].sum())
+    maps = [strategies(config, tuned, network, examples) for network in LAYERS]
+    names = [f"{amount}, {likeness}: {network}" for likeness, amount in CELLS for network in LAYERS]
+    bars = report.intervals(judged, names, title="Differences between strategies")
+    caption = "; ".join(claim.text for claim in CLAIMS) + "."
+    table = report.tuned_table(tuned, "test_accuracy", against=SCRATCH)
+    blocks = (*maps, report.picture(bars, caption), table)
+    return launch.Conclusion(judged, [Section("Strategies, each at its own rates", blocks)])
+
+
+def strategies(config: Config, tuned: stats.Tuned, network: str, examples: int) -> Picture:
+    """Test accuracy of a network by strategy and cell."""
     scores = {
         f"{amount}, {likeness}": {
-            name: tuned.interval("test_accuracy", (likeness, amount, name), examples)
+            name: tuned.interval("test_accuracy", (network, likeness, amount, name), examples)
             for name in STRATEGIES
         }
         for likeness, amount in CELLS
     }
-    strategies = report.interval_map(
+    drawn = report.interval_map(
         scores, down="strategy", across="target data, task", best=True,
-        title="Transfer from the digits 0-4", label="test accuracy (%)",
+        title=f"Transfer from the digits 0-4, {network} network", label="test accuracy (%)",
         caption=f"Mean over seeds and its 95 % interval, {report.CHOSEN}. "
         f"Little: {config.few} labels, lots: {MANY}.",
     )  # fmt: skip
-    bars = report.intervals(judged, list(scores), title="Differences between strategies")
-    caption = "; ".join(claim.text for claim in CLAIMS) + "."
-    table = report.tuned_table(tuned, "test_accuracy", against=SCRATCH)
-    blocks = (strategies, report.picture(bars, caption), table)
-    return launch.Conclusion(judged, [Section("Strategies, each at its own rates", blocks)])
+    return drawn._replace(name=f"{network}_network")
 
 
 if __name__ == "__main__":

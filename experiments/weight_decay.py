@@ -1,16 +1,19 @@
-"""AdamW against Adam with L2 regularization, at equal tuning: an MLP on a few digits.
+"""AdamW against Adam with L2 regularization, at equal tuning, where a fifth of the labels is wrong.
 
-Adam with λθ added to the gradient (L2) and AdamW (decoupled decay), with equally many pairs of rate
-and λ, and Adam alone with the same rates; all on a cosine schedule, biases do not decay. A seed
-moves the training examples that are drawn, the initialization and the batches, and is shared. Rate
-and λ are chosen together on validation, for accuracies by accuracy and for losses by loss, for each
-seed by others.
+An MLP on a few digits. Adam with λθ added to the gradient (L2) and AdamW (decoupled decay), with
+equally many pairs of rate and λ, and Adam alone with the same rates; all on a cosine schedule,
+biases do not decay. A seed moves the training examples that are drawn, which fifth of them has a
+wrong label, the initialization and the batches, and is shared. Rate and λ are chosen together on
+validation, whose labels are right, for accuracies by accuracy and for losses by loss, for each seed
+by others.
 
     python -m experiments.weight_decay --workdir=runs/weight_decay  # 1 to 2 minutes on 2 cores
 """
 
 from collections.abc import Callable
 
+import jax
+import jax.numpy as jnp
 import optax
 import pandas as pd
 
@@ -45,6 +48,7 @@ class Config(launch.Config):
     steps: int = setting(1000, "Training steps of each trial.", low=1)
     seeds: int = setting(10, "Seeds of each setting.", low=1)
     examples: int = setting(200, "Training examples, drawn by the seed.", low=1, high=1077)
+    wrong: float = setting(0.2, "Share of their labels that are wrong.", low=0, high=1)
     batch_size: int = setting(50, "Examples in a step.", low=1, high=1077)
     hidden: tuple[int, ...] = launch.widths(128, 128)
     learning_rates: tuple[float, ...] = launch.rates(3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
@@ -64,17 +68,25 @@ def plan(config: Config) -> sweep.Plan:
     data, _ = splits.for_run(dataset, scaling.fit_max)
     task = tasks.classification(MLP(config.hidden, dataset.num_classes))
 
-    def few(key: Array, n: int, batch_size: int, first_step: Array, steps: int) -> Array:
-        """Batches of the few examples that the key draws from all `n`."""
-        rows = batches.permutation(keys.named(key, "examples"), n)[: config.examples]
-        return rows[batches.shuffled_indices(key, len(rows), batch_size, first_step, steps)]
+    def few(hparams: PyTree, key: Array, data: sweep.Data) -> sweep.Data:
+        """The few examples that the key draws, some with another label."""
+        train, classes = data["train"], dataset.num_classes
+        rows = batches.permutation(keys.named(key, "examples"), len(train["y"]))
+        train = batches.take(train, rows[: config.examples])
+        which, other = (keys.named(key, name) for name in ("wrong", "label"))
+        wrong = jax.random.bernoulli(which, config.wrong, train["y"].shape)
+        further = jax.random.randint(other, train["y"].shape, 1, classes)
+        y = jnp.where(wrong, (train["y"] + further) % classes, train["y"])
+        return {**data, "train": {**train, "y": y}}
 
     def program(optimizer: Callable[..., optax.GradientTransformation]) -> sweep.Run:
         def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
             rate = schedules.scaled(hparams["learning_rate"], schedules.cosine(config.steps))
             return task, optimizer(rate, hparams["decay"])
 
-        return sweep.make_run(build, steps=config.steps, batch_size=config.batch_size, order=few)
+        return sweep.on(
+            few, sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
+        )
 
     def points(decays: tuple[float, ...]) -> list[sweep.Point]:
         return sweep.grid(learning_rate=config.learning_rates, decay=decays)

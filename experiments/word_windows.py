@@ -25,11 +25,14 @@ from jaxdl.report import Claim, Section
 from jaxdl.types import Array, TrainState
 from jaxdl.word_vectors import cooccurrence, indexing, training, windows, word2vec
 
-CLAIMS = SYNTACTIC, TOPICAL = (
+CLAIMS = SYNTACTIC, TOPICAL, ALIKE = (
     Claim("E6", "neighbours by a small window are more syntactic than those by a large one",
           "share of neighbours with the same ending, difference", above=0.02, unit="points"),
     Claim("E6", "neighbours by a large window are more topical than those by a small one",
           "share of neighbours in the same documents, difference", above=0.02, unit="points"),
+    Claim("E1", "the nearest words share documents more often than any two, which are all that "
+          "one-hot words know", "share of neighbours in the same documents, minus that of any two",
+          above=0.05, unit="points"),
 )  # fmt: skip
 FREQUENT, NEIGHBOURS, OFTEN = 2000, 10, 4.0
 SHOWN = ("array", "plotting", "computed", "thread", "keys", "probability")
@@ -120,6 +123,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     ]
     has = data["has_ending"] > 0
     chance = (data["syntactic"][has].mean(), data["topical"].mean())
+    claims.append(ALIKE.judge(stats.mean_interval(topics[large] - chance[1])))
     picture, table = report.shares(
         {
             name: {window: seeds[window] for window in plan.programs} | {"any word": share}

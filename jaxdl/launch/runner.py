@@ -212,6 +212,7 @@ def _run(
             progress.note(tracing.told(workdir))
         if experiment.confirm is not None and not _failed(found):
             second = experiment.confirm(command.config, plan, found[0])
+            progress.note(f"what was chosen, on fresh seeds: {len(second.trials)} trials")
             found.append(execute(second, CONFIRM, progress=sweep.reporter(), **options))
     except sweep.ForeignRows:
         # What is refused leaves the workdir as it was.

@@ -41,6 +41,7 @@ from jaxdl.optimizers._nesterov import nesterov, scale_by_nesterov
 from jaxdl.optimizers._newton import newton, scale_by_newton
 from jaxdl.optimizers._proximal import proximal
 from jaxdl.optimizers._rmsprop import (
+    RmspropState,
     rmsprop,
     rmsprop_centered,
     rmsprop_momentum,
@@ -84,6 +85,7 @@ __all__ = [
     "SECOND_ORDER",
     "AdagradState",
     "Frozen",
+    "RmspropState",
     "Scalar",
     "WeightAverageState",
     "accumulators",

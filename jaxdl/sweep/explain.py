@@ -1,5 +1,6 @@
 """Why a trial or a program of a sweep has no result, in one line that says what to do."""
 
+import contextlib
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,9 +34,13 @@ OTHERWISE = (
 
 def reason(error: Exception, run: Run, hparams: Mapping[str, np.ndarray], data: Data) -> str:
     """What a program raised, in one line; for a hyperparameter that was used as a Python number,
-    which one it is, where that happened, and the remedy."""
+    which one it is, where that happened, and the remedy; for one that the trials do not have, its
+    name and those that they have."""
     first = next(iter(f"{error}".splitlines()), "")
     message = f"{type(error).__name__}: {first}"
+    if isinstance(error, KeyError) and (unknown := _unknown(run, hparams, data)):
+        have = ", ".join(hparams) or "none"
+        return f"the run asks for the hyperparameter {unknown!r}, which its trials lack: {have}"
     if not _is_of_tracing(error):
         return message
     names = [name for name in hparams if _needs_a_number(run, name, hparams, data)]
@@ -53,15 +58,37 @@ def reason(error: Exception, run: Run, hparams: Mapping[str, np.ndarray], data: 
     )
 
 
+class _Asked(dict[str, Array]):
+    """Hyperparameters that remember a name they were asked for in vain."""
+
+    unknown = ""
+
+    def __missing__(self, name: str) -> Array:
+        self.unknown = name
+        raise KeyError(name)
+
+
+def _unknown(run: Run, hparams: Mapping[str, np.ndarray], data: Data) -> str:
+    """The name that the run asks its hyperparameters for, and that they do not have."""
+    asked = _Asked({name: column[0] for name, column in hparams.items()})
+    with contextlib.suppress(Exception):  # it failed before, and does so again
+        jax.eval_shape(lambda data: _whole(run, asked, np.uint32(0), data), data)
+    return asked.unknown
+
+
+def _whole(run: Run, hparams: Mapping[str, Array], seed: Array, data: Data) -> dict[str, Array]:
+    """A trial from its first to its last function."""
+    state = run.init(hparams, jax.random.key(seed), data)
+    state, _ = run.advance(hparams, state, data)
+    return run.evaluate(hparams, state, data)
+
+
 def _needs_a_number(run: Run, name: str, hparams: Mapping[str, np.ndarray], data: Data) -> bool:
     """Whether the run cannot be traced in this hyperparameter alone."""
     fixed = {each: column[0] for each, column in hparams.items() if each != name}
 
     def whole(value: Array, seed: Array, data: Data) -> dict[str, Array]:
-        every = {**fixed, name: value}
-        state = run.init(every, jax.random.key(seed), data)
-        state, _ = run.advance(every, state, data)
-        return run.evaluate(every, state, data)
+        return _whole(run, {**fixed, name: value}, seed, data)
 
     try:
         jax.eval_shape(whole, hparams[name][0], np.uint32(0), data)

@@ -52,3 +52,26 @@ def test_the_hyperparameter_the_place_and_the_remedy_are_named(tmp_path, build, 
     assert message.startswith(f"program a: {name} is used as a Python number in line ")
     assert remedy in message
     assert "\n" not in message
+
+
+def test_a_hyperparameter_that_the_trials_lack_is_named(tmp_path):
+    def build(h):
+        return tiny.task({"initializer": 1}), adam(h["learning_rate"])
+
+    run = sweep.make_run(build, steps=2, batch_size=8)
+    trials = sweep.trials(["a"], sweep.grid(lr=[0.1, 0.2]), [0])
+    with pytest.raises(sweep.Failed) as failure:
+        sweep.execute({"a": run}, trials, tiny.DATA, workdir=tmp_path)
+    assert str(failure.value) == (
+        "program a: the run asks for the hyperparameter 'learning_rate', which its trials lack: lr"
+    )
+
+
+def test_another_key_that_is_missing_is_not_taken_for_a_hyperparameter(tmp_path):
+    def build(h):
+        return tiny.task({"initializer": 1}), adam({"rate": h["lr"]}["learning_rate"])
+
+    run = sweep.make_run(build, steps=2, batch_size=8)
+    trials = sweep.trials(["a"], sweep.grid(lr=[0.1]), [0])
+    with pytest.raises(sweep.Failed, match="program a: KeyError: 'learning_rate'"):
+        sweep.execute({"a": run}, trials, tiny.DATA, workdir=tmp_path)
