@@ -18,6 +18,7 @@ __all__ = [
     "diagnostics",
     "distributed",
     "ensembles",
+    "forecasting",
     "initializers",
     "keys",
     "launch",

@@ -12,6 +12,7 @@ from jaxdl.layers.activations import (
 )
 from jaxdl.layers.attention import Additive, Biaffine, Dot, General, Memory, ScaledDot, Soft
 from jaxdl.layers.attention_pooling import AttentionPool
+from jaxdl.layers.causal import Causal
 from jaxdl.layers.cells import CELLS, COUPLED, ELMAN, GRU, LSTM, MINIMAL_GRU, PEEPHOLE, Cell
 from jaxdl.layers.conv import Conv, ConvTranspose
 from jaxdl.layers.dropout import Dropout
@@ -44,6 +45,7 @@ __all__ = [
     "BatchNorm",
     "Biaffine",
     "Bidirectional",
+    "Causal",
     "Cell",
     "Conv",
     "ConvTranspose",

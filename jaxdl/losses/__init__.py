@@ -25,7 +25,13 @@ from jaxdl.losses._classification import (
 )
 from jaxdl.losses._penalties import elastic_net, l1, l2, soft_threshold
 from jaxdl.losses._ranking import contrastive, margin_ranking, pairwise_logistic, triplet
-from jaxdl.losses._regression import absolute_error, huber, one_hot_squared_error, squared_error
+from jaxdl.losses._regression import (
+    absolute_error,
+    huber,
+    one_hot_squared_error,
+    pinball,
+    squared_error,
+)
 
 __all__ = [
     "absolute_error",
@@ -44,6 +50,7 @@ __all__ = [
     "one_hot_squared_error",
     "pairwise_logistic",
     "perceptron",
+    "pinball",
     "smooth_labels",
     "soft_cross_entropy",
     "soft_threshold",

@@ -1,5 +1,7 @@
 """Losses of real numbers, one value per number."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
@@ -27,6 +29,24 @@ def huber(predictions: Array, targets: Array, delta: ArrayLike = 1.0) -> Array:
     error = absolute(_errors(predictions, targets))
     near = jnp.minimum(error, jnp.asarray(delta, error.dtype))
     return near * (error - near / 2)
+
+
+def pinball(predictions: Array, targets: Array, levels: ArrayLike | Sequence[float]) -> Array:
+    """max(τe, (τ − 1)e) of e = y − ŷ, elementwise (Koenker & Bassett 1978).
+
+    predictions: quantiles `[..., Q]` of the levels τ `[Q]`, each in 0 … 1; targets: `[...]`.
+    Least in expectation where ŷ is the quantile of level τ of y; at ½ half the absolute error.
+    """
+    require_shape(targets, jnp.shape(predictions)[:-1])
+    levels = jnp.asarray(levels)
+    if jnp.shape(predictions)[-1:] != levels.shape:
+        raise ValueError(
+            f"predictions have shape {jnp.shape(predictions)}, the levels {levels.shape}"
+        )
+    spread = jnp.broadcast_to(jnp.asarray(targets)[..., None], jnp.shape(predictions))
+    error = -_errors(predictions, spread)
+    tilt = jnp.broadcast_to(levels.astype(error.dtype) - 0.5, error.shape)
+    return absolute(error) / 2 + tilt * error
 
 
 def _errors(predictions: Array, targets: Array) -> Array:

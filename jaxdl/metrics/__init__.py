@@ -22,13 +22,14 @@ from jaxdl.metrics._classification import (
     top_k_accuracy,
 )
 from jaxdl.metrics._edit_distance import edit_distance
-from jaxdl.metrics._regression import explained_variance, moments, r2
+from jaxdl.metrics._regression import coverage, explained_variance, moments, r2
 from jaxdl.metrics._sums import Pair, mean
 
 __all__ = [
     "Pair",
     "accuracy",
     "confusion",
+    "coverage",
     "edit_distance",
     "explained_variance",
     "f1",

@@ -20,6 +20,11 @@ def moments(predictions: Array, targets: Array, weight: Array, centre: ArrayLike
     return jnp.stack(sums), jnp.sum(weight)
 
 
+def coverage(low: Array, high: Array, targets: Array, weight: Array) -> Pair:
+    """How many targets `[...]` lie in their intervals, bounds included; low, high `[...]`."""
+    return mean((low <= targets) & (targets <= high), weight)
+
+
 def r2(sums: Array, weight: Array) -> Array:
     """1 − Σe² / Σ(y − ȳ)², from `moments`. NaN for constant targets, or too far from `centre`."""
     sums, weight = wide(sums, weight)

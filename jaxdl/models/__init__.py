@@ -8,6 +8,7 @@ from jaxdl.models._captioner import Captioner, Regions
 from jaxdl.models._cnn import CNN
 from jaxdl.models._dcgan import DCDiscriminator, DCGenerator
 from jaxdl.models._elmo import Contextual, ELMo
+from jaxdl.models._forecaster import Forecaster
 from jaxdl.models._gan import Discriminator, Generator
 from jaxdl.models._gpt import GPT, GPTCarry
 from jaxdl.models._language import LanguageModel
@@ -83,6 +84,7 @@ __all__ = [
     "ELMo",
     "Encoder",
     "FixedContext",
+    "Forecaster",
     "FromStates",
     "GPTCarry",
     "Generator",

@@ -20,6 +20,7 @@ from jaxdl.report.claims import (
 )
 from jaxdl.report.compare import comparison
 from jaxdl.report.curves import along, course, profile, tuned_curves
+from jaxdl.report.fans import fan
 from jaxdl.report.findings import Columns
 from jaxdl.report.flows import gradient_flow
 from jaxdl.report.heat_maps import heat_map
@@ -69,6 +70,7 @@ __all__ = [
     "distinct",
     "dots",
     "estimate",
+    "fan",
     "from_mapping",
     "gradient_flow",
     "grid",

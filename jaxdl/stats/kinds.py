@@ -35,6 +35,7 @@ KINDS = {
     "bits": Kind("min", "bits", "positive"),
     "cost": Kind("min", "1", "positive"),
     "distance": Kind("min", "1", "positive"),
+    "error": Kind("min", "1", "positive"),
     "errors": Kind("min", "1", "positive"),
     "excess": Kind("min", "1", "positive"),
     "loss": Kind("min", "nats", "positive"),

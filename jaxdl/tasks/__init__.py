@@ -9,6 +9,7 @@ from jaxdl.tasks._captioning import captioning
 from jaxdl.tasks._classification import classification
 from jaxdl.tasks._distillation import Teacher, distillation, taught
 from jaxdl.tasks._drawn_attention import drawn_attention
+from jaxdl.tasks._forecasting import forecasting
 from jaxdl.tasks._gan import (
     NON_SATURATING,
     SATURATING,
@@ -61,6 +62,7 @@ __all__ = [
     "distillation",
     "drawn_attention",
     "fgsm",
+    "forecasting",
     "gan",
     "gaussian_nll",
     "gradient_penalty",

@@ -1,1 +1,1 @@
-"""Word vectors: word2vec, fastText; windows, trees, training."""
+"""Word vectors: word2vec, fastText, GloVe; windows, trees, training."""

@@ -1,15 +1,21 @@
-"""Which words stand in the same documents: Church & Hanks 1990, https://aclanthology.org/J90-1003.
+"""Which words stand in the same documents, and which near each other.
+
+Church & Hanks 1990, https://aclanthology.org/J90-1003:
 
 lift(a, b) = P(a, b) / (P(a)·P(b)), shares of documents with both words and with each; its logarithm
 is their pointwise mutual information.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from jaxdl.data.text.vocabulary import check_ids
 from jaxdl.word_vectors import indexing
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 
 def lifts_in(texts: Sequence[str], words: Sequence[str]) -> np.ndarray:
@@ -39,3 +45,25 @@ def lifts(documents: Sequence[np.ndarray], size: int) -> np.ndarray:
     expected = alone[:, None] * (alone[None] / max(len(distinct), 1))
     lift = np.zeros(together.shape, np.float32)
     return np.divide(together, expected, out=lift, where=expected > 0, casting="same_kind")
+
+
+def near(sentences: Sequence[np.ndarray], size: int, window: int = 10) -> "sparse.csr_array":
+    """How often two words stand near each other, float64 `[V, V]`, symmetric.
+
+    Each occurrence of two words d ≤ `window` places apart in a sentence of ids `[T]` counts 1/d, in
+    both orders (Pennington et al. 2014). Raises DataError naming the first id outside 0..size − 1.
+    """
+    from scipy import sparse
+
+    for number, ids in enumerate(sentences):
+        check_ids(f"sentence {number}", ids, size)
+    words = np.concatenate([np.zeros(0, np.int64), *sentences]).astype(np.int64)
+    of = np.repeat(np.arange(len(sentences)), list(map(len, sentences)))
+    total = sparse.csr_array((size, size))
+    for distance in range(1, window + 1):
+        together = of[distance:] == of[:-distance]
+        before, after = words[:-distance][together], words[distance:][together]
+        shares = np.full(len(before), 1 / distance)
+        # Pairs that are there twice are added up.
+        total += sparse.csr_array((shares, (before, after)), (size, size))
+    return sparse.csr_array(total + total.T)

@@ -432,3 +432,18 @@ def test_squares_of_a_class_by_hand():
     outputs = jnp.array([[0.5, 0.25], [1.0, -1.0]])
     found = jax.jit(losses.one_hot_squared_error)(outputs, jnp.array([0, 1]))
     np.testing.assert_allclose(found, [0.25 + 0.0625, 1 + 4])
+
+
+def test_pinball_is_that_of_sklearn_and_least_at_the_quantile():
+    levels = (0.1, 0.5, 0.75)
+    found = jax.jit(losses.pinball, static_argnums=2)(SCORES[:, :3], SCORES[:, 3], levels)
+    for number, level in enumerate(levels):
+        expected = sklearn.metrics.mean_pinball_loss(SCORES[:, 3], SCORES[:, number], alpha=level)
+        np.testing.assert_allclose(found[:, number].mean(), expected, rtol=1e-5)
+    drawn = np.sort(SCORES[:, 0])
+    tried = np.broadcast_to(drawn[:, None, None], (40, 40, 1))  # each number as the quantile of all
+    all_of = np.broadcast_to(drawn[None], (40, 40))
+    risk = np.asarray(losses.pinball(tried, all_of, (0.7,))).mean(axis=(1, 2))
+    assert np.argmin(risk) in (27, 28)
+    with pytest.raises(ValueError, match="the levels"):
+        losses.pinball(SCORES, SCORES[:, 0], levels)

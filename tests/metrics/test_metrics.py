@@ -28,6 +28,7 @@ PAIRS = {
         (PREDICTED, LABELS),
         lambda predicted, labels, weight: metrics.confusion(predicted, labels, weight, 6),
     ),
+    "coverage": ((TARGETS - 1, TARGETS + ESTIMATES, ESTIMATES), metrics.coverage),
     "moments": ((ESTIMATES, TARGETS), metrics.moments),
 }
 OF_CONFUSION = {
@@ -243,3 +244,11 @@ def test_r2_of_targets_far_from_zero_is_right_or_nan():
         pair = metrics.moments(estimates, targets, jnp.ones(200), centre=2999.0)
         np.testing.assert_allclose(ours(*pair), expected, rtol=1e-5)
         assert np.isnan(ours(*metrics.moments(estimates, targets, jnp.ones(200))))
+
+
+def test_coverage_by_hand():
+    low, high = np.array([0.0, 0, 0, np.nan]), np.array([1.0, 1, 1, 1])
+    pair = jax.jit(metrics.coverage)(
+        low, high, np.array([1.0, 2, 0.5, 0.5]), np.array([1, 1, 0, 2])
+    )
+    assert list(map(float, pair)) == [1, 4]

@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.transforms import Bbox
 
 from jaxdl import stats
-from jaxdl.report import blocks, heat_maps, panels, plots, style, summaries
+from jaxdl.report import blocks, fans, heat_maps, panels, plots, style, summaries
 
 
 class Recorder(RendererAgg):
@@ -237,3 +237,16 @@ def test_shares_are_drawn_and_tabled_in_per_cent():
     assert table.header == ("method", "found (%)")
     low, high = (100 * bound for bound in stats.mean_interval([0.4, 0.5, 0.6], "share")[1:3])
     assert table.rows == (("trained", f"50.0 ({low:.1f} … {high:.1f})"), ("counted", "25.0"))
+
+
+def test_a_fan_goes_on_where_its_history_ends():
+    history, quantiles = np.array([1.0, np.nan, 3.0]), np.array([[2.0, 3, 5], [1, 4, 6]])
+    figure = fans.fan(history, quantiles, {"what came": [3.0, 3.5]}, title="A series", first=7)
+    (axes,) = figure.axes
+    past, middle, came = axes.lines
+    np.testing.assert_array_equal(past.get_xdata(), [7, 8, 9])
+    np.testing.assert_array_equal(middle.get_xydata(), [[10, 3], [11, 4]])
+    np.testing.assert_array_equal(came.get_ydata(), [3, 3.5])
+    (band,) = axes.collections
+    assert band.get_datalim(axes.transData).extents.tolist() == [10, 1, 11, 6]
+    assert_legible(figure)

@@ -13,6 +13,7 @@ from jaxdl import stats
         ("validation_main_accuracy", "max", "%", "share"),
         ("test_recall_1", "max", "%", "share"),
         ("validation accuracy", "max", "%", "share"),
+        ("test_absolute_error", "min", "1", "positive"),
         ("passes", "min", "passes", "positive"),
     ],
 )

@@ -78,8 +78,4 @@ def test_an_adversary_of_another_shape_is_refused():
 
 def test_an_adversary_with_a_state_is_refused():
     with pytest.raises(ValueError, match="the adversary BatchNorm has a state of its own"):
-        jax.eval_shape(
-            lambda: tasks.with_adversary(PLAIN, nn.BatchNorm(), EPS).init(
-                KEY, BATCH
-            )
-        )
+        jax.eval_shape(lambda: tasks.with_adversary(PLAIN, nn.BatchNorm(), EPS).init(KEY, BATCH))

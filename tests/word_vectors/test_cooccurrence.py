@@ -30,3 +30,19 @@ def test_lifts_in_texts_are_those_of_their_words():
     found = cooccurrence.lifts_in(["One two.\n\nTwo 3", "one", "four"], ["one", "two"])
     ids = [np.array([0, 1, 1]), np.array([0]), np.array([], int)]
     np.testing.assert_array_equal(found, cooccurrence.lifts(ids, 2))
+
+
+def test_near_words_by_hand_and_by_loops():
+    found = cooccurrence.near([np.array([0, 1, 0]), np.array([1, 2])], 4, window=2).toarray()
+    np.testing.assert_allclose(found, [[1, 2, 0, 0], [2, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 0]])
+    rng = np.random.default_rng(0)
+    sentences = [rng.integers(5, size=size) for size in (7, 1, 0, 12)]
+    expected = np.zeros((5, 5))
+    for ids in sentences:
+        for i, a in enumerate(ids):
+            for j, b in enumerate(ids):
+                if 0 < abs(i - j) <= 3:
+                    expected[a, b] += 1 / abs(i - j)
+    np.testing.assert_allclose(cooccurrence.near(sentences, 5, window=3).toarray(), expected)
+    with pytest.raises(DataError, match="sentence 1, position 0: id 5 is outside"):
+        cooccurrence.near([np.array([0]), np.array([5])], 5)

@@ -79,25 +79,31 @@ def a_n_b_n(
     return {"x": x, "y": y, "mask": (x == B).astype(np.float32), "n": n[:, 0]}
 
 
-def dyck(rng: np.random.Generator, count: int, lowest: int, highest: int) -> dict[str, np.ndarray]:
+def dyck(
+    rng: np.random.Generator, count: int, lowest: int, highest: int, deepest: int | None = None
+) -> dict[str, np.ndarray]:
     """Balanced words of two kinds of brackets, Dyck-2, with n pairs, n uniform in lowest … highest.
 
     All words of n pairs are equally likely: at height h with r brackets to come, the next one opens
-    with the probability (r − h)(h + 2) / (2r(h + 1)) (Arnold & Sleep 1980).
+    the probability (r − h)(h + 2) / (2r(h + 1)) (Arnold & Sleep 1980). With `deepest`, all of those
+    in which no more brackets are open at a time are, and no others come.
 
     x: int32 `[N, 2·highest]`, ids of `OPEN` and `CLOSE`, then padding
     y: int32, of the same shape, the id after each: `DYCK_END` after the last
     mask: 1 where y closes, so that the bracket on top of the stack decides its kind
     depth: int32, of the same shape, how many brackets are open behind each step
 
-    Raises ValueError unless 1 ≤ lowest ≤ highest.
+    Raises ValueError unless 1 ≤ lowest ≤ highest, and for deepest < 1.
     """
     _check_range("n", lowest, highest)
+    if deepest is not None and deepest < 1:
+        raise ValueError(f"deepest {deepest}, 1 or more is needed")
+    ways = None if deepest is None else _ways(2 * highest, deepest)
     sizes = 2 * rng.integers(lowest, highest + 1, count)
     word = np.zeros((count, 2 * highest + 1), np.int32)
     depth = np.zeros((count, 2 * highest), np.int32)
     for row, size in enumerate(sizes):
-        word[row, :size], depth[row, :size] = _balanced(rng, int(size))
+        word[row, :size], depth[row, :size] = _balanced(rng, int(size), ways)
         word[row, size] = DYCK_END
     x = np.where(word == DYCK_END, PAD, word)[:, :-1]
     y = np.where(x == PAD, PAD, word[:, 1:])
@@ -123,7 +129,18 @@ def sorting(
     return {"x": x, "y": np.where(real, in_order, PAD), "mask": real.astype(np.float32)}
 
 
-def _balanced(rng: np.random.Generator, size: int) -> tuple[list[int], list[int]]:
+def _ways(steps: int, deepest: int) -> list[list[int]]:
+    """By brackets to come and height: how many ways there are to close all, none too deep."""
+    ways = [[1] + [0] * (deepest + 1)]  # the height past the deepest has none
+    for _ in range(steps):
+        last = ways[-1]
+        ways.append([(last[h - 1] if h else 0) + last[h + 1] for h in range(deepest + 1)] + [0])
+    return ways
+
+
+def _balanced(
+    rng: np.random.Generator, size: int, ways: list[list[int]] | None
+) -> tuple[list[int], list[int]]:
     """A word of `size` brackets and the depth behind each."""
     word: list[int] = []
     depths: list[int] = []
@@ -132,7 +149,11 @@ def _balanced(rng: np.random.Generator, size: int) -> tuple[list[int], list[int]
         range(size, 0, -1), rng.random(size), rng.integers(2, size=size), strict=True
     ):
         height = len(stack)
-        if u < (rest - height) * (height + 2) / (2 * rest * (height + 1)):
+        if ways is None:
+            opening = (rest - height) * (height + 2) / (2 * rest * (height + 1))
+        else:
+            opening = ways[rest - 1][height + 1] / ways[rest][height]
+        if u < opening:
             stack.append(kind)
             word.append(OPEN[kind])
         else:

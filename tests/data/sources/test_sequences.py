@@ -94,6 +94,18 @@ def test_all_dyck_words_of_a_size_are_equally_likely():
     assert stats.chisquare(list(counts.values())).pvalue > 1e-3
 
 
+def test_words_that_are_not_deep_are_equally_likely_and_the_only_ones():
+    task = sequences.dyck(np.random.default_rng(1), 8000, 4, 4, deepest=2)
+    counts = collections.Counter(map(tuple, task["x"]))
+    assert len(counts) == 8 * 2**4  # of 14 shapes 8 have no third bracket open
+    assert stats.chisquare(list(counts.values())).pvalue > 1e-3
+    assert task["depth"].max() == 2
+    free, bounded = (
+        sequences.dyck(np.random.default_rng(2), 50, 1, 6, deepest) for deepest in (None, 6)
+    )
+    np.testing.assert_array_equal(free["x"], bounded["x"])
+
+
 def test_sorting_sorts_what_it_gives():
     task = sequences.sorting(np.random.default_rng(0), 500, 2, 5, 4)
     lengths = []
@@ -113,6 +125,7 @@ def test_sizes_that_cannot_be_are_refused():
         (lambda: sequences.adding(rng, 1, 1), "length 1"),
         (lambda: sequences.a_n_b_n(rng, 1, 3, 2), "n from 3 to 2"),
         (lambda: sequences.dyck(rng, 1, 0, 2), "n from 0 to 2"),
+        (lambda: sequences.dyck(rng, 1, 1, 2, 0), "deepest 0"),
         (lambda: sequences.sorting(rng, 1, 3, 2, 5), "length from 3 to 2"),
     ]:
         with pytest.raises(ValueError, match=message):
