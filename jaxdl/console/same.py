@@ -125,9 +125,10 @@ def _compare_curves(workdir: Path, to: Path, other: set[str]) -> Compared:
 
 def _differing_values(before: Mapping[str, np.ndarray], now: Mapping[str, np.ndarray]) -> str:
     """In which value the curves of a trial differ first; nan is equal to nan of the same bits."""
-    for name, values in before.items():
-        if name not in now:
-            return f"there is no curve {name}"
+    for name in {**before, **now}:
+        if name not in before or name not in now:
+            return f"only one has a curve {name}"
+        values = before[name]
         if len(values) != len(now[name]):
             return f"{name} has {len(values)} values there, {len(now[name])} here"
         if values.tobytes() != now[name].tobytes():
