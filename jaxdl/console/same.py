@@ -33,8 +33,13 @@ class Compared(NamedTuple):
 
 
 def tell(workdir: Path, to: Path) -> int:
-    """Prints what of two runs is equal, bit for bit; 0 if all that can be is, 1 if not."""
+    """Prints what of two runs is equal, bit for bit; 0 if all that can be is, 1 if not.
+
+    Raises UserError where a ledger is damaged, or the first run has no rows.
+    """
     there, here = _rows(workdir), _rows(to)
+    if not there:
+        raise UserError(f"{workdir} holds no rows to compare with")
     conditions = _other_conditions(workdir, to, there, here)
     other = set(conditions)
     found = [_compare_rows(there, here, other), _compare_curves(workdir, to, other)]

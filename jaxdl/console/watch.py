@@ -76,7 +76,7 @@ def _head(workdir: Path, steps: Rows) -> str:
     shared = (workdir / store.CHUNKS).is_dir()
     if done and seconds:
         text += f", {done / seconds:.3g} a second{' of a worker' * shared}"
-    if done and seconds and isinstance(asked, int) and busy is not None and not shared:
+    if done and seconds and isinstance(asked, int) and now.startswith("process") and not shared:
         text += f", about {max(0, asked - done) * seconds / done / 60:.1f} minutes left"
     return text + _saved(workdir)
 
