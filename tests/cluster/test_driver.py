@@ -66,10 +66,11 @@ def test_what_a_worker_wrote_is_merged_once_at_whatever_moment_the_driver_dies(t
     assert sweep.pending(tmp_path, PLAN.trials) == list(PLAN.trials)
     assert workers.run(PLAN, tmp_path, name, lambda: False) == ""
     assert len(sweep.pending(tmp_path, PLAN.trials)) == 18  # a dry run sees what is not merged yet
-    copy = shutil.copytree(tmp_path / "chunks", tmp_path / "copy")
+    copy = shutil.copytree(parts.folder(tmp_path, name), tmp_path / "copy")
     assert parts.merge(tmp_path, name, parts.found(tmp_path))
     merged = (tmp_path / "trials.jsonl").read_bytes()
-    shutil.move(copy, tmp_path / "chunks")  # as if it had died before it removed the folder
+    # As if it had died before it removed the folder.
+    shutil.move(copy, parts.folder(tmp_path, name))
     assert parts.merge(tmp_path, name, parts.found(tmp_path))
     assert (tmp_path / "trials.jsonl").read_bytes() == merged
     parts.write(tmp_path, name, part)  # as if it had died while it removed it
