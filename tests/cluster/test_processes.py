@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 from support import elastic_sweep as elastic
@@ -63,6 +64,34 @@ def test_a_dask_cluster_that_is_not_there_is_one_line(tmp_path, monkeypatch):
     monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
     with pytest.raises(cluster.Unavailable, match="DASK_SCHEDULER_ADDRESS is not set"):
         cluster.execute(PLAN, python(""), workdir=tmp_path, launcher=cluster.Elastic(2))
+
+
+def test_a_driver_that_is_stopped_leaves_no_worker_of_dask_at_work(tmp_path):
+    """What is queued is not begun when the worker of the only thread ends."""
+    distributed = pytest.importorskip("distributed")
+    import dask
+
+    begins = "import os, pathlib, sys; pathlib.Path(sys.argv[1], f'{os.getpid()}.begun').touch()"
+    patient = python(f"{begins}; sys.stdin.read()")
+    patient = patient._replace(words=(*patient.words, str(tmp_path)))
+    here = distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    )
+
+    def begun():
+        return list(tmp_path.glob("*.begun"))
+
+    with here, dask.config.set({"scheduler-address": here.scheduler_address}):
+        with pytest.raises(sweep.Interrupted):
+            cluster.execute(
+                PLAN,
+                patient,
+                workdir=tmp_path / "run",
+                launcher=cluster.Elastic(2),
+                stop=lambda: bool(begun()),
+            )
+        time.sleep(1.0)
+    assert len(begun()) == 1
 
 
 def test_a_package_that_is_missing_is_one_line():
