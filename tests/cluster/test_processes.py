@@ -1,17 +1,17 @@
 """How processes share a machine, and what is said of one that dies again and again."""
 
+import asyncio
 import os
 import subprocess
 import sys
-import time
 
 import pytest
-from support import elastic_sweep as elastic
+from support import elastic_sweep
 
-from jaxdl import cluster, sweep
-from jaxdl.cluster import processes, workers
+from jaxdl import _worker, cluster, sweep
+from jaxdl.cluster import elastic, processes, workers
 
-PLAN = elastic.plan(rates=[0.1])
+PLAN = elastic_sweep.plan(rates=[0.1])
 ANSWERS = 'import sys; [print(\'{{"refused": "{0}"}}\', flush=True) for line in sys.stdin]'
 
 
@@ -66,8 +66,14 @@ def test_a_dask_cluster_that_is_not_there_is_one_line(tmp_path, monkeypatch):
         cluster.execute(PLAN, python(""), workdir=tmp_path, launcher=cluster.Elastic(2))
 
 
-def test_a_driver_that_is_stopped_leaves_no_worker_of_dask_at_work(tmp_path):
+def test_a_driver_that_is_stopped_leaves_no_worker_of_dask_at_work(tmp_path, monkeypatch):
     """What is queued is not begun when the worker of the only thread ends."""
+
+    async def end(launch):
+        _worker.end(launch)
+        await asyncio.sleep(1.0)  # until the last of many workers has answered
+
+    monkeypatch.setattr(elastic, "end", end)
     distributed = pytest.importorskip("distributed")
     import dask
 
@@ -90,7 +96,6 @@ def test_a_driver_that_is_stopped_leaves_no_worker_of_dask_at_work(tmp_path):
                 launcher=cluster.Elastic(2),
                 stop=lambda: bool(begun()),
             )
-        time.sleep(1.0)
     assert len(begun()) == 1
 
 
