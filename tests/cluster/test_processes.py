@@ -87,15 +87,18 @@ def test_a_driver_that_is_stopped_leaves_no_worker_of_dask_at_work(tmp_path, mon
     def begun():
         return list(tmp_path.glob("*.begun"))
 
-    with here, dask.config.set({"scheduler-address": here.scheduler_address}):
-        with pytest.raises(sweep.Interrupted):
-            cluster.execute(
-                PLAN,
-                patient,
-                workdir=tmp_path / "run",
-                launcher=cluster.Elastic(2),
-                stop=lambda: bool(begun()),
-            )
+    with (
+        here,
+        dask.config.set({"scheduler-address": here.scheduler_address}),
+        pytest.raises(sweep.Interrupted),
+    ):
+        cluster.execute(
+            PLAN,
+            patient,
+            workdir=tmp_path / "run",
+            launcher=cluster.Elastic(2),
+            stop=lambda: bool(begun()),
+        )
     assert len(begun()) == 1
 
 
