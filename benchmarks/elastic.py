@@ -59,7 +59,7 @@ class Show:
         self.processes: list[subprocess.Popen[bytes]] = []
         file = workdir.with_suffix(".scheduler.json")
         file.unlink(missing_ok=True)
-        self._start(
+        scheduler = self._start(
             "distributed.cli.dask_scheduler",
             "--scheduler-file",
             file,
@@ -67,7 +67,7 @@ class Show:
             "--host=127.0.0.1",
             "--no-dashboard",
         )
-        while not file.exists():
+        while not file.exists() and scheduler.poll() is None:
             time.sleep(0.1)
         self.address = json.loads(file.read_text())["address"]
         self.members: list[subprocess.Popen[bytes]] = []
@@ -87,7 +87,9 @@ class Show:
 
     def drive(self) -> "subprocess.Popen[bytes]":
         """Starts the driver."""
-        return driver(self.arguments, self.workdir, DASK_SCHEDULER_ADDRESS=self.address)
+        process = driver(self.arguments, self.workdir, DASK_SCHEDULER_ADDRESS=self.address)
+        self.processes.append(process)
+        return process
 
     def run(self) -> None:
         """Until all trials have rows."""
@@ -110,7 +112,7 @@ class Show:
             raise SystemExit(f"the driver ended with exit code {process.returncode}")
 
     def end(self) -> None:
-        """Ends all that is left of the cluster."""
+        """Ends all that is left of the cluster, and of its drivers."""
         for process in self.processes:
             process.kill()
             process.wait()

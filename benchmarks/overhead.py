@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+import optax
 
 from benchmarks import harness
 from benchmarks.harness import Row
@@ -51,7 +52,7 @@ class Case(NamedTuple):
     """A model before its first step; tx is made once, so that it is compiled once."""
 
     task: Task
-    tx: Any
+    tx: optax.GradientTransformation
     state: TrainState
     batch: Batch
     steps: int

@@ -9,8 +9,6 @@ The rate of each is chosen on validation.
     python -m experiments.carried_state --workdir=runs/carried_state  # 3 minutes on 2 cores
 """
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -48,7 +46,7 @@ class Config(launch.Config):
     learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2, help="Peak rates of Adam.")
 
 
-def load(config: Config) -> tuple[dict[int, dict[str, Any]], int]:
+def load(config: Config) -> tuple[dict[int, sweep.Data], int]:
     """By the length of a chunk: streams to train on, one batch after the other; how many ids."""
     if config.in_step % max(LENGTHS.values()):
         raise launch.UserError("config.in_step: a multiple of 64 is needed")
@@ -65,7 +63,7 @@ def load(config: Config) -> tuple[dict[int, dict[str, Any]], int]:
         x, y = (ids[name][shift : shift + size].reshape(-1, PIECE) for shift in (0, 1))
         held_out[name] = {"x": x, "y": y}
     evaluated = splits.in_batches(held_out, 50)
-    found = {}
+    found: dict[int, sweep.Data] = {}
     for length in set(LENGTHS.values()):
         rows = streams.streams(ids["train"], config.in_step // length)
         chunks = streams.chunks(rows, length)

@@ -103,8 +103,9 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
 
 
 def by_width(frame: pd.DataFrame) -> list[report.Picture]:
-    """Accuracy of networks without a penalty, by their units."""
-    plain = frame[frame["kind"].isin([SMALL, LARGE])]
+    """Accuracy of networks without a penalty, by their units, each at its rate."""
+    without = frame[frame["kind"].isin([SMALL, LARGE])].reset_index(drop=True)
+    plain = stats.tune(without, ("labels", "width"), "learning_rate").trials
     return report.along(
         plain.assign(images=plain["labels"].map("{:,.0f} images".format)),
         "width", "test_accuracy", line="images",

@@ -166,7 +166,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     bars = report.intervals(judged, names, title="Differences between strategies")
     caption = "; ".join(claim.text for claim in CLAIMS) + "."
     table = report.tuned_table(tuned, "test_accuracy", against=SCRATCH)
-    blocks = (*maps, report.picture(bars, caption), table)
+    blocks: list[Picture | report.Table] = [*maps, report.picture(bars, caption), table]
     return launch.Conclusion(judged, [Section("Strategies, each at its own rates", blocks)])
 
 

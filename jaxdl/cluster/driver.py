@@ -144,5 +144,7 @@ def _have_run(drive: Drive, todo: Mapping[str, Part], found: Found) -> None:
         if drive.stop():
             raise Interrupted
     while ended:  # an orphan of an earlier launch looks whether there is anything to do
+        if drive.stop():
+            raise Interrupted
         time.sleep(SECONDS)
         ended -= {each for each in ended if parts.merge(drive.workdir, each, found)}

@@ -48,29 +48,34 @@ class Elastic(NamedTuple):
             client = distributed.Client(address)
         except OSError as error:
             raise Unavailable(f"launcher cluster: no scheduler at {address}: {error}") from error
+        futures: dict[distributed.Future, str] = {}
         with client:
             try:
-                yield partial(_run, client, launch, command)
+                yield partial(_run, client, futures, launch, command)
             finally:
+                # First: a thread whose worker has ended would begin what is queued.
+                client.cancel(list(futures))
                 client.run(end, launch)
 
 
 def _run(
-    client: "distributed.Client", launch: str, command: Command, names: Sequence[str]
+    client: "distributed.Client",
+    futures: "dict[distributed.Future, str]",
+    launch: str,
+    command: Command,
+    names: Sequence[str],
 ) -> Iterator[str | None]:
     import distributed
 
-    futures = {
+    for name in names:
         # Keys of their own: what was run before is not to be remembered.
-        client.submit(
-            run_kept, launch, command, name, key=f"{name}-{uuid.uuid4()}", retries=TRIES
-        ): name
-        for name in names
-    }
-    ended = distributed.as_completed(futures)
+        key = f"{name}-{uuid.uuid4()}"
+        future = client.submit(run_kept, launch, command, name, key=key, retries=TRIES - 1)
+        futures[future] = name
+    ended = distributed.as_completed(list(futures))
     while not ended.is_empty():
         for future in ended.next_batch(block=False):
-            yield _name(future, futures[future])
+            yield _name(future, futures.pop(future))
         yield None
         time.sleep(SECONDS)
 
@@ -78,6 +83,8 @@ def _run(
 def _name(future: "distributed.Future", name: str) -> str:
     """Of the part that a future has run."""
     error: Any = future.exception()
+    if future.cancelled():
+        raise Lost(f"part {name} was lost with its scheduler: {error}")
     if error is not None:
         raise Lost(f"part {name} was begun again and again: {error}") from error
     if refused := future.result():

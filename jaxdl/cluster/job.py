@@ -52,11 +52,12 @@ class Job(NamedTuple):
 
         def run_all(names: Sequence[str]) -> Iterator[str | None]:
             self.tell(workdir, {"stage": command.stage, "names": list(names)})
-            for name in names[:: self.workers]:
+            mine = names[:: self.workers]
+            for name in mine:
                 if refused := run(plan, workdir, name, stop):
                     raise ForeignRows(refused)
                 yield name
-            others = [name for name in names if name not in names[:: self.workers]]
+            others = [name for name in names if name not in mine]
             while others:
                 for name in [name for name in others if _is_done(workdir, name)]:
                     others.remove(name)

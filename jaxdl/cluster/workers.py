@@ -8,6 +8,7 @@ import os
 import queue
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -117,7 +118,7 @@ def run(plan: Plan, workdir: Path, name: str, stop: Callable[[], bool]) -> str:
         while not _ran(plan, workdir, name, stop):
             if stop():
                 raise Interrupted
-            threading.Event().wait(SECONDS)
+            time.sleep(SECONDS)
     except (ForeignRows, LedgerError) as error:
         return str(error)
     except Failed as failed:

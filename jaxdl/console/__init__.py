@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-WHOLE, WRONG, USER_ERROR = 0, 1, 2
-"""Exit codes: as it should be; damaged, differing or failed; a mistake in the command."""
+USER_ERROR = 2
+"""The exit code for a mistake in the command. Of a verb: 0, all is as it should be; 1, not so."""
 
 __all__ = ["main"]
 

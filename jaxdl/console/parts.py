@@ -1,5 +1,6 @@
 """The parts of a workdir, each with what is wrong with it; nothing is written or locked."""
 
+import contextlib
 import hashlib
 import json
 import warnings
@@ -21,7 +22,6 @@ from jaxdl.sweep.fingerprint import CONDITIONS, fingerprint
 WHOLE, BEGUN, DAMAGED = "whole", "begun", "damaged"
 """States of a part. Begun: what a process was killed over, and the next launch makes good."""
 METRICS = "metrics.jsonl"
-CHUNKS = "chunks"
 REPORT = "report.html"
 
 
@@ -123,7 +123,7 @@ def arrays(workdir: Path) -> Iterator[Part]:
             yield Part(name, DAMAGED, f"not as it was written ({_words(error)})")
             continue
         others = ", ".join(part for part in sorted(shapes) if part != "trial")
-        what = others if name.startswith(store.CURVES[:6]) else "waiting for the others"
+        what = "waiting for the others" if name.startswith(rungs.RUNGS) else others
         yield Part(name, WHOLE, f"{counted(trials, 'trial')}: {what}")
 
 
@@ -213,9 +213,10 @@ def parts(workdir: Path) -> list[Part]:
     if not workdir.is_dir():
         raise UserError(f"{workdir} is no folder")
     found = [part for check in CHECKS for part in check(workdir)]
-    for place in sorted((workdir / CHUNKS).glob("*")):  # of a worker each, like a small workdir
+    # Of a worker each, like a small workdir.
+    for place in sorted((workdir / store.CHUNKS).glob("*")):
         of = [part for check in CHECKS for part in check(place)]
-        found += [part._replace(name=f"{CHUNKS}/{place.name}/{part.name}") for part in of]
+        found += [part._replace(name=f"{store.CHUNKS}/{place.name}/{part.name}") for part in of]
     if not found:
         raise UserError(
             f"{workdir} holds no run: none of {CONFIG}, {store.LEDGER}, {METRICS}, checkpoints"
@@ -231,10 +232,13 @@ def _missing_curves(workdir: Path, found: list[Part]) -> list[Part]:
         warnings.simplefilter("ignore")
         there = ledger.read(workdir / store.LEDGER)
     drawn: set[str] = set()
-    for name in (store.CURVES, *_below(workdir, "curves")):
-        if (workdir / name).exists():
-            with np.load(workdir / name, allow_pickle=False) as arrays_:
-                drawn |= set(arrays_["trial"].tolist())
+    # In the order in which a run that goes on meanwhile may gather and remove them.
+    for name in (*_below(workdir, "curves"), store.CURVES):
+        with (
+            contextlib.suppress(FileNotFoundError),
+            np.load(workdir / name, allow_pickle=False) as held,
+        ):
+            drawn |= set(held["trial"].tolist())
     lost = [row["trial"] for row in there if row.get("status") != "error"]
     lost = [trial for trial in lost if trial not in drawn]
     if not lost:

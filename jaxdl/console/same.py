@@ -33,8 +33,13 @@ class Compared(NamedTuple):
 
 
 def tell(workdir: Path, to: Path) -> int:
-    """Prints what of two runs is equal, bit for bit; 0 if all that can be is, 1 if not."""
+    """Prints what of two runs is equal, bit for bit; 0 if all that can be is, 1 if not.
+
+    Raises UserError where a ledger is damaged, or the first run has no rows.
+    """
     there, here = _rows(workdir), _rows(to)
+    if not there:
+        raise UserError(f"{workdir} holds no rows to compare with")
     conditions = _other_conditions(workdir, to, there, here)
     other = set(conditions)
     found = [_compare_rows(there, here, other), _compare_curves(workdir, to, other)]
@@ -125,9 +130,10 @@ def _compare_curves(workdir: Path, to: Path, other: set[str]) -> Compared:
 
 def _differing_values(before: Mapping[str, np.ndarray], now: Mapping[str, np.ndarray]) -> str:
     """In which value the curves of a trial differ first; nan is equal to nan of the same bits."""
-    for name, values in before.items():
-        if name not in now:
-            return f"there is no curve {name}"
+    for name in {**before, **now}:
+        if name not in before or name not in now:
+            return f"only one has a curve {name}"
+        values = before[name]
         if len(values) != len(now[name]):
             return f"{name} has {len(values)} values there, {len(now[name])} here"
         if values.tobytes() != now[name].tobytes():

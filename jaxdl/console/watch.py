@@ -15,7 +15,7 @@ from rich.text import Text
 
 from jaxdl import report, stats
 from jaxdl.console.activity import LOCKS, worker
-from jaxdl.console.parts import CHUNKS, METRICS
+from jaxdl.console.parts import METRICS
 from jaxdl.launch import UserError
 from jaxdl.launch.workdirs import CONFIG, ENVIRONMENT, VERDICT
 from jaxdl.report.tables import drawing, number
@@ -72,9 +72,11 @@ def _head(workdir: Path, steps: Rows) -> str:
     asked = facts.get("trials")
     text = f"{workdir}: {now}, {done}{f' of {asked}' if asked else ''} trials"
     seconds = sum(n.get("running", 0) + n.get("compiling", 0) for n in store.read_clock(workdir))
+    # Of several workers the clock has the seconds of all.
+    shared = (workdir / store.CHUNKS).is_dir()
     if done and seconds:
-        text += f", {done / seconds:.3g} a second"
-    if done and seconds and isinstance(asked, int) and now.startswith("process"):
+        text += f", {done / seconds:.3g} a second{' of a worker' * shared}"
+    if done and seconds and isinstance(asked, int) and now.startswith("process") and not shared:
         text += f", about {max(0, asked - done) * seconds / done / 60:.1f} minutes left"
     return text + _saved(workdir)
 
@@ -97,18 +99,16 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 def _rows(workdir: Path) -> Rows:
     """Of the ledger, and of those of workers that are not merged into it yet."""
-    ledgers = [workdir / store.LEDGER, *sorted(workdir.glob(f"{CHUNKS}/*/{store.LEDGER}"))]
-    found: dict[str, Mapping[str, Any]] = {}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a line that is being written looks torn
-            for path in ledgers:
-                found |= {row["trial"]: row for row in ledger.read(path)}
+            # The ledger last: what is merged meanwhile is in it.
+            read = [ledger.read(path) for path in reversed(store.ledgers(workdir))]
     except ledger.LedgerError as error:
         raise UserError(str(error)) from None
     except FileNotFoundError:  # merged just now
         return _rows(workdir)
-    return list(found.values())
+    return list({row["trial"]: row for rows in reversed(read) for row in rows}.values())
 
 
 def read_metrics(workdir: Path) -> Rows:

@@ -75,10 +75,12 @@ def _entries(folder: Path) -> list[Entry]:
 def drop_unreadable(folder: Path) -> None:
     """Removes damaged entries: JAX warns of one at every launch, and never writes it anew."""
     for _, _, path in _entries(folder):
-        content = path.read_bytes()
         try:
+            content = path.read_bytes()
             if content.startswith(OF_ZLIB):
                 zlib.decompress(content)
+        except FileNotFoundError:  # another process has removed it
+            continue
         except zlib.error:
             path.unlink(missing_ok=True)
             warnings.warn(f"{path} was damaged and is removed", stacklevel=2)

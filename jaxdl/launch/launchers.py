@@ -19,6 +19,8 @@ from jaxdl.sweep.results import Results
 FIRST = "first.json"
 """The ids of the trials of the plan, for workers of the one that confirms what they have shown."""
 
+PREALLOCATE = "XLA_PYTHON_CLIENT_PREALLOCATE"
+
 Execute = Callable[..., Results]
 """`(plan, stage, **options) -> results`."""
 
@@ -52,11 +54,12 @@ def join(command: Command) -> cluster.Job | None:
         return cluster.joined()
     if command.launcher != LOCAL:
         # This process needs next to nothing of a device, and by default takes most of its memory.
-        before = os.environ.get("XLA_PYTHON_CLIENT_PREALLOCATE")
-        os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+        before = os.environ.pop(PREALLOCATE, None)
+        os.environ[PREALLOCATE] = "false"
         jax.local_devices()
-        del os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"]
-        os.environ.update({} if before is None else {"XLA_PYTHON_CLIENT_PREALLOCATE": before})
+        del os.environ[PREALLOCATE]  # workers are not to inherit it
+        if before is not None:
+            os.environ[PREALLOCATE] = before
     return None
 
 

@@ -85,7 +85,9 @@ def merge(workdir: Path, name: str, so_far: Found, partly: bool = False) -> bool
     try:
         with checkpoint.lock(place, LOCK):
             rows = ledger.read(place / store.LEDGER)
-            ended = {trial_id(trial) for trial in part.trials} <= {row["trial"] for row in rows}
+            # What a driver was killed over has its rows in the ledger, and none here.
+            there = so_far.done | {row["trial"] for row in rows}
+            ended = {trial_id(trial) for trial in part.trials} <= there
             fresh = [row for row in rows if row["trial"] not in so_far.done]
             if fresh and (ended or (partly and not part.together)):
                 _move(workdir, place, fresh, so_far)

@@ -1,11 +1,14 @@
 """The driver, with workers in this process: a trial has one row, whoever is killed when."""
 
+import contextlib
 import json
 import shutil
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from support import elastic_sweep as elastic
+from support.stopping import Stop
 
 from jaxdl import cluster, sweep
 from jaxdl.cluster import driver, workers
@@ -63,18 +66,39 @@ def test_what_a_worker_wrote_is_merged_once_at_whatever_moment_the_driver_dies(t
     assert sweep.pending(tmp_path, PLAN.trials) == list(PLAN.trials)
     assert workers.run(PLAN, tmp_path, name, lambda: False) == ""
     assert len(sweep.pending(tmp_path, PLAN.trials)) == 18  # a dry run sees what is not merged yet
-    copy = shutil.copytree(tmp_path / "chunks", tmp_path / "copy")
+    copy = shutil.copytree(parts.folder(tmp_path, name), tmp_path / "copy")
     assert parts.merge(tmp_path, name, parts.found(tmp_path))
     merged = (tmp_path / "trials.jsonl").read_bytes()
-    shutil.move(copy, tmp_path / "chunks")  # as if it had died before it removed the folder
+    # As if it had died before it removed the folder.
+    shutil.move(copy, parts.folder(tmp_path, name))
     assert parts.merge(tmp_path, name, parts.found(tmp_path))
     assert (tmp_path / "trials.jsonl").read_bytes() == merged
+    parts.write(tmp_path, name, part)  # as if it had died while it removed it
+    parts.merge_all(tmp_path)
+    assert not list((tmp_path / "chunks").iterdir())
     assert parts.merge(tmp_path, name, parts.found(tmp_path))  # by an orphan, long after
     assert workers.run(PLAN, tmp_path, name, lambda: False) == ""
     by_trial = {row["trial"]: row for row in whole.rows}
     assert [by_trial[row["trial"]] for row in map(json.loads, merged.splitlines())] == ledger.read(
         tmp_path / "trials.jsonl"
     )
+
+
+class Answering(NamedTuple):
+    """Says of all parts that they have ended, as workers do that find an orphan at them."""
+
+    workers: int = 1
+
+    @contextlib.contextmanager
+    def pool(self, plan, command, workdir, stop):
+        yield iter
+
+
+def test_a_driver_that_waits_for_an_orphan_can_be_stopped(tmp_path):
+    stop = Stop(after=4)  # asked after each part, then while it waits
+    with pytest.raises(sweep.Interrupted):
+        cluster.execute(PLAN, COMMAND, workdir=tmp_path, launcher=Answering(), stop=stop)
+    assert stop.left == -1
 
 
 def test_a_part_that_was_interrupted_goes_on_from_its_state(tmp_path, whole):

@@ -1,16 +1,17 @@
 """How processes share a machine, and what is said of one that dies again and again."""
 
+import asyncio
 import os
 import subprocess
 import sys
 
 import pytest
-from support import elastic_sweep as elastic
+from support import elastic_sweep
 
-from jaxdl import cluster, sweep
-from jaxdl.cluster import processes, workers
+from jaxdl import _worker, cluster, sweep
+from jaxdl.cluster import elastic, processes, workers
 
-PLAN = elastic.plan(rates=[0.1])
+PLAN = elastic_sweep.plan(rates=[0.1])
 ANSWERS = 'import sys; [print(\'{{"refused": "{0}"}}\', flush=True) for line in sys.stdin]'
 
 
@@ -63,6 +64,42 @@ def test_a_dask_cluster_that_is_not_there_is_one_line(tmp_path, monkeypatch):
     monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
     with pytest.raises(cluster.Unavailable, match="DASK_SCHEDULER_ADDRESS is not set"):
         cluster.execute(PLAN, python(""), workdir=tmp_path, launcher=cluster.Elastic(2))
+
+
+def test_a_driver_that_is_stopped_leaves_no_worker_of_dask_at_work(tmp_path, monkeypatch):
+    """What is queued is not begun when the worker of the only thread ends."""
+
+    async def end(launch):
+        _worker.end(launch)
+        await asyncio.sleep(1.0)  # until the last of many workers has answered
+
+    monkeypatch.setattr(elastic, "end", end)
+    distributed = pytest.importorskip("distributed")
+    import dask
+
+    begins = "import os, pathlib, sys; pathlib.Path(sys.argv[1], f'{os.getpid()}.begun').touch()"
+    patient = python(f"{begins}; sys.stdin.read()")
+    patient = patient._replace(words=(*patient.words, str(tmp_path)))
+    here = distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    )
+
+    def begun():
+        return list(tmp_path.glob("*.begun"))
+
+    with (
+        here,
+        dask.config.set({"scheduler-address": here.scheduler_address}),
+        pytest.raises(sweep.Interrupted),
+    ):
+        cluster.execute(
+            PLAN,
+            patient,
+            workdir=tmp_path / "run",
+            launcher=cluster.Elastic(2),
+            stop=lambda: bool(begun()),
+        )
+    assert len(begun()) == 1
 
 
 def test_a_package_that_is_missing_is_one_line():

@@ -58,6 +58,12 @@ def test_the_first_trial_that_differs_is_named(first, second, capsys):
     assert f"trial {third['trial']}: validation_loss is" in text
 
 
+def test_nothing_is_not_equal(first, second):
+    (second / "trials.jsonl").unlink()
+    with pytest.raises(launch.UserError, match="holds no rows to compare with"):
+        same.tell(second, first)
+
+
 def test_a_trial_that_is_missing_differs(first, second, capsys):
     path = second / "trials.jsonl"
     path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from jaxdl import console
+from jaxdl import checkpoint, console
 from jaxdl.console import watch
 
 COMMON = {"lanes": 2, "code": "a", "fingerprint": "b"}
@@ -41,6 +41,20 @@ def test_a_sweep_is_a_line_a_program_with_its_best(tmp_path, capsys):
     assert "0.25" in lines["adam"]
     assert "█ ▁" in lines["adam"]
     assert "0.75" in lines["sgd"]
+
+
+def test_seconds_of_several_workers_are_no_time_that_is_left(tmp_path, capsys):
+    place = tmp_path / "chunks/a"
+    place.mkdir(parents=True)
+    write(tmp_path / "trials.jsonl", [row("1", "adam", "ok", 0.5)])
+    write(place / "trials.jsonl", [row("2", "adam", "ok", 0.25)])
+    write(tmp_path / "clock.jsonl", [{"program": "adam", "running": 4.0, "steps": 8}])
+    (tmp_path / "environment.json").write_text('{"trials": 10}')
+    with checkpoint.lock(tmp_path):
+        assert console.main(["watch", str(tmp_path), "--once"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "2 of 10 trials, 0.5 a second of a worker" in said
+    assert "left" not in said
 
 
 def test_a_stream_is_a_line_a_metric(tmp_path, capsys):

@@ -41,7 +41,8 @@ ENVIRONMENT = {
 }
 LONGEST = 900.0
 """Seconds after which a launch is said to hang."""
-KILLED, STOPPED = -signal.SIGKILL, (75, -signal.SIGTERM)
+KILLED, STOPPED, HANGS = -signal.SIGKILL, (75, -signal.SIGTERM), 124
+"""Exit codes; the last is that of none, as `timeout` has it."""
 
 
 @dataclasses.dataclass
@@ -110,8 +111,11 @@ class Campaign:
         process = int(self.answer())
         if death is not None and death.change == 0 and not self.answers(death.seconds):
             os.kill(process, death.number)
+        hangs = not self.answers(LONGEST)
+        if hangs:
+            os.kill(process, signal.SIGKILL)
         code = int(self.answer())
-        return code, out.read_text(), err.read_text()
+        return HANGS if hangs else code, out.read_text(), err.read_text()
 
     def answers(self, seconds: float) -> bool:
         """Whether the server says something within so many seconds."""

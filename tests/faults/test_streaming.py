@@ -51,6 +51,33 @@ def killed_when(condition, workdir, *arguments):
     return err
 
 
+def asked_to_stop(workdir, at):
+    """What a run says that is sent SIGTERM when it has saved a step behind this one."""
+    before = set((workdir / "tb").iterdir())
+    process = start(PROGRAM, workdir, *SIZES, "--pace=0.2", devices=1)
+    wait_for(lambda: set((workdir / "tb").iterdir()) - before, process)
+    wait_for(lambda: any(at < step < 9999 for step in steps(workdir)), process)
+    asked = time.perf_counter()
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate()
+    assert process.returncode == 75, err
+    assert time.perf_counter() - asked < 30  # seconds, and a very busy machine
+    return err
+
+
+def asked_twice(workdir):
+    """A run is sent two signals while it saves to a slow disk, and leaves at once."""
+    process = start(PROGRAM, workdir, *SIZES, "--slow_disk=60", devices=1)
+    while not process.stdout.readline().startswith("saving"):
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    while "once more to stop" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    process.communicate()
+    assert process.returncode == -signal.SIGTERM
+
+
 def test_whatever_happens_it_ends_with_the_same_bits_and_every_metric_once(tmp_path, whole):
     workdir = tmp_path / "run"
     saves = workdir / "checkpoints"
@@ -75,15 +102,7 @@ def test_whatever_happens_it_ends_with_the_same_bits_and_every_metric_once(tmp_p
     (saves / ".step_00000777").mkdir(exist_ok=True)
 
     # Asked to stop, it saves at once; what it had found is said.
-    before = set((workdir / "tb").iterdir())
-    process = start(PROGRAM, workdir, *SIZES, "--pace=0.2", devices=1)
-    wait_for(lambda: set((workdir / "tb").iterdir()) - before, process)
-    wait_for(lambda: any(at < step < 9999 for step in steps(workdir)), process)
-    asked = time.perf_counter()
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate()
-    assert process.returncode == 75, err
-    assert time.perf_counter() - asked < 30  # seconds, and a very busy machine
+    err = asked_to_stop(workdir, at)
     assert "step_00009999 is ignored: it is not a checkpoint" in err
     assert f"{damaged.name} is ignored: arrays" in err
     assert "stopping after this step; once more to stop at once" in err
@@ -93,15 +112,7 @@ def test_whatever_happens_it_ends_with_the_same_bits_and_every_metric_once(tmp_p
     stopped = steps(workdir)[-1]
 
     # A second signal while the disk is slow: it leaves at once, and the earlier checkpoint stands.
-    process = start(PROGRAM, workdir, *SIZES, "--slow_disk=60", devices=1)
-    while not process.stdout.readline().startswith("saving"):
-        assert process.poll() is None
-    process.send_signal(signal.SIGTERM)
-    while "once more to stop" not in process.stderr.readline():
-        assert process.poll() is None
-    process.send_signal(signal.SIGTERM)
-    process.communicate()
-    assert process.returncode == -signal.SIGTERM
+    asked_twice(workdir)
     assert steps(workdir)[-1] == stopped
 
     # The newest is cut short: the one before it is used, to the end.
