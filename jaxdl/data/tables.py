@@ -111,9 +111,14 @@ def to_json(columns: Columns) -> str:
 def from_json(text: str) -> Columns:
     """What `to_json` wrote."""
     found = json.loads(text)
-    known = {name: tuple(each) for name, each in found.pop("categories").items()}
-    tuples = {name: tuple(v) if isinstance(v, list) else v for name, v in found.items()}
-    return Columns(**tuples, categories=known)
+    return Columns(
+        numbers=tuple(found["numbers"]),
+        mean=tuple(found["mean"]),
+        scale=tuple(found["scale"]),
+        categories={name: tuple(each) for name, each in found["categories"].items()},
+        target=found["target"],
+        classes=None if found["classes"] is None else tuple(found["classes"]),
+    )
 
 
 def _numeric(column: pd.Series) -> bool:

@@ -72,7 +72,7 @@ def _unknown(run: Run, hparams: Mapping[str, np.ndarray], data: Data) -> str:
     """The name that the run asks its hyperparameters for, and that they do not have."""
     asked = _Asked({name: column[0] for name, column in hparams.items()})
     with contextlib.suppress(Exception):  # it failed before, and does so again
-        jax.eval_shape(lambda data: _whole(run, asked, np.uint32(0), data), data)
+        jax.eval_shape(lambda seed, data: _whole(run, asked, seed, data), np.uint32(0), data)
     return asked.unknown
 
 

@@ -77,7 +77,7 @@ def paired(
         again = jax.random.fold_in(key, 1)
         made = _made(generator, params, model_state, batch["x"], again, train)
         away, of_examples = _distance(made, batch["y"]), weights(batch)
-        minimized = adversarial * value + distance * mean(away, of_examples)
+        minimized = jnp.asarray(adversarial * value + distance * mean(away, of_examples))
         return minimized, (after, {**reported, "distance": metrics.mean(away, of_examples)})
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Array:
@@ -144,7 +144,8 @@ def unpaired(
             "loss": (sums, of_examples.sum()),
             "cycle_distance": metrics.mean(away, of_examples),
         }
-        return total + 2 * cycle * mean(away, of_examples), (after, found)
+        minimized = jnp.asarray(total + 2 * cycle * mean(away, of_examples))
+        return minimized, (after, found)
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Array:
         return _made(to_y, params[TO_Y], model_state[TO_Y], batch["x"])
