@@ -60,7 +60,7 @@ def plan(config: Config) -> sweep.Plan:
     table = training.skip_gram_vectors(
         [arrays["train"]["y"]], size, config.dimensions, epochs=config.epochs
     )
-    table /= table.std()
+    table = table / table.std()
 
     def run(target: str) -> sweep.Run:
         outputs = size if target == SOFTMAX else config.dimensions
