@@ -44,7 +44,7 @@ class Config(launch.Config):
     """The stacks, and the batch."""
 
     steps: int = setting(3, "Timed calls in each repeat, of which the median counts.", low=1)
-    seeds: int = setting(10, "Repeats of the measurement.", low=3)
+    seeds: int = setting(10, "Repeats of the measurement.", low=2)
     depths: tuple[int, ...] = setting((4, 9, 16, 25), "Numbers of layers, squares.", low=1)
     width: int = setting(64, "Width of the layers.", low=4)
     length: int = setting(128, "Tokens of a text.", low=2)

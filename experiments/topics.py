@@ -53,7 +53,7 @@ class Config(launch.Config):
     """The sentences, the model, and its training."""
 
     steps: int = setting(1200, "Training steps of each trial.", low=1)
-    seeds: int = setting(4, "Seeds of each setting.", low=3)
+    seeds: int = setting(4, "Seeds of each setting.", low=2)
     documents: int = setting(25000, "Docstrings to take, of all splits.", low=500)
     batch_size: int = setting(32, "Sentences in a step.", low=1, high=100)
     width: int = setting(96, "Units of the LSTM, and numbers of a word's vector.", low=1)
