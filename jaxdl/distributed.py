@@ -17,7 +17,9 @@ import contextlib
 import faulthandler
 import os
 import signal
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
 from typing import Any
 
 import jax
@@ -109,6 +111,86 @@ def watchdog(seconds: float) -> Iterator[Callable[[], None]]:
         yield alive
     finally:
         faulthandler.cancel_dump_traceback_later()
+
+
+class Ended(SystemExit):
+    """Another process of the job has failed, and has said why; with its exit code."""
+
+
+def is_first() -> bool:
+    """Whether this is the process that speaks and writes."""
+    return jax.process_index() == 0
+
+
+def everyones(numbers: Sequence[int]) -> np.ndarray:
+    """The numbers of every process, int32 `[P, N]`. Every process must call it."""
+    mine = np.asarray(numbers, np.int32)
+    if jax.process_count() == 1:
+        return mine[None]
+    return multihost_utils.process_allgather(mine).reshape(jax.process_count(), -1)
+
+
+def texts(text: str) -> list[str]:
+    """The text of every process. Every process must call it."""
+    mine = np.frombuffer(text.encode(), np.uint8)
+    lengths = everyones([len(mine)])[:, 0]
+    width = 1 << max(10, int(lengths.max()).bit_length())  # few widths: each is compiled
+    padded = multihost_utils.process_allgather(np.pad(mine, (0, width - len(mine))))
+    rows = padded.reshape(len(lengths), width)
+    return [row[:n].tobytes().decode() for row, n in zip(rows, lengths, strict=True)]
+
+
+def meet(failure: Exception | None, code: int, *numbers: int) -> np.ndarray:
+    """What every process says, int32 `[P, N]`, if none has failed. Every process must call it.
+
+    Of those that have failed the first raises its `failure`; all others raise Ended with its exit
+    `code`, without a word.
+    """
+    said = everyones([code if failure else 0, *numbers])
+    failed = np.flatnonzero(said[:, 0])
+    if failed.size and failure is not None and failed[0] == jax.process_index():
+        raise failure
+    if failed.size:
+        raise Ended(int(said[failed[0], 0]))
+    return said[:, 1:]
+
+
+@contextlib.contextmanager
+def together(code: Callable[[Exception], int]) -> Iterator[None]:
+    """What one process raises in the block ends all of them, as `meet` does.
+
+    Every process must enter it, and in it none may wait for another. code: of an error, for the
+    exit.
+    """
+    failure = None
+    try:
+        yield
+    except Exception as error:
+        failure = error
+    meet(failure, code(failure) if failure else 0)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Within it Ctrl-C asks all processes to stop, as SIGTERM does; a second one ends this one.
+
+    Where the program handles Ctrl-C itself, and outside of its main thread, nothing is changed.
+    """
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGINT)
+    main = threading.current_thread() is threading.main_thread()
+    if not main or before is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def gathered(tree: PyTree) -> PyTree | None:
