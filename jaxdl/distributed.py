@@ -17,7 +17,9 @@ import contextlib
 import faulthandler
 import os
 import signal
+import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any
@@ -117,6 +119,14 @@ class Ended(SystemExit):
     """Another process of the job has failed, and has said why; with its exit code."""
 
 
+class Shared(Exception):
+    """What has happened to this process, and ends all of them."""
+
+    def __init__(self, failure: Exception):
+        super().__init__()
+        self.failure = failure
+
+
 def is_first() -> bool:
     """Whether this is the process that speaks and writes."""
     return jax.process_index() == 0
@@ -143,13 +153,13 @@ def texts(text: str) -> list[str]:
 def meet(failure: Exception | None, code: int, *numbers: int) -> np.ndarray:
     """What every process says, int32 `[P, N]`, if none has failed. Every process must call it.
 
-    Of those that have failed the first raises its `failure`; all others raise Ended with its exit
-    `code`, without a word.
+    Of those that have failed the first raises Shared with its `failure`; all others raise Ended
+    with its exit `code`, without a word. To be called within `one_end`.
     """
     said = everyones([code if failure else 0, *numbers])
     failed = np.flatnonzero(said[:, 0])
     if failed.size and failure is not None and failed[0] == jax.process_index():
-        raise failure
+        raise Shared(failure)
     if failed.size:
         raise Ended(int(said[failed[0], 0]))
     return said[:, 1:]
@@ -168,6 +178,25 @@ def together(code: Callable[[Exception], int]) -> Iterator[None]:
     except Exception as error:
         failure = error
     meet(failure, code(failure) if failure else 0)
+
+
+@contextlib.contextmanager
+def one_end() -> Iterator[None]:
+    """Within it all processes end alike: what `meet` has told all of them is raised as it was.
+
+    A process that fails otherwise prints the traceback and exits at once, with code 1: going on to
+    the end of its program it would wait five minutes there for the others, and these for it.
+    """
+    try:
+        yield
+    except Shared as shared:
+        raise shared.failure from None
+    except Exception:
+        if jax.process_count() == 1:
+            raise
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
 
 
 @contextlib.contextmanager

@@ -79,7 +79,7 @@ def sharded(shape: tuple[int, ...], mesh: Mesh) -> P:
 
 @dataclasses.dataclass(frozen=True)
 class StepOver:
-    """`train.step` over a Mesh, for what takes a step: `streaming.fit`, `train.fit`, `jax.jit`. Pure.
+    """`train.step` over a Mesh, for what takes a step: `streaming.fit`, `train.fit`. Pure.
 
     layout: how the state lies. accumulated: `train.accumulated_step`, of micro-batches
     `[K, B, ...]`, instead.

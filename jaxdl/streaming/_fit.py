@@ -67,7 +67,7 @@ def fit(
     _check_numbers(evaluation, steps=steps, log_steps=log_steps, save_steps=save_steps, keep=keep)
     workdir, config, first = Path(workdir), {**config, "steps": steps}, distributed.is_first()
     _check_step(step)
-    with contextlib.ExitStack() as stack:
+    with distributed.one_end(), contextlib.ExitStack() as stack:
         changed = False
         with distributed.together(endings.code):
             if first:
@@ -130,7 +130,7 @@ def _begun(
             warnings.simplefilter("ignore")
         found = checkpoint.restore(workdir / CHECKPOINTS, blank)
     if found is None and not distributed.is_first():
-        return checkpoint.Restored(0, blank, {})
+        return checkpoint.Restored(0, blank, {"best": None})
     if found is None:
         rows = workdir / ROWS
         if rows.exists() and rows.stat().st_size:

@@ -34,8 +34,8 @@ class Refused(ValueError):
 def of(traced: jax.stages.Traced, first: PyTree) -> dict[str, str]:
     """What the bits of a run depend on, beside its configuration and its devices.
 
-    traced: the step on one device. first: the first batch of the data. Nothing in a checkpoint tells Adam's state
-    from Adamax's, nor a position in a stream from one in another stream.
+    traced: the step on one device. first: the first batch of the data. Nothing in a checkpoint
+    tells Adam's state from Adamax's, nor a position in a stream from one in another stream.
     """
     return {
         "program": _program(traced),
