@@ -65,14 +65,10 @@ def fit(
     below 1 and for data that end too early.
     """
     _check_numbers(evaluation, steps=steps, log_steps=log_steps, save_steps=save_steps, keep=keep)
-    workdir, config, first = Path(workdir), {**config, "steps": steps}, distributed.is_first()
     _check_step(step)
+    workdir, config = Path(workdir), {**config, "steps": steps}
     with distributed.one_end(), contextlib.ExitStack() as stack:
-        changed = False
-        with distributed.together(endings.code):
-            if first:
-                _open(workdir, stack)
-                changed = conditions.settled(workdir, config, allow_config_change)
+        changed = _opened(workdir, config, allow_config_change, stack)
         asks = stack.enter_context(agreement.requests(stop))
         saver = stack.enter_context(Saver(workdir, save_seconds, save_steps, keep))
         with distributed.together(endings.code):
@@ -81,7 +77,9 @@ def fit(
             traced = program.compiled(task, tx, program.plain(step)).trace(
                 *program.shapes((blank, stream.first))
             )
-        conditions.check_shared(config, traced, stream.first)
+        asked = evaluation and evaluation[1:]
+        settings = {**config, "log_steps": log_steps, "evaluation": asked, "stop": stop is not None}
+        conditions.check_shared(settings, traced, stream.first)
         facts = conditions.of(traced, distributed.gathered(stream.first))
         with distributed.together(endings.code):
             number, carry, meta = _begun(workdir, blank, stream, facts, allow_config_change)
@@ -90,12 +88,7 @@ def fit(
             _say(f"{workdir} is complete: {number} steps")
             return carry.state
         saver.begin(number)
-        log = None
-        with distributed.together(endings.code):
-            if first:
-                conditions.write(workdir, config)
-                log = Log(workdir, meta["log"], number, steps)
-                stack.enter_context(contextlib.closing(log))
+        log = _logged(workdir, config, meta, number, stack)
         flops = traced.lower().cost_analysis()["flops"] if peak_flops else None
         session = Session(
             steps=steps,
@@ -145,14 +138,40 @@ def _begun(
     return found
 
 
-def _open(workdir: Path, stack: contextlib.ExitStack) -> None:
-    """Holds the workdir until the stack ends. Raises Refused if it cannot be written."""
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        stack.enter_context(checkpoint.lock(workdir))
-        drop_drafts(workdir)
-    except OSError as error:
-        raise Refused(f"{workdir} cannot be used: {error.strerror}") from None
+def _opened(
+    workdir: Path, config: Mapping[str, Any], allow_change: bool, stack: contextlib.ExitStack
+) -> bool:
+    """Process 0 holds the workdir until the stack ends. Whether the configuration is another one.
+
+    Raises Refused if it must not be, or the workdir cannot be written.
+    """
+    with distributed.together(endings.code):
+        if not distributed.is_first():
+            return False
+        try:
+            workdir.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(checkpoint.lock(workdir))
+            drop_drafts(workdir)
+        except OSError as error:
+            raise Refused(f"{workdir} cannot be used: {error.strerror}") from None
+        return conditions.settled(workdir, config, allow_change)
+
+
+def _logged(
+    workdir: Path,
+    config: Mapping[str, Any],
+    meta: Mapping[str, Any],
+    number: int,
+    stack: contextlib.ExitStack,
+) -> Log | None:
+    """What process 0 writes metrics to."""
+    with distributed.together(endings.code):
+        if not distributed.is_first():
+            return None
+        conditions.write(workdir, config)
+        log = Log(workdir, meta["log"], number, config["steps"])
+        stack.enter_context(contextlib.closing(log))
+        return log
 
 
 def _say(text: str) -> None:

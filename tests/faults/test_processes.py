@@ -9,10 +9,11 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from support import jobs  # first: it tells where the programs are
+from support import jobs
 
-import processes_run
 from jaxdl import checkpoint, train
+
+processes_run = jobs.program("processes_run")
 
 
 def started(count, workdir, *arguments, **options):

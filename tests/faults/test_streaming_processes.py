@@ -6,11 +6,10 @@ import signal
 import time
 
 import pytest
-from support import jobs  # first: it tells where the programs are
+from support import jobs
 from support.streams import events, of_rows, rows
 
-import streaming_run
-
+endings_run, streaming_run = map(jobs.program, ("endings_run", "streaming_run"))
 SIZES = ("--steps=60", "--save_steps=8", "--evaluation_steps=20", "--width=128", "--spread")
 
 
@@ -80,3 +79,10 @@ def test_killed_stopped_and_moved_it_ends_with_the_same_bits(tmp_path, whole):
     assert rows(workdir) == rows(whole[0])
     assert events(workdir) == of_rows(workdir)
     assert json.loads(whole[1])
+
+
+def test_all_end_alike_and_one_says_why(tmp_path):
+    with jobs.started(2, tmp_path / "run", endings_run.trained) as (processes, logs):
+        codes, said = ended(processes, logs)
+    print(*said, sep="\n\n")
+    assert codes == [0, 0], said

@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import importlib
 import multiprocessing
 import os
 import socket
@@ -14,12 +15,18 @@ import jax
 from jaxdl import distributed
 
 TESTS = Path(__file__).parents[1]
+PROGRAMS = ("processes_run", "streaming_run", "endings_run")
 # Forked by a process that has imported everything and has not begun to use JAX; the programs have
 # the same name there.
 sys.path.insert(0, str(TESTS / "faults"))
 os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (TESTS / "faults", TESTS, TESTS.parent)))
 FORKING = multiprocessing.get_context("forkserver")
-FORKING.set_forkserver_preload(["orbax.checkpoint", "processes_run", "streaming_run"])
+FORKING.set_forkserver_preload(["orbax.checkpoint", *PROGRAMS])
+
+
+def program(name):
+    """One of `PROGRAMS`, as a module."""
+    return importlib.import_module(name)
 
 
 def process(log, devices, environment, heartbeat, work, *arguments):

@@ -16,7 +16,7 @@ DATA = {"x": X, "y": X @ np.array([[1.0], [-2.0], [0.5]], np.float32)}
 TASK = tasks.regression(nn.Dense(1))
 TX = optax.adam(0.1)
 STEPS = 23
-KEY = jax.random.key(0)
+SEED = 0
 initial = jax.jit(train.init, static_argnums=(0, 1))
 
 
@@ -27,7 +27,31 @@ def data(seed=0, batch_size=8):
 def fit(workdir, task=TASK, tx=TX, batches=None, **options):
     options = {"steps": STEPS, "log_steps": 5, "save_steps": 4, "save_seconds": None, **options}
     batches = data() if batches is None else batches
-    return streaming.fit(task, tx, initial(task, tx, KEY, DATA), batches, workdir, **options)
+    return streaming.fit(
+        task, tx, initial(task, tx, jax.random.key(SEED), DATA), batches, workdir, **options
+    )
+
+
+class Listed:
+    """A stream of one's own."""
+
+    def __init__(self, batches):
+        self.batches, self.place = batches, 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self.place == len(self.batches):
+            raise StopIteration
+        self.place += 1
+        return self.batches[self.place - 1]
+
+    def get_state(self):
+        return {"place": self.place}
+
+    def set_state(self, state):
+        self.place = state["place"]
 
 
 def after(steps):
