@@ -86,7 +86,7 @@ def trained(folder):
     fit("short", short(mesh, 9))
     fit("asked", apart(mesh), stop=after(6 if second else 100))
     fit("asked", apart(mesh), stop=after(100))
-    checkpoint.save, save = failing(8), checkpoint.save
+    checkpoint.save, save = failing(STEPS), checkpoint.save
     fit("full")
     checkpoint.save = save
     return 0
