@@ -9,6 +9,7 @@ import optax
 
 from jaxdl import streaming, tasks, train
 from jaxdl.data.batches import epochs
+from jaxdl.streaming.log import records
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 3)).astype(np.float32)
@@ -84,19 +85,13 @@ def events(workdir):
 
     found = []
     for path in sorted((workdir / "tb").iterdir(), key=lambda path: int(path.suffix[1:])):
-        for record in records(path.read_bytes()):
+        content = path.read_bytes()
+        found_records = records(content)
+        assert sum(16 + len(record) for record in found_records) == len(content)
+        for record in found_records:
             event = Event.FromString(record)
             found += [(event.step, entry.tag, entry.simple_value) for entry in event.summary.value]
     return found
-
-
-def records(content):
-    """The records of a TFRecord file, which is to hold nothing else."""
-    while content:
-        length = int.from_bytes(content[:8], "little")
-        assert len(content) >= length + 16
-        yield content[12 : 12 + length]
-        content = content[length + 16 :]
 
 
 def of_rows(workdir):
