@@ -57,12 +57,16 @@ def fit(
         one, and after the last step; `keep` of them stay in `checkpoints`.
     peak_flops: operations a second that the devices can do, to log what share of it is used.
     allow_config_change: go on under other conditions; the best state is then looked for anew.
-    stop: asked after each step; when true, the state is saved and Interrupted raised. By default
-        SIGTERM and Ctrl-C ask for it, where the program does not handle them itself.
+    step: `parallel.StepOver` trains over many devices and processes, of which each calls `fit`.
+        Process 0 alone writes and speaks; what ends one ends all, after the same step.
+    stop: asked after each step; when true, in one process at least, the state is saved and
+        Interrupted raised. By default SIGTERM and Ctrl-C ask for it, where the program does not
+        handle them itself.
     Returns the state after the last step: at once, where the workdir has it. Raises Refused for
     other conditions than those of the sessions before, WorkdirBusy, CheckpointError if there are
     checkpoints and none is intact, Diverged, OSError if the disk fails, ValueError for numbers
-    below 1 and for data that end too early.
+    below 1 and for data that end too early; one of several processes raises it, and
+    `distributed.Ended`, with the same exit code, all others.
     """
     _check_numbers(evaluation, steps=steps, log_steps=log_steps, save_steps=save_steps, keep=keep)
     _check_step(step)
