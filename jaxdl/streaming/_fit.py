@@ -185,8 +185,8 @@ def _say(text: str) -> None:
 
 def _check_step(step: train.Step) -> None:
     count = jax.process_count()
-    over = step.mesh.devices.flat if isinstance(step, StepOver) else ()
-    if count > 1 and len({device.process_index for device in over}) < count:
+    devices = [*step.mesh.devices.flat] if isinstance(step, StepOver) else []
+    if count > 1 and len({device.process_index for device in devices}) < count:
         raise ValueError(
             f"there are {count} processes: step=parallel.StepOver(mesh), with a mesh of the "
             "devices of all of them, trains over these"
