@@ -161,7 +161,8 @@ def records(content: bytes) -> list[bytes]:
 
     Raises ValueError for one that is not as it was written.
     """
-    found, place = [], 0
+    found: list[bytes] = []
+    place = 0
     while len(content) >= place + 12:
         length, data = content[place : place + 8], place + 12
         end = data + int.from_bytes(length, "little")
