@@ -84,7 +84,8 @@ def started(count, workdir, work, *arguments, devices=1, heartbeat=60):
         for index, log in enumerate(logs)
     ]
     try:
-        for each in processes:
+        for log, each in zip(logs, processes, strict=True):
+            log.write_bytes(b"")  # of a job before
             each.start()
         yield processes, logs
     finally:
