@@ -4,9 +4,9 @@ JAX's own runtime does it; here is how it is asked. Every process runs the same 
 
     distributed.start()
     with distributed.watchdog(600) as alive:
-        for number, (state, metrics) in ...:
+        for state, metrics in ...:
             alive()
-            if distributed.stopping(number):
+            if distributed.stopping():
                 ...  # save, and exit with 75
 
 What is lost with a process is not mended in the others: they end, and the same commands, given to
@@ -15,6 +15,7 @@ all again, go on from the newest checkpoint.
 
 import contextlib
 import faulthandler
+import itertools
 import os
 import signal
 import sys
@@ -83,14 +84,19 @@ def _given(value: int | None, variable: str) -> int | None:
     return int(text)
 
 
-def stopping(step: int) -> bool:
+# Counted here, from 1: JAX takes the number after the largest that was asked for, 1 before the
+# first, and where a run goes on from step 7 that one never comes.
+_asked = itertools.count(1)
+
+
+def stopping() -> bool:
     """Whether all processes save after this step and leave, since one of them was sent SIGTERM.
 
-    To be asked by all, once after each step, counted from the same number on; all are told so after
-    the same step, a second or two after the signal. Python must not handle SIGTERM itself: JAX
-    does, until then; a second one ends a process at once. False in a process alone.
+    To be asked by all, once after each step; all are told so after the same step, a second or two
+    after the signal. Python must not handle SIGTERM itself: JAX does, until then; a second one ends
+    a process at once. False in a process alone.
     """
-    if not multihost_utils.reached_preemption_sync_point(step):
+    if not multihost_utils.reached_preemption_sync_point(next(_asked)):
         return False
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     return True

@@ -45,7 +45,7 @@ def test_the_coordinator_listens_where_it_is_told(monkeypatch, address, listens)
 
 
 def test_a_process_alone_is_never_asked_to_stop():
-    assert not distributed.stopping(1)
+    assert not distributed.stopping()
 
 
 def test_what_is_split_is_gathered_on_the_host():

@@ -67,7 +67,7 @@ class Agreement:
 
     def after(self, step: int, last: bool) -> Due:
         """What is due after `step`. Raises what was held, or Ended."""
-        told = distributed.stopping(step)
+        told = distributed.stopping()
         if told and distributed.is_first():
             print(f"stopping after step {step}; once more to stop at once", file=sys.stderr)
         mine = self._asks is not None and self._asks()

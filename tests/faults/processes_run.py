@@ -76,7 +76,7 @@ def trained(workdir, steps, wait=0.0, stuck=600.0):
             jax.block_until_ready(state)
             alive()
             time.sleep(wait)
-            stops = distributed.stopping(step)
+            stops = distributed.stopping()
             if stops or step < EVERY or step % EVERY == 0:
                 tell("saved", state, workdir)
             if stops:
