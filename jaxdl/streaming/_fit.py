@@ -71,7 +71,7 @@ def fit(
     _check_numbers(evaluation, steps=steps, log_steps=log_steps, save_steps=save_steps, keep=keep)
     _check_step(step)
     workdir, config = Path(workdir), {**config, "steps": steps}
-    with distributed.one_end(), contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack, distributed.one_end():
         changed = _opened(workdir, config, allow_config_change, stack)
         asks = stack.enter_context(agreement.requests(stop))
         saver = stack.enter_context(Saver(workdir, save_seconds, save_steps, keep))

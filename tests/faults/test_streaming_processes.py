@@ -129,3 +129,4 @@ def test_all_end_alike_and_one_says_why(tmp_path):
     ):
         assert message in text
     assert "the data end after 9 of 23 steps" in said[1]
+    assert "Warning" not in text

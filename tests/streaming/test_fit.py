@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import threading
+import warnings
 
 import jax
 import numpy as np
@@ -239,7 +240,8 @@ def test_a_save_that_fails_is_raised(tmp_path, monkeypatch, step):
         return save(directory, number, *arguments, **options)
 
     monkeypatch.setattr(checkpoint, "save", failing)
-    with pytest.raises(OSError, match="no space left"):
+    with warnings.catch_warnings(), pytest.raises(OSError, match="no space left"):
+        warnings.simplefilter("error")  # it is said once
         fit(tmp_path)
 
 
