@@ -324,11 +324,15 @@ def _like(leaf: Any, array: np.ndarray | None, impl: str | None) -> ArrayLike:
         return array.item()
     sharding = leaf.sharding if getattr(leaf, "committed", True) else None
     with jax.enable_x64(array.real.itemsize == 8):  # nothing is narrowed, whatever the mode
-        value: Any = array
-        if getattr(leaf, "weak_type", False):
-            value = jnp.full(array.shape, array.dtype.type(0).item()).at[...].set(array)
+        value: Any
         if sharding is None or sharding.is_fully_addressable:
-            value = jax.device_put(value, sharding, may_alias=False)
+            value = jax.device_put(array, sharding, may_alias=False)
         else:  # device_put would gather it from every process on each device, to compare them
-            value = jax.make_array_from_callback(array.shape, sharding, value.__getitem__)
+            value = jax.make_array_from_callback(array.shape, sharding, array.__getitem__)
+        if getattr(leaf, "weak_type", False):
+            value = jax.jit(_weak, out_shardings=sharding)(value)
         return jax.random.wrap_key_data(value, impl=impl) if impl else value
+
+
+def _weak(value: jax.Array) -> jax.Array:
+    return jnp.full(value.shape, value.dtype.type(0).item()).at[...].set(value)

@@ -1,5 +1,7 @@
 """What one process can show of jobs of several; tests/faults/test_processes.py starts them."""
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -43,7 +45,7 @@ def test_the_coordinator_listens_where_it_is_told(monkeypatch, address, listens)
 
 
 def test_a_process_alone_is_never_asked_to_stop():
-    assert not distributed.stopping(1)
+    assert not distributed.stopping()
 
 
 def test_what_is_split_is_gathered_on_the_host():
@@ -55,6 +57,54 @@ def test_what_is_split_is_gathered_on_the_host():
     assert np.array_equal(held["x"], x)
     assert np.array_equal(jax.random.key_data(held["key"]), jax.random.key_data(key))
     assert held["plain"] == 3
+
+
+def test_a_process_alone_agrees_with_itself():
+    assert distributed.everyones([1, 2]).tolist() == [[1, 2]]
+    assert distributed.texts("ä" * 3000) == ["ä" * 3000]
+    with distributed.one_end(), distributed.together(lambda error: 1):
+        pass
+    with (
+        pytest.raises(ValueError, match="mine"),
+        distributed.one_end(),
+        distributed.together(lambda error: 1),
+    ):
+        raise ValueError("mine")
+
+
+@pytest.mark.parametrize(("index", "error"), [(0, distributed.Ended), (1, OSError)])
+def test_the_first_that_fails_says_why(monkeypatch, index, error):
+    monkeypatch.setattr(jax, "process_index", lambda: index)
+    monkeypatch.setattr(distributed, "everyones", lambda mine: np.array([[0, 7], [2, 7], [1, 7]]))
+    failure = OSError("full") if index == 1 else None
+    with pytest.raises(error) as raised, distributed.one_end():
+        distributed.meet(failure, 2, 7)
+    assert getattr(raised.value, "code", 2) == 2
+
+
+def test_a_process_that_fails_by_itself_exits_at_once(monkeypatch, capsys):
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    codes = []
+    monkeypatch.setattr(os, "_exit", codes.append)
+    with distributed.one_end():
+        raise ValueError("mine")
+    assert codes == [1]
+    assert capsys.readouterr().err.endswith("ValueError: mine\n")
+
+
+def test_ctrl_c_asks_all_to_stop_and_the_second_ends_this_one():
+    asked = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: asked.append(number))
+    ctrl_c = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with distributed.interruptible():
+            signal.raise_signal(signal.SIGINT)
+            assert asked == [signal.SIGTERM]
+            assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, ctrl_c)
 
 
 STUCK = """

@@ -232,7 +232,7 @@ def test_a_step_over_devices_has_the_gradients_of_one(layout, accumulated, dtype
 def test_fit_takes_the_step_of_a_mesh():
     mesh = mesh_of(1, 2)
     state = parallel.data_parallel(TASK, TX, mesh).init(KEY, BATCH)
-    step = parallel.step_over(mesh)
+    step = parallel.StepOver(mesh)
     for state, metrics in train.fit(TASK, TX, state, [BATCH] * STEPS, step=step):
         pass
     expected, last = plain()

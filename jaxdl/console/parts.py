@@ -16,12 +16,12 @@ from jaxdl.launch import UserError, read_best
 from jaxdl.launch.best import MODEL, PARAMS
 from jaxdl.launch.workdirs import CONFIG, ENVIRONMENT, VERDICT
 from jaxdl.report.tables import counted
+from jaxdl.streaming.log import BOARD, ROWS, records
 from jaxdl.sweep import ledger, rungs, store
 from jaxdl.sweep.fingerprint import CONDITIONS, fingerprint
 
 WHOLE, BEGUN, DAMAGED = "whole", "begun", "damaged"
 """States of a part. Begun: what a process was killed over, and the next launch makes good."""
-METRICS = "metrics.jsonl"
 REPORT = "report.html"
 
 
@@ -153,7 +153,7 @@ def seals(workdir: Path) -> Iterator[Part]:
 
 def metrics(workdir: Path) -> Iterator[Part]:
     """The log of training on a stream: one JSON object a line, a step's metrics once."""
-    path = workdir / METRICS
+    path = workdir / ROWS
     if not path.exists():
         return
     *lines, torn = path.read_bytes().split(b"\n")
@@ -165,13 +165,45 @@ def metrics(workdir: Path) -> Iterator[Part]:
             steps.append(int(row["step"]))
             seen.add((steps[-1], tuple(row)))
         except (ValueError, TypeError, KeyError):
-            yield Part(METRICS, DAMAGED, f"line {number} is no row of metrics")
+            yield Part(ROWS, DAMAGED, f"line {number} is no row of metrics")
     last = f", the last of step {steps[-1]}" if steps else ""
-    yield Part(METRICS, WHOLE, f"{counted(len(steps), 'row')}{last}")
+    yield Part(ROWS, WHOLE, f"{counted(len(steps), 'row')}{last}")
     if len(seen) < len(steps) or sorted(steps) != steps:
-        yield Part(METRICS, DAMAGED, "steps do not rise: a row is there twice or out of place")
+        yield Part(ROWS, DAMAGED, "steps do not rise: a row is there twice or out of place")
     if torn:
-        yield Part(METRICS, BEGUN, f"line {len(lines) + 1} is torn")
+        yield Part(ROWS, BEGUN, f"line {len(lines) + 1} is torn")
+
+
+def board(workdir: Path) -> Iterator[Part]:
+    """TensorBoard's files of training on a stream, each record against its sums."""
+    paths = sorted((workdir / BOARD).glob("events.out.tfevents.*"))
+    count = 0
+    for path in paths:
+        content, name = path.read_bytes(), path.relative_to(workdir).as_posix()
+        try:
+            found = records(content)
+        except ValueError as error:
+            yield Part(name, DAMAGED, str(error))
+            continue
+        count += len(found)
+        if sum(16 + len(record) for record in found) < len(content):
+            yield Part(name, BEGUN, f"record {len(found) + 1} is torn")
+    if paths:
+        yield Part(BOARD, WHOLE, f"{counted(len(paths), 'file')}, {counted(count, 'record')}")
+
+
+def lost(workdir: Path) -> Iterator[Part]:
+    """Files of metrics that are shorter than they were when the newest checkpoint was written."""
+    contents = max((workdir / store.CHECKPOINTS).glob("step_*/contents.json"), default=None)
+    try:
+        sizes = dict(json.loads(contents.read_bytes())["meta"]["log"]) if contents else {}
+    except (OSError, ValueError, TypeError, KeyError):  # of a sweep, or told elsewhere
+        return
+    for name, size in sizes.items():
+        path = workdir / name
+        there = path.stat().st_size if path.exists() else 0
+        if there < size:
+            yield Part(name, DAMAGED, f"has lost {size - there:,} of {size:,} bytes")
 
 
 def report(workdir: Path) -> Iterator[Part]:
@@ -205,7 +237,10 @@ def best(workdir: Path) -> Iterator[Part]:
         yield Part("best", DAMAGED, f"{PARAMS} is not as it was written")
 
 
-CHECKS = (config, environment, conditions, rows, arrays, seals, metrics, verdict, report, best)
+CHECKS = (
+    *(config, environment, conditions, rows, arrays, seals, metrics, board, lost),
+    *(verdict, report, best),
+)
 
 
 def parts(workdir: Path) -> list[Part]:
@@ -219,7 +254,7 @@ def parts(workdir: Path) -> list[Part]:
         found += [part._replace(name=f"{store.CHUNKS}/{place.name}/{part.name}") for part in of]
     if not found:
         raise UserError(
-            f"{workdir} holds no run: none of {CONFIG}, {store.LEDGER}, {METRICS}, checkpoints"
+            f"{workdir} holds no run: none of {CONFIG}, {store.LEDGER}, {ROWS}, checkpoints"
         )
     return found + _missing_curves(workdir, found)
 

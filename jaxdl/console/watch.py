@@ -15,11 +15,11 @@ from rich.text import Text
 
 from jaxdl import report, stats
 from jaxdl.console.activity import LOCKS, worker
-from jaxdl.console.parts import METRICS
 from jaxdl.launch import UserError
 from jaxdl.launch.workdirs import CONFIG, ENVIRONMENT, VERDICT
 from jaxdl.report.tables import drawing, number
 from jaxdl.report.text import clean
+from jaxdl.streaming.log import ROWS
 from jaxdl.sweep import ledger, store
 
 SECONDS = 1.0
@@ -56,18 +56,27 @@ def _over(workdir: Path) -> bool:
 
 def frame(workdir: Path, console: Console) -> Group:
     """What there is to see now."""
-    steps = read_metrics(workdir)
-    table = of_stream(steps) if steps else of_sweep(_rows(workdir))
-    return Group(Text(clean(_head(workdir, steps))), drawing(table, console))
+    if (workdir / ROWS).exists():  # from the beginning on, though there are no rows yet
+        steps = read_metrics(workdir)
+        head, table = _head_of_stream(workdir, steps), of_stream(steps)
+    else:
+        head, table = _head(workdir), of_sweep(_rows(workdir))
+    return Group(Text(clean(head)), drawing(table, console))
 
 
-def _head(workdir: Path, steps: Rows) -> str:
+def _head_of_stream(workdir: Path, steps: Rows) -> str:
+    busy, asked = worker(workdir), _read(workdir / CONFIG).get("steps", "?")
+    now = "idle" if busy is None else f"process {busy} at work"
+    saved = _saved(workdir)
+    if busy is None and saved == f", saved step {asked:0>8}":
+        now = "finished"
+    return f"{workdir}: {now}, step {steps[-1]['step'] if steps else 0} of {asked}{saved}"
+
+
+def _head(workdir: Path) -> str:
     busy = worker(workdir)
     now = "idle" if busy is None else f"process {busy} at work"
     now = "finished" if (workdir / VERDICT).exists() else now
-    if steps:
-        asked = _read(workdir / CONFIG).get("steps", "?")
-        return f"{workdir}: {now}, step {steps[-1]['step']} of {asked}{_saved(workdir)}"
     done, facts = len(_rows(workdir)), _read(workdir / ENVIRONMENT)
     asked = facts.get("trials")
     text = f"{workdir}: {now}, {done}{f' of {asked}' if asked else ''} trials"
@@ -113,7 +122,7 @@ def _rows(workdir: Path) -> Rows:
 
 def read_metrics(workdir: Path) -> Rows:
     """The rows of `metrics.jsonl` that are whole."""
-    path = workdir / METRICS
+    path = workdir / ROWS
     lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
     try:
         return [row for row in map(json.loads, lines) if "step" in row]

@@ -116,6 +116,7 @@ def epochs(
     batch_size: int,
     seed: int,
     num_epochs: int | None = None,
+    rows: slice | None = None,
 ) -> "grain.DatasetIterator[dict[str, np.ndarray]]":
     """Shuffled batches on the host, without end if `num_epochs` is None.
 
@@ -124,6 +125,8 @@ def epochs(
     once, in an order of its own, drawn from `seed` (0 .. 2³² − 1); what does not fill its last
     batch is dropped. So what chooses rows (slices, shuffles, mixtures) chooses the same ones in
     every epoch, and in every repetition within `data`; random maps draw anew (`passes.same_rows`).
+    rows: those of each batch that are read, where several processes share the work; None: all. The
+    position does not depend on it.
     The iterator's `get_state()` is a small dict; `set_state` continues exactly behind it.
     Raises ValueError if no batch fits into the data, for data without an end or random access, and
     for rows that are left out or None: choose them before, no batch is to be smaller for it.
@@ -133,15 +136,19 @@ def epochs(
 
     if isinstance(data, Mapping):
         arrays = {name: np.asarray(array) for name, array in data.items()}
-        rows = grain.MapDataset.range(_length(arrays))
+        source = grain.MapDataset.range(_length(arrays))
     else:
-        rows = _rows(data)
-    _steps_per_epoch(len(rows), batch_size)
+        source = _rows(data)
+    _steps_per_epoch(len(source), batch_size)
     # Batched before it is repeated: no batch mixes two epochs, none is smaller than the others.
-    order = rows.seed(seed).shuffle()
+    order = source.seed(seed).shuffle()
+    if rows is not None:
+        from jaxdl.data.passes import rows_of_batches
+
+        order, batch_size = rows_of_batches(order, batch_size, rows)
     batches = order.batch(batch_size, drop_remainder=True, batch_fn=_stacked).repeat(num_epochs)
     if isinstance(data, Mapping):
-        batches = batches.map(lambda rows: {name: array[rows] for name, array in arrays.items()})
+        batches = batches.map(lambda taken: {name: array[taken] for name, array in arrays.items()})
     # One thread ahead of the training step; more only fight for the interpreter's lock.
     return iter(batches.to_iter_dataset(grain.ReadOptions(num_threads=1, prefetch_buffer_size=2)))
 

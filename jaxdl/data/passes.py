@@ -44,6 +44,35 @@ def same_rows(data: grain.MapDataset) -> grain.MapDataset:
     return data.repeat(1, reseed_each_epoch=False)
 
 
+def rows_of_batches(
+    data: grain.MapDataset, batch_size: int, rows: slice
+) -> tuple[grain.MapDataset, int]:
+    """The rows `rows` of each batch of `data`, one batch after the other, and how many it has.
+
+    Raises ValueError if there are none.
+    """
+    taken = range(batch_size)[rows]
+    if not taken:
+        raise ValueError(f"{rows} takes no row of a batch of {batch_size}")
+    chosen = _OfBatches(len(data), batch_size, taken)
+    return grain.MapDataset.select_from_datasets([data], chosen), len(taken)
+
+
+class _OfBatches(grain.transforms.DatasetSelectionMap):
+    """The rows of each batch; in later passes from later passes."""
+
+    def __init__(self, length: int, batch_size: int, taken: range):
+        self._length, self._batch_size, self._taken = length, batch_size, taken
+
+    def __len__(self) -> int:
+        return self._length // self._batch_size * len(self._taken)
+
+    def __getitem__(self, index: int) -> tuple[int, int]:
+        number, row = divmod(index, len(self))
+        batch, place = divmod(row, len(self._taken))
+        return 0, number * self._length + batch * self._batch_size + self._taken[place]
+
+
 class _Places(grain.MapDataset[tuple[int, int]]):
     """Instead of rows, whose they are and their indices."""
 

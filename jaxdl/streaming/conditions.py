@@ -10,11 +10,15 @@ from typing import Any
 
 import jax
 
+from jaxdl import distributed
 from jaxdl._files import write_atomic
+from jaxdl.checkpoint import CheckpointError
 from jaxdl.params import digest
-from jaxdl.types import PyTree
+from jaxdl.types import Batch, PyTree
 
 CONFIG = "config.json"
+FAILED, USER_ERROR = 1, 2
+"""Exit codes: of a failed run, of what the user asks for and cannot have."""
 LIBRARIES = ("jax", "jaxlib", "flax", "optax")
 IN_WORDS = {
     "program": "the program (model, loss, optimizer and its numbers, shapes of a batch)",
@@ -30,15 +34,61 @@ class Refused(ValueError):
 def of(traced: jax.stages.Traced, first: PyTree) -> dict[str, str]:
     """What the bits of a run depend on, beside its configuration and its devices.
 
-    traced: the step. first: the first batch of the data. Nothing in a checkpoint tells Adam's state
-    from Adamax's, nor a position in a stream from one in another stream.
+    traced: the step on one device. first: the first batch of the data. Nothing in a checkpoint
+    tells Adam's state from Adamax's, nor a position in a stream from one in another stream.
     """
-    text = _ADDRESS.sub("", str(traced.jaxpr)) + digest(traced.jaxpr.consts)
     return {
-        "program": hashlib.sha256(text.encode()).hexdigest()[:16],
+        "program": _program(traced),
         "data": digest(first)[:16],
         **{name: importlib.metadata.version(name) for name in LIBRARIES},
     }
+
+
+def _program(traced: jax.stages.Traced) -> str:
+    return _sum(_ADDRESS.sub("", str(traced.jaxpr)) + digest(traced.jaxpr.consts))
+
+
+def _sum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def check_shared(config: Mapping[str, Any], traced: jax.stages.Traced, first: Batch) -> None:
+    """Raises Refused if a process was started with something else than process 0.
+
+    Each would wait for the others in a program of its own. Of rows that each process reads for
+    itself only the shape is looked at. Every process must call it.
+    """
+    whole = {
+        name: digest(array) if not isinstance(array, jax.Array) else str(array.shape)
+        for name, array in first.items()
+    }
+    facts = {
+        "the configuration": json.dumps(config),
+        IN_WORDS["program"]: _program(traced),
+        IN_WORDS["data"]: json.dumps(whole, sort_keys=True),
+    }
+    said = distributed.everyones([int(_sum(text)[:7], 16) for text in facts.values()])
+    differing = [name for name, column in zip(facts, said.T, strict=True) if len({*column}) > 1]
+    distributed.meet(
+        Refused(f"the processes of this job differ in {'; '.join(differing)}")
+        if differing and distributed.is_first()
+        else None,
+        USER_ERROR,
+    )
+
+
+def check_same_step(workdir: Path, step: int) -> None:
+    """Raises CheckpointError if not all processes have found this step's checkpoint."""
+    steps = distributed.everyones([step])[:, 0].tolist()
+    distributed.meet(
+        CheckpointError(
+            f"the processes found checkpoints of the steps {steps}: {workdir} has to be one folder "
+            "that all of them see"
+        )
+        if len({*steps}) > 1 and distributed.is_first()
+        else None,
+        FAILED,
+    )
 
 
 def settled(workdir: Path, config: Mapping[str, Any], allow_change: bool) -> bool:

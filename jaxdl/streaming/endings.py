@@ -5,13 +5,16 @@ import sys
 from collections.abc import Iterator
 
 from jaxdl.checkpoint import CheckpointError, WorkdirBusy
-from jaxdl.streaming.conditions import Refused
-
-FAILED, USER_ERROR = 1, 2
+from jaxdl.streaming.conditions import FAILED, USER_ERROR, Refused
 
 
 class Diverged(FloatingPointError):
     """A loss or a parameter is not finite; the checkpoints are of before."""
+
+
+def code(error: Exception) -> int:
+    """The exit code of a session that ends by an error."""
+    return USER_ERROR if isinstance(error, Refused | WorkdirBusy) else FAILED
 
 
 @contextlib.contextmanager
@@ -25,7 +28,7 @@ def in_one_line() -> Iterator[None]:
         yield
     except (Refused, WorkdirBusy) as error:
         print(error, file=sys.stderr)
-        sys.exit(USER_ERROR)
+        sys.exit(code(error))
     except (Diverged, CheckpointError, OSError) as error:
         print(f"failed: {error}", file=sys.stderr)
-        sys.exit(FAILED)
+        sys.exit(code(error))

@@ -151,12 +151,36 @@ def _record(event: "Event") -> bytes:
     Of tensorboardX's writers one has a queue, which a flush does not empty and a kill loses; the
     other's flush waits for the disk.
     """
-    from tensorboardX.record_writer import masked_crc32c
-
     data = event.SerializeToString()
     length = struct.pack("<Q", len(data))
-    sums = (struct.pack("<I", masked_crc32c(part)) for part in (length, data))
-    return length + next(sums) + data + next(sums)
+    return length + _sum(length) + data + _sum(data)
+
+
+def records(content: bytes) -> list[bytes]:
+    """The records of a file of events, as far as they are whole: a kill tears the last one.
+
+    Raises ValueError for one that is not as it was written.
+    """
+    found: list[bytes] = []
+    place = 0
+    while len(content) >= place + 12:
+        length, data = content[place : place + 8], place + 12
+        end = data + int.from_bytes(length, "little")
+        if content[place + 8 : data] != _sum(length):
+            raise ValueError(f"record {len(found) + 1} is not as it was written")
+        if len(content) < end + 4:
+            break
+        found.append(content[data:end])
+        if content[end : end + 4] != _sum(found[-1]):
+            raise ValueError(f"record {len(found)} is not as it was written")
+        place = end + 4
+    return found
+
+
+def _sum(part: bytes) -> bytes:
+    from tensorboardX.record_writer import masked_crc32c
+
+    return struct.pack("<I", masked_crc32c(part))
 
 
 def _line(step: int, steps: int, values: Mapping[str, float]) -> str:

@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from jaxdl import train
+from jaxdl.parallel import StepOver
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task, TrainState
 
 
@@ -27,9 +29,17 @@ def blank(
     task: Task, tx: optax.GradientTransformation, step: train.Step, state: TrainState, batch: Batch
 ) -> Carry:
     """Before the first step."""
-    shapes = jax.eval_shape(functools.partial(step, task, tx), state, batch)[1]
-    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-    return Carry(state, zeros, jnp.full((), -1, jnp.int32))
+    if isinstance(step, StepOver):
+        state = step.lay(state)
+    shapes = jax.eval_shape(functools.partial(plain(step), task, tx), state, batch)[1]
+    metrics = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
+    whole = step.copies if isinstance(step, StepOver) else jax.device_put
+    return Carry(state, whole(metrics), whole(np.full((), -1, np.int32)))
+
+
+def plain(step: train.Step) -> train.Step:
+    """A step on one device, whose program is that of any number of devices."""
+    return step.plain if isinstance(step, StepOver) else step
 
 
 @functools.lru_cache(maxsize=32)
@@ -42,9 +52,17 @@ def compiled(
         state, metrics = step(task, tx, carry.state, batch)
         bad = (carry.diverged_at < 0) & ~jnp.isfinite(metrics["loss"][0])
         diverged_at = jnp.where(bad, state.step.astype(jnp.int32), carry.diverged_at)
-        return Carry(state, jax.tree.map(jnp.add, carry.metrics, metrics), diverged_at)
+        told = jax.tree.map(jnp.add, carry.metrics, metrics), diverged_at
+        if isinstance(step, StepOver):
+            told = step.everywhere(told)
+        return Carry(state, *told)
 
     return jax.jit(advance)
+
+
+def shapes(tree: PyTree) -> PyTree:
+    """What a program is traced of, wherever the arrays of `tree` lie."""
+    return jax.eval_shape(lambda same: same, tree)
 
 
 @jax.jit

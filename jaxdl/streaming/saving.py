@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -42,6 +43,17 @@ class Saver:
         return (self._steps is not None and step - self.step >= self._steps) or (
             self._seconds is not None and time.monotonic() - self._saved >= self._seconds
         )
+
+    def patience(self, step: int, pace: float) -> int:
+        """Steps until it is worth while to ask `is_due` again, of so many seconds each."""
+        pace = max(pace, 1e-9)
+        if not self._writing.done():  # half as long again
+            return max(1, int((time.monotonic() - self._saved) / pace / 2))
+        waits = [self._steps - (step - self.step)] if self._steps is not None else []
+        if self._seconds is not None:
+            left = self._seconds - (time.monotonic() - self._saved)
+            waits.append(int(min(left / pace / 2, sys.maxsize)))
+        return max(1, min(waits, default=sys.maxsize))
 
     def save(
         self, step: int, tree: PyTree, meta: Mapping[str, Any], first: Callable[[], None]

@@ -8,21 +8,24 @@ from typing import Any, Literal, NamedTuple
 import jax
 import numpy as np
 
+from jaxdl import distributed
 from jaxdl.signals import Interrupted
+from jaxdl.streaming import endings
+from jaxdl.streaming.agreement import Agreement
 from jaxdl.streaming.endings import Diverged
 from jaxdl.streaming.log import Log
 from jaxdl.streaming.program import Carry, all_finite
 from jaxdl.streaming.saving import Saver
 from jaxdl.streaming.speed import Speed
 from jaxdl.streaming.stream import Stream
-from jaxdl.types import Array, Batch, TrainState
+from jaxdl.types import Array, Batch, Metrics, PyTree, TrainState
 
 
 class Evaluation(NamedTuple):
     """What is measured every so many `steps`, and after the last one.
 
     measure: `state -> {name: number}`; a pure function, since a session repeats the steps that one
-        before it had done behind its last checkpoint.
+        before it had done behind its last checkpoint. Of several processes each calls it.
     best: the name of the metric by which the best state is kept, in `best`; NaN never is the best.
     """
 
@@ -36,7 +39,8 @@ class Evaluation(NamedTuple):
 class Session:
     """Goes from step `number` to step `steps`.
 
-    conditions: kept in every checkpoint. best: the best value so far.
+    conditions: kept in every checkpoint. place: puts a batch where the step wants it. log: None in
+    the processes that write nothing. zeros: metrics of no step. best: the best value so far.
     """
 
     steps: int
@@ -45,45 +49,52 @@ class Session:
     conditions: Mapping[str, str]
     advance: Callable[[Carry, Batch], Carry]
     stream: Stream
-    log: Log
+    place: Callable[[Batch], Batch]
+    log: Log | None
     saver: Saver
     speed: Speed
+    agreement: Agreement
     number: int
     carry: Carry
+    zeros: Metrics
     best: float | None
 
-    def train(self, stopped: Callable[[], bool]) -> TrainState:
+    def train(self) -> TrainState:
         """The state after the last step, once that is on disk. Raises Interrupted if stopped."""
-        blank = jax.tree.map(np.zeros_like, self.carry.metrics)
         every = self.evaluation.steps if self.evaluation else math.inf
         while self.number < self.steps:
             self._step()
             last = self.number == self.steps
             if last or self.number % self.log_steps == 0:
                 self._report()
-                self.carry = self.carry._replace(metrics=blank)
+                self.carry = self.carry._replace(metrics=self.zeros)
             if self.evaluation and (last or self.number % every == 0):
                 self._evaluate(self.evaluation)
-            stop = stopped()
-            if last or stop or self.saver.is_due(self.number):
+            due = self.agreement.after(self.number, last)
+            if due.save:
                 self._save()
-            if stop:
-                self.saver.wait()
+            if due.stop:
+                self.agreement.end()
                 raise Interrupted
-        self.saver.wait()
+        self.agreement.end()
         return self.carry.state
 
     def _step(self) -> None:
+        batch = self.stream.first  # for one that cannot be read
+        with self.agreement.held():
+            batch = self._next()
+        self.carry = self.advance(self.carry, self.place(batch))
+        self.number += 1
+        self.speed.tick(self.carry.diverged_at)
+
+    def _next(self) -> Batch:
         try:
-            batch = next(self.stream)
+            return next(self.stream)
         except StopIteration:
             raise ValueError(
                 f"the data end after {self.number} of {self.steps} steps; "
                 "data.batches.epochs goes on without end"
             ) from None
-        self.carry = self.advance(self.carry, batch)
-        self.number += 1
-        self.speed.tick(self.carry.diverged_at)
 
     def _report(self) -> None:
         self._check()
@@ -91,36 +102,56 @@ class Session:
         sums = jax.device_get(self.carry.metrics)
         with np.errstate(invalid="ignore", divide="ignore"):  # 0/0: of nothing that has a weight
             row = {f"train/{name}": float(total / weight) for name, (total, weight) in sums.items()}
-        self.log.write(self.number, row | self.speed.read(float(sums["loss"][1]) / steps))
+        self._write(row | self.speed.read(float(sums["loss"][1]) / steps))
+
+    def _write(self, row: Mapping[str, float]) -> None:
+        if self.log is not None:
+            with self.agreement.held():
+                self.log.write(self.number, row)
 
     def _evaluate(self, evaluation: Evaluation) -> None:
         self._check()
         with self.speed.aside():
             measured = {n: float(v) for n, v in evaluation.measure(self.carry.state).items()}
-        self.log.write(self.number, {f"evaluation/{n}": v for n, v in measured.items()})
+        self._write({f"evaluation/{n}": v for n, v in measured.items()})
         if evaluation.best is None:
             return
         if evaluation.best not in measured:
             raise ValueError(f"best={evaluation.best!r} is none of {', '.join(measured)}")
         value = measured[evaluation.best]
-        if not math.isfinite(value):
-            return
-        gain = value - self.best if self.best is not None else math.inf
-        if (gain if evaluation.mode == "max" else -gain) > 0 or self.best is None:
+        # As process 0 sees it, which keeps the best.
+        if self.agreement.meet(self._is_best(value, evaluation.mode))[0, 0]:
             self._check_parameters()
             self.best = value
-            self.saver.save_best(self.number, self.carry.state, {evaluation.best: value})
+            held = self._held(self.carry.state)
+            if distributed.is_first():
+                with self.agreement.held():
+                    self.saver.save_best(self.number, held, {evaluation.best: value})
+
+    def _is_best(self, value: float, mode: str) -> bool:
+        if self.best is None or not math.isfinite(value):
+            return math.isfinite(value)
+        return value > self.best if mode == "max" else value < self.best
 
     def _save(self) -> None:
         self._check()
         self._check_parameters()
+        positions, held = self.stream.positions(), self._held(self.carry)
+        if self.log is None:
+            self.saver.begin(self.number)
+            return
         meta: dict[str, Any] = {
-            "batches": self.stream.position(),
+            "batches": positions,
             "log": self.log.position(),
             "best": self.best,
             "conditions": self.conditions,
         }
-        self.saver.save(self.number, self.carry, meta, self.log.sync)
+        with self.agreement.held():
+            self.saver.save(self.number, held, meta, self.log.sync)
+
+    def _held(self, tree: PyTree) -> PyTree:
+        """What process 0 can write; in a process alone it is fetched beside the training."""
+        return tree if jax.process_count() == 1 else distributed.gathered(tree)
 
     def _check(self) -> None:
         if (step := int(self.carry.diverged_at)) >= 0:
@@ -131,7 +162,9 @@ class Session:
             self._diverged(f"a parameter is not finite after step {self.number}")
 
     def _diverged(self, what: str) -> None:
-        self.saver.wait()
-        newest = self.saver.step
-        kept = f"the newest checkpoint is of step {newest}" if newest else "there is no checkpoint"
-        raise Diverged(f"{what}; {kept}")
+        with distributed.together(endings.code):
+            if distributed.is_first():
+                self.saver.wait()
+                newest = self.saver.step
+                kept = f"the newest checkpoint is of step {newest}"
+                raise Diverged(f"{what}; {kept if newest else 'there is no checkpoint'}")

@@ -4,6 +4,10 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
+import jax
+
+from jaxdl import distributed
+from jaxdl.streaming.conditions import Refused
 from jaxdl.types import Batch
 
 
@@ -44,11 +48,26 @@ class Stream:
         return self._waiting.pop() if self._waiting else next(self._batches)
 
     def position(self) -> str:
-        """Where the batch that comes next is to be found."""
+        """Where the batch that comes next is to be found, in this process."""
         state = self._batches.get_state()
         return state.decode() if self._in_bytes else json.dumps(state)
 
-    def move(self, position: str) -> None:
-        """Goes on from there."""
+    def positions(self) -> str | list[str]:
+        """The position, if it is that of all processes, else all. Every process must call it."""
+        found = distributed.texts(self.position())
+        return found[0] if len(set(found)) == 1 else found
+
+    def move(self, positions: str | list[str]) -> None:
+        """Goes on from there; positions: of all processes, or one for each of them.
+
+        Raises Refused if these were another number.
+        """
+        if isinstance(positions, list) and len(positions) != jax.process_count():
+            raise Refused(
+                f"each of {len(positions)} processes had its own position in the data, and now "
+                f"there are {jax.process_count()}: data.batches.epochs(rows=...) has one for all"
+            )
+        own = jax.process_index()
+        position = positions[own] if isinstance(positions, list) else positions
         self._waiting.clear()
         self._batches.set_state(position.encode() if self._in_bytes else json.loads(position))

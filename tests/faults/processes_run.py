@@ -5,12 +5,8 @@ from the newest checkpoint, saves after the steps 1, 2, 3, 4, 8, 12, ... and pri
 state that it saves, restores or ends with. It exits with 75 after SIGTERM.
 """
 
-import atexit
 import hashlib
-import os
-import sys
 import time
-import traceback
 
 import flax.linen as nn
 import jax
@@ -80,30 +76,10 @@ def trained(workdir, steps, wait=0.0, stuck=600.0):
             jax.block_until_ready(state)
             alive()
             time.sleep(wait)
-            stops = distributed.stopping(step)
+            stops = distributed.stopping()
             if stops or step < EVERY or step % EVERY == 0:
                 tell("saved", state, workdir)
             if stops:
                 return 75
     tell("ended", state)
     return 0
-
-
-def process(log, devices, environment, heartbeat, *arguments):
-    """One process of a job, forked with all of this imported; it ends as a program would."""
-    with open(log, "wb") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-    os.environ.update(environment)
-    # Programs of devices that wait for one another each need a thread of XLA's pool, and more.
-    os.environ["NPROC"] = str(4 * devices)
-    jax.config.update("jax_num_cpu_devices", devices)
-    try:
-        distributed.start(heartbeat=heartbeat)
-        code = trained(*arguments)
-    except BaseException:
-        traceback.print_exc()
-        code = 1
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    os._exit(code)

@@ -1,59 +1,23 @@
 """Real processes over loopback: equal gradients, checkpoints that move, peers that die or hang."""
 
 import contextlib
-import multiprocessing
 import os
 import re
 import signal
-import socket
-import sys
 import time
 from pathlib import Path
 
 import jax
 import numpy as np
+from support import jobs
 
 from jaxdl import checkpoint, train
 
-FOLDER = Path(__file__).parent
-sys.path.insert(0, str(FOLDER))  # a forked process finds it under the same name
-import processes_run  # noqa: E402
-
-# Forked by a process that has imported everything and has not begun to use JAX.
-os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (FOLDER, FOLDER.parents[1])))
-FORKING = multiprocessing.get_context("forkserver")
-FORKING.set_forkserver_preload(["orbax.checkpoint", "processes_run"])
+processes_run = jobs.program("processes_run")
 
 
-def port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-@contextlib.contextmanager
-def started(count, workdir, *arguments, devices=1, heartbeat=60):
-    """Processes of one job, which are gone afterwards, and the files of what they say."""
-    job = {
-        "JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port()}",
-        "JAX_NUM_PROCESSES": str(count),
-    }
-    logs = [workdir.with_suffix(f".{index}.log") for index in range(count)]
-    processes = [
-        FORKING.Process(
-            target=processes_run.process,
-            args=(log, devices, {**job, "JAX_PROCESS_ID": str(i)}, heartbeat, workdir, *arguments),
-        )
-        for i, log in enumerate(logs)
-    ]
-    try:
-        for process in processes:
-            process.start()
-        yield processes, logs
-    finally:
-        for process in processes:
-            process.kill()
-            process.join()
+def started(count, workdir, *arguments, **options):
+    return jobs.started(count, workdir, processes_run.trained, *arguments, **options)
 
 
 def lines(text):

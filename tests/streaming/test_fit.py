@@ -11,7 +11,7 @@ import numpy as np
 import optax
 import pytest
 from support import streams
-from support.streams import DATA, STEPS, TASK, TX, after, events, fit, of_rows, rows
+from support.streams import DATA, STEPS, TASK, TX, Listed, after, events, fit, of_rows, rows
 
 from jaxdl import checkpoint, params, streaming, train
 from jaxdl.streaming import Evaluation
@@ -49,7 +49,11 @@ def whole(tmp_path_factory):
 
 def test_it_trains_as_a_plain_loop_does(whole):
     workdir, state = whole
-    begun, batches, metrics = streams.initial(TASK, TX, streams.KEY, DATA), streams.data(), []
+    begun, batches, metrics = (
+        streams.initial(TASK, TX, jax.random.key(streams.SEED), DATA),
+        streams.data(),
+        [],
+    )
     for expected, found in train.fit(TASK, TX, begun, batches):
         metrics.append(float(found["loss"]))
         if len(metrics) == STEPS:
@@ -185,28 +189,6 @@ def test_parameters_that_are_not_finite_are_not_saved(tmp_path):
     ):
         fit(tmp_path, tx=bad, steps=8)
     assert names(tmp_path / "checkpoints") == ["step_00000004"]
-
-
-class Listed:
-    """A stream of one's own."""
-
-    def __init__(self, batches):
-        self.batches, self.place = batches, 0
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        if self.place == len(self.batches):
-            raise StopIteration
-        self.place += 1
-        return self.batches[self.place - 1]
-
-    def get_state(self):
-        return {"place": self.place}
-
-    def set_state(self, state):
-        self.place = state["place"]
 
 
 @pytest.mark.parametrize(("mode", "expected"), [("max", 12), ("min", 20)])

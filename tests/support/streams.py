@@ -9,6 +9,7 @@ import optax
 
 from jaxdl import streaming, tasks, train
 from jaxdl.data.batches import epochs
+from jaxdl.streaming.log import records
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 3)).astype(np.float32)
@@ -16,7 +17,7 @@ DATA = {"x": X, "y": X @ np.array([[1.0], [-2.0], [0.5]], np.float32)}
 TASK = tasks.regression(nn.Dense(1))
 TX = optax.adam(0.1)
 STEPS = 23
-KEY = jax.random.key(0)
+SEED = 0
 initial = jax.jit(train.init, static_argnums=(0, 1))
 
 
@@ -27,7 +28,31 @@ def data(seed=0, batch_size=8):
 def fit(workdir, task=TASK, tx=TX, batches=None, **options):
     options = {"steps": STEPS, "log_steps": 5, "save_steps": 4, "save_seconds": None, **options}
     batches = data() if batches is None else batches
-    return streaming.fit(task, tx, initial(task, tx, KEY, DATA), batches, workdir, **options)
+    return streaming.fit(
+        task, tx, initial(task, tx, jax.random.key(SEED), DATA), batches, workdir, **options
+    )
+
+
+class Listed:
+    """A stream of one's own."""
+
+    def __init__(self, batches):
+        self.batches, self.place = batches, 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self.place == len(self.batches):
+            raise StopIteration
+        self.place += 1
+        return self.batches[self.place - 1]
+
+    def get_state(self):
+        return {"place": self.place}
+
+    def set_state(self, state):
+        self.place = state["place"]
 
 
 def after(steps):
@@ -60,19 +85,13 @@ def events(workdir):
 
     found = []
     for path in sorted((workdir / "tb").iterdir(), key=lambda path: int(path.suffix[1:])):
-        for record in records(path.read_bytes()):
+        content = path.read_bytes()
+        found_records = records(content)
+        assert sum(16 + len(record) for record in found_records) == len(content)
+        for record in found_records:
             event = Event.FromString(record)
             found += [(event.step, entry.tag, entry.simple_value) for entry in event.summary.value]
     return found
-
-
-def records(content):
-    """The records of a TFRecord file, which is to hold nothing else."""
-    while content:
-        length = int.from_bytes(content[:8], "little")
-        assert len(content) >= length + 16
-        yield content[12 : 12 + length]
-        content = content[length + 16 :]
 
 
 def of_rows(workdir):
