@@ -33,7 +33,7 @@ class Program(NamedTuple):
     """
 
     init: Callable[..., PyTree]
-    advance: Callable[..., tuple[PyTree, dict[str, Array], Array, Array]]
+    advance: Callable[..., tuple[PyTree, dict[str, Any], Array, Array]]
     evaluate: Callable[..., dict[str, Array]]
     state: PyTree
     curves: dict[str, jax.ShapeDtypeStruct]
@@ -64,14 +64,15 @@ def compiled(
     hparams = jax.tree.map(many, one)
     seeds = many(jax.ShapeDtypeStruct((), jnp.uint32))
     alive = many(jax.ShapeDtypeStruct((), jnp.bool_))
-    init = lower(seeded(run), hparams, seeds)
+    init = lowered(placement, seeded(run), hparams, seeds, shared=data)
     with ThreadPoolExecutor() as pool:
         # The compiler releases the interpreter: one function compiles while the next is traced.
         jobs = [pool.submit(init.compile, compiler_options=run_once(placement))]
         state = of_lanes(init.out_info, placement)
-        advance = lower(_unless_dead(run), hparams, state, alive, donate=(1,))
+        lane = (hparams, state, alive)
+        advance = lowered(placement, _unless_dead(run), *lane, shared=data, donate=(1,))
         jobs.append(pool.submit(advance.compile))
-        evaluate = lower(of_the_living(run), hparams, state, alive)
+        evaluate = lowered(placement, of_the_living(run), *lane, shared=data)
         jobs.append(pool.submit(evaluate.compile))
         code = code or identity(run, one, data)
         init, advance_, evaluate_ = (job.result() for job in jobs)
@@ -90,7 +91,7 @@ def lowered(
 ) -> Any:
     """`function(*lane, shared)` over the lanes of all arguments, lowered for the devices.
 
-    shared: given to all lanes alike; of_a_device: the lanes of each device get a part of it.
+    shared: given to all lanes alike; of_a_device: to those of a device its part of it.
     """
     one, all_ = PartitionSpec("trial"), PartitionSpec()
     common, sharding = (one, placement.split) if of_a_device else (all_, placement.everywhere)

@@ -10,7 +10,6 @@ import numpy as np
 
 from jaxdl import checkpoint, signals
 from jaxdl._files import drop_drafts
-from jaxdl.params import digest
 from jaxdl.signals import Interrupted
 from jaxdl.sweep import chunk as chunks
 from jaxdl.sweep import hosted, ledger, legs, parts, results, store
@@ -147,7 +146,7 @@ def _conditions(
     """What is the same for all programs of a sweep."""
     device = placement.mesh.devices.flat[0]
     return {
-        "data": digest(data),
+        "data": hosted.content(data),
         "device": device.device_kind,
         "processor": device_name(device),
         "devices": placement.mesh.size,

@@ -8,8 +8,8 @@ import jax
 import numpy as np
 from jax.sharding import Sharding
 
-from jaxdl.params import pieces
-from jaxdl.types import Batch, PyTree
+from jaxdl.params import digest, pieces
+from jaxdl.types import Batch
 
 if TYPE_CHECKING:
     from grain.sources import RandomAccessDataSource as RandomAccess
@@ -20,31 +20,36 @@ BLOCK_BYTES = 256 * 2**20
 
 @jax.tree_util.register_pytree_with_keys_class
 class Hosted(Mapping[str, Any]):
-    """Arrays [N, ...] by name that a sweep streams to the devices; as `data["train"]`, and no else.
+    """Arrays [N, ...] by name that a sweep streams to the devices, as its `data["train"]`.
 
-    Each device is sent blocks: of as many steps as read, all its lanes together, no more different
-    rows than a block holds. While it trains on one block, a thread reads the next from here. The
-    results have the bits that they have with the same arrays on the devices, and stand beside such
-    in one ledger.
+    Each device is sent blocks of rows, each of as many steps as read, all its lanes together, no
+    more different rows than a block holds. While it trains on one, a thread reads the next. Results
+    have the bits that they have with the same arrays on the devices, and stand beside such in one
+    ledger. Evaluation batches are held on the devices.
 
     data: NumPy arrays, mapped from files too (`np.load(file, mmap_mode="r")`), which are read row
         by row and never as a whole; or a source of rows, each a dict, with a length and random
         access (of array_record files, say). Nothing may change them while a sweep runs.
-    block_bytes: of rows in a block, though at least those of a step. A device holds two blocks, and
-        where each row is in them, of as many bytes at most.
+    block_bytes: of rows in a block, and of the numbers that say which step reads which, though at
+        least those of one step. A device holds two blocks; the host two, and the numbers of the
+        rows that all lanes read in a segment.
 
-    Raises ValueError for no rows or unequal lengths. What it cannot be is the data of a run that
-    reads them otherwise than row by row: see `run.ByRows`.
+    Raises ValueError for no rows, unequal lengths and what is not numbers. A sweep raises one for a
+    run that reads them otherwise than a `ByRows` does. They are read whole once in a process, for
+    the `content` by which a ledger knows its data.
     """
 
     def __init__(self, data: "Batch | RandomAccess", *, block_bytes: int = BLOCK_BYTES):
         if block_bytes < 1:
             raise ValueError(f"block_bytes must be >= 1, not {block_bytes}")
-        self.block_bytes = block_bytes
+        self.block_bytes, self.known = block_bytes, dict[str, str]()
         self._arrays: dict[str, Any] = _arrays(data)
         lengths = {name: len(array) for name, array in self._arrays.items()}
         if len(set(lengths.values())) != 1 or 0 in lengths.values():
             raise ValueError(f"hosted arrays need one common length above 0, not {lengths}")
+        for name, array in self._arrays.items():
+            if array.dtype.kind in "OSUMm":
+                raise ValueError(f"hosted {name!r} is {array.dtype}, which no device holds")
 
     def __getitem__(self, name: str) -> Any:
         return self._arrays[name]
@@ -65,7 +70,8 @@ class Hosted(Mapping[str, Any]):
     def tree_unflatten(cls, kept: tuple[tuple[str, ...], int], leaves: Any) -> "Hosted":
         """With whatever the leaves are, in a trace, say."""
         self = object.__new__(cls)
-        self._arrays, self.block_bytes = dict(zip(kept[0], leaves, strict=True)), kept[1]
+        self._arrays = dict(zip(kept[0], leaves, strict=True))
+        self.block_bytes, self.known = kept[1], {}
         return self
 
     @property
@@ -86,14 +92,10 @@ class Hosted(Mapping[str, Any]):
 
     def read(self, rows: np.ndarray, into: Mapping[str, np.ndarray]) -> None:
         """Copies rows into the beginnings of arrays; in rising order, they are read in order."""
-        sources = {id(array.source): array for array in self._arrays.values() if _is_column(array)}
-        for column in sources.values():
-            for place, row in enumerate(rows.tolist()):
-                for name, value in column.source[row].items():
-                    into[name][place] = value
         for name, array in self._arrays.items():
-            if not _is_column(array):
-                into[name][: len(rows)] = array[rows]
+            if isinstance(array, _Column):
+                return array.read(rows, into)
+            into[name][: len(rows)] = array[rows]
 
 
 class _Column:
@@ -108,9 +110,26 @@ class _Column:
     def __len__(self) -> int:
         return self.shape[0]
 
+    def read(self, rows: np.ndarray, into: Mapping[str, np.ndarray]) -> None:
+        """As `Hosted.read`, of all columns, since a row is decoded whole."""
+        for place, row in enumerate(rows.tolist()):
+            for name, value in self.source[row].items():
+                into[name][place] = value
+
     def __getitem__(self, rows: slice) -> np.ndarray:
         found = [self.source[row][self._name] for row in range(*rows.indices(len(self)))]
         return np.stack(found).astype(self.dtype, copy=False)
+
+
+def content(data: Mapping[str, Any]) -> str:
+    """`params.digest` of the data, which of hosted ones is taken once."""
+    if not is_hosted(data):
+        return digest(data)
+    known = data[TRAIN].known
+    others = digest({name: part for name, part in data.items() if name != TRAIN})
+    if others not in known:
+        known[others] = digest(data)
+    return known[others]
 
 
 def is_hosted(data: Mapping[str, Any]) -> bool:
@@ -137,9 +156,9 @@ def put(data: Mapping[str, Any], sharding: Sharding) -> Mapping[str, Any]:
     return {**placed, TRAIN: data[TRAIN]} if is_hosted(data) else placed
 
 
-def not_finite(leaf: PyTree) -> int:
+def not_finite(array: Any) -> int:
     """How many numbers of an array are not."""
-    return sum(int(np.sum(~np.isfinite(piece))) for piece in pieces(leaf))
+    return sum(int(np.sum(~np.isfinite(piece))) for piece in pieces(array))
 
 
 def _arrays(data: Any) -> dict[str, Any]:
@@ -154,10 +173,6 @@ def _arrays(data: Any) -> dict[str, Any]:
     if not isinstance(data[0], Mapping):
         raise ValueError(f"a row of hosted data is a dict of arrays, not {type(data[0]).__name__}")
     return {name: _Column(data, name, np.asarray(first)) for name, first in data[0].items()}
-
-
-def _is_column(array: Any) -> bool:
-    return isinstance(array, _Column)
 
 
 def _on_device(array: Any) -> jax.ShapeDtypeStruct:

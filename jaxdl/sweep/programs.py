@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxdl.sweep.blocks import streamed
 from jaxdl.sweep.compilation import (
     Program,
     compiled,
@@ -20,6 +19,7 @@ from jaxdl.sweep.compilation import (
 )
 from jaxdl.sweep.fingerprint import numerics
 from jaxdl.sweep.hosted import is_hosted
+from jaxdl.sweep.hosted_programs import streamed
 from jaxdl.sweep.placement import Placement, one_after_another
 from jaxdl.sweep.run import Data, Run
 from jaxdl.types import PyTree

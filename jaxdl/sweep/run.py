@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from jaxdl.workloads import Workload
 
 Data = Mapping[str, Any]
-"""`train`: arrays [N, ...], which may be `Hosted`; other names: evaluation batches [num_batches, B, ...]
-with masks."""
+"""`train`: arrays [N, ...], or `Hosted`; other names: evaluation batches [num_batches, B, ...] with
+masks."""
 NO_DATA: Data = {"train": {"none": np.zeros(1, np.float32)}}
 """For runs that look at none."""
 Record = Callable[[TrainState], dict[str, Array]]
@@ -47,9 +47,9 @@ class Run(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class ByRows:
-    """The `advance` of a run that knows before a segment which rows of `data["train"]` it will read.
+    """The `advance` of a run that knows before a segment which rows of `data["train"]` it reads.
 
-    So these may stay on the host, see `Hosted`: they are sent as they are wanted.
+    So these may stay on the host, see `Hosted`.
 
     rows: `(hparams, key, step, examples) -> [steps, ...]`, int32: the rows that each step of a
         segment reads, of so many examples, from `step` on; the key is that of the state.
