@@ -136,5 +136,6 @@ def size_of(hosted: Hosted, rows: tuple[int, ...], lanes: int) -> Size:
     """For a device with so many lanes. rows: the shape of those that a lane reads in a segment."""
     steps, each = rows[0], lanes * math.prod(rows[1:])
     room = max(each, hosted.block_bytes // max(1, hosted.row_bytes))
-    most = max(1, hosted.block_bytes // (each * np.dtype(np.int32).itemsize))
+    # From a place for one step alone XLA would make another loop, with other bits.
+    most = max(2, hosted.block_bytes // (each * np.dtype(np.int32).itemsize))
     return Size(min(room, hosted.examples, steps * each), min(most, steps))

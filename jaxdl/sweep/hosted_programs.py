@@ -131,22 +131,23 @@ def _learning(advance: ByRows, most: int) -> Callable[..., Any]:
     ) -> tuple[TrainState, dict[str, Array], Array, Array]:
         arrays, (steps,) = rows
 
-        def one(state: TrainState, places: Array) -> Carry:
-            return advance.learn(hparams)(state, batches.take(arrays, places))
+        def body(number: Array, carry: Carry) -> Carry:
+            state, curves = carry
+            now = jax.lax.dynamic_index_in_dim(places, number, keepdims=False)
+            state, new = step(state, batches.take(arrays, now))
+            update = jax.lax.dynamic_update_index_in_dim
+            return state, {name: update(curves[name], new[name], number, 0) for name in curves}
 
-        def all_of_them(carry: Carry) -> Carry:
-            step = advance.learn(hparams)
-
-            def body(number: Array, carry: Carry) -> Carry:
-                state, curves = carry
-                state, new = step(state, batches.take(arrays, places[number]))
-                return state, {name: curves[name].at[number].set(new[name]) for name in curves}
-
-            return jax.lax.fori_loop(0, steps, body, carry)
-
-        _, shapes = jax.eval_shape(one, state, places[0])
+        step = advance.learn(hparams)
+        _, shapes = jax.eval_shape(lambda: step(state, batches.take(arrays, places[0])))
         nothing = {name: jnp.zeros((most, *s.shape), s.dtype) for name, s in shapes.items()}
-        state, curves = jax.lax.cond(alive, all_of_them, lambda carry: carry, (state, nothing))
+        # A loop of a number of steps that is not known is, but for that, the scan of a segment.
+        state, curves = jax.lax.cond(
+            alive,
+            lambda carry: jax.lax.fori_loop(0, 1 if most == 1 else steps, body, carry),
+            lambda carry: carry,
+            (state, nothing),
+        )
         return state, curves, is_finite(state), jnp.asarray(state.step, jnp.int32)
 
     return segment
