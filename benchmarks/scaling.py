@@ -1,8 +1,8 @@
 """How training scales: sweeps over cores, one model over devices, and the time until it goes on.
 
-A sweep on one core and on two; one whose data are streamed from a file; data-parallel steps on 1 to
-8 simulated devices, as many examples on each (weak scaling), and what of a step its collectives take;
-seconds from the start of a process to the first step of an experiment that was killed. Every
+A sweep on one core and on two; one whose data are streamed from a file; data-parallel steps on 1
+to 8 simulated devices, as many examples on each (weak scaling), and what of a step its collectives
+take; seconds from the start of a process to the first step of an experiment that was killed. Every
 measurement is a process of its own.
 """
 
