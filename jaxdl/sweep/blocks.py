@@ -6,6 +6,7 @@ of one seed read the same ones. While the devices train on a block, a thread rea
 next.
 """
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -38,7 +39,8 @@ class Block(NamedTuple):
     rows: Any
 
 
-class Streamed(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Streamed:
     """`Program.advance` on a hosted `data["train"]`.
 
     read: `(hparams [L], keys [L], steps [L], ()) -> [L, steps, ...]`, rows of a segment.

@@ -61,18 +61,19 @@ def compiled(
     ) -> Any:
         return lowered(placement, function, *arguments, shared=data, donate=donate)
 
+    over_lanes = placement.over_lanes
     hparams = jax.tree.map(many, one)
     seeds = many(jax.ShapeDtypeStruct((), jnp.uint32))
     alive = many(jax.ShapeDtypeStruct((), jnp.bool_))
-    init = lowered(placement, seeded(run), hparams, seeds, shared=data)
+    init = lowered(placement, over_lanes(seeded(run)), hparams, seeds, shared=data)
     with ThreadPoolExecutor() as pool:
         # The compiler releases the interpreter: one function compiles while the next is traced.
         jobs = [pool.submit(init.compile, compiler_options=run_once(placement))]
         state = of_lanes(init.out_info, placement)
         lane = (hparams, state, alive)
-        advance = lowered(placement, _unless_dead(run), *lane, shared=data, donate=(1,))
+        advance = lowered(placement, over_lanes(_unless_dead(run)), *lane, shared=data, donate=(1,))
         jobs.append(pool.submit(advance.compile))
-        evaluate = lowered(placement, of_the_living(run), *lane, shared=data)
+        evaluate = lowered(placement, over_lanes(of_the_living(run)), *lane, shared=data)
         jobs.append(pool.submit(evaluate.compile))
         code = code or identity(run, one, data)
         init, advance_, evaluate_ = (job.result() for job in jobs)
@@ -89,14 +90,14 @@ def lowered(
     of_a_device: bool = False,
     donate: tuple[int, ...] = (),
 ) -> Any:
-    """`function(*lane, shared)` over the lanes of all arguments, lowered for the devices.
+    """`function(*lanes, shared)`, of all lanes of a device, lowered for all devices.
 
-    shared: given to all lanes alike; of_a_device: to those of a device its part of it.
+    shared: given to all devices alike; of_a_device: to each a part of it.
     """
     one, all_ = PartitionSpec("trial"), PartitionSpec()
     common, sharding = (one, placement.split) if of_a_device else (all_, placement.everywhere)
     spread = jax.shard_map(
-        placement.over_lanes(function),
+        function,
         mesh=placement.mesh,
         in_specs=(*(one,) * len(arguments), common),
         out_specs=one,

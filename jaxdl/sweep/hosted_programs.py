@@ -1,5 +1,6 @@
 """A run compiled for training data that stay on the host."""
 
+import functools
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -23,12 +24,14 @@ from jaxdl.sweep.compilation import (
     strip,
 )
 from jaxdl.sweep.hosted import TRAIN, Hosted
-from jaxdl.sweep.placement import Placement
+from jaxdl.sweep.placement import Placement, one_after_another
 from jaxdl.sweep.run import ByRows, Data, Run
 from jaxdl.types import Array, PyTree, TrainState
 
 SCALAR = jax.ShapeDtypeStruct((), jnp.int32)
-Carry = tuple[TrainState, dict[str, Array]]
+Carry = tuple[PyTree, dict[str, Array]]
+Rows = tuple[Mapping[str, Array], Array]
+Learned = tuple[TrainState, dict[str, Array], Array, Array]
 
 
 def streamed(
@@ -81,7 +84,7 @@ def _lowered(
     blind: Run, advance: ByRows, placement: Placement, one: PyTree, data: Data, lanes: int
 ) -> _Parts:
     """blind: the run on data without training rows."""
-    hosted, others = data[TRAIN], _others(data)
+    hosted, others, over_lanes = data[TRAIN], _others(data), placement.over_lanes
 
     def many(tree: PyTree) -> PyTree:
         return jax.tree.map(lambda shape: in_lanes(shape, lanes, placement), tree)
@@ -90,22 +93,25 @@ def _lowered(
         return advance.rows(hparams, key, step, hosted.examples)
 
     hparams, seeds = many(one), many(SCALAR.update(dtype=jnp.uint32))
-    init = lowered(placement, seeded(blind), hparams, seeds, shared=others)
+    init = lowered(placement, over_lanes(seeded(blind)), hparams, seeds, shared=others)
     state = of_lanes(init.out_info, placement)
-    reading = lowered(placement, read, hparams, state.key, state.step, shared=())
+    reading = lowered(placement, over_lanes(read), hparams, state.key, state.step, shared=())
     rows = reading.out_info.shape[1:]
     size = size_of(hosted, rows, lanes // placement.mesh.size)
     block = _shapes(hosted, size, rows, placement.mesh.size)
     lane = (hparams, state, many(SCALAR.update(dtype=jnp.bool_)))
+    learning = over_lanes(functools.partial(_in_a_lane, advance))
+    if over_lanes is not one_after_another:
+        learning = functools.partial(_side_by_side, advance)
     learn = lowered(
         placement,
-        _learning(advance, size.most),
+        learning,
         *(*lane, many(block.places)),
         shared=block.rows,
         of_a_device=True,
         donate=(1,),
     )
-    evaluate = lowered(placement, of_the_living(blind), *lane, shared=others)
+    evaluate = lowered(placement, over_lanes(of_the_living(blind)), *lane, shared=others)
     return _Parts(init, reading, learn, evaluate, size)
 
 
@@ -119,38 +125,71 @@ def _shapes(hosted: Hosted, size: Size, rows: tuple[int, ...], devices: int) -> 
     return Block(places, (arrays, SCALAR.update(shape=(devices,))))
 
 
-def _learning(advance: ByRows, most: int) -> Callable[..., Any]:
-    """The steps of a block, of at most so many, in one lane."""
+def _in_a_lane(
+    advance: ByRows, hparams: PyTree, state: TrainState, alive: Array, places: Array, rows: Rows
+) -> Learned:
+    """The steps of a block in one lane."""
+    arrays, (count,) = rows
+    step = advance.learn(hparams)
 
-    def segment(
-        hparams: PyTree,
-        state: TrainState,
-        alive: Array,
-        places: Array,
-        rows: tuple[Mapping[str, Array], Array],
-    ) -> tuple[TrainState, dict[str, Array], Array, Array]:
-        arrays, (steps,) = rows
+    def one(state: TrainState, places: Array) -> Carry:
+        return step(state, batches.take(arrays, places))
 
-        def body(number: Array, carry: Carry) -> Carry:
-            state, curves = carry
-            now = jax.lax.dynamic_index_in_dim(places, number, keepdims=False)
-            state, new = step(state, batches.take(arrays, now))
-            update = jax.lax.dynamic_update_index_in_dim
-            return state, {name: update(curves[name], new[name], number, 0) for name in curves}
+    def go_on(state: TrainState) -> Carry:
+        return _steps(one, state, places, count)
 
-        step = advance.learn(hparams)
-        _, shapes = jax.eval_shape(lambda: step(state, batches.take(arrays, places[0])))
-        nothing = {name: jnp.zeros((most, *s.shape), s.dtype) for name, s in shapes.items()}
-        # A loop of a number of steps that is not known is, but for that, the scan of a segment.
-        state, curves = jax.lax.cond(
-            alive,
-            lambda carry: jax.lax.fori_loop(0, 1 if most == 1 else steps, body, carry),
-            lambda carry: carry,
-            (state, nothing),
-        )
-        return state, curves, is_finite(state), jnp.asarray(state.step, jnp.int32)
+    _, shapes = jax.eval_shape(go_on, state)
+    nothing = {name: jnp.zeros(shape.shape, shape.dtype) for name, shape in shapes.items()}
+    state, curves = jax.lax.cond(alive, go_on, lambda state: (state, nothing), state)
+    return state, curves, is_finite(state), jnp.asarray(state.step, jnp.int32)
 
-    return segment
+
+def _side_by_side(
+    advance: ByRows, hparams: PyTree, state: TrainState, alive: Array, places: Array, rows: Rows
+) -> Learned:
+    """The steps of a block in all lanes of a device.
+
+    A scan of lanes is one of steps of all lanes, what each step reads and gives in order of steps.
+    A loop of lanes would have each lane's together, and not the bits of a scan.
+    """
+    arrays, (count,) = rows
+
+    def step(hparams: PyTree, state: TrainState, places: Array) -> Carry:
+        return advance.learn(hparams)(state, batches.take(arrays, places))
+
+    def one(state: TrainState, places: Array) -> Carry:
+        return jax.vmap(step)(hparams, state, places)
+
+    def living(alive: Array, after: TrainState, before: TrainState) -> TrainState:
+        return jax.lax.cond(alive, lambda: after, lambda: before)
+
+    after, curves = _steps(one, state, places.swapaxes(0, 1), count)
+    state = jax.vmap(living)(alive, after, state)
+    curves = {name: curve.swapaxes(0, 1) for name, curve in curves.items()}
+    return state, curves, jax.vmap(is_finite)(state), jnp.asarray(state.step, jnp.int32)
+
+
+def _steps(
+    step: Callable[[PyTree, Array], Carry], state: PyTree, places: Array, count: Array
+) -> Carry:
+    """The first steps of as many as there are places for: a scan of which only the length is open.
+
+    Curves have the length that it can have.
+    """
+    _, shapes = jax.eval_shape(step, state, places[0])
+    curves = {
+        name: jnp.zeros((len(places), *shape.shape), shape.dtype) for name, shape in shapes.items()
+    }
+
+    def body(number: Array, carry: Carry) -> Carry:
+        state, curves = carry
+        now = jax.lax.dynamic_index_in_dim(places, number, keepdims=False)
+        state, new = step(state, now)
+        update = jax.lax.dynamic_update_index_in_dim
+        return state, {name: update(curves[name], new[name], number, 0) for name in curves}
+
+    # XLA makes no loop of a scan of one step.
+    return jax.lax.fori_loop(0, 1 if len(places) == 1 else count, body, (state, curves))
 
 
 def _without_rows(run: Run, one: PyTree, data: Data) -> Run:
