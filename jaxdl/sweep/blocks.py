@@ -84,13 +84,18 @@ class Streamed:
         living = [lanes[alive[lanes]] for lanes in seats]
         begin, window = 0, 1
         while begin < steps:
-            end = min(begin + window, begin + self.size.most, steps)
-            # Step after step, for `fitting`.
-            parts = [rows[lanes, begin:end].swapaxes(0, 1) for lanes in living]
-            fits = [fitting(part.reshape(end - begin, -1), self.size.room) for part in parts]
-            count = min(fit.steps for fit in fits)
+            last = min(begin + self.size.most, steps)
+            while True:
+                end = min(begin + window, last)
+                # Step after step, for `fitting`.
+                parts = [rows[lanes, begin:end].swapaxes(0, 1) for lanes in living]
+                fits = [fitting(part.reshape(end - begin, -1), self.size.room) for part in parts]
+                count = min(fit.steps for fit in fits)
+                if begin + count < end or end == last:
+                    break
+                window *= 2
             yield count, self._block(hosted, count, parts, fits, living, rows.shape)
-            begin, window = begin + count, 2 * count
+            begin, window = begin + count, count
 
     def _block(
         self,

@@ -94,7 +94,8 @@ class Hosted(Mapping[str, Any]):
         """Copies rows into the beginnings of arrays; in rising order, they are read in order."""
         for name, array in self._arrays.items():
             if isinstance(array, _Column):
-                return array.read(rows, into)
+                array.read(rows, into)
+                return
             into[name][: len(rows)] = array[rows]
 
 
@@ -105,7 +106,6 @@ class _Column:
         self.source, self._name = source, name
         self.shape, self.dtype = (len(source), *first.shape), first.dtype
         self.nbytes = self.shape[0] * first.nbytes
-        self.ndim = len(self.shape)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -113,8 +113,9 @@ class _Column:
     def read(self, rows: np.ndarray, into: Mapping[str, np.ndarray]) -> None:
         """As `Hosted.read`, of all columns, since a row is decoded whole."""
         for place, row in enumerate(rows.tolist()):
-            for name, value in self.source[row].items():
-                into[name][place] = value
+            found = self.source[row]
+            for name, array in into.items():
+                array[place] = found[name]
 
     def __getitem__(self, rows: slice) -> np.ndarray:
         found = [self.source[row][self._name] for row in range(*rows.indices(len(self)))]
