@@ -1,7 +1,6 @@
 """Training data on the host: the numbers of the same data on the devices, and little memory."""
 
 import resource
-import tracemalloc
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +15,8 @@ from jaxdl.sweep import blocks, chunk, compilation, hosted, hosted_programs
 
 ROW = 3 * 4 + 4  # bytes of a row of tiny.TRAIN
 PROGRAMS = {"adam": tiny.PROGRAMS["adam"]}
+POINTS = sweep.grid(initializer=["he_normal"], learning_rate=tiny.RATES)
+TRIALS = sweep.trials(["adam"], POINTS, [0, 1])
 
 
 def kept(block_bytes=2**20, arrays=tiny.TRAIN):
@@ -24,8 +25,7 @@ def kept(block_bytes=2**20, arrays=tiny.TRAIN):
 
 def execute(workdir, data, programs=PROGRAMS, **options):
     common = {"segments": tiny.SEGMENTS, "categories": {"initializer": tiny.NAMES}, "lanes": 4}
-    trials = [trial for trial in tiny.TRIALS if trial.program in programs]
-    return sweep.execute(programs, trials, data, workdir=workdir, **{**common, **options})
+    return sweep.execute(programs, TRIALS, data, workdir=workdir, **{**common, **options})
 
 
 def assert_same(found, expected):
@@ -100,12 +100,9 @@ def test_a_file_is_never_read_whole(tmp_path):
     run = sweep.Run(init, sweep.ByRows(rows_of, learn), lambda *_: {})
     trials = sweep.trials(["r"], sweep.grid(rate=[0.0, 1.0]), [0, 1])
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    tracemalloc.start()
     found = sweep.execute({"r": run}, trials, data, workdir=tmp_path / "run", segments=2)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 40 * 2**20  # two blocks on each of two devices are 4 MiB
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**20  # KiB
+    more = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert more < 2**18  # KiB; two blocks on each of two devices are 4 MiB
     key = jax.random.key(1)
     expected = np.asarray(data["train"]["y"])[shuffled_indices(key, rows, 8, 0, 12)].sum(axis=1)
     np.testing.assert_array_equal(found.curves()["seen"][1], expected)
@@ -129,7 +126,7 @@ def test_a_source_of_rows_is_as_their_arrays(tmp_path, resident):
 
 def test_a_trial_again_is_as_its_row_says(resident):
     categories = {"initializer": tiny.NAMES}
-    plan = sweep.Plan(PROGRAMS, tiny.TRIALS, kept(20 * ROW), tiny.SEGMENTS, categories)
+    plan = sweep.Plan(PROGRAMS, TRIALS, kept(20 * ROW), tiny.SEGMENTS, categories)
     plan.replay(resident.rows[-1])  # or else it warns
 
 
@@ -173,7 +170,7 @@ def of_all_rows(state, data):
 def test_a_run_that_wants_all_rows_is_told_so(part, change, message):
     run = tiny.PROGRAMS["adam"]
     run = run._replace(**{part: change(run)})
-    hparams = chunk.columns(tiny.TRIALS[:1], {"initializer": tiny.NAMES})
+    hparams = chunk.columns(TRIALS[:1], {"initializer": tiny.NAMES})
     with pytest.raises(ValueError, match=message) as caught:
         hosted_programs.streamed(run, sweep.place(), compilation.one_trial(hparams), kept(), 2, "")
     assert "\n" not in str(caught.value)
