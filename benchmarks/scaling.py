@@ -1,8 +1,9 @@
 """How training scales: sweeps over cores, one model over devices, and the time until it goes on.
 
-A sweep on one core and on two; data-parallel steps on 1 to 8 simulated devices, as many examples on
-each (weak scaling), and what of a step its collectives take; seconds from the start of a process to
-the first step of an experiment that was killed. Every measurement is a process of its own.
+A sweep on one core and on two; one whose data are streamed from a file; data-parallel steps on 1
+to 8 simulated devices, as many examples on each (weak scaling), and what of a step its collectives
+take; seconds from the start of a process to the first step of an experiment that was killed. Every
+measurement is a process of its own.
 """
 
 import functools
@@ -22,6 +23,7 @@ ALONE = "--alone"
 EXPERIMENTS = ("batch_norm", "weight_decay", "cnn_vs_mlp")
 DEVICES, BATCH, WIDTH, STEPS, ROUNDS = (1, 2, 4, 8), 64, 1024, 10, 5
 LAYOUTS = ("replicated", "sharded")
+ROWS, PIXELS, BLOCK = 2**15, 784, 2**23
 
 
 def alone(*arguments: object, **environment: object) -> list[float]:
@@ -42,6 +44,45 @@ def sweep(cores: str, count: str) -> list[float]:
     from benchmarks import in_flight
 
     return [in_flight.seconds(digits.sweep_of(int(count)))[1]]
+
+
+def streamed(count: str, repeats: str) -> list[float]:
+    """Seconds of a step of one trial: with rows from a file, in blocks; with all on the devices."""
+    from jaxdl import sweep, tasks
+    from jaxdl.models import MLP
+    from jaxdl.optimizers import adam
+
+    sweep.use_all_cores()
+    task = tasks.classification(MLP((128, 128), 10))
+    run = sweep.make_run(
+        lambda hparams: (task, adam(hparams["rate"])), steps=int(count), batch_size=BATCH
+    )
+    run = run._replace(evaluate=lambda hparams, state, data: {})
+    # Of seeds of their own: no two trials read the same rows.
+    trials = sweep.trials(["mlp"], [{"rate": 1e-3}], range(2 * len(os.sched_getaffinity(0))))
+
+    def of(train: Any) -> float:
+        with tempfile.TemporaryDirectory() as workdir:
+            found = sweep.execute({"mlp": run}, trials, {"train": train}, workdir=workdir)
+            clock = found.clock().loc["mlp"]
+            return float(clock["running"] / clock["steps"])
+
+    with tempfile.TemporaryDirectory() as folder:
+        arrays = _in_a_file(f"{folder}/x.npy")
+        hosted = sweep.Hosted(arrays, block_bytes=BLOCK)
+        of(arrays), of(hosted)  # compiled, and the file in the system's memory
+        found = harness.alternate(int(repeats), lambda: of(hosted), lambda: of(arrays))
+    return [number for timing in found for number in timing]
+
+
+def _in_a_file(path: str) -> dict[str, Any]:
+    """Images of noise, mapped from a file, and labels."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    np.save(path, rng.normal(size=(ROWS, PIXELS)).astype(np.float32))
+    labels = rng.integers(0, 10, ROWS).astype(np.int32)
+    return {"x": np.load(path, mmap_mode="r"), "y": labels}
 
 
 def steps(layout: str) -> list[float]:
@@ -119,6 +160,7 @@ def measure(quick: bool) -> Iterator[Row]:
     repeats = 1 if quick else 3
     if len(os.sched_getaffinity(0)) > 1:
         yield _cores_row(64 if quick else 1024, repeats)
+    yield _streamed_row(500 if quick else 2000, repeats)
     yield from _weak_rows(DEVICES[:2] if quick else DEVICES, repeats)
     for name in EXPERIMENTS[:1] if quick else EXPERIMENTS:
         found = restarts(name, repeats)
@@ -134,6 +176,15 @@ def _cores_row(count: int, repeats: int) -> Row:
     two, one = harness.alternate(repeats, lambda: on(2), lambda: on(1))
     case = f"a sweep of {count} trials on two cores, running only"
     return harness.timed(case, two, one, "one core", "s", 1.9)
+
+
+def _streamed_row(count: int, repeats: int) -> Row:
+    numbers = alone("streamed", count, repeats)
+    ours, reference = Timing(*numbers[:3]), Timing(*numbers[3:])
+    megabytes = ROWS * PIXELS * 4 // 2**20
+    case = f"a step of a sweep, its {megabytes} MiB streamed in blocks of {BLOCK // 2**20} MiB"
+    note = f"784-128-128-10 MLP, batch {BATCH}, all trials read other rows"
+    return harness.timed(case, ours, reference, "the data on the devices", note=note)
 
 
 def _weak_rows(devices: tuple[int, ...], repeats: int) -> Iterator[Row]:
@@ -156,6 +207,7 @@ def _weak_rows(devices: tuple[int, ...], repeats: int) -> Iterator[Row]:
 PARTS: dict[str, Callable[..., list[float] | None]] = {
     "sweep": sweep,
     "steps": steps,
+    "streamed": streamed,
     "launched": launched,
 }
 

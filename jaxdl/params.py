@@ -5,6 +5,7 @@ The path of a leaf is its keys joined by `/`, as in `encoder/Dense_0/kernel`.
 
 import hashlib
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -16,6 +17,8 @@ from jaxdl.types import Array, PyTree
 
 BATCH_STATS = "batch_stats"
 """The collection of running statistics, as Flax's batch norm names it."""
+PIECE = 2**24
+"""Bytes of an array that are looked at together."""
 _NO_KERNEL = re.compile("bias|scale|embed", re.IGNORECASE)
 
 
@@ -121,11 +124,24 @@ def is_key(leaf: object) -> bool:
 
 
 def digest(tree: PyTree) -> str:
-    """sha256 of a pytree of arrays: paths, shapes, dtypes and bytes."""
+    """sha256 of a pytree of arrays: paths, shapes, dtypes and bytes, read in `pieces`."""
     hasher = hashlib.sha256()
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        array = np.asarray(jax.random.key_data(leaf) if is_key(leaf) else leaf)
+        array = jax.random.key_data(leaf) if is_key(leaf) else leaf
+        array = array if hasattr(array, "shape") else np.asarray(array)
         hasher.update(f"{jax.tree_util.keystr(path)}{array.shape}{array.dtype}".encode())
-        # As bytes: a buffer of bfloat16 cannot be handed over.
-        hasher.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+        for piece in pieces(array):
+            # As bytes: a buffer of bfloat16 cannot be handed over.
+            hasher.update(np.ascontiguousarray(piece).reshape(-1).view(np.uint8).data)
     return hasher.hexdigest()
+
+
+def pieces(array: Any) -> Iterator[np.ndarray]:
+    """An array, of JAX, NumPy or in a file, in order, with no more of it in memory than PIECE bytes
+    or one row."""
+    if isinstance(array, jax.Array) or not array.shape:
+        yield np.asarray(array)
+        return
+    rows = max(1, PIECE * len(array) // max(1, array.nbytes)) if len(array) else 1
+    for begin in range(0, len(array), rows):
+        yield array[begin : begin + rows]

@@ -62,6 +62,8 @@ def check_overfit(plan: Plan) -> bool:
 
 def _check(plan: Plan) -> None:
     """Raises UserError unless `train` is arrays of one length, a row for each example."""
+    if isinstance(plan.data.get("train"), sweep.Hosted):
+        raise UserError("--check_overfit: training data that are Hosted are not cut; give fewer")
     lengths = {len(leaf) for leaf in jax.tree.leaves(plan.data.get("train", {}))}
     if len(lengths) != 1 or min(lengths) < EXAMPLES // 2:
         raise UserError("--check_overfit: this experiment has no training examples row by row")

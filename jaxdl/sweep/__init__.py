@@ -13,6 +13,7 @@ from jaxdl.sweep._replay import kept_state, predict_seconds, replay
 from jaxdl.sweep.asking import Goal, asked
 from jaxdl.sweep.conditions import ForeignRows
 from jaxdl.sweep.engine import Failed, execute
+from jaxdl.sweep.hosted import Hosted
 from jaxdl.sweep.ledger import LedgerError
 from jaxdl.sweep.placement import place, use_all_cores
 from jaxdl.sweep.plans import Plan, plan, segments, untrained
@@ -21,6 +22,7 @@ from jaxdl.sweep.progress import Progress, reporter
 from jaxdl.sweep.results import Results
 from jaxdl.sweep.run import (
     NO_DATA,
+    ByRows,
     Data,
     Record,
     Run,
@@ -50,12 +52,14 @@ from jaxdl.sweep.wrappers import few_labels, keeping_first, numbered, of_hparams
 __all__ = [
     "NO_DATA",
     "Best",
+    "ByRows",
     "Choice",
     "Data",
     "Failed",
     "ForeignRows",
     "Goal",
     "Halving",
+    "Hosted",
     "Interrupted",
     "LedgerError",
     "LogUniform",

@@ -13,6 +13,7 @@ from jaxdl.sweep import chunk as chunks
 from jaxdl.sweep import store
 from jaxdl.sweep.chunk import Categories
 from jaxdl.sweep.compilation import Program, state_shapes
+from jaxdl.sweep.hosted import put
 from jaxdl.sweep.placement import place, side_by_side
 from jaxdl.sweep.programs import compile_run
 from jaxdl.sweep.run import Data, Run
@@ -125,7 +126,7 @@ def _compiled(
     batched: bool,
 ) -> tuple[Program, Data]:
     placement = place(batched=batched)
-    data = jax.device_put(data, placement.everywhere)
+    data = put(data, placement.everywhere)
     hparams = chunks.columns(trials, categories)
     return compile_run(run, placement, hparams, data, len(trials), lanes), data
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import PartitionSpec
 
 from jaxdl.params import running_statistics
 from jaxdl.sweep.placement import Placement, one_after_another
@@ -33,7 +33,7 @@ class Program(NamedTuple):
     """
 
     init: Callable[..., PyTree]
-    advance: Callable[..., tuple[PyTree, dict[str, Array], Array, Array]]
+    advance: Callable[..., tuple[PyTree, dict[str, Any], Array, Array]]
     evaluate: Callable[..., dict[str, Array]]
     state: PyTree
     curves: dict[str, jax.ShapeDtypeStruct]
@@ -47,50 +47,80 @@ class Program(NamedTuple):
 def compiled(
     run: Run, placement: Placement, one: PyTree, data: Data, lanes: int, code: str
 ) -> Program:
-    """A run for so many lanes; its counts of compilations and seconds are 0.
+    """A run for so many lanes; its seconds are 0.
 
     one: shapes and dtypes of one trial's hyperparameters. data: on the devices. code: the run's
     identity, where it is known.
     """
-    split, everywhere = placement.split, placement.everywhere
 
     def many(shape: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct((lanes, *shape.shape), shape.dtype, sharding=split)
+        return in_lanes(shape, lanes, placement)
 
     def lower(
         function: Callable[..., Any], *arguments: PyTree, donate: tuple[int, ...] = ()
     ) -> Any:
-        specs = (PartitionSpec("trial"),) * len(arguments) + (PartitionSpec(),)
-        spread = jax.shard_map(
-            placement.over_lanes(function),
-            mesh=placement.mesh,
-            in_specs=specs,
-            out_specs=PartitionSpec("trial"),
-            # A constant initial carry of a scan does not vary over the mesh, its successor does.
-            check_vma=False,
-        )
-        shardings = (split,) * len(arguments) + (everywhere,)
-        jitted = jax.jit(spread, in_shardings=shardings, out_shardings=split, donate_argnums=donate)
-        return jitted.lower(*arguments, data)
+        return lowered(placement, function, *arguments, shared=data, donate=donate)
 
+    over_lanes = placement.over_lanes
     hparams = jax.tree.map(many, one)
     seeds = many(jax.ShapeDtypeStruct((), jnp.uint32))
     alive = many(jax.ShapeDtypeStruct((), jnp.bool_))
-    init = lower(_seeded(run), hparams, seeds)
+    init = lowered(placement, over_lanes(seeded(run)), hparams, seeds, shared=data)
     with ThreadPoolExecutor() as pool:
         # The compiler releases the interpreter: one function compiles while the next is traced.
-        jobs = [pool.submit(init.compile, compiler_options=_run_once(placement))]
-        state = jax.tree.map(_strip, init.out_info)
-        state = jax.tree.map(lambda leaf: _with(leaf, split), state)
-        advance = lower(_unless_dead(run), hparams, state, alive, donate=(1,))
+        jobs = [pool.submit(init.compile, compiler_options=run_once(placement))]
+        state = of_lanes(init.out_info, placement)
+        lane = (hparams, state, alive)
+        advance = lowered(placement, over_lanes(_unless_dead(run)), *lane, shared=data, donate=(1,))
         jobs.append(pool.submit(advance.compile))
-        evaluate = lower(_of_the_living(run), hparams, state, alive)
+        evaluate = lowered(placement, over_lanes(of_the_living(run)), *lane, shared=data)
         jobs.append(pool.submit(evaluate.compile))
         code = code or identity(run, one, data)
         init, advance_, evaluate_ = (job.result() for job in jobs)
-    _, curves, *_ = jax.tree.map(_strip, advance.out_info)
-    metrics = jax.tree.map(_strip, evaluate.out_info)
-    return Program(init, advance_, evaluate_, state, curves, metrics, code, lanes, 0, 0.0)
+    _, curves, *_ = jax.tree.map(strip, advance.out_info)
+    metrics = jax.tree.map(strip, evaluate.out_info)
+    return Program(init, advance_, evaluate_, state, curves, metrics, code, lanes, 3, 0.0)
+
+
+def lowered(
+    placement: Placement,
+    function: Callable[..., Any],
+    *arguments: PyTree,
+    shared: PyTree,
+    of_a_device: bool = False,
+    donate: tuple[int, ...] = (),
+) -> Any:
+    """`function(*lanes, shared)`, of all lanes of a device, lowered for all devices.
+
+    shared: given to all devices alike; of_a_device: to each a part of it.
+    """
+    one, all_ = PartitionSpec("trial"), PartitionSpec()
+    common, sharding = (one, placement.split) if of_a_device else (all_, placement.everywhere)
+    spread = jax.shard_map(
+        function,
+        mesh=placement.mesh,
+        in_specs=(*(one,) * len(arguments), common),
+        out_specs=one,
+        # A constant initial carry of a scan does not vary over the mesh, its successor does.
+        check_vma=False,
+    )
+    shardings = (*(placement.split,) * len(arguments), sharding)
+    jitted = jax.jit(
+        spread, in_shardings=shardings, out_shardings=placement.split, donate_argnums=donate
+    )
+    return jitted.lower(*arguments, shared)
+
+
+def in_lanes(shape: jax.ShapeDtypeStruct, lanes: int, placement: Placement) -> jax.ShapeDtypeStruct:
+    """Of one trial, as it is of all lanes."""
+    return jax.ShapeDtypeStruct((lanes, *shape.shape), shape.dtype, sharding=placement.split)
+
+
+def of_lanes(info: PyTree, placement: Placement) -> PyTree:
+    """What a lowered function returns, as the argument of another."""
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=placement.split), info
+    )
 
 
 def identity(run: Run, hparams: Mapping[str, Any], data: Data) -> str:
@@ -102,9 +132,10 @@ def identity(run: Run, hparams: Mapping[str, Any], data: Data) -> str:
     hparams: arrays of any shape, for their dtypes.
     """
     one = one_trial(hparams)
-    shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), data)
-    init = jax.jit(_seeded(run)).lower(one, jax.ShapeDtypeStruct((), jnp.uint32), shapes)
-    state = jax.tree.map(_strip, init.out_info)
+    # Of arrays on the host, with the dtypes that they have on a device.
+    shapes = jax.tree.map(strip, jax.eval_shape(lambda data: data, data))
+    init = jax.jit(seeded(run)).lower(one, jax.ShapeDtypeStruct((), jnp.uint32), shapes)
+    state = jax.tree.map(strip, init.out_info)
     functions = [_jitted(function).lower(one, state, shapes) for function in run[1:]]
     texts = [lowered.as_text() for lowered in (init, *functions)]
     code = hashlib.sha256("".join(texts).encode()).hexdigest()[:16]
@@ -124,7 +155,7 @@ def one_trial(hparams: Mapping[str, Any]) -> dict[str, jax.ShapeDtypeStruct]:
 def state_shapes(run: Run, hparams: Mapping[str, np.ndarray], data: Data) -> PyTree:
     """Shapes and dtypes of one trial's state."""
     seed = jax.ShapeDtypeStruct((), jnp.uint32)
-    return jax.eval_shape(_seeded(run), one_trial(hparams), seed, data)
+    return jax.eval_shape(seeded(run), one_trial(hparams), seed, data)
 
 
 def needed_bytes(compiled: Any) -> int:
@@ -134,7 +165,8 @@ def needed_bytes(compiled: Any) -> int:
     return size - need.alias_size_in_bytes
 
 
-def _seeded(run: Run) -> Callable[..., PyTree]:
+def seeded(run: Run) -> Callable[..., PyTree]:
+    """`init` of a seed."""
     return lambda hparams, seed, data: run.init(hparams, jax.random.key(seed), data)
 
 
@@ -158,22 +190,29 @@ def _unless_dead(run: Run) -> Callable[..., tuple[PyTree, dict[str, Array], Arra
             lambda state: (state, nothing),
             state,
         )
-        # Updates are added, so a parameter that is not finite stays so: the end tells of all steps.
-        # Not all of the model state: masks and bests so far may rightly be infinite.
-        moments = running_statistics(state.model_state)
-        leaves = [
-            leaf
-            for leaf in jax.tree.leaves((state.params, moments))
-            if jnp.issubdtype(leaf.dtype, jnp.inexact)
-        ]
-        finite = [jnp.all(jnp.isfinite(leaf)) for leaf in leaves]
-        sound = jnp.all(jnp.stack(finite)) if finite else jnp.array(True)
-        return state, curves, sound, jnp.asarray(state.step, jnp.int32)
+        return state, curves, is_finite(state), jnp.asarray(state.step, jnp.int32)
 
     return segment
 
 
-def _of_the_living(run: Run) -> Callable[..., dict[str, Array]]:
+def is_finite(state: TrainState) -> Array:
+    """Whether all parameters and the statistics of batch norm are.
+
+    Updates are added, so a parameter that is not finite stays so: the end tells of all steps. Not
+    all of the model state: masks and bests so far may rightly be infinite.
+    """
+    moments = running_statistics(state.model_state)
+    leaves = [
+        leaf
+        for leaf in jax.tree.leaves((state.params, moments))
+        if jnp.issubdtype(leaf.dtype, jnp.inexact)
+    ]
+    finite = [jnp.all(jnp.isfinite(leaf)) for leaf in leaves]
+    return jnp.all(jnp.stack(finite)) if finite else jnp.array(True)
+
+
+def of_the_living(run: Run) -> Callable[..., dict[str, Array]]:
+    """`evaluate`, of a lane that is alive."""
     evaluate = _jitted(run.evaluate)
 
     def evaluated(hparams: PyTree, state: TrainState, alive: Array, data: Data) -> dict[str, Array]:
@@ -187,16 +226,13 @@ def _of_the_living(run: Run) -> Callable[..., dict[str, Array]]:
     return evaluated
 
 
-def _run_once(placement: Placement) -> dict[str, int]:
+def run_once(placement: Placement) -> dict[str, int]:
     """Compiler options for what runs once a trial: on CPU, fast to compile before fast to run."""
     if placement.over_lanes is one_after_another:
         return {"xla_backend_optimization_level": 1}
     return {}
 
 
-def _strip(info: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+def strip(info: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+    """Shape and dtype alone."""
     return jax.ShapeDtypeStruct(info.shape, info.dtype)
-
-
-def _with(shape: jax.ShapeDtypeStruct, sharding: NamedSharding) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(shape.shape, shape.dtype, sharding=sharding)

@@ -10,10 +10,9 @@ import numpy as np
 
 from jaxdl import checkpoint, signals
 from jaxdl._files import drop_drafts
-from jaxdl.params import digest
 from jaxdl.signals import Interrupted
 from jaxdl.sweep import chunk as chunks
-from jaxdl.sweep import ledger, legs, parts, results, store
+from jaxdl.sweep import hosted, ledger, legs, parts, results, store
 from jaxdl.sweep.chunk import Categories
 from jaxdl.sweep.conditions import settle
 from jaxdl.sweep.explain import reason
@@ -53,7 +52,8 @@ def execute(
     """Runs every trial that the ledger in `workdir` does not hold yet, and reads the ledger back.
 
     programs: one Run per thing that changes the program; each is compiled once in a process.
-    data: as `run.Data`; sent to the devices once.
+    data: as `run.Data`; sent to the devices once, but for training data that are `Hosted`, which
+        are streamed.
     segments: times that a chunk returns to the host, each after `run.advance`.
     categories: hyperparameters given by name, with the names in the order of their index.
     labels: further columns of a program's rows, such as its architecture and its optimizer.
@@ -94,7 +94,7 @@ def execute(
     with signals.until(stop) as stopped, checkpoint.lock(workdir, ".sweep.lock"):
         drop_drafts(workdir)
         sweep = Sweep(
-            jax.device_put(data, placement.everywhere),
+            hosted.put(data, placement.everywhere),
             workdir,
             segments,
             categories or {},
@@ -136,7 +136,7 @@ def check(
     placement = place(None, batched)
     common = _conditions(data, placement, segments, prune, batched)
     columns, facts = _described(programs, checked(trials), common, categories, labels)
-    data = jax.device_put(data, placement.everywhere)
+    data = hosted.put(data, placement.everywhere)
     settle(workdir, {name: programs[name] for name in columns}, columns, facts, data, rerun_changed)
 
 
@@ -146,7 +146,7 @@ def _conditions(
     """What is the same for all programs of a sweep."""
     device = placement.mesh.devices.flat[0]
     return {
-        "data": digest(data),
+        "data": hosted.content(data),
         "device": device.device_kind,
         "processor": device_name(device),
         "devices": placement.mesh.size,

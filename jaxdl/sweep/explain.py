@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.sweep.chunk import DIVERGED, Record
+from jaxdl.sweep.hosted import not_finite
 from jaxdl.sweep.run import Data, Run
 from jaxdl.types import Array
 
@@ -112,7 +113,7 @@ def flaws(data: Data, record: Record) -> str:
     found = []
     for path, leaf in jax.tree_util.tree_leaves_with_path(data):
         if jnp.issubdtype(leaf.dtype, jnp.inexact):
-            count = int(jnp.sum(~jnp.isfinite(leaf)))
+            count = not_finite(leaf)
             name = f"data{jax.tree_util.keystr(path)}"
             found += [f"; {name} holds {count} numbers that are not finite"] if count else []
     return "".join(found)

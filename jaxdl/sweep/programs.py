@@ -18,6 +18,8 @@ from jaxdl.sweep.compilation import (
     state_shapes,
 )
 from jaxdl.sweep.fingerprint import numerics
+from jaxdl.sweep.hosted import is_hosted
+from jaxdl.sweep.hosted_programs import streamed
 from jaxdl.sweep.placement import Placement, one_after_another
 from jaxdl.sweep.run import Data, Run
 from jaxdl.types import PyTree
@@ -74,8 +76,9 @@ def compile_run(
         return kept[nearest]._replace(compilations=0)
     asked, compilations = lanes, 0
     while True:
-        program = compiled(run, placement, one, data, lanes, code)
-        compilations += 3
+        make = streamed if is_hosted(data) else compiled
+        program = make(run, placement, one, data, lanes, code)
+        compilations += program.compilations
         if lanes == devices or _fits(program.advance, placement):
             break
         lanes = max(devices, lanes // 2 // devices * devices)

@@ -1,5 +1,6 @@
 """One trial as a pure function of its hyperparameters, its key and the data."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
     from jaxdl.workloads import Workload
 
 Data = Mapping[str, Any]
-"""`train`: arrays [N, ...]; other names: evaluation batches [num_batches, B, ...] with masks."""
+"""`train`: arrays [N, ...], or `Hosted`; other names: evaluation batches [num_batches, B, ...] with
+masks."""
 NO_DATA: Data = {"train": {"none": np.zeros(1, np.float32)}}
 """For runs that look at none."""
 Record = Callable[[TrainState], dict[str, Array]]
 """Numbers of a state, to be curves."""
+Step = Callable[[TrainState, Batch], tuple[TrainState, dict[str, Array]]]
+"""`(state, batch) -> (state, curves)`, with a number for each curve."""
 
 
 class Run(NamedTuple):
@@ -32,12 +36,41 @@ class Run(NamedTuple):
     advance: `(hparams, state, data) -> (state, curves)`: one segment, with `state.step` moved on by
         the steps of training in it; each curve is [steps]. A curve whose last value is not finite
         means that the trial has diverged, unless all that it is evaluated by is finite.
+        A `ByRows` is one.
     evaluate: `(hparams, state, data) -> {name: scalar}`
     """
 
     init: Callable[[PyTree, Array, Data], TrainState]
     advance: Callable[[PyTree, TrainState, Data], tuple[TrainState, dict[str, Array]]]
     evaluate: Callable[[PyTree, TrainState, Data], dict[str, Array]]
+
+
+@dataclasses.dataclass(frozen=True)
+class ByRows:
+    """The `advance` of a run that knows before a segment which rows of `data["train"]` it reads.
+
+    So these may stay on the host, see `Hosted`.
+
+    rows: `(hparams, key, step, examples) -> [steps, ...]`, int32: the rows that each step of a
+        segment reads, of so many examples, from `step` on; the key is that of the state.
+    learn: `hparams -> step`, which is given these rows of all arrays.
+    """
+
+    rows: Callable[[PyTree, Array, Array, int], Array]
+    learn: Callable[[PyTree], Step]
+    __name__ = "advance"  # under which a trace of it is known
+
+    def __call__(
+        self, hparams: PyTree, state: TrainState, data: Data
+    ) -> tuple[TrainState, dict[str, Array]]:
+        """A segment on data that are all there."""
+        step = self.learn(hparams)
+
+        def body(state: TrainState, rows: Array) -> tuple[TrainState, dict[str, Array]]:
+            return step(state, batches.take(data["train"], rows))
+
+        examples = len(jax.tree.leaves(data["train"])[0])
+        return jax.lax.scan(body, state, self.rows(hparams, state.key, state.step, examples))
 
 
 def make_run(
@@ -74,30 +107,27 @@ def make_run(
         raise ValueError(f"reestimate must be >= 0, not {reestimate}")
     one_step = train.step if accumulate == 1 else train.accumulated_step
 
-    def batch_indices(state: TrainState, data: Data) -> Array:
-        key = batches.order_key(state.key)
-        examples = len(jax.tree.leaves(data["train"])[0])
+    def rows(hparams: PyTree, key: Array, step: Array, examples: int) -> Array:
+        key = batches.order_key(key)
         if accumulate == 1:
-            return order(key, examples, batch_size, state.step, steps)
-        rows = order(key, examples, batch_size, state.step * accumulate, steps * accumulate)
-        return rows.reshape(steps, accumulate, batch_size)
+            return order(key, examples, batch_size, step, steps)
+        found = order(key, examples, batch_size, step * accumulate, steps * accumulate)
+        return found.reshape(steps, accumulate, batch_size)
 
     def init(hparams: PyTree, key: Array, data: Data) -> TrainState:
         first = {name: array[:batch_size] for name, array in data["train"].items()}
         return train.init(*build(hparams), key, first)
 
-    def advance(
-        hparams: PyTree, state: TrainState, data: Data
-    ) -> tuple[TrainState, dict[str, Array]]:
+    def learn(hparams: PyTree) -> Step:
         task, tx = build(hparams)
 
-        def body(state: TrainState, indices: Array) -> tuple[TrainState, dict[str, Array]]:
-            state, metrics = one_step(task, tx, state, batches.take(data["train"], indices))
+        def step(state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, Array]]:
+            state, metrics = one_step(task, tx, state, batch)
             total, weight = metrics["loss"]
             # A batch of nothing but padding has no loss, and has not diverged.
             return state, {"loss": jnp.where(weight > 0, total / weight, 0)}
 
-        return jax.lax.scan(body, state, batch_indices(state, data))
+        return step
 
     def restated(task: Task, state: TrainState, data: Data) -> TrainState:
         examples = len(jax.tree.leaves(data["train"])[0])
@@ -130,7 +160,7 @@ def make_run(
             results |= {f"{name}_{metric}": value for metric, value in means.items()}
         return results
 
-    return Run(init, advance, evaluate)
+    return Run(init, ByRows(rows, learn), evaluate)
 
 
 def by_rate(
