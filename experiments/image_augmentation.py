@@ -125,7 +125,7 @@ def examples(plan: sweep.Plan) -> Picture:
     images = jnp.asarray(plan.data["train"]["x"][:SHOWN])
     sheet = {NOTHING: images}
     for name, (change, strength, tried) in CHANGES.items():
-        one = functools.partial(change, **{strength: max(tried)})
+        one = functools.partial(change, **{strength: jnp.asarray(max(tried))})
         found = jax.random.split(jax.random.key(0), SHOWN)
         sheet[name] = jax.jit(jax.vmap(one))(images, found)
     stacked = np.stack([np.asarray(each)[..., 0] for each in sheet.values()])

@@ -27,6 +27,7 @@ from jaxdl.models import TableNetwork
 from jaxdl.optimizers import adamw
 from jaxdl.optimizers.schedules import cosine
 from jaxdl.report import Claim, Section
+from jaxdl.report.tables import Cell
 from jaxdl.types import PyTree
 
 MORE = "paired difference in test accuracy"
@@ -120,23 +121,24 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         BETTER.judge(gains[ONE_HOT]),
         *AS_TREES.judge_each({name: gains[name] for name in names}),
     ]
-    rows = [
-        {"model": name, "test accuracy (%)": stats.mean_interval(scores[name], "share")}
-        | {"embedded minus this (points)": gains.get(name, "–")}
+    rows: list[dict[str, Cell]] = [
+        {
+            "model": name,
+            "test accuracy (%)": stats.mean_interval(scores[name], "share"),
+            "embedded minus this (points)": gains.get(name),
+        }
         for name in (EMBEDDED, ONE_HOT, *names)
     ]
     caption = "Means over tables and their 95 % intervals, rates and sizes chosen on validation."
     table = report.table(rows, caption)
-    shown = [EMBEDDED, *gains]
-    figure = report.intervals(
-        claims, shown[1:], title="Embedded categories, minus what stands here"
-    )
+    figure = report.intervals(claims, list(gains), title="Embedded categories, minus these")
     searched = report.along(
         results.frame(), "learning_rate", "validation_accuracy", line="categories",
         title="The search of the networks", y_label="validation accuracy (%)",
     )  # fmt: skip
-    blocks = (table, report.picture(figure), *searched)
-    return launch.Conclusion(claims, [Section("By model", blocks)])
+    return launch.Conclusion(
+        claims, [Section("By model", (table, report.picture(figure), *searched))]
+    )
 
 
 def of_trees(config: Config, name: str, seed: int) -> float:

@@ -118,7 +118,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
 def slope(memory: pd.DataFrame) -> float:
     """Of the logarithm of the temporaries over that of the depth."""
     logs = np.log(memory[["layers", "temporaries (MiB)"]].to_numpy(float))
-    return float(np.polyfit(*logs.T, 1)[0])
+    return float(np.polyfit(logs[:, 0], logs[:, 1], 1)[0])
 
 
 def picture(memory: pd.DataFrame) -> Picture:

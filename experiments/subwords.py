@@ -25,6 +25,7 @@ from jaxdl.layers import Embedding
 from jaxdl.models import NGrams, TextClassifier
 from jaxdl.optimizers import adam, schedules
 from jaxdl.report import Claim, Section
+from jaxdl.report.tables import Cell
 
 CLAIMS = BETTER, AS_LETTERS, COVERS = (
     Claim("E9", "pieces of words are better than the most frequent words alone",
@@ -83,7 +84,8 @@ def load(config: Config) -> tuple[dict[str, sweep.Data], dict[str, int], dict[st
     """By tokenizer: the data as a run takes it, its vocabulary's size, and unknown test words."""
     placed = text_cnn.placed(config.documents)
     counts = Counter(word for one in placed["train"] for word in one.words)
-    data, sizes, unknown = {}, {}, {}
+    data: dict[str, sweep.Data] = {}
+    sizes, unknown = {}, {}
     for name, tokenize in tokenizers_of(config, counts).items():
         cut: dict[str, list[str]] = {}
         known = vocabulary.build(
@@ -142,14 +144,16 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         ),
     ]  # fmt: skip
     table = report.tuned_table(tuned, "test_accuracy", against=WORDS)
-    read = report.table(
-        (
-            {"tokens": name, "vocabulary": sizes[name], "test words with an unknown (%)": share}
-            | {"tokens of a sentence, at most": WIDE[name]}
-            for name, share in unknown.items()
-        ),
-        "What is cut off and what is unknown.",
-    )
+    rows: list[dict[str, Cell]] = [
+        {
+            "tokens": name,
+            "vocabulary": sizes[name],
+            "test words with an unknown (%)": share,
+            "tokens of a sentence, at most": WIDE[name],
+        }
+        for name, share in unknown.items()
+    ]
+    read = report.table(rows, "What is cut off and what is unknown.")
     curves = report.tuned_curves(results, tuned, y_label="training loss (nats)")
     return launch.Conclusion(claims, [Section("By tokens", (table, read, *curves))])
 

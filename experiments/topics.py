@@ -36,6 +36,7 @@ from jaxdl.layers import RNN
 from jaxdl.models import LanguageModel
 from jaxdl.optimizers import adam, schedules
 from jaxdl.report import Claim, Section, Table
+from jaxdl.report.tables import Cell
 from jaxdl.types import Array, PyTree
 
 CLAIMS = SHOWS, AS_REAL = (
@@ -47,6 +48,7 @@ CLAIMS = SHOWS, AS_REAL = (
 )  # fmt: skip
 TOLD, UNTOLD = "told the topic", "told nothing"
 EACH, SHOWN, KNOWN = 100, 2, 1500
+GIVEN = "given to their topic (%)"
 
 
 class Config(launch.Config):
@@ -148,17 +150,14 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         SHOWS.judge(stats.paired_interval(both[TOLD], both[UNTOLD])),
         AS_REAL.judge(stats.mean_interval(both[TOLD] - of_real)),
     ]
+    rows: list[dict[str, Cell]] = [
+        {"sentences": f"written, {name}", GIVEN: stats.mean_interval(both[name], "share")}
+        for name in both
+    ]
+    rows.append({"sentences": "real ones, on test", GIVEN: of_real})
     given = report.table(
-        [
-            *(
-                {"sentences": f"written, {name}", "given to their topic (%)":
-                 stats.mean_interval(both[name], "share")}
-                for name in both
-            ),
-            {"sentences": "real ones, on test", "given to their topic (%)": of_real},
-        ],
-        f"{EACH} sentences of each topic and seed; six topics, means over seeds.",
-    )  # fmt: skip
+        rows, f"{EACH} sentences of each topic and seed; six topics, means over seeds."
+    )
     table = report.tuned_table(tuned, "test_loss", against=UNTOLD)
     shown: Table = report.table(examples, "Drawn by one seed's model, the first of each topic.")
     curves = report.tuned_curves(results, tuned, y_label="training loss (nats a word)")
