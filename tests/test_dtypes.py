@@ -34,6 +34,7 @@ POINTS = RNG.normal(size=(3, N, 4)) * 3
 # Apart from the kinks: half a unit of the integers.
 MARGIN = 2.7
 WEIGHT = np.where(RNG.random(N) < 0.1, 0.0, 1.0)
+LEVELS = np.array([0.1, 0.25, 0.5, 0.75, 0.9])
 COUNTS = RNG.integers(0, 120, (C, C)).astype(float)
 COUNTS[3], COUNTS[:, 3], COUNTS[4] = 0, 0, 0
 MASK = {"kernel": True, "bias": False}
@@ -65,6 +66,11 @@ def divergence(v, z):
 
 def huber(delta):
     return lambda a, b: scipy.special.huber(delta, a - b)
+
+
+def pinball(quantiles, targets):
+    error = targets[:, None] - quantiles
+    return np.maximum(LEVELS * error, (LEVELS - 1) * error)
 
 
 def tree(w):
@@ -127,6 +133,8 @@ LOSSES = {
                              lambda z, y: y * softplus(-z) + (1 - y) * softplus(z)),
     "softmax_cross_entropy": (losses.softmax_cross_entropy, (SCORED, LABELLED),
                               lambda z, t: softplus(rest(z, t))),
+    "negative_log_likelihood": (losses.negative_log_likelihood, (SCORED, LABELLED),
+                                lambda z, t: -z[np.arange(N), t]),
     "soft_cross_entropy": (losses.soft_cross_entropy, (SCORED, Typed(SHARES)),
                            lambda z, p: -(p * scipy.special.log_softmax(z, axis=1)).sum(1)),
     "distillation": (lambda z, v, t: losses.distillation(z, v, t, 2.0, 0.3),
@@ -138,6 +146,8 @@ LOSSES = {
     "one_hot_squared_error": (losses.one_hot_squared_error, (SCORED, LABELLED),
                               lambda z, t: ((z - np.eye(C)[t]) ** 2).sum(1)),
     "absolute_error": (losses.absolute_error, (FIRST, SECOND), lambda a, b: np.abs(a - b)),
+    "pinball": (lambda q, y: losses.pinball(q, y, LEVELS), (SCORED, Typed(SCORES[::-1, 0])),
+                pinball),
     "huber": (lambda a, b: losses.huber(a, b, MARGIN), (FIRST, SECOND), huber(MARGIN)),
     "negative_sampling": (losses.negative_sampling, (Typed(SCORES[:, 0]), Typed(SCORES[:, 1:])),
                           lambda p, n: softplus(-p) + softplus(n).sum(1)),
@@ -180,6 +190,9 @@ METRICS = {
     "macro": (lambda c: metrics.macro(metrics.f1(c), metrics.there(c)), (Typed(COUNTS),),
               lambda c: f1(c)[c.sum(1) > 0].mean()),
     "perplexity": (metrics.perplexity, (Typed(100.0), Typed(40.0)), lambda n, t: np.exp(n / t)),
+    "coverage": (metrics.coverage, (Typed(SCORES[:, 0]), Typed(SCORES[:, 1]),
+                                    Typed(SCORES[:, 2]), WEIGHED),
+                 lambda a, b, y, w: (((a <= y) & (y <= b)) @ w, w.sum())),
     "moments": (functools.partial(metrics.moments, centre=1.0),
                 (Typed(SCORES[:, 0]), Typed(SCORES[:, 1]), WEIGHED), moments),
     "r2": (metrics.r2, (SUMS, Typed(4.0)), lambda s, w: 1 - s[3] / (s[1] - s[0] ** 2 / w)),

@@ -155,10 +155,7 @@ def test_the_members_of_an_ensemble_draw_apart():
 def test_the_experiment_with_ensembles_uses_a_key_once():
     config = experiment.Config(members=3, steps=2, examples=12, hidden=(4,))
     rng = np.random.default_rng(0)
-    table = {
-        split: {"x": rng.normal(size=(20, 4)).astype(np.float32), "y": np.arange(20) % 3}
-        for split in ("train", "validation", "test")
-    }
+    table = {"x": rng.normal(size=(40, 4)).astype(np.float32), "y": np.arange(40) % 3}
     run, hparams = experiment.run(config, "iris"), {"learning_rate": 0.1}
     state, _ = used(run.init, hparams, KEY, {"iris": table})
     _, found = used(run.advance, hparams, state, {"iris": table})

@@ -27,9 +27,10 @@ class Hosted(Mapping[str, Any]):
     have the bits that they have with the same arrays on the devices, and stand beside such in one
     ledger. Evaluation batches are held on the devices.
 
-    data: NumPy arrays, mapped from files too (`np.load(file, mmap_mode="r")`), which are read row
-        by row and never as a whole; or a source of rows, each a dict, with a length and random
-        access (of array_record files, say). Nothing may change them while a sweep runs.
+    data: NumPy arrays, mapped from files too (`np.load(file, mmap_mode="r", allow_pickle=False)`),
+        which are read row by row and never as a whole; or a source of rows, each a dict, with a
+        length and random access (of array_record files, say). Nothing may change them while a
+        sweep runs.
     block_bytes: of rows in a block, and of the numbers that say which step reads which, though at
         least those of one step. A device holds two blocks; the host two, and the numbers of the
         rows that all lanes read in a segment.
