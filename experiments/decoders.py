@@ -10,14 +10,13 @@ that error on validation.
 """
 
 import flax.linen as nn
-import optax
 
 from experiments import pronunciation
 from jaxdl import launch, report, stats, sweep
 from jaxdl.launch import setting
 from jaxdl.layers.attention import General, Soft
 from jaxdl.models import AttendFirst, Attentive, Encoder, InputFeeding, Seq2Seq
-from jaxdl.optimizers import adam, schedules
+from jaxdl.optimizers import schedules
 from jaxdl.report import Claim, Section
 
 CLAIMS = FEEDING, FIRST = (
@@ -43,14 +42,12 @@ def plan(config: Config) -> sweep.Plan:
     # Orthogonal kernels cost seconds of compilation, and the words are short.
     init, width = nn.initializers.lecun_normal(), config.width - config.width % 2
 
-    def clipped(rate: schedules.Shape) -> optax.GradientTransformation:
-        return optax.chain(optax.clip_by_global_norm(1.0), adam(rate))
-
     def run(kind: type[Attentive]) -> sweep.Run:
         encoder = Encoder(len(letters), config.features, width // 2, recurrent_init=init)
         decoder = kind(width, recurrent_init=init, attention=Soft(General(width)))
         model = Seq2Seq(encoder, decoder, len(phonemes), config.features)
-        build = sweep.by_rate(pronunciation.reading(model), clipped, schedules.cosine(config.steps))
+        task, cosine = pronunciation.reading(model), schedules.cosine(config.steps)
+        build = sweep.by_rate(task, pronunciation.clipped, cosine)
         return sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
 
     points = sweep.grid(learning_rate=config.learning_rates)

@@ -14,7 +14,6 @@ validation.
 
 import flax.linen as nn
 import jax.numpy as jnp
-import optax
 
 from experiments import pronunciation
 from jaxdl import launch, report, stats, sweep
@@ -23,7 +22,7 @@ from jaxdl.layers.attention import General, Soft
 from jaxdl.layers.cells import GRU
 from jaxdl.layers.recurrent import RNN, Bidirectional
 from jaxdl.models import Attentive, Seq2Seq
-from jaxdl.optimizers import adam, schedules
+from jaxdl.optimizers import schedules
 from jaxdl.report import Claim, Section
 from jaxdl.types import Array
 
@@ -90,12 +89,9 @@ def plan(config: Config) -> sweep.Plan:
     data, letters, phonemes = pronunciation.load(config)
     points = sweep.grid(learning_rate=config.learning_rates)
 
-    def clipped(rate: schedules.Shape) -> optax.GradientTransformation:
-        return optax.chain(optax.clip_by_global_norm(1.0), adam(rate))
-
     def run(kind: str) -> sweep.Run:
         task = pronunciation.reading(network(config, kind, len(letters), len(phonemes)))
-        build = sweep.by_rate(task, clipped, schedules.cosine(config.steps))
+        build = sweep.by_rate(task, pronunciation.clipped, schedules.cosine(config.steps))
         return sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
 
     programs = {kind: (run(kind), points) for kind in (BOTH, AHEAD, PLAIN)}

@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments import cnn_vs_mlp
-from jaxdl import keys, launch, report, stats, sweep, tasks
-from jaxdl.data import batches, catalog, scaling, splits
+from jaxdl import launch, report, stats, sweep, tasks
+from jaxdl.data import catalog, scaling, splits
 from jaxdl.launch import setting
 from jaxdl.layers.conv import Conv
 from jaxdl.ops.pooling import max_pool
@@ -104,11 +104,6 @@ def program(config: Config, model: Grouped) -> sweep.Run:
         steps=config.steps, batch_size=config.batch_size,
     )  # fmt: skip
 
-    def drawn(hparams: PyTree, key: Array, data: sweep.Data) -> sweep.Data:
-        count = len(data["train"]["y"])
-        rows = batches.permutation(keys.named(key, "examples"), count)[: config.examples]
-        return {**data, "train": batches.take(data["train"], rows)}
-
     def across(hparams: PyTree, state: TrainState, data: sweep.Data) -> PyTree:
         return {"across": model.apply({"params": state.params}, method="across")}
 
@@ -118,7 +113,7 @@ def program(config: Config, model: Grouped) -> sweep.Run:
         found = run.evaluate(hparams, state._replace(model_state={}), data)
         return found | state.model_state
 
-    return sweep.on(drawn, kept._replace(evaluate=evaluate))
+    return sweep.few_examples(config.examples, kept._replace(evaluate=evaluate))
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:

@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxdl import keys, launch, report, stats, sweep
-from jaxdl.data import augmentation, batches, catalog, scaling, splits
+from jaxdl import launch, report, stats, sweep
+from jaxdl.data import augmentation, catalog, scaling, splits
 from jaxdl.launch import setting
 from jaxdl.models import CNN
 from jaxdl.optimizers import adam, schedules
@@ -76,26 +76,20 @@ def plan(config: Config) -> sweep.Plan:
         rate = schedules.scaled(config.learning_rate, schedules.cosine(config.steps))
         return noise.in_training(plain, functools.partial(changed, hparams)), adam(rate)
 
-    def few(hparams: PyTree, key: Array, data: sweep.Data) -> sweep.Data:
-        rows = batches.permutation(keys.named(key, "examples"), len(data["train"]["y"]))
-        return {**data, "train": batches.take(data["train"], rows[: config.examples])}
-
     run = sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
     points = [
         point
         for name, tried in STRENGTHS.items()
         for point in sweep.grid(change=[name], strength=tried)
     ]
-    programs, categories = {"CNN": (sweep.on(few, run), points)}, {"change": list(STRENGTHS)}
+    programs = {"CNN": (sweep.few_examples(config.examples, run), points)}
+    categories = {"change": list(STRENGTHS)}
     return sweep.plan(programs, data, seeds=config.seeds, categories=categories)
 
 
 def changed(hparams: PyTree, batch: Batch, key: Array) -> Batch:
     """A batch with every change, of which all but the trial's own have strength 0."""
-    amount = {
-        name: hparams["strength"] * (hparams["change"] == number)
-        for number, name in enumerate(STRENGTHS)
-    }
+    amount = sweep.only(list(STRENGTHS), hparams["change"], hparams["strength"])
     functions = [
         functools.partial(change, **{strength: amount[name]})
         for name, (change, strength, _) in CHANGES.items()

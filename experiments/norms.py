@@ -14,15 +14,14 @@ import functools
 import flax.linen as nn
 import numpy as np
 
-from jaxdl import keys, launch, report, stats, sweep, tasks
-from jaxdl.data import batches, catalog, scaling, splits
+from jaxdl import launch, report, stats, sweep, tasks
+from jaxdl.data import catalog, scaling, splits
 from jaxdl.launch import setting
 from jaxdl.layers import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from jaxdl.models import CNN
 from jaxdl.optimizers import momentum
 from jaxdl.optimizers.schedules import cosine
 from jaxdl.report import Claim, Section
-from jaxdl.types import Array, PyTree
 
 NONE, BATCH = "none", "batch"
 NORMS = {
@@ -63,15 +62,10 @@ def plan(config: Config) -> sweep.Plan:
     data = {**data, "dark": {**data["test"], "x": np.float32(DARK) * data["test"]["x"]}}
     blocks = tuple((width, width) for width in config.channels)
 
-    def few(hparams: PyTree, key: Array, data: sweep.Data) -> sweep.Data:
-        rows = batches.permutation(keys.named(key, "examples"), len(data["train"]["y"]))
-        return {**data, "train": batches.take(data["train"], rows[: config.examples])}
-
     def program(model: nn.Module) -> sweep.Run:
         build = sweep.by_rate(tasks.classification(model), momentum, cosine(config.steps))
-        return sweep.on(
-            few, sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
-        )
+        run = sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
+        return sweep.few_examples(config.examples, run)
 
     points = sweep.grid(learning_rate=config.learning_rates)
     programs = {name: (program(CNN(blocks, 10, norm=norm)), points) for name, norm in NORMS.items()}

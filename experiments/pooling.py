@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments import cnn_vs_mlp
-from jaxdl import keys, launch, report, stats, sweep, tasks
-from jaxdl.data import batches, catalog, scaling, splits
+from jaxdl import launch, report, stats, sweep, tasks
+from jaxdl.data import catalog, scaling, splits
 from jaxdl.launch import setting
 from jaxdl.layers.conv import Conv
 from jaxdl.ops.pooling import global_avg_pool, max_pool
@@ -107,11 +107,9 @@ def program(config: Config, model: nn.Module, any_size: bool) -> sweep.Run:
     )  # fmt: skip
 
     def seen(hparams: PyTree, key: Array, data: sweep.Data) -> sweep.Data:
-        usual, count = data["usual"], len(data["usual"]["train"]["y"])
-        rows = batches.permutation(keys.named(key, "examples"), count)[: config.examples]
-        found = {**usual, "train": batches.take(usual["train"], rows)}
+        found = sweep.drawn_examples(key, data["usual"], config.examples)
         # Larger images are no part of training, whose first batch makes the weights.
-        return found | ({"larger": data["larger"]} if any_size else {})
+        return {**found, "larger": data["larger"]} if any_size else found
 
     def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
         found = run.evaluate(hparams, state, data)

@@ -103,9 +103,6 @@ def plan(config: Config) -> sweep.Plan:
     data, letters, phonemes = load(config)
     points = sweep.grid(learning_rate=config.learning_rates)
 
-    def clipped(rate: schedules.Shape) -> optax.GradientTransformation:
-        return optax.chain(optax.clip_by_global_norm(1.0), adam(rate))
-
     def run(decoder: str) -> sweep.Run:
         task = reading(network(**options(config, decoder, letters, phonemes)))
         build = sweep.by_rate(task, clipped, schedules.cosine(config.steps))
@@ -113,6 +110,11 @@ def plan(config: Config) -> sweep.Plan:
 
     programs = {name: (run(name), points) for name in (ONE, ATTENTION)}
     return sweep.plan(programs, data, seeds=config.seeds, column="model", keep_states=True)
+
+
+def clipped(rate: schedules.Shape) -> optax.GradientTransformation:
+    """Adam on gradients of norm 1 at most."""
+    return optax.chain(optax.clip_by_global_norm(1.0), adam(rate))
 
 
 def reading(model: Seq2Seq) -> Task:

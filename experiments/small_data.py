@@ -125,10 +125,7 @@ def run(config: Config, hparams: PyTree, steps: int) -> sweep.Run:
 
 def strengths(hparams: PyTree) -> dict[str, Array]:
     """Of each condition: the trial's strength if it is its own, else 0, which is its absence."""
-    return {
-        name: hparams["strength"] * (hparams["condition"] == number)
-        for number, name in enumerate(STRENGTHS)
-    }
+    return sweep.only(list(STRENGTHS), hparams["condition"], hparams["strength"])
 
 
 def regularized(config: Config, hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:

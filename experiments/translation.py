@@ -17,8 +17,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
+from experiments.pronunciation import clipped
 from jaxdl import launch, metrics, report, stats, sweep
 from jaxdl.data import splits
 from jaxdl.data.sources import dates
@@ -28,7 +28,7 @@ from jaxdl.launch import setting
 from jaxdl.layers.attention import General, Soft
 from jaxdl.layers.cells import LSTM
 from jaxdl.models import Attentive, Encoder, FromStates, Seq2Seq, StateEncoder
-from jaxdl.optimizers import adam, schedules
+from jaxdl.optimizers import schedules
 from jaxdl.report import Claim, Section, Table
 from jaxdl.tasks import sequence_to_sequence, token_errors
 from jaxdl.tasks._examples import weights
@@ -138,9 +138,6 @@ def plan(config: Config) -> sweep.Plan:
         )
         for order, backwards in (("forwards", False), ("backwards", True))
     }
-
-    def clipped(rate: schedules.Shape) -> optax.GradientTransformation:
-        return optax.chain(optax.clip_by_global_norm(1.0), adam(rate))
 
     def run(kind: str) -> sweep.Run:
         task = translating(network(**options(config, kind, letters, digits)))

@@ -12,13 +12,13 @@ from collections.abc import Callable
 
 import optax
 
-from jaxdl import keys, launch, optimizers, report, stats, sweep, tasks
-from jaxdl.data import batches, catalog, scaling, splits
+from jaxdl import launch, optimizers, report, stats, sweep, tasks
+from jaxdl.data import catalog, scaling, splits
 from jaxdl.launch import setting
 from jaxdl.models import MLP
 from jaxdl.optimizers.schedules import cosine, scaled
 from jaxdl.report import Claim, Section
-from jaxdl.types import Array, PyTree, Task
+from jaxdl.types import PyTree, Task
 
 MORE = "paired difference in test loss from the last weights at a constant rate"
 CLAIMS = EMA_HELPS, MEAN_HELPS, AS_FALLING = (
@@ -58,11 +58,7 @@ def plan(config: Config) -> sweep.Plan:
         run = sweep.make_run(
             build, steps=config.steps, batch_size=config.batch_size, eval_params=mean
         )
-        return sweep.on(few, run)
-
-    def few(hparams: PyTree, key: Array, data: sweep.Data) -> sweep.Data:
-        rows = batches.permutation(keys.named(key, "examples"), len(data["train"]["y"]))
-        return {**data, "train": batches.take(data["train"], rows[: config.examples])}
+        return sweep.few_examples(config.examples, run)
 
     def falling(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
         rate = scaled(hparams["learning_rate"], cosine(config.steps))
@@ -75,7 +71,7 @@ def plan(config: Config) -> sweep.Plan:
         LAST: (program(None), rates),
         EMA: (program(lambda h: optimizers.ema_of_weights(h["decay"])), betas),
         MEAN: (program(lambda _: optimizers.mean_of_weights(config.steps // 2)), rates),
-        FALLING: (sweep.on(few, last), rates),
+        FALLING: (sweep.few_examples(config.examples, last), rates),
     }
     return sweep.plan(programs, data, seeds=config.seeds, column="weights")
 

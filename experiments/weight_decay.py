@@ -18,7 +18,7 @@ import optax
 import pandas as pd
 
 from jaxdl import keys, launch, report, stats, sweep, tasks
-from jaxdl.data import batches, catalog, scaling, splits
+from jaxdl.data import catalog, scaling, splits
 from jaxdl.launch import setting
 from jaxdl.models import MLP
 from jaxdl.optimizers import adam, adamw, add_weight_decay, schedules
@@ -70,9 +70,8 @@ def plan(config: Config) -> sweep.Plan:
 
     def few(hparams: PyTree, key: Array, data: sweep.Data) -> sweep.Data:
         """The few examples that the key draws, some with another label."""
-        train, classes = data["train"], dataset.num_classes
-        rows = batches.permutation(keys.named(key, "examples"), len(train["y"]))
-        train = batches.take(train, rows[: config.examples])
+        classes = dataset.num_classes
+        train = sweep.drawn_examples(key, data, config.examples)["train"]
         which, other = (keys.named(key, name) for name in ("wrong", "label"))
         wrong = jax.random.bernoulli(which, config.wrong, train["y"].shape)
         further = jax.random.randint(other, train["y"].shape, 1, classes)

@@ -9,7 +9,7 @@ from outside is 0.
 import jax
 import jax.numpy as jnp
 
-from jaxdl.data.augmentation import Strength
+from jaxdl.data.augmentation import Strength, _strength, _symmetric, _wide
 from jaxdl.types import Array
 
 
@@ -28,7 +28,7 @@ def stretch(signal: Array, key: Array, amount: Strength) -> Array:
 
 def gain(signal: Array, key: Array, amount: Strength) -> Array:
     """Times exp(u), u as in `stretch`."""
-    wide = jnp.promote_types(signal.dtype, jnp.float32)
+    wide = _wide(signal)
     factor = jnp.exp(jnp.log1p(_strength(amount)) * _symmetric(key)).astype(wide)
     return (signal * factor).astype(signal.dtype)
 
@@ -45,7 +45,7 @@ def mask(signal: Array, key: Array, steps: Strength) -> Array:
 
 def _read(signal: Array, places: Array) -> Array:
     """The signal at places `[T]` between its steps, by linear interpolation; 0 outside."""
-    wide = jnp.promote_types(signal.dtype, jnp.float32)
+    wide = _wide(signal)
     low = jnp.floor(places).astype(jnp.int32)
     share = (places - low).astype(wide)[:, None]
 
@@ -54,11 +54,3 @@ def _read(signal: Array, places: Array) -> Array:
         return jnp.where(inside[:, None], signal[jnp.clip(steps, 0, len(signal) - 1)], 0)
 
     return (at(low) * (1 - share) + at(low + 1) * share).astype(signal.dtype)
-
-
-def _strength(value: Strength) -> Array:
-    return jnp.asarray(value, float)
-
-
-def _symmetric(key: Array) -> Array:
-    return jax.random.uniform(key, minval=-1.0, maxval=1.0)

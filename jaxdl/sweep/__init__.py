@@ -47,7 +47,17 @@ from jaxdl.sweep.space import (
     trials,
 )
 from jaxdl.sweep.store import pending
-from jaxdl.sweep.wrappers import few_labels, keeping_first, numbered, of_hparams, on, on_part
+from jaxdl.sweep.wrappers import (
+    drawn_examples,
+    few_examples,
+    few_labels,
+    keeping_first,
+    numbered,
+    of_hparams,
+    on,
+    on_part,
+    only,
+)
 
 __all__ = [
     "NO_DATA",
@@ -74,7 +84,9 @@ __all__ = [
     "asked",
     "by_rate",
     "compile_run",
+    "drawn_examples",
     "execute",
+    "few_examples",
     "few_labels",
     "grid",
     "halton",
@@ -88,6 +100,7 @@ __all__ = [
     "on",
     "on_part",
     "online",
+    "only",
     "pending",
     "place",
     "plan",

@@ -1,6 +1,6 @@
 """Runs made of runs: on what a trial makes of the data, with a measurement before training."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +26,22 @@ def on(chosen: Callable[[PyTree, Array, Data], Data], run: Run) -> Run:
 def on_part(name: str, run: Run) -> Run:
     """The run on `data[name]`, of a sweep whose programs have data of their own."""
     return on(lambda hparams, key, data: data[name], run)
+
+
+def drawn_examples(key: Array, data: Data, count: int) -> Data:
+    """The data with so many rows of the training part, each at most once, which a key draws."""
+    rows = batches.permutation(keys.named(key, "examples"), len(jax.tree.leaves(data["train"])[0]))
+    return {**data, "train": batches.take(data["train"], rows[:count])}
+
+
+def few_examples(count: int, run: Run) -> Run:
+    """The run whose training part is `drawn_examples`, in its first step, too."""
+    return on(lambda hparams, key, data: drawn_examples(key, data, count), run)
+
+
+def only(names: Sequence[str], index: Array, value: Array) -> dict[str, Array]:
+    """The value at the name of this index, and 0 at the others: one of several strengths, say."""
+    return {name: value * (index == number) for number, name in enumerate(names)}
 
 
 def few_labels(run: Run) -> Run:

@@ -35,6 +35,22 @@ def test_a_run_on_a_case_is_the_run_of_its_data():
     assert [(own == after.key).item() for own in seen[1:]] == [True, True]
 
 
+def test_examples_are_rows_that_the_key_draws_each_once():
+    whole, run = X[0], sweep.few_examples(5, run_of_a_case())
+    for seed in range(3):
+        state = run.init({}, jax.random.key(seed), DATA["a"])
+        drawn = sweep.drawn_examples(state.key, DATA["a"], 5)["train"]["x"]
+        rows = [np.flatnonzero((whole == row).all(axis=1)).item() for row in np.asarray(drawn)]
+        assert len(set(rows)) == 5
+        measured = run.evaluate({}, state, DATA["a"])["mean"]
+        np.testing.assert_allclose(measured, drawn.mean(), rtol=1e-6)
+
+
+def test_only_the_name_of_the_index_has_the_value():
+    found = sweep.only(["a", "b", "c"], jnp.array(1), jnp.array(0.5))
+    assert {name: float(value) for name, value in found.items()} == {"a": 0, "b": 0.5, "c": 0}
+
+
 def test_what_is_measured_first_is_kept_through_training():
     def measure(hparams, state, data):
         return {"bias": state.params["Dense_0"]["bias"][0], "steps": jnp.array([state.step, 7])}
