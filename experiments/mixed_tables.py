@@ -28,7 +28,7 @@ from jaxdl.optimizers import adamw
 from jaxdl.optimizers.schedules import cosine
 from jaxdl.report import Claim, Section
 from jaxdl.report.tables import Cell
-from jaxdl.types import PyTree
+from jaxdl.types import Array, PyTree
 
 MORE = "paired difference in test accuracy"
 CLAIMS = BETTER, AS_TREES = (
@@ -39,6 +39,7 @@ CLAIMS = BETTER, AS_TREES = (
 )  # fmt: skip
 EMBEDDED, ONE_HOT, TREES, XGBOOST = "embedded", "one-hot", "boosted trees", "xgboost"
 NUMBERS, SIZES, HIDDEN, EMPTY, HELD_OUT = 6, (8, 40, 200), 4, 0.1, 1000
+Parts = dict[str, dict[str, np.ndarray]]
 
 
 class Config(launch.Config):
@@ -69,7 +70,7 @@ def generated(rng: np.random.Generator, rows: int) -> pd.DataFrame:
     return frame.assign(**{"class": np.where(score > np.median(score), "high", "low")})
 
 
-def parts(config: Config, seed: int) -> tuple[tables.Columns, dict[str, dict[str, np.ndarray]]]:
+def parts(config: Config, seed: int) -> tuple[tables.Columns, Parts]:
     """The table of a seed, fitted on its training part."""
     frame = generated(np.random.default_rng(seed), config.rows + 2 * HELD_OUT)
     ends = np.cumsum([0, HELD_OUT, HELD_OUT, config.rows])
@@ -94,26 +95,27 @@ def plan(config: Config) -> sweep.Plan:
         build = sweep.by_rate(tasks.classification(model), adamw, cosine(config.steps))
         return sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
 
-    def of_seed(hparams: PyTree, key: jax.Array, data: sweep.Data) -> sweep.Data:
-        # The last word of a trial's key is its seed.
-        place = jax.random.key_data(key)[-1] % config.seeds
-        return jax.tree.map(lambda each: each[place], data)
+    def of_table(hparams: PyTree, key: Array, data: sweep.Data) -> sweep.Data:
+        return jax.tree.map(lambda each: each[hparams["table"]], data)
 
-    points = sweep.grid(learning_rate=config.learning_rates)
+    points = sweep.grid(table=range(config.seeds), learning_rate=config.learning_rates)
     programs = {
-        EMBEDDED: (sweep.on(of_seed, program(config.embedded)), points),
-        ONE_HOT: (sweep.on(of_seed, program(0)), points),
+        EMBEDDED: (sweep.on(of_table, program(config.embedded)), points),
+        ONE_HOT: (sweep.on(of_table, program(0)), points),
     }
-    return sweep.plan(programs, data, seeds=config.seeds, column="categories")
+    crossed = sweep.plan(programs, data, seeds=config.seeds, column="categories")
+    own = [trial for trial in crossed.trials if trial.hparams["table"] == trial.seed]
+    return crossed._replace(trials=own)
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Accuracy on test, paired over tables."""
     tuned = stats.tune(results.frame(), "categories", "learning_rate")
     scores = tuned.scores("test_accuracy")
+    found = {seed: parts(config, seed) for seed in scores.index}
     names = [TREES, *([XGBOOST] if importlib.util.find_spec("xgboost") else [])]
     for name in names:
-        scores[name] = pd.Series({seed: of_trees(config, name, seed) for seed in scores.index})
+        scores[name] = pd.Series({seed: of_trees(config, name, *found[seed]) for seed in found})
     gains = {
         name: stats.paired_interval(scores[EMBEDDED], scores[name]) for name in (ONE_HOT, *names)
     }
@@ -141,9 +143,8 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     )
 
 
-def of_trees(config: Config, name: str, seed: int) -> float:
+def of_trees(config: Config, name: str, columns: tables.Columns, found: Parts) -> float:
     """Test accuracy of boosted trees on a table, at what validation chose."""
-    columns, found = parts(config, seed)
     train, validation, test = (found[part] for part in ("train", "validation", "test"))
     # On tables this small, threads only wait for each other.
     with threadpool_limits(1):
