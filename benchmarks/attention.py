@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks import generation_of_transformers, gpt2, harness, in_flight, small_transformers
 from benchmarks.harness import Row
 from benchmarks.memory_of_attention import memory, recomputed
-from benchmarks.training_step import WAYS, against_torch, torch_cases
+from benchmarks.training_step import Problem, against_torch, torch_cases, ways
 from jaxdl import _cpu, tasks
 from jaxdl.models import BERT, GPT, BERTPretraining
 from jaxdl.types import Batch, Task
@@ -55,18 +55,18 @@ def bert(width: int, depth: int, length: int, batch: int) -> tuple[Task, Batch]:
     }
 
 
-MODELS: dict[str, Callable[[int, int, int, int], tuple[Task, Batch]]] = {"gpt": gpt, "bert": bert}
+MODELS = "gpt", "bert"
 
 
 def steps(quick: bool) -> Iterator[Row]:
     """Training steps of GPT, and of BERT's masked words."""
-    for width, depth, length, batch in (SMALL,) if quick else SHAPES:
-        for name, make in MODELS.items():
-            task, arrays = make(width, depth, length, batch)
-            ours = {way: seconds(task, arrays) for way, seconds in WAYS.items()}
+    for shape in (SMALL,) if quick else SHAPES:
+        width, depth, length, batch = shape
+        for name in MODELS:
             cases = torch_cases(name, (VOCABULARY, width, depth, HEADS), (batch, length))
             case = f"{name.upper()} step, {depth} layers of {width}, {batch} × {length} tokens"
-            yield from against_torch(case, ours, cases, AS_FAST, OF_SWEEPS)[0]
+            with ways(Problem("benchmarks.attention", name, shape)) as ours:
+                yield from against_torch(case, ours, cases, AS_FAST, OF_SWEEPS)[0]
 
 
 def sweeps(quick: bool) -> Iterator[Row]:

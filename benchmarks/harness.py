@@ -5,11 +5,12 @@ import contextlib
 import datetime
 import importlib.metadata
 import json
+import os
 import platform
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
@@ -96,16 +97,22 @@ def timed(
 
 
 @contextlib.contextmanager
-def answering(command: Sequence[str], count: int = 1) -> Iterator[Callable[[str], list[float]]]:
+def answering(
+    command: Sequence[str], count: int = 1, environment: Mapping[str, str] | None = None
+) -> Iterator[Callable[[str], list[float]]]:
     """Processes that run side by side, ready: `ask(line) -> numbers`, of each the largest.
 
     command: says a line when it is ready, and for each line of its input one of numbers.
+    environment: variables for it beside those of this process.
     """
     pipe = subprocess.PIPE
+    variables = {**os.environ, **(environment or {})}
     with contextlib.ExitStack() as stack:
         started = [
             stack.enter_context(
-                subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=1)
+                subprocess.Popen(
+                    command, stdin=pipe, stdout=pipe, text=True, bufsize=1, env=variables
+                )
             )
             for _ in range(count)
         ]

@@ -3,16 +3,18 @@
 Ids of a vocabulary of 64, an embedding and a softmax of as many, one recurrent layer between them.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from benchmarks import harness
 from benchmarks.harness import Row
-from benchmarks.training_step import WAYS, against_torch, torch_cases
+from benchmarks.training_step import Problem, against_torch, torch_cases, ways
 from jaxdl.layers.cells import ELMAN, GRU, LSTM
 from jaxdl.layers.recurrent import RNN
 from jaxdl.models import LanguageModel
 from jaxdl.tasks import language_model
-from jaxdl.types import Task
+from jaxdl.types import Batch, Task
 
 VOCABULARY = 64
 CELLS = {"LSTM": LSTM, "GRU": GRU, "Elman": ELMAN}
@@ -25,22 +27,21 @@ def task(kind: str, width: int) -> Task:
     return language_model(LanguageModel(VOCABULARY, VOCABULARY, RNN(width, CELLS[kind])))
 
 
-def measure(quick: bool) -> list[Row]:
+def problem(kind: str, batch: int, time: int, width: int) -> tuple[Task, Batch]:
+    """The network, and ids to read and to be told."""
+    ids = np.random.default_rng(0).integers(0, VOCABULARY, (2, batch, time)).astype(np.int32)
+    return task(kind, width), {"x": ids[0], "y": ids[1]}
+
+
+def measure(quick: bool) -> Iterator[Row]:
     """Every cell and shape; `quick`: the LSTM at the first one."""
-    rng = np.random.default_rng(0)
-    rows: list[Row] = []
     for kind in ("LSTM",) if quick else CELLS:
         for batch, time, width in SHAPES[:1] if quick else SHAPES:
-            ids = rng.integers(0, VOCABULARY, (2, batch, time)).astype(np.int32)
-            ours = {
-                way: seconds(task(kind, width), {"x": ids[0], "y": ids[1]})
-                for way, seconds in WAYS.items()
-            }
+            cases = torch_cases("recurrent", (kind, VOCABULARY, width), (batch, time))
             name = f"{kind}, batch {batch}, {time} steps of {width}"
-            rows += against_torch(
-                name, ours, torch_cases("recurrent", (kind, VOCABULARY, width), (batch, time)), 1.0
-            )[0]
-    return rows
+            arguments = (kind, batch, time, width)
+            with ways(Problem("benchmarks.recurrent", "problem", arguments)) as ours:
+                yield from against_torch(name, ours, cases, 1.0)[0]
 
 
 if __name__ == "__main__":

@@ -12,7 +12,15 @@ import numpy as np
 
 from benchmarks import harness, lbfgs_time, update_time
 from benchmarks.harness import Row
-from benchmarks.training_step import RATE, REPEATS, WAYS, against_torch, scanned, torch_cases
+from benchmarks.training_step import (
+    RATE,
+    REPEATS,
+    Problem,
+    against_torch,
+    scanned,
+    torch_cases,
+    ways,
+)
 from jaxdl import tasks, train
 from jaxdl.layers.norms import BatchNorm
 from jaxdl.models import CNN, ResNet
@@ -43,16 +51,22 @@ def random_batch(shape: tuple[int, ...]) -> Batch:
     return {"x": x, "y": rng.integers(0, 10, shape[0]).astype(np.int32)}
 
 
+def digits_like() -> tuple[Task, Batch]:
+    """The CNN and a batch of its size."""
+    return cnn(), random_batch(CNN_SHAPE)
+
+
+def photos_like() -> tuple[Task, Batch]:
+    """The residual network and a batch of its size."""
+    return resnet(), random_batch(RESNET_SHAPE)
+
+
 def of_cnn() -> list[Row]:
     """The CNN against PyTorch, and what batch norm and dropout add to each."""
     batch = random_batch(CNN_SHAPE)
-    plain = {way: measure(cnn(), batch) for way, measure in WAYS.items()}
-    rows, before = against_torch(
-        "CNN 28×28, 32–64 channels, batch 128",
-        plain,
-        torch_cases("cnn", (False, 0.0), CNN_SHAPE),
-        1.0,
-    )
+    theirs = torch_cases("cnn", (False, 0.0), CNN_SHAPE)
+    with ways(Problem("benchmarks.step_time", "digits_like")) as plain:
+        rows, before = against_torch("CNN 28×28, 32–64 channels, batch 128", plain, theirs, 1.0)
     more = {"in lax.scan": scanned(cnn(norm=True, dropout=0.5), batch)}
     theirs = torch_cases("cnn", (True, 0.5), CNN_SHAPE)
     found, after = against_torch("the same with batch norm and dropout", more, theirs, 1.0)
@@ -77,10 +91,9 @@ def of_cnn() -> list[Row]:
 
 def of_resnet() -> list[Row]:
     """The residual network against PyTorch."""
-    batch = random_batch(RESNET_SHAPE)
-    ours = {way: measure(resnet(), batch) for way, measure in WAYS.items()}
     theirs = torch_cases("resnet", (WIDTHS, BLOCKS), RESNET_SHAPE)
-    return against_torch("ResNet-20, 32×32×3, batch 64", ours, theirs, 0.85)[0]
+    with ways(Problem("benchmarks.step_time", "photos_like")) as ours:
+        return against_torch("ResNet-20, 32×32×3, batch 64", ours, theirs, 0.85)[0]
 
 
 def on_accelerator() -> list[Row]:

@@ -1,14 +1,17 @@
 """Seconds of one training step (forward, backward, Adam), ours in three ways, and against PyTorch.
 
-Ours alone (a compiled step in a Python loop), inside `lax.scan`, and as a sweep runs it: a trial
-per device, many steps in a scan. PyTorch at its best number of threads and memory layout.
+Ours alone (a compiled step in a Python loop, in a process with one device, as training of a single
+network has it), inside `lax.scan`, and as a sweep runs it: a trial per device, many steps in a
+scan. PyTorch at its best number of threads and memory layout. As a script: a process that is given
+a `Problem`, says `ready`, and for each line of its input writes the seconds of a step alone.
 """
 
 import contextlib
+import importlib
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -87,7 +90,28 @@ def swept(task: Task, batch: Batch) -> Callable[[], float]:
     return lambda: harness.seconds(advance) / STEPS / lanes
 
 
-WAYS = {"alone": alone, "in lax.scan": scanned, SWEPT: swept}
+class Problem(NamedTuple):
+    """A task and a batch as a function of a module makes them, by name: so for another process."""
+
+    module: str
+    function: str
+    arguments: Sequence[Any] = ()
+
+    def made(self) -> tuple[Task, Batch]:
+        return getattr(importlib.import_module(self.module), self.function)(*self.arguments)
+
+
+@contextlib.contextmanager
+def ways(problem: Problem) -> Iterator[dict[str, Callable[[], float]]]:
+    """Measures seconds of a step in each of the three ways."""
+    task, batch = problem.made()
+    command = [sys.executable, "-m", "benchmarks.training_step", json.dumps(problem)]
+    with harness.answering(command, environment={"JAX_NUM_CPU_DEVICES": "1"}) as ask:
+        yield {
+            "alone": lambda: ask("")[0],
+            "in lax.scan": scanned(task, batch),
+            SWEPT: swept(task, batch),
+        }
 
 
 def torch_cases(
@@ -159,3 +183,10 @@ def in_own_process(case: "torch_steps.Case") -> Iterator[Callable[[], float]]:
     with harness.answering(command) as ask:
         ask("")
         yield lambda: ask("")[0]
+
+
+if __name__ == "__main__":
+    measured = alone(*Problem(*json.loads(sys.argv[1])).made())
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        print(measured(), flush=True)
