@@ -17,6 +17,9 @@ from typing import IO, Any, NamedTuple, cast
 from jaxdl import _cpu
 from jaxdl._files import write_atomic
 
+VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}
+"""By the name that Linux gives them, the widest first."""
+
 
 class Timing(NamedTuple):
     """Median, lowest and highest of several measurements."""
@@ -144,6 +147,14 @@ def peak_memory() -> float:
     return float(line.split()[1]) / 1024
 
 
+def _cores() -> str:
+    """How many, and their widest vectors: cores of one name differ in them."""
+    path = Path("/proc/cpuinfo")
+    known = path.read_text().split() if path.is_file() else []
+    widest = next((name for flag, name in VECTORS.items() if flag in known), "")
+    return f"{_cpu.count()} cores{widest and f' with {widest}'}"
+
+
 def machine() -> dict[str, Any]:
     """Device, versions and date."""
     import jax
@@ -153,7 +164,7 @@ def machine() -> dict[str, Any]:
     devices = jax.local_devices()
     name = device_name(devices[0])
     on_cpu = devices[0].platform == "cpu"
-    kind = f"{name}, {_cpu.count()} cores" if on_cpu else f"{len(devices)} × {name}"
+    kind = f"{name}, {_cores()}" if on_cpu else f"{len(devices)} × {name}"
     versions = {name: importlib.metadata.version(name) for name in ("jax", "flax", "optax")}
     described = ", ".join(f"{name} {version}" for name, version in versions.items())
     return {
