@@ -4,7 +4,7 @@ import dataclasses
 import inspect
 import re
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar
 
@@ -38,7 +38,7 @@ def init(model: nn.Module, key: Array, *inputs: ArrayLike | None) -> tuple[PyTre
     model = _with_field(model, train=False)
     arrays = [value if value is None else jnp.asarray(value) for value in inputs]
     flags = _flags(model, arrays, False, {})
-    variables = dict(_traced(model.init, key, *arrays, **flags))
+    variables = dict(traced(model.init, key, *arrays, **flags))
     return variables.pop("params", {}), variables
 
 
@@ -69,40 +69,28 @@ def apply(
     model = _with_field(model, train)
     flags = {"method": method} if method is not None else _flags(model, inputs, train, named)
     if not train and capture is None:
-        return _traced(model.apply, variables, *inputs, **flags), model_state
+        return traced(model.apply, variables, *inputs, **flags), model_state
     options: dict[str, Any] = {"mutable": list(model_state) if train else []}
     if train:
         options["rngs"] = {"dropout": key}
     if capture is not None:
         options["capture_intermediates"] = capture
         options["mutable"] += [INTERMEDIATES]
-    outputs, after = _traced(model.apply, variables, *inputs, **flags, **options)
+    outputs, after = traced(model.apply, variables, *inputs, **flags, **options)
     return outputs, after if train else {**model_state, **after}
 
 
-def pair(model: nn.Module, outputs: PyTree, named: str) -> tuple[Any, Any]:
-    """What a model gives, which is to be two things; TypeError if it is not.
-
-    named: the two, as the error says them. An array of two rows would pass for a pair.
-    """
-    if isinstance(outputs, tuple) and len(outputs) == 2:
-        return outputs[0], outputs[1]
-    found = f"{len(outputs)} of them" if isinstance(outputs, tuple) else type(outputs).__name__
-    if hasattr(outputs, "shape"):
-        found = f"one array {list(outputs.shape)}"
-    raise TypeError(f"{type(model).__name__} gives {found}, where {named} is needed")
+def told(names: Collection[str], train: bool) -> dict[str, bool]:
+    """What those arguments of a call are given, among these names, that say whether it trains."""
+    return {name: value is train for name, value in IN_TRAINING.items() if name in names}
 
 
 def _with_field(model: nn.Module, train: bool) -> nn.Module:
     """The model told by a field whether it trains, where no argument of its call says so."""
     if set(IN_TRAINING) & set(inspect.signature(type(model).__call__).parameters):
         return model
-    told: dict[str, Any] = {
-        field.name: IN_TRAINING[field.name] is train
-        for field in dataclasses.fields(model)
-        if field.name in IN_TRAINING
-    }
-    return model.clone(**told) if told else model
+    fields: dict[str, Any] = told([field.name for field in dataclasses.fields(model)], train)
+    return model.clone(**fields) if fields else model
 
 
 def _flags(
@@ -118,13 +106,13 @@ def _flags(
         raise TypeError(f"{name} takes both {' and '.join(known)}: which one says that it trains?")
     elif not known:
         _check_flagless(name, signature)
-    flags = {**named, **{flag: IN_TRAINING[flag] is train for flag in known}}
+    flags = {**named, **told(known, train)}
     try:
         signature.bind(model, *inputs, **flags)
     except TypeError as error:
-        told = ", ".join(["..."] * len(inputs) + [f"{flag}=" for flag in flags])
+        given = ", ".join(["..."] * len(inputs) + [f"{flag}=" for flag in flags])
         raise TypeError(
-            f"{name}{signature} is called as {name}({told}): {error}; what says that it trains is "
+            f"{name}{signature} is called as {name}({given}): {error}; what says that it trains is "
             f"named {', '.join(IN_TRAINING)}"
         ) from None
     return flags
@@ -158,14 +146,18 @@ def _check_untold(model: nn.Sequential) -> None:
                 )
 
 
-def _traced(function: Callable[P, R], *arguments: P.args, **options: P.kwargs) -> R:
+def traced(function: Callable[P, R], *arguments: P.args, **options: P.kwargs) -> R:
+    """What a function of a model gives; TypeError that says more where it compares a rate."""
     try:
         return function(*arguments, **options)
     except jax.errors.TracerBoolConversionError as error:
         frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
-        if not any(isinstance(frame.f_locals.get("self"), nn.Dropout) for frame in frames):
+        layers = [type(frame.f_locals.get("self")) for frame in frames]
+        named = [of for of in layers if of.__name__ == "Dropout" and of.__module__[:5] == "flax."]
+        if not named:
             raise
+        kind = "flax.linen" if issubclass(named[0], nn.Dropout) else "flax.nnx"
         raise TypeError(
-            "flax.linen.Dropout compares its rate with 0, and this rate is traced (a "
-            "hyperparameter): use jaxdl.layers.dropout.Dropout, whose rate may be"
+            f"{kind}.Dropout compares its rate with 0, and this rate is traced (a hyperparameter): "
+            "jaxdl.layers.Dropout is one of Linen whose rate may be, so is equinox.nn.Dropout"
         ) from error
