@@ -31,6 +31,7 @@ from jaxdl.tasks._noisy_quadratic import noisy_quadratic
 from jaxdl.tasks._on import on
 from jaxdl.tasks._reconstruction import absolute_code, code_divergence, reconstruction
 from jaxdl.tasks._regression import regression
+from jaxdl.tasks._scaled_loss import scaled_loss, trained
 from jaxdl.tasks._sequence_to_sequence import sequence_to_sequence
 from jaxdl.tasks._skip_thought import skip_thought
 from jaxdl.tasks._still import still
@@ -87,6 +88,7 @@ __all__ = [
     "reconstruction",
     "regression",
     "reparameterize",
+    "scaled_loss",
     "sequence_to_sequence",
     "siamese",
     "skip_thought",
@@ -97,6 +99,7 @@ __all__ = [
     "tagging",
     "taught",
     "token_errors",
+    "trained",
     "two_player",
     "unpaired",
     "variational",
