@@ -1,6 +1,6 @@
 """Building blocks that several models share, as Flax Linen modules and functions.
 
-`dtype` of a layer is as in `jaxdl.models`; one without parameters computes in the dtype of what comes.
+`dtype` of a layer is as in `jaxdl.models`; one without parameters computes in that of what comes.
 """
 
 from jaxdl.layers._unroll import unroll
