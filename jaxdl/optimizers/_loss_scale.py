@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jax.typing import ArrayLike
 
 from jaxdl.types import Array, PyTree
 
@@ -30,7 +31,7 @@ class LossScaleState(NamedTuple):
 
 
 def with_loss_scale(
-    tx: optax.GradientTransformation, scale: float = 2.0**15, patience: int = 2000
+    tx: optax.GradientTransformation, scale: ArrayLike = 2.0**15, patience: ArrayLike = 2000
 ) -> optax.GradientTransformationExtraArgs:
     """`tx` for a loss that `train.step` multiplies by S, whose gradients it divides by it again.
 

@@ -26,8 +26,6 @@ REMEDIES = {
     "optax/schedules": "jaxdl.optimizers.schedules has schedules that take a traced peak, and "
     "schedules.scaled(peak, shape) takes any schedule of peak 1",
     "flax/linen/stochastic": "jaxdl.layers.Dropout takes a traced rate",
-    "flax/nnx/nn/stochastic": "jaxdl.layers.Dropout (Linen) and equinox.nn.Dropout take a traced "
-    "rate",
 }
 OTHERWISE = (
     "choose by jnp.where or lax.cond instead of a Python if; what changes shapes, such as a width, "

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import traverse_util
 
 from jaxdl.params import BATCH_STATS
-from jaxdl.tasks.networks import OTHER, Network, filled, names, plain
+from jaxdl.tasks.networks import OTHER, Network, filled, name_of, names, plain
 from jaxdl.types import Array, PyTree
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def from_equinox(build: "Callable[[Array], eqx.Module]") -> Network:
         outputs, state = call(state, *inputs, **options)
         return outputs, {**model_state, **_held(model, state)} if train else model_state
 
-    return Network(init, apply, getattr(build, "__name__", "the model"))
+    return Network(init, apply, name_of(build))
 
 
 def _apart(model: PyTree) -> tuple[PyTree, PyTree, PyTree]:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxdl.params import BATCH_STATS
 from jaxdl.tasks import linen
-from jaxdl.tasks.networks import OTHER, Network, filled, plain
+from jaxdl.tasks.networks import OTHER, Network, filled, name_of, plain
 from jaxdl.types import Array, PyTree
 
 if TYPE_CHECKING:
@@ -24,9 +24,14 @@ def from_nnx(build: "Callable[[nnx.Rngs], nnx.Module]") -> Network:
     (`batch_stats`) and all else that it keeps (`other`), of which what it sows is left out. Whether
     it trains it is told by its `train()` and `eval()`, and by an argument of a name in
     `linen.IN_TRAINING` where its call has one. Every stream of random numbers in it begins at each
-    step with a key of its own, drawn from the step's.
+    step with a key of its own, drawn from the step's. TypeError for a traced rate of dropout.
     """
     from flax import nnx
+
+    def made(rngs: nnx.Rngs) -> nnx.Module:
+        module = build(rngs)
+        _check_rates(module)
+        return module
 
     def split(module: nnx.Module) -> tuple[Any, ...]:
         nnx.pop(module, nnx.Intermediate)
@@ -34,7 +39,7 @@ def from_nnx(build: "Callable[[nnx.Rngs], nnx.Module]") -> Network:
         return graph, *map(nnx.to_pure_dict, states)
 
     def init(key: Array, *inputs: PyTree) -> tuple[PyTree, PyTree]:
-        _, params, statistics, _, others = split(build(nnx.Rngs(key)))
+        _, params, statistics, _, others = split(made(nnx.Rngs(key)))
         return plain(params), _kept(statistics, others)
 
     def apply(
@@ -45,7 +50,7 @@ def from_nnx(build: "Callable[[nnx.Rngs], nnx.Module]") -> Network:
         key: Array | None = None,
         named: Mapping[str, PyTree] = MappingProxyType({}),
     ) -> tuple[Any, PyTree]:
-        graph, *shapes = split(nnx.eval_shape(lambda: build(nnx.Rngs(0))))
+        graph, *shapes = split(nnx.eval_shape(lambda: made(nnx.Rngs(0))))
         like_params, like_statistics, streams, like_others = shapes
         module = nnx.merge(
             graph,
@@ -57,11 +62,23 @@ def from_nnx(build: "Callable[[nnx.Rngs], nnx.Module]") -> Network:
         )
         module.train() if train else module.eval()
         taken = inspect.signature(type(module).__call__).parameters
-        outputs = linen.traced(module, *inputs, **linen.told(taken, train), **named)
+        outputs = module(*inputs, **linen.told(taken, train), **named)
         _, _, statistics, _, others = split(module)
         return outputs, _kept(statistics, others) if train else model_state
 
-    return Network(init, apply, getattr(build, "__name__", "the model"))
+    return Network(init, apply, name_of(build))
+
+
+def _check_rates(module: "nnx.Module") -> None:
+    from flax import nnx
+
+    for _, part in nnx.iter_modules(module):
+        if isinstance(part, nnx.Dropout) and isinstance(part.rate, jax.core.Tracer):
+            raise TypeError(
+                "flax.nnx.Dropout compares its rate with 0, and this rate is traced (a "
+                "hyperparameter): that of jaxdl.layers.Dropout, of Linen, may be, and so may that "
+                "of equinox.nn.Dropout"
+            )
 
 
 def _kept(statistics: PyTree, others: PyTree) -> dict[str, PyTree]:

@@ -38,7 +38,7 @@ def init(model: nn.Module, key: Array, *inputs: ArrayLike | None) -> tuple[PyTre
     model = _with_field(model, train=False)
     arrays = [value if value is None else jnp.asarray(value) for value in inputs]
     flags = _flags(model, arrays, False, {})
-    variables = dict(traced(model.init, key, *arrays, **flags))
+    variables = dict(_traced(model.init, key, *arrays, **flags))
     return variables.pop("params", {}), variables
 
 
@@ -69,14 +69,14 @@ def apply(
     model = _with_field(model, train)
     flags = {"method": method} if method is not None else _flags(model, inputs, train, named)
     if not train and capture is None:
-        return traced(model.apply, variables, *inputs, **flags), model_state
+        return _traced(model.apply, variables, *inputs, **flags), model_state
     options: dict[str, Any] = {"mutable": list(model_state) if train else []}
     if train:
         options["rngs"] = {"dropout": key}
     if capture is not None:
         options["capture_intermediates"] = capture
         options["mutable"] += [INTERMEDIATES]
-    outputs, after = traced(model.apply, variables, *inputs, **flags, **options)
+    outputs, after = _traced(model.apply, variables, *inputs, **flags, **options)
     return outputs, after if train else {**model_state, **after}
 
 
@@ -146,18 +146,14 @@ def _check_untold(model: nn.Sequential) -> None:
                 )
 
 
-def traced(function: Callable[P, R], *arguments: P.args, **options: P.kwargs) -> R:
-    """What a function of a model gives; TypeError that says more where it compares a rate."""
+def _traced(function: Callable[P, R], *arguments: P.args, **options: P.kwargs) -> R:
     try:
         return function(*arguments, **options)
     except jax.errors.TracerBoolConversionError as error:
         frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
-        layers = [type(frame.f_locals.get("self")) for frame in frames]
-        named = [of for of in layers if of.__name__ == "Dropout" and of.__module__[:5] == "flax."]
-        if not named:
+        if not any(isinstance(frame.f_locals.get("self"), nn.Dropout) for frame in frames):
             raise
-        kind = "flax.linen" if issubclass(named[0], nn.Dropout) else "flax.nnx"
         raise TypeError(
-            f"{kind}.Dropout compares its rate with 0, and this rate is traced (a hyperparameter): "
-            "jaxdl.layers.Dropout is one of Linen whose rate may be, so is equinox.nn.Dropout"
+            "flax.linen.Dropout compares its rate with 0, and this rate is traced (a "
+            "hyperparameter): use jaxdl.layers.dropout.Dropout, whose rate may be"
         ) from error

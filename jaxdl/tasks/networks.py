@@ -74,7 +74,7 @@ def from_functions(init: Callable[..., PyTree], apply: Callable[..., Any]) -> Ne
         told = linen.told(taken, train) | ({"key": key} if "key" in taken else {})
         return apply(params, *inputs, **told, **options.get("named", {})), model_state
 
-    return Network(start, run, getattr(apply, "__name__", "the model"))
+    return Network(start, run)
 
 
 def pair(model: Network, outputs: PyTree, named: str) -> tuple[Any, Any]:
@@ -88,6 +88,11 @@ def pair(model: Network, outputs: PyTree, named: str) -> tuple[Any, Any]:
     if hasattr(outputs, "shape"):
         found = f"one array {list(outputs.shape)}"
     raise TypeError(f"{model.name} gives {found}, where {named} is needed")
+
+
+def name_of(build: Callable[..., Any]) -> str:
+    """What errors call the model that is made so: the name of a class."""
+    return build.__name__ if inspect.isclass(build) else "the model"
 
 
 def plain(tree: PyTree) -> dict[str, Any]:

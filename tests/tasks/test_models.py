@@ -244,7 +244,7 @@ def test_a_traced_rate_of_nnx_dropout_names_layers_that_take_one():
         net = KINDS["nnx"](rate=rate)
         return net.apply(*net.init(KEY, X), X, train=True, key=KEY)[0]
 
-    with pytest.raises(TypeError, match=r"flax.nnx.Dropout compares its rate .* equinox.nn.Drop"):
+    with pytest.raises(TypeError, match=r"flax.nnx.Dropout compares its rate"):
         jax.jit(run)(0.5)
 
 

@@ -68,7 +68,6 @@ def test_gradients_of_float32_are_the_same_bit_by_bit():
 
 def test_a_scale_that_is_too_large_is_halved_and_costs_no_more_than_the_steps_left_out():
     tx = optimizers.with_loss_scale(optax.adam(0.01), 2.0**30 * 8, patience=10)
-    # In the plain unit 2**30 overflows: halved until it does not, and doubled again each 10 steps.
     of = tasks.regression(MLP((16,), 1, jnp.tanh, dtype=jnp.float16))
     step = jax.jit(functools.partial(train.step, of, tx))
     state = train.init(of, tx, KEY, BATCH)
@@ -84,9 +83,12 @@ def test_a_scale_that_is_too_large_is_halved_and_costs_no_more_than_the_steps_le
     left_out = moved.index(True)
     assert not any(moved[:left_out])
     assert 2**10 < scales[left_out] < 2**24
-    ratios = {b / a for a, b in zip(scales[left_out:], scales[left_out + 1 :], strict=False)}
-    assert ratios == {0.5, 1.0, 2.0}
-    assert len(moved[left_out:]) - sum(moved[left_out:]) <= 6
+    later = list(
+        zip(scales[left_out:], scales[left_out + 1 :], moved[left_out + 1 :], strict=False)
+    )
+    assert {after / before for before, after, _ in later} <= {0.5, 1.0, 2.0}
+    assert max(scales[left_out:]) > scales[left_out]
+    assert all(move == (after >= before) for before, after, move in later)
 
 
 def test_what_has_diverged_is_seen_after_a_hundred_steps():
