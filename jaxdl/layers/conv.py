@@ -89,7 +89,8 @@ class ConvTranspose(nn.Module):
         check_input(x, axes)
         kernel = self.param("kernel", self._drawn, (*self.kernel_size, self.features, x.shape[-1]))
         sizes = [size * self.strides for size in x.shape[1:-1]]
-        y = convolve_transpose(*cast(self.dtype, x, kernel), sizes, (self.strides,) * axes)
+        x, kernel = cast(self.dtype, x, kernel)
+        y = convolve_transpose(x, kernel, sizes, (self.strides,) * axes)
         if not self.use_bias:
             return y
         (bias,) = cast(self.dtype, self.param("bias", self.bias_init, (self.features,)))
