@@ -73,7 +73,8 @@ def _check_rates(module: "nnx.Module") -> None:
     from flax import nnx
 
     for _, part in nnx.iter_modules(module):
-        if isinstance(part, nnx.Dropout) and isinstance(part.rate, jax.core.Tracer):
+        rate: Any = part.rate if isinstance(part, nnx.Dropout) else None
+        if isinstance(rate, jax.core.Tracer):
             raise TypeError(
                 "flax.nnx.Dropout compares its rate with 0, and this rate is traced (a "
                 "hyperparameter): that of jaxdl.layers.Dropout, of Linen, may be, and so may that "

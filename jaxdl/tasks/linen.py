@@ -87,6 +87,8 @@ def told(names: Collection[str], train: bool) -> dict[str, bool]:
 
 def _with_field(model: nn.Module, train: bool) -> nn.Module:
     """The model told by a field whether it trains, where no argument of its call says so."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"this task needs a Linen module, not {type(model).__name__}")
     if set(IN_TRAINING) & set(inspect.signature(type(model).__call__).parameters):
         return model
     fields: dict[str, Any] = told([field.name for field in dataclasses.fields(model)], train)

@@ -278,6 +278,12 @@ def test_what_is_no_model_is_told_how_to_become_one(wrong):
         tasks.classification(wrong)
 
 
+def test_a_task_that_calls_methods_needs_a_linen_module():
+    task = tasks.reconstruction(tasks.from_nnx(OfNNX))
+    with pytest.raises(TypeError, match="this task needs a Linen module, not Network"):
+        task.init(KEY, BATCH)
+
+
 def test_a_language_model_of_equinox_carries_its_state_on():
     eqx = pytest.importorskip("equinox", reason="the extra `equinox` is not installed")
 
