@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from jaxdl.types import Array
 
@@ -25,6 +25,11 @@ def narrowed(values: Array, like: ArrayLike) -> Array:
     """Values in the dtype of `like` again, if that is one of floats: what a layer gives."""
     dtype = jnp.result_type(like)
     return values.astype(dtype) if jnp.issubdtype(dtype, jnp.floating) else values
+
+
+def cast(dtype: DTypeLike | None, *arrays: Array) -> tuple[Array, ...]:
+    """The arrays in the dtype that a layer computes in; None: as they are."""
+    return arrays if dtype is None else tuple(jnp.asarray(array, dtype) for array in arrays)
 
 
 def norm(vectors: Array, axis: int = -1) -> Array:

@@ -34,7 +34,7 @@ def step(
     The transformation also receives `value`, `grad` and `value_fn`, so that optimizers with a
     line search or a Polyak step go through the same door. Metrics are those before the update.
     """
-    task = tasks.still(task, state.opt_state)
+    task = tasks.trained(task, state.opt_state)
     key = jax.random.fold_in(state.key, state.step)
 
     def value_fn(params: PyTree) -> Array:
@@ -60,7 +60,7 @@ def accumulated_step(
     one to the next. What a loss takes over a batch otherwise, such as batch norm's statistics, is
     that of each micro-batch, as it is where devices normalize by themselves.
     """
-    task = tasks.still(task, state.opt_state)
+    task = tasks.trained(task, state.opt_state)
     count = len(jax.tree.leaves(batches)[0])
     drawn = jax.random.split(jax.random.fold_in(state.key, state.step), count)
     part, shares = _parts(task, state, batches, drawn)
@@ -220,7 +220,7 @@ def batch_statistics(
     The first by path. Sums over batches are what `with_statistics` takes. Raises ValueError as
     `reestimate` does.
     """
-    task = tasks.still(task, state.opt_state)
+    task = tasks.trained(task, state.opt_state)
     with statistics.of_the_batch() as modules:
         _, (after, metrics) = task.loss(state.params, state.model_state, batch, key, train=True)
     before, weight = running_statistics(state.model_state), metrics["loss"][1]

@@ -1,4 +1,7 @@
-"""Building blocks that several models share, as Flax Linen modules and functions."""
+"""Building blocks that several models share, as Flax Linen modules and functions.
+
+`dtype` of a layer is as in `jaxdl.models`; one without parameters computes in that of what comes.
+"""
 
 from jaxdl.layers._unroll import unroll
 from jaxdl.layers.activations import (

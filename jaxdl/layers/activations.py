@@ -12,9 +12,9 @@ import jax
 import jax.numpy as jnp
 from jax.nn import elu, hard_tanh, leaky_relu, relu, sigmoid, tanh
 from jax.nn import identity as linear
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
-from jaxdl.numerics import narrowed, wide
+from jaxdl.numerics import cast, narrowed, wide
 from jaxdl.types import Array
 
 
@@ -103,10 +103,12 @@ class PReLU(nn.Module):
     """
 
     slope_init: Callable[..., Array] = nn.initializers.constant(0.25)
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         slope = self.param("negative_slope", self.slope_init, (x.shape[-1],))
+        x, slope = cast(self.dtype, x, slope)
         return jnp.where(x >= 0, x, jnp.broadcast_to(slope, x.shape) * x)
 
 
@@ -120,6 +122,7 @@ class Maxout(nn.Module):
     features: int
     pieces: int
     kernel_init: Callable[..., Array] = nn.initializers.lecun_normal()
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -129,4 +132,7 @@ class Maxout(nn.Module):
 
             return jax.vmap(draw, out_axes=-1)(jax.random.split(key, self.pieces)).reshape(shape)
 
-        return maxout(nn.Dense(self.features * self.pieces, kernel_init=init)(x), self.pieces)
+        return maxout(
+            nn.Dense(self.features * self.pieces, kernel_init=init, dtype=self.dtype)(x),
+            self.pieces,
+        )

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from jaxdl.layers.rows import by_rows
 from jaxdl.numerics import narrowed, wide
@@ -49,11 +50,16 @@ class Additive(Score):
 
     width: int
     kernel_init: Init = nn.initializers.lecun_normal()
+    dtype: DTypeLike | None = None
 
     def setup(self) -> None:
-        self.of_query = nn.Dense(self.width, use_bias=False, kernel_init=self.kernel_init)
-        self.of_keys = nn.Dense(self.width, use_bias=False, kernel_init=self.kernel_init)
-        self.out = nn.Dense(1, use_bias=False, kernel_init=self.kernel_init)
+        self.of_query = nn.Dense(
+            self.width, use_bias=False, kernel_init=self.kernel_init, dtype=self.dtype
+        )
+        self.of_keys = nn.Dense(
+            self.width, use_bias=False, kernel_init=self.kernel_init, dtype=self.dtype
+        )
+        self.out = nn.Dense(1, use_bias=False, kernel_init=self.kernel_init, dtype=self.dtype)
 
     def prepare(self, keys: Array) -> Array:
         return by_rows(self.of_keys, keys)
@@ -88,9 +94,12 @@ class General(Score):
 
     width: int
     kernel_init: Init = nn.initializers.lecun_normal()
+    dtype: DTypeLike | None = None
 
     def setup(self) -> None:
-        self.bilinear = nn.Dense(self.width, use_bias=False, kernel_init=self.kernel_init)
+        self.bilinear = nn.Dense(
+            self.width, use_bias=False, kernel_init=self.kernel_init, dtype=self.dtype
+        )
 
     def prepare(self, keys: Array) -> Array:
         return by_rows(self.bilinear, keys)
@@ -108,10 +117,13 @@ class Biaffine(Score):
 
     width: int
     kernel_init: Init = nn.initializers.lecun_normal()
+    dtype: DTypeLike | None = None
 
     def setup(self) -> None:
-        self.bilinear = nn.Dense(self.width, use_bias=False, kernel_init=self.kernel_init)
-        self.alone = nn.Dense(1, use_bias=False, kernel_init=self.kernel_init)
+        self.bilinear = nn.Dense(
+            self.width, use_bias=False, kernel_init=self.kernel_init, dtype=self.dtype
+        )
+        self.alone = nn.Dense(1, use_bias=False, kernel_init=self.kernel_init, dtype=self.dtype)
 
     def prepare(self, keys: Array) -> tuple[Array, Array]:
         return by_rows(self.bilinear, keys), by_rows(self.alone, keys)[..., 0]

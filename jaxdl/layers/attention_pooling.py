@@ -6,7 +6,9 @@ https://arxiv.org/abs/1804.02391 (of images), https://arxiv.org/abs/1703.03130 (
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
+from jaxdl.numerics import cast
 from jaxdl.types import Array
 
 
@@ -19,11 +21,13 @@ class AttentionPool(nn.Module):
     """
 
     width: int = 32
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        hidden = jnp.tanh(nn.Dense(self.width, name="hidden")(x))
-        scores = nn.Dense(1, use_bias=False, name="score")(hidden)[..., 0]
+        (x,) = cast(self.dtype, x)
+        hidden = jnp.tanh(nn.Dense(self.width, name="hidden", dtype=self.dtype)(x))
+        scores = nn.Dense(1, use_bias=False, name="score", dtype=self.dtype)(hidden)[..., 0]
         flat = scores.reshape(len(x), -1).astype(jnp.float32)
         weights = jax.nn.softmax(flat).reshape(scores.shape)
         self.sow("intermediates", "weights", weights)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from jaxdl.layers.conv import Conv, receptive_field
 from jaxdl.types import Array
@@ -25,6 +26,7 @@ class Causal(nn.Module):
     dilations: Sequence[int] = (1, 2, 4, 8, 16)
     width: int = 3
     kernel_init: Callable[..., Array] = nn.initializers.he_normal()
+    dtype: DTypeLike | None = None
 
     @property
     def receptive_field(self) -> int:
@@ -46,6 +48,7 @@ class Causal(nn.Module):
                 padding=((dilation * (self.width - 1), 0),),
                 dilation=dilation,
                 kernel_init=self.kernel_init,
+                dtype=self.dtype,
             )
             y = nn.relu(conv(x))
             x = x + y if number else y

@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from jaxdl.initializers import side_by_side
+from jaxdl.numerics import cast
 from jaxdl.ops.convolution import Padding, convolve, convolve_transpose, output_size
 from jaxdl.types import Array
 
@@ -44,15 +46,16 @@ class Conv(nn.Module):
     use_bias: bool = True
     kernel_init: Callable[..., Array] = nn.initializers.he_normal()
     bias_init: Callable[..., Array] = nn.initializers.zeros_init()
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         axes = len(self.kernel_size)
         check_input(x, axes, self.groups, self.features)
         shape = (*self.kernel_size, x.shape[-1] // self.groups, self.features)
+        kernel = self.param("kernel", side_by_side(self.kernel_init, self.groups), shape)
         y = convolve(
-            x,
-            self.param("kernel", side_by_side(self.kernel_init, self.groups), shape),
+            *cast(self.dtype, x, kernel),
             strides=(self.strides,) * axes,
             padding=self.padding,
             dilation=(self.dilation,) * axes,
@@ -60,7 +63,7 @@ class Conv(nn.Module):
         )
         if not self.use_bias:
             return y
-        bias = self.param("bias", self.bias_init, (self.features,))
+        (bias,) = cast(self.dtype, self.param("bias", self.bias_init, (self.features,)))
         return y + bias.reshape((1,) * (y.ndim - 1) + (-1,))
 
 
@@ -78,6 +81,7 @@ class ConvTranspose(nn.Module):
     use_bias: bool = True
     kernel_init: Callable[..., Array] = nn.initializers.he_normal()
     bias_init: Callable[..., Array] = nn.initializers.zeros_init()
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -85,10 +89,11 @@ class ConvTranspose(nn.Module):
         check_input(x, axes)
         kernel = self.param("kernel", self._drawn, (*self.kernel_size, self.features, x.shape[-1]))
         sizes = [size * self.strides for size in x.shape[1:-1]]
+        x, kernel = cast(self.dtype, x, kernel)
         y = convolve_transpose(x, kernel, sizes, (self.strides,) * axes)
         if not self.use_bias:
             return y
-        bias = self.param("bias", self.bias_init, (self.features,))
+        (bias,) = cast(self.dtype, self.param("bias", self.bias_init, (self.features,)))
         return y + bias.reshape((1,) * (y.ndim - 1) + (-1,))
 
     def _drawn(self, key: Array, shape: Sequence[int]) -> Array:

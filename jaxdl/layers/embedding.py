@@ -17,6 +17,7 @@ import numpy as np
 from jax.typing import DTypeLike
 
 from jaxdl.initializers import Initializer
+from jaxdl.numerics import cast
 from jaxdl.types import Array
 
 
@@ -30,13 +31,14 @@ class Embedding(nn.Module):
     vocabulary: int
     features: int
     embedding_init: Initializer = nn.initializers.normal(1.0)
+    dtype: DTypeLike | None = None
 
     def setup(self) -> None:
         shape = (self.vocabulary, self.features)
         self.embedding = self.param("embedding", self.embedding_init, shape)
 
     def __call__(self, ids: Array) -> Array:
-        return lookup(self.embedding, ids)
+        return cast(self.dtype, lookup(self.embedding, ids))[0]
 
 
 class FrozenEmbedding(nn.Module):
@@ -49,6 +51,7 @@ class FrozenEmbedding(nn.Module):
     vocabulary: int
     features: int
     embedding_init: Initializer
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, ids: Array) -> Array:
@@ -58,7 +61,7 @@ class FrozenEmbedding(nn.Module):
             return self.embedding_init(self.make_rng("params"), shape)
 
         table = self.variable("frozen", "embedding", first).value
-        return lookup(jax.lax.stop_gradient(table), ids)
+        return cast(self.dtype, lookup(jax.lax.stop_gradient(table), ids))[0]
 
 
 def pretrained(table: np.ndarray) -> Initializer:

@@ -5,7 +5,9 @@ https://arxiv.org/abs/1802.05365
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
+from jaxdl.numerics import cast
 from jaxdl.types import Array
 
 
@@ -15,8 +17,11 @@ class LayerMix(nn.Module):
     Params: `weights [K]`, w, from zeros (the mean of all layers), and `gamma []`, from 1.
     """
 
+    dtype: DTypeLike | None = None
+
     @nn.compact
     def __call__(self, layers: Array) -> Array:
         weights = self.param("weights", nn.initializers.zeros, layers.shape[:1])
         gamma = self.param("gamma", nn.initializers.ones, ())
-        return gamma * jnp.tensordot(jax.nn.softmax(weights), layers, axes=1)
+        shares, gamma, layers = cast(self.dtype, jax.nn.softmax(weights), gamma, layers)
+        return gamma * jnp.tensordot(shares, layers, axes=1)

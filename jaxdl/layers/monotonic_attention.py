@@ -18,12 +18,12 @@ from collections.abc import Callable
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from jaxdl.layers.attention import Memory, weighted_sum
 from jaxdl.layers.dropout import is_zero
 from jaxdl.layers.rows import by_rows
-from jaxdl.numerics import wide
+from jaxdl.numerics import cast, wide
 from jaxdl.similarity import unit
 from jaxdl.types import Array
 
@@ -38,10 +38,13 @@ class Energy(nn.Module):
     width: int
     offset: float = -1.0
     kernel_init: Callable[..., Array] = nn.initializers.lecun_normal()
+    dtype: DTypeLike | None = None
 
     def setup(self) -> None:
-        self.of_query = nn.Dense(self.width, kernel_init=self.kernel_init)
-        self.of_keys = nn.Dense(self.width, use_bias=False, kernel_init=self.kernel_init)
+        self.of_query = nn.Dense(self.width, kernel_init=self.kernel_init, dtype=self.dtype)
+        self.of_keys = nn.Dense(
+            self.width, use_bias=False, kernel_init=self.kernel_init, dtype=self.dtype
+        )
         self.v = self.param("v", nn.initializers.normal(1.0), (self.width,))
         self.g = self.param("g", nn.initializers.constant(self.width**-0.5), ())
         self.r = self.param("r", nn.initializers.constant(self.offset), ())
@@ -53,8 +56,8 @@ class Energy(nn.Module):
     def score(self, query: Array, prepared: Array) -> Array:
         """e `[B, N]`."""
         rows = jnp.tanh(prepared + self.of_query(query)[:, None]).reshape(-1, self.width)
-        direction = unit(self.v)
-        return (rows @ (self.g * direction)).reshape(prepared.shape[:2]) + self.r
+        rows, direction = cast(self.dtype, rows, self.g * unit(self.v))
+        return (rows @ direction).reshape(prepared.shape[:2]) + self.r
 
 
 class Monotonic(nn.Module):

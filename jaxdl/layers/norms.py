@@ -13,7 +13,7 @@ import warnings
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from jaxdl.types import Array
 
@@ -29,13 +29,14 @@ class BatchNorm(nn.Module):
 
     mask `[B]`: rows where it is 0 must be finite and are left out of μ and σ²; all others count
     once. A batch of nothing but padding leaves the running statistics as they are.
-    momentum, epsilon: may be traced.
+    momentum, epsilon: may be traced. dtype: of y; None: that of x, 32 bits at least.
     Reverse-mode derivatives of any order; forward mode (`jax.jvp`) is not defined.
     Warns when traced for training on one value of each feature: y is β then, whatever x is.
     """
 
     momentum: ArrayLike = 0.9
     epsilon: ArrayLike = 1e-5
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool, mask: Array | None = None) -> Array:
@@ -62,7 +63,7 @@ class BatchNorm(nn.Module):
         else:
             stored = _along_features(x, mean.value, variance.value)
             y = _affine(x.astype(wide), *(value.astype(wide) for value in stored), *learned)
-        return y.astype(jnp.result_type(x, scale, bias))
+        return y.astype(self.dtype or jnp.result_type(x, scale, bias))
 
 
 def _along_features(x: Array, *values: ArrayLike) -> tuple[Array, ...]:

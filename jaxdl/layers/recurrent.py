@@ -10,12 +10,13 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from jaxdl.initializers import side_by_side
 from jaxdl.layers._unroll import unroll
 from jaxdl.layers.cells import LSTM, Carry, Cell, Weights, first_bias
 from jaxdl.layers.dropout import Dropout, is_zero
+from jaxdl.numerics import cast
 from jaxdl.types import Array
 
 
@@ -48,6 +49,7 @@ class RNN(nn.Module):
     dropped: Sequence[str] = ("recurrent_kernel",)
     kernel_init: Callable[..., Array] = nn.initializers.lecun_normal()
     recurrent_init: Callable[..., Array] = nn.initializers.orthogonal()
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(
@@ -63,6 +65,7 @@ class RNN(nn.Module):
             raise ValueError(f"a recurrent layer takes [batch, time, features], not {x.shape}")
         cell, batch, width = self.cell, x.shape[0], self.features
         kernel, recurrent, bias, own = self._weights(x.shape[-1], train)
+        x, kernel, recurrent, bias = cast(self.dtype, x, kernel, recurrent, bias)
         real, begins = _steps(mask, segments, self.reverse)
         if real is not None:
             x = jnp.where(jnp.swapaxes(real, 0, 1), x, 0)
@@ -76,7 +79,7 @@ class RNN(nn.Module):
             share = 1 - jnp.asarray(self.recurrent_dropout)
             drawn = jax.random.uniform(self.make_rng("dropout"), (batch, width)) < share
             kept = drawn / jnp.where(share > 0, share, 1)
-        one = jnp.result_type(inputs, recurrent)
+        one = self.dtype or jnp.result_type(inputs, recurrent)
         recurrent, own, carry, kept = jax.tree.map(
             lambda value: value.astype(one), (recurrent, own, carry, kept)
         )

@@ -11,9 +11,11 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from jaxdl.initializers import side_by_side
 from jaxdl.layers.cells import LSTM, Carry, Cell, Weights, first_bias
+from jaxdl.numerics import cast
 from jaxdl.types import Array
 
 
@@ -32,6 +34,7 @@ class Wavefront(nn.Module):
     cell: Cell = LSTM
     kernel_init: Callable[..., Array] = nn.initializers.lecun_normal()
     recurrent_init: Callable[..., Array] = nn.initializers.orthogonal()
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(
@@ -54,12 +57,15 @@ class Wavefront(nn.Module):
             name: self.param(name, nn.initializers.zeros, (self.layers, rows, width))
             for name, rows in cell.weights
         }
+        x, kernel, recurrent, bias = cast(self.dtype, x, kernel, recurrent, bias)
+        own = {name: cast(self.dtype, weights)[0] for name, weights in own.items()}
         if mask is not None:
             mask = jnp.asarray(mask) != 0
             x = jnp.where(mask[..., None], x, 0)
         first = (jnp.zeros((self.layers, batch, width), x.dtype),) * cell.states
         if carry is not None:
-            first = tuple(jnp.stack(states) for states in zip(*carry, strict=True))
+            stacks = (jnp.stack(states) for states in zip(*carry, strict=True))
+            first = cast(self.dtype, *stacks)
         real = _real(x.shape[1], self.layers, None if mask is None else mask.T)
         weights = kernel, recurrent, bias, own
         last, outputs = _unroll(cell, weights, jnp.swapaxes(x, 0, 1), first, real)

@@ -1,4 +1,9 @@
-"""Architectures as Flax Linen modules, one a file; usable without the rest of jaxdl."""
+"""Architectures as Flax Linen modules, one a file; usable without the rest of jaxdl.
+
+`dtype`: what the products of a model are computed in (bfloat16, say); None: the widest of inputs
+and parameters. Parameters, softmax and the statistics of norms are float32. A module that is passed
+to another has a dtype of its own.
+"""
 
 from jaxdl.models import bag_of_words, deblur, ngram, pretrained
 from jaxdl.models._autoencoder import ConvAutoencoder, DenseAutoencoder

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import flax.linen as nn
+from jax.typing import DTypeLike
 
 from jaxdl.layers.conv import Conv, ConvTranspose
 from jaxdl.models._mlp import MLP
@@ -30,10 +31,13 @@ class DenseAutoencoder(nn.Module):
     activation: Callable[[Array], Array] = nn.relu
     code_activation: Callable[[Array], Array] = identity
     kernel_init: Callable[..., Array] = nn.initializers.he_normal()
+    dtype: DTypeLike | None = None
 
     def setup(self) -> None:
         def layers(features: Sequence[int], outputs: int) -> MLP:
-            return MLP(features, outputs, self.activation, kernel_init=self.kernel_init)
+            return MLP(
+                features, outputs, self.activation, kernel_init=self.kernel_init, dtype=self.dtype
+            )
 
         self.encoder = layers(tuple(self.features), self.code)
         self.decoder = layers(tuple(self.features)[::-1], math.prod(self.shape))
@@ -65,14 +69,23 @@ class ConvAutoencoder(nn.Module):
     activation: Callable[[Array], Array] = nn.relu
     code_activation: Callable[[Array], Array] = identity
     kernel_init: Callable[..., Array] = nn.initializers.he_normal()
+    dtype: DTypeLike | None = None
 
     def setup(self) -> None:
         init, sizes = self.kernel_init, self._sizes()
-        self.down = [Conv(width, (3, 3), strides=2, kernel_init=init) for width in self.features]
-        self.to_code = nn.Dense(self.code, kernel_init=init)
-        self.from_code = nn.Dense(math.prod(sizes[-1]) * self.features[-1], kernel_init=init)
+        self.down = [
+            Conv(width, (3, 3), strides=2, kernel_init=init, dtype=self.dtype)
+            for width in self.features
+        ]
+        self.to_code = nn.Dense(self.code, kernel_init=init, dtype=self.dtype)
+        self.from_code = nn.Dense(
+            math.prod(sizes[-1]) * self.features[-1], kernel_init=init, dtype=self.dtype
+        )
         widths = (self.shape[-1], *self.features[:-1])[::-1]
-        self.up = [ConvTranspose(width, (3, 3), strides=2, kernel_init=init) for width in widths]
+        self.up = [
+            ConvTranspose(width, (3, 3), strides=2, kernel_init=init, dtype=self.dtype)
+            for width in widths
+        ]
 
     def __call__(self, x: Array, *, train: bool) -> Array:
         return self.decode(self.encode(x, train=train), train=train)

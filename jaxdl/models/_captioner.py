@@ -9,11 +9,13 @@ from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from jaxdl.layers.attention import Additive, Soft
 from jaxdl.layers.cells import GRU
 from jaxdl.layers.conv import Conv
 from jaxdl.models._seq2seq import AttendFirst, Seq2Seq
+from jaxdl.numerics import cast
 from jaxdl.types import Array, PyTree
 
 
@@ -27,13 +29,17 @@ class Regions(nn.Module):
 
     features: Sequence[int]
     kernel_init: Callable[..., Array] = nn.initializers.he_normal()
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, x: Array, mask: None = None, *, train: bool) -> tuple[Array, Array]:
         for channels in self.features:
-            x = nn.relu(Conv(channels, (4, 4), strides=2, kernel_init=self.kernel_init)(x))
+            x = nn.relu(
+                Conv(channels, (4, 4), strides=2, kernel_init=self.kernel_init, dtype=self.dtype)(x)
+            )
         regions = x.reshape(x.shape[0], -1, x.shape[-1])
         places = self.param("places", nn.initializers.normal(0.1), regions.shape[1:])
+        regions, places = cast(self.dtype, regions, places)
         regions = regions + jnp.broadcast_to(places, regions.shape)
         return regions.mean(axis=1), regions
 
@@ -50,6 +56,7 @@ class Captioner(nn.Module):
     width: int
     words: int
     kernel_init: Callable[..., Array] = nn.initializers.lecun_normal()
+    dtype: DTypeLike | None = None
 
     def setup(self) -> None:
         decoder = AttendFirst(
@@ -58,10 +65,16 @@ class Captioner(nn.Module):
             kernel_init=self.kernel_init,
             # The orthogonal default costs seconds of compilation, and the lines are short.
             recurrent_init=self.kernel_init,
-            attention=Soft(Additive(self.width, self.kernel_init)),
+            attention=Soft(Additive(self.width, self.kernel_init, dtype=self.dtype)),
+            dtype=self.dtype,
         )
         self.network = Seq2Seq(
-            Regions(self.features), decoder, self.words, self.width, kernel_init=self.kernel_init
+            Regions(self.features, dtype=self.dtype),
+            decoder,
+            self.words,
+            self.width,
+            kernel_init=self.kernel_init,
+            dtype=self.dtype,
         )
 
     def __call__(self, x: Array, words: Array, *, train: bool) -> tuple[Array, Array]:

@@ -4,9 +4,11 @@ import inspect
 from collections.abc import Callable, Sequence
 
 import flax.linen as nn
+from jax.typing import DTypeLike
 
 from jaxdl.layers.conv import Conv
 from jaxdl.layers.dropout import Dropout
+from jaxdl.numerics import narrowed
 from jaxdl.ops.pooling import max_pool
 from jaxdl.types import Array
 
@@ -20,13 +22,16 @@ def flatten(x: Array) -> Array:
 
 
 def normalize(norm: Norm | None, x: Array, train: bool) -> Array:
-    """`x` through a new layer of `norm`, which is told `train` if it asks; None: `x` itself."""
+    """`x` through a new layer of `norm`, which is told `train` if it asks; None: `x` itself.
+
+    In the dtype of x, whatever the layer computes in.
+    """
     if norm is None:
         return x
     layer = norm()
     if "train" in inspect.signature(type(layer).__call__).parameters:
-        return layer(x, train=train)
-    return layer(x)
+        return narrowed(layer(x, train=train), x)
+    return narrowed(layer(x), x)
 
 
 class CNN(nn.Module):
@@ -52,6 +57,7 @@ class CNN(nn.Module):
     to_vector: Callable[[Array], Array] = flatten
     dropout: float | Array = 0.0
     kernel_init: Callable[..., Array] = nn.initializers.he_normal()
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> Array:
@@ -62,12 +68,13 @@ class CNN(nn.Module):
                     self.kernel_size,
                     use_bias=self.norm is None,
                     kernel_init=self.kernel_init,
+                    dtype=self.dtype,
                 )(x)
                 x = self.activation(normalize(self.norm, x, train))
             x = max_pool(x, (2,) * len(self.kernel_size))
         x = self.to_vector(x)
         for width in self.hidden:
             x = Dropout(self.dropout)(x, train=train)
-            x = self.activation(nn.Dense(width, kernel_init=self.kernel_init)(x))
+            x = self.activation(nn.Dense(width, kernel_init=self.kernel_init, dtype=self.dtype)(x))
         x = Dropout(self.dropout)(x, train=train)
-        return nn.Dense(self.outputs, kernel_init=self.kernel_init)(x)
+        return nn.Dense(self.outputs, kernel_init=self.kernel_init, dtype=self.dtype)(x)

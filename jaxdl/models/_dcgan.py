@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from jaxdl.layers.conv import Conv, ConvTranspose
 from jaxdl.layers.norms import BatchNorm, LayerNorm
@@ -16,12 +17,12 @@ KERNEL = (4, 4)
 
 def batch_norm(x: Array, train: bool) -> Array:
     """The paper's choice; a batch must then hold no padding, which would enter its statistics."""
-    return BatchNorm()(x, train=train)
+    return BatchNorm(dtype=x.dtype)(x, train=train)
 
 
 def layer_norm(x: Array, train: bool) -> Array:
     """For a critic with a gradient penalty, which is defined example by example."""
-    return jnp.asarray(LayerNorm()(x))
+    return jnp.asarray(LayerNorm(dtype=x.dtype)(x))
 
 
 class DCGenerator(nn.Module):
@@ -41,6 +42,7 @@ class DCGenerator(nn.Module):
     output: Callable[[Array], Array] = jnp.tanh
     normalize: Callable[[Array, bool], Array] = batch_norm
     kernel_init: Callable[..., Array] = nn.initializers.normal(0.02)
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, z: Array, y: Array | None = None, *, train: bool) -> Array:
@@ -50,12 +52,18 @@ class DCGenerator(nn.Module):
             raise ValueError(f"{len(self.features)} doublings do not end at {height} × {width}")
         x = with_labels(z, y, self.num_classes)
         first = (height // shrink, width // shrink, self.features[0])
-        x = nn.Dense(first[0] * first[1] * first[2], kernel_init=self.kernel_init)(x)
+        x = nn.Dense(
+            first[0] * first[1] * first[2], kernel_init=self.kernel_init, dtype=self.dtype
+        )(x)
         x = nn.relu(self.normalize(x.reshape(len(x), *first), train))
         for features in self.features[1:]:
-            x = ConvTranspose(features, KERNEL, strides=2, kernel_init=self.kernel_init)(x)
+            x = ConvTranspose(
+                features, KERNEL, strides=2, kernel_init=self.kernel_init, dtype=self.dtype
+            )(x)
             x = nn.relu(self.normalize(x, train))
-        last = ConvTranspose(self.channels, KERNEL, strides=2, kernel_init=self.kernel_init)
+        last = ConvTranspose(
+            self.channels, KERNEL, strides=2, kernel_init=self.kernel_init, dtype=self.dtype
+        )
         return self.output(last(x))
 
 
@@ -72,6 +80,7 @@ class DCDiscriminator(nn.Module):
     num_classes: int = 0
     normalize: Callable[[Array, bool], Array] = batch_norm
     kernel_init: Callable[..., Array] = nn.initializers.normal(0.02)
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, x: Array, y: Array | None = None, *, train: bool) -> Array:
@@ -79,6 +88,8 @@ class DCDiscriminator(nn.Module):
         planes = jnp.broadcast_to(planes[:, None, None], (*x.shape[:3], planes.shape[-1]))
         x = jnp.concatenate([x, planes], axis=-1)
         for layer, features in enumerate(self.features):
-            x = Conv(features, KERNEL, strides=2, kernel_init=self.kernel_init)(x)
+            x = Conv(features, KERNEL, strides=2, kernel_init=self.kernel_init, dtype=self.dtype)(x)
             x = nn.leaky_relu(self.normalize(x, train) if layer else x, 0.2)
-        return nn.Dense(1, kernel_init=self.kernel_init)(x.reshape(len(x), -1))[:, 0]
+        return nn.Dense(1, kernel_init=self.kernel_init, dtype=self.dtype)(x.reshape(len(x), -1))[
+            :, 0
+        ]

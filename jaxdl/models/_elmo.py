@@ -6,6 +6,7 @@ the same embeddings and under one softmax; neither sees the token that it predic
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from jaxdl.data.text.vocabulary import PAD
 from jaxdl.layers.embedding import Embedding
@@ -30,12 +31,13 @@ class ELMo(nn.Module):
     features: int
     layers: int = 2
     dropout: nn.Module | None = None
+    dtype: DTypeLike | None = None
 
     def setup(self) -> None:
-        self.embedding = Embedding(self.vocabulary, self.features)
-        self.ahead = [RNN(self.features) for _ in range(self.layers)]
-        self.back = [RNN(self.features, reverse=True) for _ in range(self.layers)]
-        self.logits = nn.Dense(self.vocabulary)
+        self.embedding = Embedding(self.vocabulary, self.features, dtype=self.dtype)
+        self.ahead = [RNN(self.features, dtype=self.dtype) for _ in range(self.layers)]
+        self.back = [RNN(self.features, reverse=True, dtype=self.dtype) for _ in range(self.layers)]
+        self.logits = nn.Dense(self.vocabulary, dtype=self.dtype)
 
     def __call__(self, ids: Array, *, train: bool = False) -> tuple[Array, Array]:
         ahead, back = self._read(ids, train)
@@ -76,4 +78,4 @@ class Contextual(nn.Module):
 
     @nn.compact
     def __call__(self, ids: Array, *, train: bool = False) -> Array:
-        return LayerMix(name="mix")(self.model.states(ids, train=train))
+        return LayerMix(dtype=self.model.dtype, name="mix")(self.model.states(ids, train=train))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from jaxdl.models._mlp import MLP
 from jaxdl.types import Array
@@ -37,12 +38,15 @@ class Generator(nn.Module):
     activation: Callable[[Array], Array] = nn.relu
     output: Callable[[Array], Array] = jnp.asarray
     kernel_init: Callable[..., Array] = nn.initializers.he_normal()
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, z: Array, y: Array | None = None, *, train: bool) -> Array:
         z = with_labels(z, y, self.num_classes)
         size = math.prod(self.shape)
-        mlp = MLP(self.features, size, self.activation, kernel_init=self.kernel_init)
+        mlp = MLP(
+            self.features, size, self.activation, kernel_init=self.kernel_init, dtype=self.dtype
+        )
         return self.output(mlp(z, train=train)).reshape(len(z), *self.shape)
 
 
@@ -58,9 +62,12 @@ class Discriminator(nn.Module):
     activation: Callable[[Array], Array] = nn.leaky_relu
     dropout: float | Array = 0.0
     kernel_init: Callable[..., Array] = nn.initializers.he_normal()
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, x: Array, y: Array | None = None, *, train: bool) -> Array:
         x = with_labels(x.reshape(len(x), -1), y, self.num_classes)
-        mlp = MLP(self.features, 1, self.activation, self.dropout, self.kernel_init)
+        mlp = MLP(
+            self.features, 1, self.activation, self.dropout, self.kernel_init, dtype=self.dtype
+        )
         return mlp(x, train=train)[:, 0]

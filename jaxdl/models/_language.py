@@ -2,6 +2,7 @@
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from jaxdl.layers.rows import by_rows
 from jaxdl.types import Array, PyTree
@@ -21,6 +22,7 @@ class LanguageModel(nn.Module):
     features: int
     body: nn.Module
     dropout: nn.Module | None = None
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(
@@ -32,9 +34,9 @@ class LanguageModel(nn.Module):
         train: bool = False,
     ) -> tuple[PyTree, Array]:
         options = {} if segments is None else {"segments": segments}
-        embedded = nn.Embed(self.vocabulary, self.features, name="embedding")(x)
+        embedded = nn.Embed(self.vocabulary, self.features, name="embedding", dtype=self.dtype)(x)
         carry, y = self.body(self._drop(embedded, train), carry, train=train, **options)
-        logits = nn.Dense(self.vocabulary, name="logits")
+        logits = nn.Dense(self.vocabulary, name="logits", dtype=self.dtype)
         return carry, by_rows(logits, self._drop(y, train))
 
     def step(self, carry: PyTree, tokens: Array) -> tuple[PyTree, Array]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import flax.linen as nn
+from jax.typing import DTypeLike
 
 from jaxdl.layers.dropout import Dropout
 from jaxdl.types import Array
@@ -23,12 +24,17 @@ class MLP(nn.Module):
     kernel_init: Callable[..., Array] = nn.initializers.he_normal()
     bias_init: Callable[..., Array] = nn.initializers.zeros_init()
     output_init: Callable[..., Array] | None = None
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> Array:
         x = x.reshape(x.shape[0], -1)
         for width in self.features:
-            x = nn.Dense(width, kernel_init=self.kernel_init, bias_init=self.bias_init)(x)
+            x = nn.Dense(
+                width, kernel_init=self.kernel_init, bias_init=self.bias_init, dtype=self.dtype
+            )(x)
             x = Dropout(self.dropout)(self.activation(x), train=train)
         last = self.output_init or self.kernel_init
-        return nn.Dense(self.outputs, kernel_init=last, bias_init=self.bias_init)(x)
+        return nn.Dense(self.outputs, kernel_init=last, bias_init=self.bias_init, dtype=self.dtype)(
+            x
+        )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import flax.linen as nn
+from jax.typing import DTypeLike
 
 from jaxdl.types import Array
 
@@ -29,12 +30,15 @@ class SharedTrunk(nn.Module):
     heads: Mapping[str, Head]
     activation: Callable[[Array], Array] = nn.relu
     kernel_init: Callable[..., Array] = nn.initializers.he_normal()
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> dict[str, Array]:
         levels = [x.reshape(x.shape[0], -1)]
         for i, width in enumerate(self.features):
-            dense = nn.Dense(width, kernel_init=self.kernel_init, name=f"trunk_{i}")
+            dense = nn.Dense(
+                width, kernel_init=self.kernel_init, name=f"trunk_{i}", dtype=self.dtype
+            )
             levels.append(self.activation(dense(levels[-1])))
         outputs = {}
         for name, head in self.heads.items():
@@ -42,6 +46,8 @@ class SharedTrunk(nn.Module):
                 raise ValueError(
                     f"head {name!r} has depth {head.depth}, the trunk {len(self.features)} layers"
                 )
-            dense = nn.Dense(head.outputs, kernel_init=self.kernel_init, name=f"head_{name}")
+            dense = nn.Dense(
+                head.outputs, kernel_init=self.kernel_init, name=f"head_{name}", dtype=self.dtype
+            )
             outputs[name] = dense(levels[head.depth])
         return outputs

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from jaxdl.layers.conv import Conv
 from jaxdl.layers.norms import BatchNorm
@@ -39,6 +40,7 @@ class Block(nn.Module):
     activation: Callable[[Array], Array]
     norm: Norm | None
     kernel_init: Callable[..., Array]
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> Array:
@@ -53,6 +55,7 @@ class Block(nn.Module):
             strides=strides,
             use_bias=self.norm is None,
             kernel_init=self.kernel_init,
+            dtype=self.dtype,
         )(x)
         return normalize(self.norm, y, train)
 
@@ -75,12 +78,17 @@ class ResNet(nn.Module):
     activation: Callable[[Array], Array] = nn.relu
     norm: Norm | None = BatchNorm
     kernel_init: Callable[..., Array] = nn.initializers.he_normal()
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> Array:
-        x = Conv(self.widths[0], (3, 3), use_bias=self.norm is None, kernel_init=self.kernel_init)(
-            x
-        )
+        x = Conv(
+            self.widths[0],
+            (3, 3),
+            use_bias=self.norm is None,
+            kernel_init=self.kernel_init,
+            dtype=self.dtype,
+        )(x)
         x = self.activation(normalize(self.norm, x, train))
         for stage, width in enumerate(self.widths):
             repeated = self.blocks
@@ -89,11 +97,20 @@ class ResNet(nn.Module):
                 repeated -= 1
             if repeated:
                 x = _repeat(self._block(width, 1, f"stage_{stage}"), repeated, x, train)
-        return nn.Dense(self.outputs, kernel_init=self.kernel_init)(global_avg_pool(x))
+        return nn.Dense(self.outputs, kernel_init=self.kernel_init, dtype=self.dtype)(
+            global_avg_pool(x)
+        )
 
     def _block(self, width: int, strides: int, name: str) -> Block:
         return Block(
-            width, strides, self.shortcut, self.activation, self.norm, self.kernel_init, name=name
+            width,
+            strides,
+            self.shortcut,
+            self.activation,
+            self.norm,
+            self.kernel_init,
+            name=name,
+            dtype=self.dtype,
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from jaxdl.initializers import Initializer
 from jaxdl.layers.embedding import Embedding
@@ -60,9 +61,12 @@ class SentenceEncoder(nn.Module):
     summary: Summary = last_state
     padding: int = 0
     embedding_init: Initializer = nn.initializers.normal(1.0)
+    dtype: DTypeLike | None = None
 
     def setup(self) -> None:
-        self.embedding = Embedding(self.vocabulary, self.features, self.embedding_init)
+        self.embedding = Embedding(
+            self.vocabulary, self.features, self.embedding_init, dtype=self.dtype
+        )
 
     def __call__(self, ids: Array, *, train: bool) -> Array:
         mask = (ids != self.padding).astype(jnp.float32)

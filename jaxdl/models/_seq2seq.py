@@ -19,6 +19,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from jaxdl.initializers import side_by_side
 from jaxdl.layers.cells import GRU, LSTM, Carry, Cell
@@ -43,10 +44,11 @@ class Encoder(nn.Module):
     dropout: nn.Module | None = None
     kernel_init: Init = nn.initializers.lecun_normal()
     recurrent_init: Init = nn.initializers.orthogonal()
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, x: Array, mask: Array | None, *, train: bool = False) -> tuple[Array, Array]:
-        embedded = nn.Embed(self.vocabulary, self.features, name="embedding")(x)
+        embedded = nn.Embed(self.vocabulary, self.features, name="embedding", dtype=self.dtype)(x)
         if self.dropout is not None:
             embedded = self.dropout(embedded, train=train)
         direction = functools.partial(
@@ -55,6 +57,7 @@ class Encoder(nn.Module):
             self.cell,
             kernel_init=self.kernel_init,
             recurrent_init=self.recurrent_init,
+            dtype=self.dtype,
         )
         both = Bidirectional(direction(), direction(reverse=True))
         (ahead, back), outputs = both(embedded, None, mask, train=train)
@@ -73,12 +76,17 @@ class StateEncoder(nn.Module):
     cell: Cell = LSTM
     kernel_init: Init = nn.initializers.lecun_normal()
     recurrent_init: Init = nn.initializers.orthogonal()
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, x: Array, mask: Array | None, *, train: bool = False) -> tuple[Array, Array]:
-        embedded = nn.Embed(self.vocabulary, self.features, name="embedding")(x)
+        embedded = nn.Embed(self.vocabulary, self.features, name="embedding", dtype=self.dtype)(x)
         body = RNN(
-            self.width, self.cell, kernel_init=self.kernel_init, recurrent_init=self.recurrent_init
+            self.width,
+            self.cell,
+            kernel_init=self.kernel_init,
+            recurrent_init=self.recurrent_init,
+            dtype=self.dtype,
         )
         states, outputs = body(embedded, None, mask, train=train)
         return jnp.concatenate(states, axis=-1), outputs
@@ -94,12 +102,15 @@ class Decoder(nn.Module):
     cell: Cell = GRU
     kernel_init: Init = nn.initializers.lecun_normal()
     recurrent_init: Init = nn.initializers.orthogonal()
+    dtype: DTypeLike | None = None
 
     def setup(self) -> None:
-        dense = functools.partial(nn.Dense, kernel_init=self.kernel_init)
+        dense = functools.partial(nn.Dense, kernel_init=self.kernel_init, dtype=self.dtype)
         states = self.cell.states
         self.first = nn.Dense(
-            states * self.width, kernel_init=side_by_side(self.kernel_init, states)
+            states * self.width,
+            kernel_init=side_by_side(self.kernel_init, states),
+            dtype=self.dtype,
         )
         self.readout = dense(self.width)
         self.rnn = RNN(
@@ -107,6 +118,7 @@ class Decoder(nn.Module):
             self.cell,
             kernel_init=self.kernel_init,
             recurrent_init=self.recurrent_init,
+            dtype=self.dtype,
         )
 
     def begin(self, summary: Array, values: Array, mask: Array | None) -> PyTree:
@@ -233,10 +245,11 @@ class Seq2Seq(nn.Module):
     features: int
     dropout: nn.Module | None = None
     kernel_init: Init = nn.initializers.lecun_normal()
+    dtype: DTypeLike | None = None
 
     def setup(self) -> None:
-        self.embedding = nn.Embed(self.vocabulary, self.features)
-        self.logits = nn.Dense(self.vocabulary, kernel_init=self.kernel_init)
+        self.embedding = nn.Embed(self.vocabulary, self.features, dtype=self.dtype)
+        self.logits = nn.Dense(self.vocabulary, kernel_init=self.kernel_init, dtype=self.dtype)
 
     def __call__(
         self, x: Array, x_mask: Array | None, y: Array, *, train: bool = False

@@ -7,6 +7,7 @@ what the others hold reaches neither the answers nor a gradient.
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from jaxdl.layers.rows import by_rows
 from jaxdl.types import Array, PyTree
@@ -25,6 +26,7 @@ class Acceptor(nn.Module):
     body: nn.Module
     embedding: nn.Module | None = None
     padding: int | None = None
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, x: Array, mask: Array | None = None, *, train: bool = False) -> Array:
@@ -36,7 +38,7 @@ class Acceptor(nn.Module):
             # Outputs of other steps are 0, so where none counts any of them will do.
             step = jnp.max(jnp.arange(y.shape[1])[None] * (mask != 0), axis=1)
             last = jnp.take_along_axis(y, step[:, None, None], axis=1)[:, 0]
-        return nn.Dense(self.outputs, name="answer")(last)
+        return nn.Dense(self.outputs, name="answer", dtype=self.dtype)(last)
 
 
 class Transducer(nn.Module):
@@ -50,6 +52,7 @@ class Transducer(nn.Module):
     body: nn.Module
     embedding: nn.Module | None = None
     padding: int | None = None
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(
@@ -57,7 +60,7 @@ class Transducer(nn.Module):
     ) -> tuple[PyTree, Array]:
         mask, vectors = _read(x, mask, self.embedding, self.padding)
         carry, y = self.body(vectors, carry, mask, train=train)
-        return carry, by_rows(nn.Dense(self.outputs, name="answer"), y)
+        return carry, by_rows(nn.Dense(self.outputs, name="answer", dtype=self.dtype), y)
 
 
 class OneHot(nn.Module):

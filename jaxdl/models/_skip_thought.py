@@ -6,6 +6,7 @@ it, word by word, each step of all gates seeing h_i beside the word before (thei
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from jaxdl.layers.cells import GRU
 from jaxdl.layers.recurrent import RNN
@@ -25,14 +26,19 @@ class SkipThought(nn.Module):
     features: int
     width: int
     padding: int = 0
+    dtype: DTypeLike | None = None
 
     def setup(self) -> None:
         self.encoder = SentenceEncoder(
-            self.vocabulary, self.features, RNN(self.width, GRU), padding=self.padding
+            self.vocabulary,
+            self.features,
+            RNN(self.width, GRU, dtype=self.dtype),
+            padding=self.padding,
+            dtype=self.dtype,
         )
-        self.before = RNN(self.width, GRU)
-        self.after = RNN(self.width, GRU)
-        self.logits = nn.Dense(self.vocabulary)
+        self.before = RNN(self.width, GRU, dtype=self.dtype)
+        self.after = RNN(self.width, GRU, dtype=self.dtype)
+        self.logits = nn.Dense(self.vocabulary, dtype=self.dtype)
 
     def __call__(self, ids: Array, previous: Array, following: Array) -> tuple[Array, Array]:
         """Sentences `[B, T]`, words of neighbours `[B, S]` each, to logits `[B, S, V]` each."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from jaxdl.layers.embedding import Embedding
 from jaxdl.models._mlp import MLP
@@ -27,6 +28,7 @@ class TableNetwork(nn.Module):
     features: Sequence[int] = (64, 64)
     embedded: int = 16
     dropout: float | Array = 0.0
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> Array:
@@ -37,11 +39,11 @@ class TableNetwork(nn.Module):
             if self.embedded:
                 width = min(self.embedded, -(-size // 2))
                 scale = nn.initializers.normal(width**-0.5)
-                table = Embedding(size, width, scale, name=f"category_{column}")
+                table = Embedding(size, width, scale, name=f"category_{column}", dtype=self.dtype)
                 parts.append(table(ids[:, column]))
             else:
                 parts.append(jax.nn.one_hot(ids[:, column], size, dtype=x.dtype))
         joined = jnp.concatenate(parts, axis=-1)
-        return MLP(self.features, self.outputs, dropout=self.dropout, name="mlp")(
+        return MLP(self.features, self.outputs, dropout=self.dropout, name="mlp", dtype=self.dtype)(
             joined, train=train
         )

@@ -4,6 +4,7 @@ https://arxiv.org/abs/1508.01991; Ma & Hovy 2016 (characters), https://arxiv.org
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from jaxdl.data.text.vocabulary import PAD
 from jaxdl.initializers import Initializer
@@ -24,12 +25,15 @@ class CharacterFeatures(nn.Module):
     features: int
     width: int = 16
     window: int = 3
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, ids: Array) -> Array:
         real = (ids != PAD)[..., None]
-        letters = Embedding(self.vocabulary, self.width, name="embedding")(ids)
-        seen = Conv(self.features, (self.window,), name="conv")(jnp.where(real, letters, 0))
+        letters = Embedding(self.vocabulary, self.width, name="embedding", dtype=self.dtype)(ids)
+        seen = Conv(self.features, (self.window,), name="conv", dtype=self.dtype)(
+            jnp.where(real, letters, 0)
+        )
         # A window around a character: what surrounds the word is zeros, padding or not.
         seen = jnp.where(real, jnp.maximum(seen, 0), 0)
         return seen.max(axis=1)
@@ -55,16 +59,17 @@ class Tagger(nn.Module):
     context: nn.Module | None = None
     dropout: nn.Module | None = None
     kernel_init: Initializer = nn.initializers.lecun_normal()
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, words: Array, spelled: Array, *, train: bool) -> Array:
-        x = Embedding(self.vocabulary, self.features, name="embedding")(words)
+        x = Embedding(self.vocabulary, self.features, name="embedding", dtype=self.dtype)(words)
         if self.characters is not None:
             x = jnp.concatenate([x, by_rows(self.characters, spelled)], axis=-1)
         if self.context is not None:
             x = jnp.concatenate([x, self.context(words, train=train)], axis=-1)
         _, y = self.body(self._drop(x, train), None, words != PAD, train=train)
-        logits = nn.Dense(self.tags, kernel_init=self.kernel_init, name="logits")
+        logits = nn.Dense(self.tags, kernel_init=self.kernel_init, name="logits", dtype=self.dtype)
         return by_rows(logits, self._drop(y, train))
 
     def _drop(self, x: Array, train: bool) -> Array:

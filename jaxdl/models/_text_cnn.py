@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from jaxdl.data.text.vocabulary import PAD
 from jaxdl.layers import embedding
@@ -31,9 +32,10 @@ class TextClassifier(nn.Module):
     classes: int
     dropout: nn.Module | None = None
     kernel_init: Callable[..., Array] = nn.initializers.lecun_normal()
+    dtype: DTypeLike | None = None
 
     def setup(self) -> None:
-        self.logits = nn.Dense(self.classes, kernel_init=self.kernel_init)
+        self.logits = nn.Dense(self.classes, kernel_init=self.kernel_init, dtype=self.dtype)
 
     def __call__(self, words: Array, *, train: bool) -> Array:
         vector = self.body(self.embedding(words), words != PAD)
@@ -66,10 +68,17 @@ class NGrams(nn.Module):
     features: int
     widths: Sequence[int] = (2, 3, 4, 5)
     kernel_init: Callable[..., Array] = nn.initializers.he_normal()
+    dtype: DTypeLike | None = None
 
     def setup(self) -> None:
         self.convolutions = [
-            Conv(self.features, (n,), padding=((0, n - 1),), kernel_init=self.kernel_init)
+            Conv(
+                self.features,
+                (n,),
+                padding=((0, n - 1),),
+                kernel_init=self.kernel_init,
+                dtype=self.dtype,
+            )
             for n in self.widths
         ]
 
@@ -94,6 +103,7 @@ class Dilated(nn.Module):
     dilations: Sequence[int] = (1, 2, 4)
     width: int = 3
     kernel_init: Callable[..., Array] = nn.initializers.he_normal()
+    dtype: DTypeLike | None = None
 
     @property
     def receptive_field(self) -> int:
@@ -108,7 +118,11 @@ class Dilated(nn.Module):
         """What is seen around each word, `[B, T, F]`."""
         for dilation in self.dilations:
             conv = Conv(
-                self.features, (self.width,), dilation=dilation, kernel_init=self.kernel_init
+                self.features,
+                (self.width,),
+                dilation=dilation,
+                kernel_init=self.kernel_init,
+                dtype=self.dtype,
             )
             x = nn.relu(conv(_words(x, mask)))
         return _words(x, mask)
@@ -124,6 +138,7 @@ class Hierarchical(nn.Module):
     levels: int = 3
     width: int = 3
     kernel_init: Callable[..., Array] = nn.initializers.he_normal()
+    dtype: DTypeLike | None = None
 
     @property
     def receptive_field(self) -> int:
@@ -141,7 +156,9 @@ class Hierarchical(nn.Module):
         x = jnp.pad(x, ((0, 0), (0, missing), (0, 0)))
         mask = jnp.pad(mask > 0, ((0, 0), (0, missing)))
         for _ in range(self.levels):
-            conv = Conv(self.features, (self.width,), kernel_init=self.kernel_init)
+            conv = Conv(
+                self.features, (self.width,), kernel_init=self.kernel_init, dtype=self.dtype
+            )
             x = max_pool(_words(nn.relu(conv(_words(x, mask))), mask), (2,))
             mask = mask.reshape(len(mask), -1, 2).any(axis=-1)
         return x

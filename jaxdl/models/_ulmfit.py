@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from jaxdl.data.text.vocabulary import PAD
 from jaxdl.initializers import Initializer
@@ -21,6 +21,7 @@ from jaxdl.layers.norms import BatchNorm
 from jaxdl.layers.recurrent import RNN, Stack
 from jaxdl.layers.rows import by_rows
 from jaxdl.models._sentence import Summary, concat_pooling
+from jaxdl.numerics import cast
 from jaxdl.types import Array, PyTree
 
 
@@ -56,13 +57,17 @@ class AWDLSTM(nn.Module):
     drops: Drops = NO_DROPS
     # With the paper's 0.1 a narrow stack is deaf to its input for hundreds of steps.
     embedding_init: Initializer = nn.initializers.normal(0.5)
+    dtype: DTypeLike | None = None
 
     def setup(self) -> None:
         drops, shape = self.drops, (self.vocabulary, self.features)
         self.embedding = self.param("embedding", self.embedding_init, shape)
         widths = [self.hidden] * (self.layers - 1) + [self.features]
         self.body = Stack(
-            [RNN(width, weight_drop=drops.weights, parent=None) for width in widths],
+            [
+                RNN(width, weight_drop=drops.weights, parent=None, dtype=self.dtype)
+                for width in widths
+            ],
             Dropout(drops.between, shared=(1,), parent=None),
         )
         self.drop_words = Dropout(drops.words, shared=(1,))
@@ -79,13 +84,15 @@ class AWDLSTM(nn.Module):
         train: bool = False,
     ) -> tuple[PyTree, Array]:
         table = self.drop_words(self.embedding, train=train)
-        x = self.drop_inputs(lookup(table, ids), train=train)
+        (words,) = cast(self.dtype, lookup(table, ids))
+        x = self.drop_inputs(words, train=train)
         return self.body(x, carry, mask, segments=segments, train=train)
 
     def logits(self, outputs: Array, *, train: bool) -> Array:
         """Of the words that go with outputs `[B, T, D]`, by the table that embeds them."""
         outputs = self.drop_outputs(outputs, train=train)
-        return by_rows(lambda rows: rows @ self.embedding.T, outputs)
+        outputs, table = cast(self.dtype, outputs, self.embedding)
+        return by_rows(lambda rows: rows @ table.T, outputs)
 
 
 class ULMFiT(nn.Module):
@@ -138,7 +145,7 @@ class ULMFiTClassifier(nn.Module):
     def __call__(self, ids: Array, *, train: bool) -> Array:
         mask = (ids != PAD).astype(jnp.float32)
         carries, outputs = self.encoder(ids, None, mask, train=train)
-        head = _Head(self.classes, self.width, self.dropout, name="head")
+        head = _Head(self.classes, self.width, self.dropout, dtype=self.encoder.dtype, name="head")
         return head(self.summary(carries[-1], outputs, mask), train=train)
 
 
@@ -148,10 +155,13 @@ class _Head(nn.Module):
     classes: int
     width: int
     dropout: ArrayLike
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> Array:
         drop = Dropout(self.dropout)
-        x = nn.Dense(self.width)(drop(BatchNorm()(x, train=train), train=train))
-        x = drop(BatchNorm()(nn.relu(x), train=train), train=train)
-        return nn.Dense(self.classes)(x)
+        x = nn.Dense(self.width, dtype=self.dtype)(
+            drop(BatchNorm(dtype=self.dtype)(x, train=train), train=train)
+        )
+        x = drop(BatchNorm(dtype=self.dtype)(nn.relu(x), train=train), train=train)
+        return nn.Dense(self.classes, dtype=self.dtype)(x)

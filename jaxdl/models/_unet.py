@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from jaxdl.layers.conv import Conv, ConvTranspose
 from jaxdl.types import Array
@@ -24,6 +25,7 @@ class UNet(nn.Module):
     outputs: int
     output: Callable[[Array], Array] = nn.sigmoid
     kernel_init: Callable[..., Array] = nn.initializers.he_normal()
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool = False) -> Array:
@@ -35,12 +37,22 @@ class UNet(nn.Module):
             )
         beside: list[Array] = []
         for width in self.features[:-1]:
-            x = nn.relu(Conv(width, (3, 3), kernel_init=self.kernel_init)(x))
+            x = nn.relu(Conv(width, (3, 3), kernel_init=self.kernel_init, dtype=self.dtype)(x))
             beside.append(x)
-            x = nn.relu(Conv(width, KERNEL, strides=2, kernel_init=self.kernel_init)(x))
-        x = nn.relu(Conv(self.features[-1], (3, 3), kernel_init=self.kernel_init)(x))
+            x = nn.relu(
+                Conv(width, KERNEL, strides=2, kernel_init=self.kernel_init, dtype=self.dtype)(x)
+            )
+        x = nn.relu(
+            Conv(self.features[-1], (3, 3), kernel_init=self.kernel_init, dtype=self.dtype)(x)
+        )
         for width, fine in zip(reversed(self.features[:-1]), reversed(beside), strict=True):
-            x = nn.relu(ConvTranspose(width, KERNEL, strides=2, kernel_init=self.kernel_init)(x))
+            x = nn.relu(
+                ConvTranspose(
+                    width, KERNEL, strides=2, kernel_init=self.kernel_init, dtype=self.dtype
+                )(x)
+            )
             x = jnp.concatenate([x, fine], axis=-1)
-            x = nn.relu(Conv(width, (3, 3), kernel_init=self.kernel_init)(x))
-        return self.output(Conv(self.outputs, (1, 1), kernel_init=self.kernel_init)(x))
+            x = nn.relu(Conv(width, (3, 3), kernel_init=self.kernel_init, dtype=self.dtype)(x))
+        return self.output(
+            Conv(self.outputs, (1, 1), kernel_init=self.kernel_init, dtype=self.dtype)(x)
+        )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from jaxdl.initializers import side_by_side
 from jaxdl.models._mlp import MLP
@@ -26,9 +27,12 @@ class VAE(nn.Module):
     code: int
     activation: Callable[[Array], Array] = nn.relu
     kernel_init: Callable[..., Array] = nn.initializers.he_normal()
+    dtype: DTypeLike | None = None
 
     def setup(self) -> None:
-        layers = functools.partial(MLP, activation=self.activation, kernel_init=self.kernel_init)
+        layers = functools.partial(
+            MLP, activation=self.activation, kernel_init=self.kernel_init, dtype=self.dtype
+        )
         # Mean and log variance are two maps.
         both = side_by_side(self.kernel_init, 2)
         self.encoder = layers(tuple(self.features), 2 * self.code, output_init=both)

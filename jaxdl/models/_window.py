@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from jaxdl.initializers import Initializer
 from jaxdl.layers.embedding import Embedding, concatenation
@@ -32,18 +33,25 @@ class WindowNetwork(nn.Module):
     combine: Callable[[Array, Array], Array] = concatenation
     direct: bool = False
     kernel_init: Initializer = nn.initializers.lecun_normal()
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, ids: Array, *, train: bool = False) -> Array:
-        words = Embedding(self.vocabulary, self.features, name="embedding")(ids)
+        words = Embedding(self.vocabulary, self.features, name="embedding", dtype=self.dtype)(ids)
         x = self.combine(words, jnp.ones(ids.shape, words.dtype))
-        hidden = nn.Dense(self.hidden, kernel_init=self.kernel_init, name="hidden")(x)
-        logits = nn.Dense(self.outputs, kernel_init=self.kernel_init, name="logits")(
-            jnp.tanh(hidden)
-        )
+        hidden = nn.Dense(
+            self.hidden, kernel_init=self.kernel_init, name="hidden", dtype=self.dtype
+        )(x)
+        logits = nn.Dense(
+            self.outputs, kernel_init=self.kernel_init, name="logits", dtype=self.dtype
+        )(jnp.tanh(hidden))
         if self.direct:
             straight = nn.Dense(
-                self.outputs, use_bias=False, kernel_init=self.kernel_init, name="direct"
+                self.outputs,
+                use_bias=False,
+                kernel_init=self.kernel_init,
+                name="direct",
+                dtype=self.dtype,
             )
             logits = logits + straight(x)
         return logits

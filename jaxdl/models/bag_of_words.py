@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from jaxdl.data.text.vocabulary import hashed
 from jaxdl.initializers import Initializer
@@ -31,12 +31,15 @@ class BagOfWords(nn.Module):
     classes: int
     place: Callable[[Array], Array] = lambda x: x
     kernel_init: Initializer = nn.initializers.zeros
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         rows = self.place(x)
         mask = (rows != NO_WORD).astype(jnp.float32)
-        table = embedding.Embedding(self.size, self.classes, self.kernel_init, name="words")
+        table = embedding.Embedding(
+            self.size, self.classes, self.kernel_init, name="words", dtype=self.dtype
+        )
         summed = embedding.total(table(jnp.where(rows != NO_WORD, rows, 0)), mask)
         bias = self.param("bias", nn.initializers.zeros, (self.classes,))
         return summed / jnp.sqrt(jnp.maximum(mask.sum(axis=1), 1))[:, None] + bias[None]

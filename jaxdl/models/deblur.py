@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from jaxdl.layers.conv import Conv
 from jaxdl.ops.pooling import avg_pool
@@ -31,6 +31,7 @@ class ResidualDeblurrer(nn.Module):
     detail: float = 0.05
     activation: Callable[[Array], Array] = nn.relu
     kernel_init: Callable[..., Array] = nn.initializers.he_normal()
+    dtype: DTypeLike | None = None
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> Array:
@@ -39,9 +40,13 @@ class ResidualDeblurrer(nn.Module):
         y = jnp.pad((x - local_mean(x, 7)) / self.detail, even)
         y = pixels_to_channels(y)
         for _ in range(self.layers - 1):
-            y = self.activation(Conv(self.features, (3, 3), kernel_init=self.kernel_init)(y))
+            y = self.activation(
+                Conv(self.features, (3, 3), kernel_init=self.kernel_init, dtype=self.dtype)(y)
+            )
         # The network starts as the identity.
-        y = Conv(4 * channels, (3, 3), kernel_init=nn.initializers.zeros_init())(y)
+        y = Conv(4 * channels, (3, 3), kernel_init=nn.initializers.zeros_init(), dtype=self.dtype)(
+            y
+        )
         return x + self.detail * channels_to_pixels(y)[:, :height, :width]
 
 

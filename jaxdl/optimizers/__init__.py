@@ -31,6 +31,7 @@ from jaxdl.optimizers._clipping import (
     global_norm,
 )
 from jaxdl.optimizers._gauss_newton import gauss_newton, scale_by_gauss_newton
+from jaxdl.optimizers._loss_scale import LossScale, loss_scales, with_loss_scale
 from jaxdl.optimizers._momentum import (
     momentum,
     momentum_averaged,
@@ -85,6 +86,7 @@ __all__ = [
     "SECOND_ORDER",
     "AdagradState",
     "Frozen",
+    "LossScale",
     "RmspropState",
     "Scalar",
     "WeightAverageState",
@@ -107,6 +109,7 @@ __all__ = [
     "gauss_newton",
     "global_norm",
     "hessian_diagonal",
+    "loss_scales",
     "mean_of_weights",
     "momentum",
     "momentum_averaged",
@@ -131,4 +134,5 @@ __all__ = [
     "schedules",
     "sgd",
     "unfreeze_gradually",
+    "with_loss_scale",
 ]

@@ -9,6 +9,7 @@ from jaxdl.tasks._captioning import captioning
 from jaxdl.tasks._classification import classification
 from jaxdl.tasks._distillation import Teacher, distillation, taught
 from jaxdl.tasks._drawn_attention import drawn_attention
+from jaxdl.tasks._equinox import from_equinox
 from jaxdl.tasks._forecasting import forecasting
 from jaxdl.tasks._gan import (
     NON_SATURATING,
@@ -25,10 +26,12 @@ from jaxdl.tasks._language_model import language_model
 from jaxdl.tasks._masked_language_model import masked_language_model
 from jaxdl.tasks._multitask import Objective, multitask
 from jaxdl.tasks._nearest_word import nearest_word
+from jaxdl.tasks._nnx import from_nnx
 from jaxdl.tasks._noisy_quadratic import noisy_quadratic
 from jaxdl.tasks._on import on
 from jaxdl.tasks._reconstruction import absolute_code, code_divergence, reconstruction
 from jaxdl.tasks._regression import regression
+from jaxdl.tasks._scaled_loss import scaled_loss, trained
 from jaxdl.tasks._sequence_to_sequence import sequence_to_sequence
 from jaxdl.tasks._skip_thought import skip_thought
 from jaxdl.tasks._still import still
@@ -36,6 +39,7 @@ from jaxdl.tasks._supervised import supervised
 from jaxdl.tasks._tagging import tagging
 from jaxdl.tasks._variational import gaussian_nll, reparameterize, standard_normal_kl, variational
 from jaxdl.tasks._window_ranking import corrupted, window_ranking
+from jaxdl.tasks.networks import Model, Network, from_functions
 
 TASKS = {"classification": classification, "regression": regression}
 """What `launch.load` finds by name."""
@@ -47,6 +51,8 @@ __all__ = [
     "WASSERSTEIN",
     "Attack",
     "Game",
+    "Model",
+    "Network",
     "Objective",
     "Penalty",
     "Teacher",
@@ -63,6 +69,9 @@ __all__ = [
     "drawn_attention",
     "fgsm",
     "forecasting",
+    "from_equinox",
+    "from_functions",
+    "from_nnx",
     "gan",
     "gaussian_nll",
     "gradient_penalty",
@@ -79,6 +88,7 @@ __all__ = [
     "reconstruction",
     "regression",
     "reparameterize",
+    "scaled_loss",
     "sequence_to_sequence",
     "siamese",
     "skip_thought",
@@ -89,6 +99,7 @@ __all__ = [
     "tagging",
     "taught",
     "token_errors",
+    "trained",
     "two_player",
     "unpaired",
     "variational",

@@ -4,12 +4,11 @@ Lee, Han & Lee 2017, https://arxiv.org/abs/1705.03387 (the network); Ganin & Lem
 https://arxiv.org/abs/1409.7495 (the reversal).
 """
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxdl.tasks import linen
+from jaxdl.tasks.networks import Model, network
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 MODEL, ADVERSARY = "model", "adversary"
@@ -25,17 +24,17 @@ turned.defvjp(lambda x: (x, None), lambda _, change: (-change,))
 
 
 def perturbed(
-    adversary: nn.Module, params: PyTree, x: Array, eps: ArrayLike, low: ArrayLike, high: ArrayLike
+    adversary: Model, params: PyTree, x: Array, eps: ArrayLike, low: ArrayLike, high: ArrayLike
 ) -> Array:
     """x + ε·tanh(g(x)) of the adversary g, clipped to [low, high]: `[B, ...]`."""
-    outputs, _ = linen.apply(adversary, params, {}, x, train=False)
+    outputs, _ = network(adversary).apply(params, {}, x, train=False)
     if outputs.shape != x.shape:
         raise ValueError(f"the adversary gives {outputs.shape} for x {x.shape}: the same is needed")
     return jnp.clip(x + eps * jnp.tanh(turned(outputs)), low, high)
 
 
 def with_adversary(
-    task: Task, adversary: nn.Module, eps: ArrayLike, *, low: ArrayLike = 0.0, high: ArrayLike = 1.0
+    task: Task, adversary: Model, eps: ArrayLike, *, low: ArrayLike = 0.0, high: ArrayLike = 1.0
 ) -> Task:
     """The task against a network that raises its loss: min_θ max_φ L(θ, x + ε·tanh g_φ(x)).
 
@@ -48,9 +47,9 @@ def with_adversary(
     def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
         own, other = jax.random.split(key)
         params, model_state = task.init(own, batch)
-        against, state = linen.init(adversary, other, batch["x"])
+        against, state = network(adversary).init(other, batch["x"])
         if jax.tree.leaves(state):
-            raise ValueError(f"the adversary {type(adversary).__name__} has a state of its own")
+            raise ValueError(f"the adversary {network(adversary).name} has a state of its own")
         return {MODEL: params, ADVERSARY: against}, model_state
 
     def loss(

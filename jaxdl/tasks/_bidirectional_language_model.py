@@ -2,18 +2,17 @@
 https://arxiv.org/abs/1802.05365
 """
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jaxdl import losses, metrics
 from jaxdl.data.text.vocabulary import PAD
-from jaxdl.tasks import linen
 from jaxdl.tasks._examples import ratio, weights
+from jaxdl.tasks.networks import Model, network, pair
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 
-def bidirectional_language_model(model: nn.Module) -> Task:
+def bidirectional_language_model(model: Model) -> Task:
     """The mean of −log p(token | those before it) and −log p(token | those behind it), in nats.
 
     model: `(ids [B, T], train=...) -> (ahead, back)`, logits `[B, T − 1, V]` of all tokens but the
@@ -22,15 +21,17 @@ def bidirectional_language_model(model: nn.Module) -> Task:
     `accuracy` over all predictions, and the losses `ahead` and `back` of each direction.
     """
 
+    net = network(model)
+
     def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
-        return linen.init(model, key, batch["x"])
+        return net.init(key, batch["x"])
 
     def objective(
         params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
     ) -> tuple[Array, tuple[PyTree, Metrics]]:
         x = jnp.asarray(batch["x"])
-        outputs, model_state = linen.apply(model, params, model_state, x, key=key, train=train)
-        logits = linen.pair(model, outputs, "(logits ahead, logits back)")
+        outputs, model_state = net.apply(params, model_state, x, key=key, train=train)
+        logits = pair(net, outputs, "(logits ahead, logits back)")
         real = weights(batch)[:, None] * ((x[:, 1:] != PAD) & (x[:, :-1] != PAD))
         reported, right = {}, []
         for name, found, y in zip(("ahead", "back"), logits, (x[:, 1:], x[:, :-1]), strict=True):
@@ -43,6 +44,6 @@ def bidirectional_language_model(model: nn.Module) -> Task:
         return ratio(*both["loss"]), (model_state, {**both, **reported})
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> tuple[Array, Array]:
-        return linen.apply(model, params, model_state, batch["x"], train=False)[0]
+        return net.apply(params, model_state, batch["x"], train=False)[0]
 
     return Task(init, objective, predict)

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable
 
-import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxdl.tasks._examples import examples
 from jaxdl.tasks._sequence_to_sequence import teacher_forced
+from jaxdl.tasks.networks import Model
 from jaxdl.types import Array, Batch, Metrics, Task
 
 
 def captioning(
-    model: nn.Module,
+    model: Model,
     padding: int = 0,
     looks: Callable[[Array, Batch, Array], Metrics] | None = None,
 ) -> Task:

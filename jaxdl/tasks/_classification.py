@@ -2,19 +2,19 @@
 
 from collections.abc import Callable
 
-import flax.linen as nn
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxdl import losses, metrics
 from jaxdl.tasks._examples import weights
 from jaxdl.tasks._supervised import supervised
+from jaxdl.tasks.networks import Model
 from jaxdl.tasks.noise import in_training
 from jaxdl.types import Array, Batch, PyTree, Task
 
 
 def classification(
-    model: nn.Module,
+    model: Model,
     *,
     loss: Callable[[Array, Array], Array] = losses.softmax_cross_entropy,
     penalty: Callable[[PyTree], Array] | None = None,

@@ -6,19 +6,18 @@ the batch at step t:   Σ_t ∇L_t + (L_t − b_t) ∇ log α_t
 
 from collections.abc import Callable
 
-import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxdl import losses, metrics
 from jaxdl.layers.hard_attention import Drawn, credit, mean_of_others
-from jaxdl.tasks import linen
 from jaxdl.tasks._examples import ratio, weights
 from jaxdl.tasks._sequence_to_sequence import sequence_to_sequence
+from jaxdl.tasks.networks import Model, network, pair
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 
 def drawn_attention(
-    model: nn.Module,
+    model: Model,
     padding: int = 0,
     looks: Callable[[Array, Batch, Array], Metrics] | None = None,
 ) -> Task:
@@ -33,6 +32,7 @@ def drawn_attention(
     def seen(drawn: Drawn, batch: Batch, of_examples: Array) -> Metrics:
         return {} if looks is None else looks(drawn.weights, batch, of_examples)
 
+    net = network(model)
     plain = sequence_to_sequence(model, padding, seen)
 
     def objective(
@@ -43,8 +43,8 @@ def drawn_attention(
         x, y = jnp.asarray(batch["x"]), jnp.asarray(batch["y"])
         real = (y[:, 1:] != padding) * weights(batch)[:, None]
         given = x, (x != padding).astype(jnp.float32), y[:, :-1]
-        outputs, model_state = linen.apply(model, params, model_state, *given, key=key, train=True)
-        logits, drawn = linen.pair(model, outputs, "(logits [B, T, V], attention drawn)")
+        outputs, model_state = net.apply(params, model_state, *given, key=key, train=True)
+        logits, drawn = pair(net, outputs, "(logits [B, T, V], attention drawn)")
         nats = losses.softmax_cross_entropy(logits, y[:, 1:])
         due = credit(nats, drawn.log_probability, mean_of_others(nats, real))
         loss = metrics.mean(nats, real)

@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 
-import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxdl import forecasting as forecasts
 from jaxdl import losses, metrics
-from jaxdl.tasks import linen
 from jaxdl.tasks._examples import ratio, weights, zeroed
+from jaxdl.tasks.networks import Model, network
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 
-def forecasting(model: nn.Module, levels: Sequence[float] = forecasts.LEVELS) -> Task:
+def forecasting(model: Model, levels: Sequence[float] = forecasts.LEVELS) -> Task:
     """The mean pinball loss of quantiles of the next values, over steps, columns and levels.
 
     model: `(x [B, T, D], train=...) -> [B, H, D, Q]`, such as `models.Forecaster`.
@@ -28,8 +27,10 @@ def forecasting(model: nn.Module, levels: Sequence[float] = forecasts.LEVELS) ->
     if not inside or sorted(set(levels)) != list(levels) or not len(levels) % 2:
         raise ValueError(f"levels {levels} are not an odd number of ascending ones between 0 and 1")
 
+    net = network(model)
+
     def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
-        return linen.init(model, key, batch["x"])
+        return net.init(key, batch["x"])
 
     def objective(
         params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
@@ -37,7 +38,7 @@ def forecasting(model: nn.Module, levels: Sequence[float] = forecasts.LEVELS) ->
         of_examples = weights(batch)
         x, y = (zeroed(jnp.asarray(batch[name]), of_examples) for name in ("x", "y"))
         if train:
-            found, model_state = linen.apply(model, params, model_state, x, key=key, train=True)
+            found, model_state = net.apply(params, model_state, x, key=key, train=True)
             y = y[:, : found.shape[1]]
         else:
             found = forecasts.forecast(
@@ -55,6 +56,6 @@ def forecasting(model: nn.Module, levels: Sequence[float] = forecasts.LEVELS) ->
         return ratio(*reported["loss"]), (model_state, reported)
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Array:
-        return linen.apply(model, params, model_state, batch["x"], train=False)[0]
+        return net.apply(params, model_state, batch["x"], train=False)[0]
 
     return Task(init, objective, predict)

@@ -4,7 +4,6 @@ import operator
 from collections.abc import Callable
 from typing import NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
@@ -12,8 +11,8 @@ from jax.typing import ArrayLike
 
 from jaxdl import metrics
 from jaxdl.numerics import narrowed, norm, wide
-from jaxdl.tasks import linen
 from jaxdl.tasks._examples import examples, mean
+from jaxdl.tasks.networks import Model, network
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
@@ -85,8 +84,8 @@ def two_player(
 
 
 def gan(
-    generator: nn.Module,
-    discriminator: nn.Module,
+    generator: Model,
+    discriminator: Model,
     latent: int,
     *,
     game: Game = NON_SATURATING,
@@ -107,12 +106,14 @@ def gan(
     `real_score`, `fake_score` and, with a penalty, `penalty`; in nats, or in the critic's unit.
     """
 
+    makes, judges = network(generator), network(discriminator)
+
     def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
         keys = jax.random.split(key)
         x, y = batch["x"], batch.get("y")
         z = jnp.zeros((len(x), latent))
-        generated = linen.init(generator, keys[0], z, y)
-        judged = linen.init(discriminator, keys[1], x, y)
+        generated = makes.init(keys[0], z, y)
+        judged = judges.init(keys[1], x, y)
         params, model_state = (
             {GENERATOR: of_generator, DISCRIMINATOR: of_discriminator}
             for of_generator, of_discriminator in zip(generated, judged, strict=True)
@@ -125,12 +126,12 @@ def gan(
         (real, weights), y = examples(batch), batch.get("y")
         noise, forward, real_key, fake_key, between = jax.random.split(key, 5)
         z = jax.random.normal(noise, (len(real), latent))
-        fake, generator_state = linen.apply(
-            generator, params[GENERATOR], model_state[GENERATOR], z, y, key=forward, train=train
+        fake, generator_state = makes.apply(
+            params[GENERATOR], model_state[GENERATOR], z, y, key=forward, train=train
         )
 
         def score(params: PyTree, state: PyTree, x: Array, key: Array) -> tuple[Array, PyTree]:
-            return linen.apply(discriminator, params, state, x, y, key=key, train=train)
+            return judges.apply(params, state, x, y, key=key, train=train)
 
         own, fixed = params[DISCRIMINATOR], jax.lax.stop_gradient(params[DISCRIMINATOR])
         shown = jax.lax.stop_gradient(fake)
@@ -157,6 +158,6 @@ def gan(
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Array:
         own = params[GENERATOR], model_state[GENERATOR]
-        return linen.apply(generator, *own, batch["z"], batch.get("y"), train=False)[0]
+        return makes.apply(*own, batch["z"], batch.get("y"), train=False)[0]
 
     return Task(init, objective, predict)

@@ -3,20 +3,19 @@
 Truncated back-propagation through time: Williams & Peng 1990, https://doi.org/10.1162/neco.1990.2.4.490
 """
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jaxdl import losses, metrics
-from jaxdl.tasks import linen
 from jaxdl.tasks._examples import ratio, weights
+from jaxdl.tasks.networks import Model, network, pair
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 CARRY, START, SEGMENTS = "carry", "start", "segments"
 GIVEN = "(carry, logits [B, T, V])"
 
 
-def language_model(model: nn.Module, *, padding: int | None = None, carried: bool = False) -> Task:
+def language_model(model: Model, *, padding: int | None = None, carried: bool = False) -> Task:
     """The mean over tokens of −log p(token | those before it), in nats.
 
     model: `(x [B, T], carry, train=...) -> (carry, logits [B, T, V])`, with `segments=` where the
@@ -36,17 +35,19 @@ def language_model(model: nn.Module, *, padding: int | None = None, carried: boo
     segments that the model does not take, and a model that gives anything but that pair.
     """
 
+    net = network(model)
+
     def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
-        params, model_state = linen.init(model, key, batch["x"])
+        params, model_state = net.init(key, batch["x"])
         if carried:
             outputs = jax.eval_shape(
-                lambda x: linen.apply(model, params, model_state, x, None, train=False)[0],
+                lambda x: net.apply(params, model_state, x, None, train=False)[0],
                 jnp.asarray(batch["x"]),
             )
-            carry, _ = linen.pair(model, outputs, GIVEN)
+            carry, _ = pair(net, outputs, GIVEN)
             if not jax.tree.leaves(carry):
                 raise ValueError(
-                    f"{type(model).__name__} gives no carry of what it has read, so none goes on "
+                    f"{net.name} gives no carry of what it has read, so none goes on "
                     "to the next batch: carried=False"
                 )
             zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), carry)
@@ -59,10 +60,10 @@ def language_model(model: nn.Module, *, padding: int | None = None, carried: boo
         own = {name: value for name, value in model_state.items() if name != CARRY}
         going_on = carried and train
         carry = _begun(model_state[CARRY], batch) if going_on else None
-        outputs, own = linen.apply(
-            model, params, own, batch["x"], carry, key=key, train=train, named=_packed(batch)
+        outputs, own = net.apply(
+            params, own, batch["x"], carry, key=key, train=train, named=_packed(batch)
         )
-        after, logits = linen.pair(model, outputs, GIVEN)
+        after, logits = pair(net, outputs, GIVEN)
         if carried:
             own = {**own, CARRY: jax.lax.stop_gradient(after) if train else model_state[CARRY]}
         y = batch["y"]
@@ -79,8 +80,8 @@ def language_model(model: nn.Module, *, padding: int | None = None, carried: boo
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Array:
         own = {name: value for name, value in model_state.items() if name != CARRY}
         named = _packed(batch)
-        outputs, _ = linen.apply(model, params, own, batch["x"], None, train=False, named=named)
-        return linen.pair(model, outputs, GIVEN)[1]
+        outputs, _ = net.apply(params, own, batch["x"], None, train=False, named=named)
+        return pair(net, outputs, GIVEN)[1]
 
     return Task(init, objective, predict)
 

@@ -5,19 +5,18 @@ Devlin et al. 2019, https://aclanthology.org/N19-1423
 
 from collections.abc import Mapping
 
-import flax.linen as nn
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxdl import losses, metrics
-from jaxdl.tasks import linen
 from jaxdl.tasks._examples import ratio, weights
+from jaxdl.tasks.networks import Model, network
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 _INPUTS = ("x", "x_mask", "segments")
 
 
-def masked_language_model(model: nn.Module, pair_weight: ArrayLike = 1.0) -> Task:
+def masked_language_model(model: Model, pair_weight: ArrayLike = 1.0) -> Task:
     """The mean over chosen words of −log p(word | text), plus that over pairs of −log p(pair).
 
     model: `(x [B, T], x_mask [B, T], segments [B, T], train=...) -> {"tokens": [B, T, V], "pair":
@@ -33,16 +32,16 @@ def masked_language_model(model: nn.Module, pair_weight: ArrayLike = 1.0) -> Tas
     where the model has logits of them.
     """
 
+    net = network(model)
+
     def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
-        return linen.init(model, key, *map(batch.get, _INPUTS))
+        return net.init(key, *map(batch.get, _INPUTS))
 
     def objective(
         params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
     ) -> tuple[Array, tuple[PyTree, Metrics]]:
         inputs = map(batch.get, _INPUTS)
-        outputs, model_state = linen.apply(
-            model, params, model_state, *inputs, key=key, train=train
-        )
+        outputs, model_state = net.apply(params, model_state, *inputs, key=key, train=train)
         reported = _measured(outputs, batch, weights(batch))
         total = combine({name: ratio(*pair) for name, pair in reported.items()})
         count = weights(batch).sum()
@@ -52,7 +51,7 @@ def masked_language_model(model: nn.Module, pair_weight: ArrayLike = 1.0) -> Tas
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Mapping[str, Array]:
         inputs = map(batch.get, _INPUTS)
-        return linen.apply(model, params, model_state, *inputs, train=False)[0]
+        return net.apply(params, model_state, *inputs, train=False)[0]
 
     def combine(means: Mapping[str, Array]) -> Array:
         return means["token_loss"] + pair_weight * means.get("pair_loss", jnp.zeros(()))

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-import flax.linen as nn
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxdl.metrics import mean as summed
-from jaxdl.tasks import linen
 from jaxdl.tasks._examples import ratio, weights, zeroed
+from jaxdl.tasks.networks import Model, network
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 
@@ -26,7 +25,7 @@ class Objective(NamedTuple):
     metrics: Callable[[Array, Array, Array], Metrics] | None = None
 
 
-def multitask(model: nn.Module, objectives: Mapping[str, Objective]) -> Task:
+def multitask(model: Model, objectives: Mapping[str, Objective]) -> Task:
     """Minimizes Σ_h λ_h · (mean loss of head h over the examples that have its label).
 
     model: `model(x, train=...) -> {head: outputs}`, with a head for each objective.
@@ -38,15 +37,17 @@ def multitask(model: nn.Module, objectives: Mapping[str, Objective]) -> Task:
     union, where labels are missing.
     """
 
+    net = network(model)
+
     def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
-        return linen.init(model, key, batch["x"])
+        return net.init(key, batch["x"])
 
     def objective(
         params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
     ) -> tuple[Array, tuple[PyTree, Metrics]]:
         examples = weights(batch)
         x = zeroed(batch["x"], examples)
-        outputs, model_state = linen.apply(model, params, model_state, x, key=key, train=train)
+        outputs, model_state = net.apply(params, model_state, x, key=key, train=train)
         reported = {}
         for head, (loss, _, metrics) in objectives.items():
             labelled = examples * batch.get(f"mask_{head}", 1)
@@ -60,7 +61,7 @@ def multitask(model: nn.Module, objectives: Mapping[str, Objective]) -> Task:
         return total, (model_state, reported)
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Mapping[str, Array]:
-        return linen.apply(model, params, model_state, batch["x"], train=False)[0]
+        return net.apply(params, model_state, batch["x"], train=False)[0]
 
     def combine(means: Mapping[str, Array]) -> Array:
         total = jnp.zeros(())

@@ -6,13 +6,13 @@ https://arxiv.org/abs/1812.04616, there with a loss of its own beside these two.
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
 from jaxdl import similarity
 from jaxdl.metrics import mean
 from jaxdl.tasks._supervised import supervised
+from jaxdl.tasks.networks import Model
 from jaxdl.types import Array, Metrics, Task
 
 Distance = Callable[[Array, Array], Array]
@@ -30,7 +30,7 @@ DISTANCES: Mapping[str, Distance] = MappingProxyType({"cosine": _cosine, "square
 """`1 − cos(o, v)`, and `‖o − v‖²`."""
 
 
-def nearest_word(model: nn.Module, table: np.ndarray, distance: str) -> Task:
+def nearest_word(model: Model, table: np.ndarray, distance: str) -> Task:
     """Task of a model `x -> [B, D]` that is to give the vector of the word y: `{"x", "y": [B]}`.
 
     table: the vectors `[V, D]`, which stay as they are. distance: a name of `DISTANCES`; its mean

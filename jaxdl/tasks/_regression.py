@@ -2,15 +2,14 @@
 
 from collections.abc import Callable
 
-import flax.linen as nn
-
 from jaxdl import losses
 from jaxdl.tasks._supervised import supervised
+from jaxdl.tasks.networks import Model
 from jaxdl.types import Array, PyTree, Task
 
 
 def regression(
-    model: nn.Module,
+    model: Model,
     *,
     loss: Callable[..., Array] = losses.squared_error,
     penalty: Callable[[PyTree], Array] | None = None,

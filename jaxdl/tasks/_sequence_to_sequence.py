@@ -3,17 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
-import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxdl import losses, metrics
-from jaxdl.tasks import linen
 from jaxdl.tasks._examples import ratio, weights
+from jaxdl.tasks.networks import Model, network, pair
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 
 def sequence_to_sequence(
-    model: nn.Module,
+    model: Model,
     padding: int = 0,
     looks: Callable[[Any, Batch, Array], Metrics] | None = None,
 ) -> Task:
@@ -37,24 +36,24 @@ def sequence_to_sequence(
 
 
 def teacher_forced(
-    model: nn.Module,
+    model: Model,
     given: Callable[[Batch], tuple[Array, ...]],
     padding: int,
     looks: Callable[[Any, Batch, Array], Metrics] | None,
 ) -> Task:
     """`sequence_to_sequence` for any x: `given(batch)` is what the model is called with."""
 
+    net = network(model)
+
     def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
-        return linen.init(model, key, *given(batch))
+        return net.init(key, *given(batch))
 
     def objective(
         params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
     ) -> tuple[Array, tuple[PyTree, Metrics]]:
         examples, y = weights(batch), batch["y"][:, 1:]
-        outputs, model_state = linen.apply(
-            model, params, model_state, *given(batch), key=key, train=train
-        )
-        logits, attention = linen.pair(model, outputs, "(logits [B, T, V], attention)")
+        outputs, model_state = net.apply(params, model_state, *given(batch), key=key, train=train)
+        logits, attention = pair(net, outputs, "(logits [B, T, V], attention)")
         real = (y != padding) * examples[:, None]
         nats = metrics.mean(losses.softmax_cross_entropy(logits, y), real)
         right = (metrics.likeliest(logits) == y) | (y == padding)
@@ -68,6 +67,6 @@ def teacher_forced(
         return ratio(*nats), (model_state, reported)
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> tuple[Array, PyTree]:
-        return linen.apply(model, params, model_state, *given(batch), train=False)[0]
+        return net.apply(params, model_state, *given(batch), train=False)[0]
 
     return Task(init, objective, predict)

@@ -2,16 +2,14 @@
 
 from collections.abc import Callable
 
-import flax.linen as nn
-
 from jaxdl.metrics import mean as summed
-from jaxdl.tasks import linen
 from jaxdl.tasks._examples import ratio, weights, zeroed
+from jaxdl.tasks.networks import Model, network
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 
 def supervised(
-    model: nn.Module,
+    model: Model,
     loss: Callable[[Array, Array], Array],
     metrics: Callable[[Array, Array, Array], Metrics] | None = None,
     penalty: Callable[[PyTree], Array] | None = None,
@@ -19,7 +17,8 @@ def supervised(
     """Empirical risk minimization: the weighted mean of a per-example loss, plus a penalty.
 
     model: Linen module called as `model(x, train=...)`, whatever its argument is named among
-        `linen.IN_TRAINING` (`deterministic` is the opposite), or as `model(x)` if it has none.
+        `linen.IN_TRAINING` (`deterministic` is the opposite), or as `model(x)` if it has none; or
+        what `from_nnx`, `from_equinox` and `from_functions` make.
     loss: `(outputs, y) -> [B, ...]`; further axes are averaged.
     metrics: `(outputs, y, weights [B]) -> {name: (sum, weight)}`, reported beside the loss.
     penalty: `params -> scalar`, λR(θ); part of what is minimized, not of the reported `loss`.
@@ -28,8 +27,10 @@ def supervised(
     count it.
     """
 
+    net = network(model)
+
     def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
-        return linen.init(model, key, batch["x"])
+        return net.init(key, batch["x"])
 
     def objective(
         params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
@@ -38,7 +39,7 @@ def supervised(
         x, y = batch["x"], batch["y"]
         if "mask" in batch:
             x, y = zeroed(x, example_weights), zeroed(y, example_weights)
-        outputs, model_state = linen.apply(model, params, model_state, x, key=key, train=train)
+        outputs, model_state = net.apply(params, model_state, x, key=key, train=train)
         values = loss(outputs, y).reshape(len(example_weights), -1).mean(axis=1)
         reported = {"loss": summed(values, example_weights)}
         mean = ratio(*reported["loss"])
@@ -47,6 +48,6 @@ def supervised(
         return mean if penalty is None else mean + penalty(params), (model_state, reported)
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Array:
-        return linen.apply(model, params, model_state, batch["x"], train=False)[0]
+        return net.apply(params, model_state, batch["x"], train=False)[0]
 
     return Task(init, objective, predict)

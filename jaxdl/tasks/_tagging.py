@@ -1,16 +1,14 @@
 """A tag for each word of a sentence, by cross-entropy, with the F1 of spans."""
 
-import flax.linen as nn
-
 from jaxdl import losses, metrics
 from jaxdl.data.text.vocabulary import PAD
 from jaxdl.metrics import spans
-from jaxdl.tasks import linen
 from jaxdl.tasks._examples import ratio, weights
+from jaxdl.tasks.networks import Model, network
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 
-def tagging(model: nn.Module) -> Task:
+def tagging(model: Model) -> Task:
     """The mean over words of −log p(tag | sentence), in nats.
 
     model: `(words [B, T], characters [B, T, C], train=...) -> logits [B, T, 2K + 1]`.
@@ -20,15 +18,17 @@ def tagging(model: nn.Module) -> Task:
     conlleval's rules); for it the weight of a sentence is 0 or 1.
     """
 
+    net = network(model)
+
     def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
-        return linen.init(model, key, batch["words"], batch["characters"])
+        return net.init(key, batch["words"], batch["characters"])
 
     def objective(
         params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
     ) -> tuple[Array, tuple[PyTree, Metrics]]:
         words, y = batch["words"], batch["y"]
-        logits, model_state = linen.apply(
-            model, params, model_state, words, batch["characters"], key=key, train=train
+        logits, model_state = net.apply(
+            params, model_state, words, batch["characters"], key=key, train=train
         )
         real = weights(batch)[:, None] * (words != PAD)
         nats = metrics.mean(losses.softmax_cross_entropy(logits, y), real)
@@ -42,6 +42,6 @@ def tagging(model: nn.Module) -> Task:
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Array:
         inputs = batch["words"], batch["characters"]
-        return linen.apply(model, params, model_state, *inputs, train=False)[0]
+        return net.apply(params, model_state, *inputs, train=False)[0]
 
     return Task(init, objective, predict)

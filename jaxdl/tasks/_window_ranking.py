@@ -4,19 +4,18 @@ https://doi.org/10.1145/1390156.1390177; Collobert et al. 2011, section 4,
 https://jmlr.org/papers/v12/collobert11a.html. No probabilities, so no sum over the vocabulary.
 """
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxdl import metrics
 from jaxdl.losses import margin_ranking
-from jaxdl.tasks import linen
 from jaxdl.tasks._examples import ratio, weights
+from jaxdl.tasks.networks import Model, network
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 
-def window_ranking(model: nn.Module, vocabulary: int, margin: ArrayLike = 1.0) -> Task:
+def window_ranking(model: Model, vocabulary: int, margin: ArrayLike = 1.0) -> Task:
     """Mean of max(0, m − f(window) + f(window with another word in its middle)).
 
     model: scores `[B]` or `[B, 1]` of windows of ids `[B, W]`, W odd. The other word is drawn for
@@ -28,8 +27,10 @@ def window_ranking(model: nn.Module, vocabulary: int, margin: ArrayLike = 1.0) -
     if vocabulary < 2:
         raise ValueError(f"a vocabulary of {vocabulary} has no other word")
 
+    net = network(model)
+
     def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
-        return linen.init(model, key, batch["x"])
+        return net.init(key, batch["x"])
 
     def objective(
         params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
@@ -37,9 +38,7 @@ def window_ranking(model: nn.Module, vocabulary: int, margin: ArrayLike = 1.0) -
         word_key, model_key = jax.random.split(key)
         true = jnp.asarray(batch["x"])
         both = jnp.concatenate([true, corrupted(word_key, true, vocabulary)])
-        outputs, model_state = linen.apply(
-            model, params, model_state, both, key=model_key, train=train
-        )
+        outputs, model_state = net.apply(params, model_state, both, key=model_key, train=train)
         preferred, other = outputs.reshape(2, len(true))
         examples = weights(batch)
         losses = margin_ranking(preferred, other, margin)
@@ -51,7 +50,7 @@ def window_ranking(model: nn.Module, vocabulary: int, margin: ArrayLike = 1.0) -
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Array:
         x = jnp.asarray(batch["x"])
-        return linen.apply(model, params, model_state, x, train=False)[0].reshape(len(x))
+        return net.apply(params, model_state, x, train=False)[0].reshape(len(x))
 
     return Task(init, objective, predict)
 

@@ -4,7 +4,7 @@ import dataclasses
 import inspect
 import re
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar
 
@@ -80,29 +80,19 @@ def apply(
     return outputs, after if train else {**model_state, **after}
 
 
-def pair(model: nn.Module, outputs: PyTree, named: str) -> tuple[Any, Any]:
-    """What a model gives, which is to be two things; TypeError if it is not.
-
-    named: the two, as the error says them. An array of two rows would pass for a pair.
-    """
-    if isinstance(outputs, tuple) and len(outputs) == 2:
-        return outputs[0], outputs[1]
-    found = f"{len(outputs)} of them" if isinstance(outputs, tuple) else type(outputs).__name__
-    if hasattr(outputs, "shape"):
-        found = f"one array {list(outputs.shape)}"
-    raise TypeError(f"{type(model).__name__} gives {found}, where {named} is needed")
+def told(names: Collection[str], train: bool) -> dict[str, bool]:
+    """What those arguments of a call are given, among these names, that say whether it trains."""
+    return {name: value is train for name, value in IN_TRAINING.items() if name in names}
 
 
 def _with_field(model: nn.Module, train: bool) -> nn.Module:
     """The model told by a field whether it trains, where no argument of its call says so."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"this task needs a Linen module, not {type(model).__name__}")
     if set(IN_TRAINING) & set(inspect.signature(type(model).__call__).parameters):
         return model
-    told: dict[str, Any] = {
-        field.name: IN_TRAINING[field.name] is train
-        for field in dataclasses.fields(model)
-        if field.name in IN_TRAINING
-    }
-    return model.clone(**told) if told else model
+    fields: dict[str, Any] = told([field.name for field in dataclasses.fields(model)], train)
+    return model.clone(**fields) if fields else model
 
 
 def _flags(
@@ -118,13 +108,13 @@ def _flags(
         raise TypeError(f"{name} takes both {' and '.join(known)}: which one says that it trains?")
     elif not known:
         _check_flagless(name, signature)
-    flags = {**named, **{flag: IN_TRAINING[flag] is train for flag in known}}
+    flags = {**named, **told(known, train)}
     try:
         signature.bind(model, *inputs, **flags)
     except TypeError as error:
-        told = ", ".join(["..."] * len(inputs) + [f"{flag}=" for flag in flags])
+        given = ", ".join(["..."] * len(inputs) + [f"{flag}=" for flag in flags])
         raise TypeError(
-            f"{name}{signature} is called as {name}({told}): {error}; what says that it trains is "
+            f"{name}{signature} is called as {name}({given}): {error}; what says that it trains is "
             f"named {', '.join(IN_TRAINING)}"
         ) from None
     return flags

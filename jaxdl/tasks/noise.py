@@ -6,13 +6,13 @@ inputs (`jaxdl.data.augmentation`), smoothed or wrong labels.
 
 from collections.abc import Callable
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxdl import losses, metrics
 from jaxdl.tasks._supervised import supervised
+from jaxdl.tasks.networks import Model
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
 
@@ -56,7 +56,7 @@ def weight_noise(task: Task, deviation: ArrayLike) -> Task:
 
 
 def soft_classification(
-    model: nn.Module, num_classes: int, *, penalty: Callable[[PyTree], Array] | None = None
+    model: Model, num_classes: int, *, penalty: Callable[[PyTree], Array] | None = None
 ) -> Task:
     """Classification of logits `[B, K]` whose targets are labels `[B]` or probabilities `[B, K]`.
 

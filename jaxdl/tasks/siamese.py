@@ -4,7 +4,6 @@ Hadsell, Chopra & LeCun 2006, https://doi.org/10.1109/CVPR.2006.100 (contrastive
 Kalenichenko & Philbin 2015, https://arxiv.org/abs/1503.03832 (triplet).
 """
 
-import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
@@ -13,10 +12,11 @@ from jaxdl import losses, metrics
 from jaxdl.numerics import wide
 from jaxdl.tasks._on import on
 from jaxdl.tasks._supervised import supervised
+from jaxdl.tasks.networks import Model
 from jaxdl.types import Array, Batch, Metrics, Task
 
 
-def contrastive(model: nn.Module, margin: ArrayLike = 1.0) -> Task:
+def contrastive(model: Model, margin: ArrayLike = 1.0) -> Task:
     """Task of a model that gives embeddings `[B, 2, D]` of pairs, by the contrastive loss.
 
     Batches are `{"x": [B, 2, ...], "y": [B, 2]}`: the members and the class of each. Reports `loss`
@@ -37,7 +37,7 @@ def contrastive(model: nn.Module, margin: ArrayLike = 1.0) -> Task:
     return supervised(model, loss, measure)
 
 
-def contrastive_of_triplets(model: nn.Module, margin: ArrayLike = 1.0) -> Task:
+def contrastive_of_triplets(model: Model, margin: ArrayLike = 1.0) -> Task:
     """`contrastive` on the batches of `triplet`: each is two pairs, one alike and one not.
 
     `predict` gives the embeddings of what is there, triplets or pairs.
@@ -54,7 +54,7 @@ def contrastive_of_triplets(model: nn.Module, margin: ArrayLike = 1.0) -> Task:
     return on(pairs, task)._replace(predict=task.predict)
 
 
-def triplet(model: nn.Module, margin: ArrayLike = 0.2) -> Task:
+def triplet(model: Model, margin: ArrayLike = 0.2) -> Task:
     """Task of a model that gives embeddings `[B, 3, D]` of triplets, by the triplet loss.
 
     Batches are `{"x": [B, 3, ...], "y": [B, 3]}`: an anchor, another of its class, one of another

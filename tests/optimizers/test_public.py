@@ -25,6 +25,7 @@ MADE = {name: make(0.1) for name, make in ours.OPTIMIZERS.items()} | {
     "freeze": ours.freeze(ours.sgd(0.1), "a"),
     "unfreeze_gradually": ours.unfreeze_gradually(ours.scale_by_adam(), ("a", "b/c|b/d"), 1),
     "partition_by_path": ours.partition_by_path({"b/d": ours.adam(0.1), "": ours.sgd(0.1)}),
+    "with_loss_scale": ours.with_loss_scale(ours.adam(0.1)),
     "scale_by_path": ours.scale_by_path({"a|b": 0.5}),
     **{
         name: getattr(ours, name)()
