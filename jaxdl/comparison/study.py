@@ -13,7 +13,8 @@ from jaxdl import stats, sweep
 from jaxdl.comparison.entrants import Entrant
 from jaxdl.comparison.words import floor
 from jaxdl.optimizers.schedules import Shape, scaled
-from jaxdl.sweep.space import LogUniform, Point, Trial
+from jaxdl.sweep.distributions import LogUniform
+from jaxdl.sweep.space import Point, Trial
 from jaxdl.types import PyTree
 from jaxdl.workloads import Workload
 

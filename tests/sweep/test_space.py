@@ -13,7 +13,8 @@ from scipy import stats
 from scipy.stats import qmc
 
 from jaxdl.sweep import chunk, space
-from jaxdl.sweep.space import Choice, LogUniform, Trial, Uniform
+from jaxdl.sweep.distributions import Choice, LogUniform, Uniform
+from jaxdl.sweep.space import Trial
 
 SAMPLERS = {"random": space.random, "halton": space.halton}
 DISTRIBUTIONS = {
