@@ -5,12 +5,11 @@ Bousquet et al. 2017, https://arxiv.org/abs/1706.03200), successive halving of t
 whatever a sampler of Optuna asks for (`asking`).
 """
 
-import functools
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
-import numpy as np
 import pandas as pd
 
 from jaxdl import stats
@@ -135,47 +134,35 @@ def planned(
     if sampler is not None:
         plan = asked(plan, goals, points=points, chunk=chunk, sampler=sampler, seed=seed)
     elif isinstance(method, Halving):
-        plan = plan._replace(prune=method._replace(rule=_among(method.rule, plan)))
+        plan = _among(plan, method)
     elif method == "halving":
-        plan = halved(plan, goals)
+        (measured, *_) = goals.values()
+        plan = halved(plan, Best(measured.metric, SHARE, measured.mode))
     _check_metric(plan, goals)
     return plan
 
 
-def halved(plan: Plan, goals: Mapping[str, Goal]) -> Plan:
-    """The plan by successive halving: twice, early on, the better half of each program's points
-    goes on, by the mean over their seeds (`RUNGS`, `SHARE`).
+def halved(plan: Plan, rule: PruneRule) -> Plan:
+    """The plan by successive halving: a rule stops points twice, early on (`RUNGS`).
 
-    Raises ValueError for a plan of a single segment, which has no time to do so.
+    Rows that it has stopped among so many trials never stand beside those of another search.
+    Raises ValueError for a plan of a single segment, which has no time to stop.
     """
-    rungs = sorted({max(1, round(part * plan.segments)) for part in RUNGS})
     if plan.segments < 2:
         raise ValueError("halving needs segments >= 2, after the first of which points stop, not 1")
-    asked = {name: (goal.metric, goal.mode) for name, goal in goals.items()}
-    rule = functools.partial(_stops, asked, SHARE)
-    inside = [rung for rung in rungs if rung < plan.segments]
-    return plan._replace(prune=Halving(inside, _among(rule, plan)))
+    rungs = sorted({max(1, round(part * plan.segments)) for part in RUNGS})
+    return _among(plan, Halving(rungs, rule))
 
 
-def _stops(
-    goals: Mapping[str, tuple[str, Mode | None]],
-    share: float,
-    segments: int,
-    frame: pd.DataFrame,
-) -> np.ndarray:
-    """The rule of `Best`, by the goal of the program that a rung is of."""
-    metric, mode = goals[frame["program"].iloc[0]]
-    return Best(metric, share, mode)(segments, frame)
+def _among(plan: Plan, halving: Halving) -> Plan:
+    """The plan by a halving that says among how many trials of a program it chooses."""
+    counts = Counter(trial.program for trial in plan.trials)
+    among, inner = sorted(set(counts.values())), halving.rule
 
+    def rule(segments: int, frame: pd.DataFrame, among: list[int] = among) -> Any:
+        return inner(segments, frame)
 
-def _among(rule: PruneRule, plan: Plan) -> PruneRule:
-    """The rule, told from the same one of another search: rows that were stopped by the best of
-    other points are not of this one."""
-
-    def among(segments: int, frame: pd.DataFrame, trials: int = len(plan.trials)) -> Any:
-        return rule(segments, frame)
-
-    return among
+    return plan._replace(prune=halving._replace(rule=rule))
 
 
 def _of_each(runs: Mapping[str, Run], space: Space | Mapping[str, Space]) -> dict[str, Space]:
