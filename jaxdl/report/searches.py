@@ -11,6 +11,7 @@ from jaxdl import stats
 from jaxdl.report import plots, spaces
 from jaxdl.report.importances import axes_of, valued, what_matters
 from jaxdl.report.page import Block, Picture, Report, Section
+from jaxdl.report.spaces import Cloud
 from jaxdl.report.tables import Cell, Table, cell_of, counted, label, measure, number, table
 
 if TYPE_CHECKING:
@@ -94,14 +95,14 @@ def _pictures(found: "Found", winner: "Winner") -> list[Picture]:
     values = _scaled(found, points["value"])
     if not np.isfinite(values).any():
         return []
-    how = {
-        "axes": axes_of(found, name, points),
-        "values": values,
-        "good": _near(found, points),
-        "winner": _place(points, winner),
-        "label": measure(_metric(found), found.kind.unit),
-        "scale": "log" if found.kind.scale == "positive" else "linear",
-    }
+    cloud = Cloud(
+        axes_of(found, name, points),
+        values,
+        _near(found, points),
+        _place(points, winner),
+        measure(_metric(found), found.kind.unit),
+        "log" if found.kind.scale == "positive" else "linear",
+    )
     number = list(found.goals).index(name)
     caption = (
         f"{counted(len(points), 'point')} of {name}, each the mean of "
@@ -109,12 +110,11 @@ def _pictures(found: "Found", winner: "Winner") -> list[Picture]:
         f"{'a point' if found.kind.scale == 'share' else '1 %'} of the winner."
     )
     title = f"{_metric(found).capitalize()} of {name} along each hyperparameter"
-    made = [Picture(f"slices_{number}", spaces.slices(title=title, **how), title, caption)]
+    made = [Picture(f"slices_{number}", spaces.slices(cloud, title=title), title, caption)]
     if len(space) > 1:
         title = f"The points of {name}"
-        made.insert(
-            0, Picture(f"points_{number}", spaces.parallel(title=title, **how), title, caption)
-        )
+        drawn = spaces.parallel(cloud, title=title)
+        made.insert(0, Picture(f"points_{number}", drawn, title, caption))
     return made
 
 

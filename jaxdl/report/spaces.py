@@ -2,12 +2,11 @@
 
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from jaxdl.report.panels import Scale, plain, power_of_ten, set_scale
 from jaxdl.report.style import COLOURS, house_style, new_figure, short
@@ -50,13 +49,13 @@ def _ticks(searched: "Distribution") -> Sequence[Any]:
         return list(searched.values)
     low, high = searched
     if isinstance(searched, Integer) and high - low < MANY:
-        return range(low, high + 1)
+        return range(int(low), int(high) + 1)
     if isinstance(searched, LogUniform):
         decades = range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1)
         every = max(1, math.ceil(len(decades) / MANY))
         return [10.0**n for n in decades[::every]] if len(decades) > 1 else [low, high]
     places = MaxNLocator(5, integer=isinstance(searched, Integer)).tick_values(low, high)
-    return [tick for tick in places.tolist() if low <= tick <= high]
+    return [float(tick) for tick in places if low <= tick <= high]
 
 
 def _label(tick: Any) -> str:
@@ -65,29 +64,29 @@ def _label(tick: Any) -> str:
     return plain(tick) if isinstance(tick, float) else short(tick, 12)
 
 
+class Cloud(NamedTuple):
+    """Points in a space, each with a number.
+
+    axes: of the hyperparameters. values: [N] of the metric; nan of a point of which a seed
+    diverged. good: [N], true for points that come near the best. winner: the place of the best.
+    label, scale: of the metric.
+    """
+
+    axes: Sequence[Axis]
+    values: np.ndarray
+    good: np.ndarray
+    winner: int
+    label: str
+    scale: Scale = "linear"
+
+
 @house_style()
-def parallel(
-    axes: Sequence[Axis],
-    values: ArrayLike,
-    good: ArrayLike,
-    winner: int,
-    *,
-    title: str,
-    label: str,
-    scale: Scale = "linear",
-) -> "Figure":
+def parallel(cloud: Cloud, *, title: str) -> "Figure":
     """Each point as a line over an axis for each hyperparameter, and, last, one for the metric.
 
-    Args:
-        axes: of the hyperparameters.
-        values: [N] of the metric; what is not finite ends at the foot of the last axis, dotted.
-        good: [N], true for points that come near the best.
-        winner: the place of the best.
-        title: of the figure.
-        label: of the metric.
-        scale: on which the metric is drawn.
+    A line without a number ends at the foot of the last axis, dotted.
     """
-    y, good = np.asarray(values, float), np.asarray(good, bool)
+    axes, y, good, winner, label, scale = cloud
     figure = new_figure(4.3, title)
     drawn = figure.subplots()
     last, ticks = _metric(y, scale)
@@ -115,18 +114,9 @@ def parallel(
 
 
 @house_style()
-def slices(
-    axes: Sequence[Axis],
-    values: ArrayLike,
-    good: ArrayLike,
-    winner: int,
-    *,
-    title: str,
-    label: str,
-    scale: Scale = "linear",
-) -> "Figure":
-    """The metric of the points along each hyperparameter; arguments as those of `parallel`."""
-    y, good = np.asarray(values, float), np.asarray(good, bool)
+def slices(cloud: Cloud, *, title: str) -> "Figure":
+    """The metric of the points along each hyperparameter, a panel each; crosses where it is nan."""
+    axes, y, good, winner, label, scale = cloud
     columns = min(4, len(axes))
     rows = math.ceil(len(axes) / columns)
     figure = new_figure(0.9 + 2.5 * rows, title)
@@ -167,7 +157,7 @@ def _metric(values: np.ndarray, scale: Scale) -> tuple[np.ndarray, dict[str, flo
     width = (high - low) or 1.0
     locator = LogLocator(subs=(1, 2, 5), numticks=6) if log else MaxNLocator(5)
     places = locator.tick_values(finite.min(), finite.max())
-    inside = [p for p in places.tolist() if finite.min() <= p <= finite.max()]
+    inside = [float(p) for p in places if finite.min() <= p <= finite.max()]
     height = {plain(p): ((math.log(p) if log else p) - low) / width for p in inside}
     with np.errstate(invalid="ignore", divide="ignore"):
         units = ((np.log(values) if log else values) - low) / width
@@ -187,17 +177,15 @@ def _keys(mark: str, values: np.ndarray) -> list[Any]:
     """The legend: of lines, or of dots."""
     from matplotlib.lines import Line2D
 
-    of: Mapping[str, dict[str, Any]] = {
-        "the winner": {"color": WINNER, "marker": "*" if mark == "o" else "", "markersize": 10},
-        "near it": {"color": GOOD, "marker": "o" if mark == "o" else ""},
-        "the others": {"color": OTHER, "marker": "o" if mark == "o" else ""},
-    }
-    shape = "none" if mark == "o" else "-"
-    keys = [Line2D([], [], label=name, linestyle=shape, **look) for name, look in of.items()]
+    dots = mark == "o"
+    looks: list[dict[str, Any]] = [
+        {"label": "the winner", "color": WINNER, "marker": "*" if dots else "", "markersize": 10},
+        {"label": "near it", "color": GOOD, "marker": mark if dots else ""},
+        {"label": "the others", "color": OTHER, "marker": mark if dots else ""},
+    ]
+    for look in looks:
+        look["linestyle"] = "none" if dots else "-"
     if not np.isfinite(values).all():
-        lost: dict[str, Any] = {"marker": "x"} if mark == "o" else {}
-        dash = "none" if mark == "o" else ":"
-        keys.append(
-            Line2D([], [], label="a seed diverged", color="#777777", linestyle=dash, **lost)
-        )
-    return keys
+        lost = {"marker": "x", "linestyle": "none"} if dots else {"linestyle": ":"}
+        looks.append({"label": "a seed diverged", "color": "#777777", **lost})
+    return [Line2D([], [], **look) for look in looks]

@@ -138,9 +138,9 @@ def _study(
 ) -> "Iterator[optuna.Study]":
     """The points as Optuna's trials, to be minimized, without its line for the study."""
     import optuna
-    from optuna.distributions import CategoricalDistribution, FloatDistribution
+    from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
-    kinds = {
+    kinds: dict[str, BaseDistribution] = {
         str(name): CategoricalDistribution(sorted(points[name].unique().tolist()))
         if name in categories
         else FloatDistribution(0.0, 1.0)

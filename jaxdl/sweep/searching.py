@@ -255,4 +255,6 @@ def _check_metric(plan: Plan, goals: Mapping[str, Goal]) -> None:
 def _in_words(method: Halving | studies.Sampler) -> str:
     if isinstance(method, Halving):
         return "halving"
-    return "optuna's TPE" if method == "optuna" else studies.described(method)
+    if isinstance(method, str):
+        return "optuna's TPE" if method == "optuna" else method
+    return str(getattr(getattr(method, "func", method), "__name__", "a sampler"))

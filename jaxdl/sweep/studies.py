@@ -29,19 +29,19 @@ NEEDS = {"CmaEsSampler": "cmaes", "GPSampler": "torch"}
 """Packages that a sampler needs and Optuna does not bring."""
 
 
-def sampler(made_by: Sampler, seed: int, count: int) -> "optuna.samplers.BaseSampler":
+def sampler(
+    made_by: "Sampler | optuna.samplers.BaseSampler", seed: int, count: int
+) -> "optuna.samplers.BaseSampler":
     """The sampler that asks when there are `count` trials. Raises ValueError for what is none."""
     import optuna
 
-    make, name = made_by, described(made_by)
     if isinstance(made_by, optuna.samplers.BaseSampler):
         name = type(made_by).__name__
         raise ValueError(
             f"sampler: a {name} that is made draws other points after a kill: give the class, or "
             f"functools.partial({name}, ...) without its seed"
         )
-    if isinstance(make, str):
-        make = _named(make)
+    make, name = _named(made_by) if isinstance(made_by, str) else made_by, described(made_by)
     drawn = int(np.random.SeedSequence([seed, count]).generate_state(1)[0])
     try:
         found = make(seed=drawn)
@@ -80,7 +80,7 @@ def distributions(space: Mapping[str, Distribution]) -> dict[str, Any]:
         if isinstance(values, Choice):
             return distributions.CategoricalDistribution(plain_values(name, values.values))
         if isinstance(values, Integer):
-            return distributions.IntDistribution(*map(int, values))
+            return distributions.IntDistribution(int(values.low), int(values.high))
         log = isinstance(values, LogUniform)
         return distributions.FloatDistribution(values.low, values.high, log=log)
 

@@ -120,12 +120,13 @@ def test_axes_are_on_the_scale_of_the_search():
 
 def test_lines_and_dots_lie_where_the_points_do():
     axes = [spaces.axis("x", pd.Series([0.0, 0.5, 1.0]), sweep.Uniform(0.0, 1.0))]
-    values, good = [3.0, 1.0, np.nan], [False, True, False]
-    drawn = spaces.parallel(axes, values, good, 1, title="t", label="loss")
+    values, good = np.array([3.0, 1.0, np.nan]), np.array([False, True, False])
+    cloud = spaces.Cloud(axes, values, good, 1, "loss")
+    drawn = spaces.parallel(cloud, title="t")
     lines = [line.get_ydata() for line in drawn.axes[0].lines if len(line.get_xdata()) == 2]
     lines = [line for line in lines if not np.array_equal(line, [0, 1])]  # the axes themselves
     np.testing.assert_allclose(lines, [[0.0, 1.0], [1.0, -0.12], [0.5, 0.0]])
-    drawn = spaces.slices(axes, values, good, 1, title="t", label="loss")
+    drawn = spaces.slices(cloud, title="t")
     others, near, winner, lost = drawn.axes[0].lines
     np.testing.assert_allclose(others.get_xydata(), [[0, 3]])
     np.testing.assert_allclose(near.get_xydata(), [[0.5, 1]])

@@ -209,7 +209,7 @@ def test_a_sampler_that_is_made_would_not_be_resumed(tmp_path):
     samplers = pytest.importorskip("optuna").samplers
     with pytest.raises(ValueError, match="a TPESampler that is made draws other points"):
         search(tmp_path, method=samplers.TPESampler(seed=0))
-    with pytest.raises(ValueError, match="makes no sampler of optuna.samplers, but 3"):
+    with pytest.raises(ValueError, match=r"makes no sampler .* but 3"):
         search(tmp_path, method=lambda seed: 3)
 
 
