@@ -95,8 +95,8 @@ def _counted(found: "Found", points: pd.DataFrame) -> str:
         said.append("The metric counts by its logarithm.")
     if points["status"].eq("pruned").any():
         said.append("A point that was stopped counts with what it had then.")
-    if points["status"].eq("diverged").any():
-        said.append("One that diverged counts as the worst that did not.")
+    if points["lost"].any():
+        said.append("One without a number of every seed counts as the worst that has one.")
     return " ".join(said)
 
 
@@ -108,7 +108,8 @@ def axes_of(found: "Found", name: str, points: pd.DataFrame) -> list[Axis]:
 
 
 def valued(found: "Found", name: str) -> pd.DataFrame:
-    """The points with a number each: one that diverged is as bad as the worst that did not."""
+    """The points with a number each: one that is `lost` is as bad as the worst that is not."""
     points = found.points(name)
     worst = points["value"].min() if found.mode == "max" else points["value"].max()
-    return points.assign(value=points["value"].fillna(worst)).dropna(subset="value")
+    value, lost = points["value"].fillna(worst), points["value"].isna()
+    return points.assign(value=value, lost=lost).dropna(subset="value")

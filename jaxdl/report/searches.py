@@ -124,12 +124,17 @@ def _near(found: "Found", points: pd.DataFrame) -> np.ndarray:
     return stats.near_best(ended, found.kind) if ended.notna().any() else ended.notna().to_numpy()
 
 
+def _ended(points: pd.DataFrame) -> pd.DataFrame:
+    """The points of which every seed came to its end with a number."""
+    return points[points["status"].eq("ok") & points["value"].notna()]
+
+
 def _nearness(found: "Found", winners: Mapping[str, "Winner"]) -> list[Block]:
     """How far one may go from each winner: over which values the near points are spread."""
     rows: list[dict[str, Cell]] = []
     for name, winner in winners.items():
         points = found.points(name)
-        near, ended = points[_near(found, points)], points[points["status"].eq("ok")]
+        near, ended = points[_near(found, points)], _ended(points)
         if near.empty:
             continue
         for each in found.goals[name].space:
@@ -166,7 +171,7 @@ def _best_so_far(found: "Found", programs: Sequence[str]) -> list[Section]:
     )  # fmt: skip
     caption = (
         f"Expected best of k of the points in random order, by the mean of "
-        f"{counted(found.seeds, 'seed')}; what diverged counts as the worst that did not. A line "
+        f"{counted(found.seeds, 'seed')}; one without a number counts as the worst that has one. A line "
         "that still moves at its end says that more points would find better ones."
     )
     return [Section("What more points would buy", [Picture("best_of", figure, title, caption)])]
@@ -174,9 +179,7 @@ def _best_so_far(found: "Found", programs: Sequence[str]) -> list[Section]:
 
 def _best_points(found: "Found", programs: Sequence[str]) -> Table:
     shown = pd.concat([found.points(name).assign(program=name) for name in programs])
-    shown = shown[shown["status"].eq("ok")].sort_values(
-        "value", ascending=found.mode == "min", kind="stable"
-    )
+    shown = _ended(shown).sort_values("value", ascending=found.mode == "min", kind="stable")
     names = dict.fromkeys(each for name in programs for each in found.goals[name].space)
     heading = measure(_metric(found), found.kind.unit)
     rows = [

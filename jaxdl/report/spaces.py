@@ -67,8 +67,8 @@ def _label(tick: Any) -> str:
 class Cloud(NamedTuple):
     """Points in a space, each with a number.
 
-    axes: of the hyperparameters. values: [N] of the metric; nan of a point of which a seed
-    diverged. good: [N], true for points that come near the best. winner: the place of the best.
+    axes: of the hyperparameters. values: [N] of the metric; nan where a seed has none.
+    good: [N], true for points that come near the best. winner: the place of the best.
     label, scale: of the metric.
     """
 
@@ -187,5 +187,5 @@ def _keys(mark: str, values: np.ndarray) -> list[Any]:
         look["linestyle"] = "none" if dots else "-"
     if not np.isfinite(values).all():
         lost = {"marker": "x", "linestyle": "none"} if dots else {"linestyle": ":"}
-        looks.append({"label": "a seed diverged", "color": "#777777", **lost})
+        looks.append({"label": "no number of a seed", "color": "#777777", **lost})
     return [Line2D([], [], **look) for look in looks]

@@ -45,7 +45,7 @@ def test_the_winner_is_the_least_of_the_landscape(whole):
     columns = (points[name].to_numpy(np.float32) for name in ("x", "rate", "k"))
     heights = np.where(points["x"] > 0.9, np.inf, landscape.height(*columns, kinds))
     best = whole.best
-    assert heights[heights.argsort()[1]] - heights.min() > 0.03  # three deviations of a seed
+    assert heights[heights.argsort()[1]] - heights.min() > 0.01  # five deviations of a seed
     row = points.iloc[int(heights.argmin())]
     assert best.hparams == {name: row[name] for name in SPACE}
     assert [type(value) for value in best.hparams.values()] == [float, float, int, str]
