@@ -55,9 +55,9 @@ def _winners(found: "Found", winners: Mapping[str, "Winner"]) -> list[Block]:
             measure(_metric(found), kind.unit): winner.value,
         }
         if told:
-            scores = tuned.scores(score)[name].dropna()
+            scores = tuned.scores(score)[name]
             row[measure(label(score), kind.unit)] = (
-                stats.mean_interval(scores, kind.scale) if len(scores) else None
+                stats.mean_interval(scores, kind.scale) if scores.notna().all() else None
             )
         rows.append(row)
     caption = (
@@ -103,18 +103,18 @@ def _pictures(found: "Found", winner: "Winner") -> list[Picture]:
         measure(_metric(found), found.kind.unit),
         "log" if found.kind.scale == "positive" else "linear",
     )
-    number = list(found.goals).index(name)
+    place = list(found.goals).index(name)
     caption = (
         f"{counted(len(points), 'point')} of {name}, each the mean of "
         f"{counted(found.seeds, 'seed')}. Near: within "
         f"{'a point' if found.kind.scale == 'share' else '1 %'} of the winner."
     )
     title = f"{_metric(found).capitalize()} of {name} along each hyperparameter"
-    made = [Picture(f"slices_{number}", spaces.slices(cloud, title=title), title, caption)]
+    made = [Picture(f"slices_{place}", spaces.slices(cloud, title=title), title, caption)]
     if len(space) > 1:
         title = f"The points of {name}"
         drawn = spaces.parallel(cloud, title=title)
-        made.insert(0, Picture(f"points_{number}", drawn, title, caption))
+        made.insert(0, Picture(f"points_{place}", drawn, title, caption))
     return made
 
 
@@ -171,8 +171,8 @@ def _best_so_far(found: "Found", programs: Sequence[str]) -> list[Section]:
     )  # fmt: skip
     caption = (
         f"Expected best of k of the points in random order, by the mean of "
-        f"{counted(found.seeds, 'seed')}; one without a number counts as the worst that has one. A line "
-        "that still moves at its end says that more points would find better ones."
+        f"{counted(found.seeds, 'seed')}; one without a number counts as the worst that has one. A "
+        "line that still moves at its end says that more points would find better ones."
     )
     return [Section("What more points would buy", [Picture("best_of", figure, title, caption)])]
 

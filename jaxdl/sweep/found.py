@@ -15,6 +15,7 @@ from jaxdl.sweep.space import Point
 
 ENDED = ("ok", "pruned")
 """Trials that have a value: at their end, or where they were given up."""
+WORSE = (*ENDED, "diverged", "error")
 
 
 class Winner(NamedTuple):
@@ -123,9 +124,7 @@ class Found(NamedTuple):
         value = frame[self.metric].astype(float).where(frame["status"].isin(ENDED))
         groups = frame.assign(value=value).groupby(names, sort=False)
         found = groups["value"].agg(lambda seeds: seeds.mean(skipna=False)).reset_index()
-        # Among ok, pruned, diverged and error the first letter of the worst is not in order.
-        order = ("ok", "pruned", "diverged", "error")
-        worst = groups["status"].agg(lambda seeds: max(seeds, key=order.index))
+        worst = groups["status"].agg(lambda seeds: max(seeds, key=WORSE.index))
         return found.assign(status=worst.to_numpy())
 
     def report(self, folder: str | Path) -> Path:
@@ -133,7 +132,7 @@ class Found(NamedTuple):
 
         The winner, what matters, every point, what more points would buy.
         """
-        # The only look upward: what a search has found is written down by the room of reports.
+        # The only look upward: what a search has found, the room of reports writes down.
         from jaxdl import report
 
         folder = Path(folder)
