@@ -20,7 +20,8 @@ from benchmarks import harness
 from benchmarks.harness import Row
 from jaxdl import _cpu, comparison, sweep
 from jaxdl.comparison.exam import DIFFICULTY, run
-from jaxdl.sweep.space import LogUniform, Point, Trial
+from jaxdl.sweep.distributions import LogUniform
+from jaxdl.sweep.space import Point, Trial
 from jaxdl.types import Array, PyTree
 from jaxdl.workloads import landscapes
 from jaxdl.workloads.stress import Now, Problem

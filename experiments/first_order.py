@@ -25,7 +25,7 @@ from jaxdl import launch, report, stats, sweep, workloads
 from jaxdl.launch import setting
 from jaxdl.optimizers import adam, momentum, nesterov, sgd
 from jaxdl.report import Claim, Judged, Section
-from jaxdl.sweep.space import Distribution, LogUniform
+from jaxdl.sweep.distributions import Distribution, LogUniform
 from jaxdl.types import PyTree
 from jaxdl.workloads import Workload
 

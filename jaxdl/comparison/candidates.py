@@ -16,8 +16,8 @@ import optax
 
 from jaxdl import sweep
 from jaxdl.comparison.entrants import ENTRANTS, RATES, Entrant, Kind
+from jaxdl.sweep.distributions import Distribution
 from jaxdl.sweep.explain import reason
-from jaxdl.sweep.space import Distribution
 from jaxdl.types import Array, PyTree, TrainState
 
 OPTIMIZER = "adam"

@@ -13,7 +13,7 @@ from jaxdl import optimizers, train
 from jaxdl.initializers import Initializer
 from jaxdl.optimizers import Scalar
 from jaxdl.optimizers.schedules import Shape
-from jaxdl.sweep.space import Distribution, LogUniform, Value
+from jaxdl.sweep.distributions import Distribution, LogUniform, Value
 from jaxdl.types import Array
 
 Make = Callable[..., optax.GradientTransformation]

@@ -13,7 +13,9 @@ from jaxdl import stats, sweep
 from jaxdl.comparison.entrants import Entrant
 from jaxdl.comparison.words import floor
 from jaxdl.optimizers.schedules import Shape, scaled
-from jaxdl.sweep.space import LogUniform, Point, Trial
+from jaxdl.sweep.distributions import LogUniform
+from jaxdl.sweep.searching import SHARE
+from jaxdl.sweep.space import Point, Trial
 from jaxdl.types import PyTree
 from jaxdl.workloads import Workload
 
@@ -24,9 +26,6 @@ SEARCH_SEED = 0
 BY = ("workload", "optimizer")
 POINTS, SEEDS, FRESH_SEEDS = 36, 3, 10
 """Of each optimizer on each workload, and the seeds of search and judgement."""
-RUNGS, SHARE = (2, 4), 1 / 2
-"""Halving: after a tenth and a fifth of the budget half of the points goes on, which is 35 % of the
-steps of a grid. Fewer that go on lose the grid's choice among equals (`benchmarks/halving.py`)."""
 
 
 def grid(one: Entrant, count: int) -> list[Point]:
@@ -67,16 +66,9 @@ most stop early; those of `optuna` are the first, and its sampler asks for the o
 
 
 def _stops(
-    goals: Mapping[str, tuple[str, stats.Mode]],
-    among: str,
-    segments: int,
-    frame: pd.DataFrame,
+    goals: Mapping[str, tuple[str, stats.Mode]], segments: int, frame: pd.DataFrame
 ) -> np.ndarray:
-    """The rule of `sweep.Best`, by metric and mode of the workload that a rung is of.
-
-    among: of what the best go on. Rows of another search were stopped by the best of that.
-    """
-    del among
+    """The rule of `sweep.Best`, by metric and mode of the workload that a rung is of."""
     metric, mode = goals[frame["workload"].iloc[0]]
     return sweep.Best(metric, SHARE, mode)(segments, frame)
 
@@ -170,9 +162,7 @@ class Study(NamedTuple):
         )
         if self.protocol == "halving":
             modes = {each.name: (_metric(each), each.kind.mode) for each in self.workloads}
-            among = f"{self.points} points of {self.seeds} seeds"
-            rule = functools.partial(_stops, modes, among)
-            return plan._replace(prune=sweep.Halving(RUNGS, rule))
+            return sweep.halved(plan, functools.partial(_stops, modes))
         if self.protocol == "optuna":
             return self._asked(plan)
         return plan

@@ -31,6 +31,7 @@ from jaxdl.report.markdown import to_markdown
 from jaxdl.report.page import Code, Picture, Report, Section, render, write
 from jaxdl.report.pictures import images, picture
 from jaxdl.report.plots import dots, intervals, lines, sensitivity, training_curves
+from jaxdl.report.searches import of_search
 from jaxdl.report.style import to_png
 from jaxdl.report.summaries import CHOSEN, chosen_trials, grid, summary, summary_table
 from jaxdl.report.tables import (
@@ -82,6 +83,7 @@ __all__ = [
     "judge",
     "lines",
     "number",
+    "of_search",
     "percent",
     "picture",
     "profile",

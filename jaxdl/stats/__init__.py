@@ -3,6 +3,7 @@
 from jaxdl.stats.bootstrap import ENOUGH, Aggregate, bootstrap_interval, pooled_iqm
 from jaxdl.stats.budgets import best_of_first_k, best_of_k, performance_profile
 from jaxdl.stats.comparisons import Direction, Verdict, holm, paired_p, verdict
+from jaxdl.stats.importances import Importance, fanova, importance, ped_anova, permutation
 from jaxdl.stats.improvement import probability_of_improvement
 from jaxdl.stats.intervals import (
     FEWEST,
@@ -24,6 +25,7 @@ from jaxdl.stats.searches import (
     Sensitivity,
     border_warning,
     inclusion_warning,
+    near_best,
     rate_sensitivity,
 )
 from jaxdl.stats.selection import choices_of_others, chosen_trials, largest_within, select
@@ -45,6 +47,7 @@ __all__ = [
     "TIE",
     "Aggregate",
     "Direction",
+    "Importance",
     "Interval",
     "Kind",
     "Mode",
@@ -62,7 +65,9 @@ __all__ = [
     "direction",
     "exact",
     "example",
+    "fanova",
     "holm",
+    "importance",
     "inclusion_warning",
     "interquartile_mean",
     "iqm_interval",
@@ -72,9 +77,12 @@ __all__ = [
     "magnitude",
     "mean_interval",
     "median_of_best",
+    "near_best",
     "paired_interval",
     "paired_p",
+    "ped_anova",
     "performance_profile",
+    "permutation",
     "pooled_iqm",
     "population_interval",
     "probability_of_improvement",

@@ -44,11 +44,7 @@ def rate_sensitivity(rates: ArrayLike, values: ArrayLike, kind: Kind) -> Sensiti
         raise ValueError("no rate has a finite value")
     order = np.argsort(x)
     log, y = np.log10(x[order]), np.where(np.isfinite(y), y, math.nan)[order]
-    best = np.nanmax(y) if kind.mode == "max" else np.nanmin(y)
-    near = NEAR if kind.scale == "share" else NEAR * abs(best)
-    # a point on the edge is in, whatever the rounding of 0.99 - 0.98
-    near += 1e-12 * abs(best)
-    lost = np.abs(y - best)
+    lost, near = _lost(y, kind)
     gaps = np.array([_reach(a, b, near) for a, b in itertools.pairwise(lost)]) * np.diff(log)
     inside = np.flatnonzero(lost <= near)
     first, last = int(inside[0]), int(inside[-1])
@@ -56,6 +52,27 @@ def rate_sensitivity(rates: ArrayLike, values: ArrayLike, kind: Kind) -> Sensiti
     high = log[last] + (gaps[last] if last < gaps.size else 0.0)
     at_end = first == 0 or last == x.size - 1
     return Sensitivity(float(gaps.sum()), float(10**low), float(10**high), at_end)
+
+
+def near_best(values: ArrayLike, kind: Kind) -> np.ndarray:
+    """Which of the values [N] are within 1 % of the best: one point for shares; nan never is.
+
+    ValueError where none is finite.
+    """
+    y = _sample(values)
+    y = np.where(np.isfinite(y), y, math.nan)
+    if np.isnan(y).all():
+        raise ValueError("there is no finite value")
+    lost, near = _lost(y, kind)
+    return lost <= near
+
+
+def _lost(values: np.ndarray, kind: Kind) -> tuple[np.ndarray, float]:
+    """How far values lie from the best of them, and how far the good ones may."""
+    best = float(np.nanmax(values) if kind.mode == "max" else np.nanmin(values))
+    near = NEAR if kind.scale == "share" else NEAR * abs(best)
+    # a point on the edge is in, whatever the rounding of 0.99 - 0.98
+    return np.abs(values - best), near + 1e-12 * abs(best)
 
 
 def border_warning(best: Mapping[str, float], tried: Mapping[str, ArrayLike]) -> str | None:

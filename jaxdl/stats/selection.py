@@ -42,14 +42,14 @@ def select(
     """
     by = [by] if isinstance(by, str) else list(by)
     over = [over] if isinstance(over, str) else list(over)
-    chosen_on = _chosen_on(metric, without_validation)
+    on = chosen_on(metric, without_validation)
     _check_trials(frame, by, over, metric)
     sign = 1.0 if direction(metric, mode) == "max" else -1.0
     value = frame[metric].astype(float)
     value = sign * value.where(frame["status"].eq("ok") & np.isfinite(value))
     groups = frame.groupby(by, sort=False, dropna=False, observed=True)
     rows = [_choose(trials, value[trials.index], by, over, metric, sign) for _, trials in groups]
-    return pd.DataFrame(rows).assign(chosen_on=chosen_on)
+    return pd.DataFrame(rows).assign(chosen_on=on)
 
 
 def largest_within(
@@ -177,8 +177,8 @@ def _at_end(grid: pd.Series, value: float) -> bool:
     return end_of(grid.dropna().to_numpy(), value) is not None
 
 
-def _chosen_on(metric: str, reason: str) -> str:
-    """`validation`, or `test` with the reason why there is nothing else."""
+def chosen_on(metric: str, reason: str = "") -> str:
+    """`validation`, or `test` with the reason why there is nothing else; ValueError without one."""
     on_test = metric.startswith("test")
     if on_test and not reason:
         raise ValueError(

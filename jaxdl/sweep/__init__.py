@@ -12,7 +12,9 @@ from jaxdl.signals import Interrupted
 from jaxdl.sweep._replay import kept_state, predict_seconds, replay
 from jaxdl.sweep.asking import Goal, asked
 from jaxdl.sweep.conditions import ForeignRows
+from jaxdl.sweep.distributions import Choice, Integer, LogUniform, Uniform
 from jaxdl.sweep.engine import Failed, execute
+from jaxdl.sweep.found import Found, Winner
 from jaxdl.sweep.hosted import Hosted
 from jaxdl.sweep.ledger import LedgerError
 from jaxdl.sweep.placement import place, use_all_cores
@@ -33,12 +35,10 @@ from jaxdl.sweep.run import (
     without_training,
 )
 from jaxdl.sweep.rungs import Best, Halving
+from jaxdl.sweep.searching import halved, search
 from jaxdl.sweep.space import (
-    Choice,
-    LogUniform,
     Point,
     Trial,
-    Uniform,
     grid,
     halton,
     log_spaced,
@@ -67,9 +67,11 @@ __all__ = [
     "Data",
     "Failed",
     "ForeignRows",
+    "Found",
     "Goal",
     "Halving",
     "Hosted",
+    "Integer",
     "Interrupted",
     "LedgerError",
     "LogUniform",
@@ -81,6 +83,7 @@ __all__ = [
     "Run",
     "Trial",
     "Uniform",
+    "Winner",
     "asked",
     "by_rate",
     "compile_run",
@@ -90,6 +93,7 @@ __all__ = [
     "few_labels",
     "grid",
     "halton",
+    "halved",
     "keeping_first",
     "kept_state",
     "log_spaced",
@@ -108,6 +112,7 @@ __all__ = [
     "random",
     "replay",
     "reporter",
+    "search",
     "segments",
     "trial_id",
     "trials",

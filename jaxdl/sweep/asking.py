@@ -11,9 +11,10 @@ import numpy as np
 from jaxdl import stats
 from jaxdl.stats.kinds import Mode
 from jaxdl.sweep import studies
+from jaxdl.sweep.distributions import Choice, Distribution, Integer, Value
 from jaxdl.sweep.plans import Plan
 from jaxdl.sweep.results import Results
-from jaxdl.sweep.space import Choice, Distribution, Point, Trial, Value, checked, trials
+from jaxdl.sweep.space import Point, Trial, checked, trials
 
 if TYPE_CHECKING:
     import optuna
@@ -45,7 +46,7 @@ def asked(
     *,
     points: int,
     chunk: int = 16,
-    sampler: str = "TPESampler",
+    sampler: studies.Sampler = "TPESampler",
     seed: int = 0,
 ) -> Plan:
     """The plan with further points, of which each program's sampler asks when it knows the others.
@@ -62,7 +63,8 @@ def asked(
         points: of each program in all, those of the plan included.
         chunk: how many are asked for at a time. They are trained side by side, and know nothing of
             each other but (TPE) that they are under way.
-        sampler: a class of `optuna.samplers` that takes a seed.
+        sampler: a class of `optuna.samplers` that takes a seed, or its name; or what makes one of a
+            `seed=`, such as `functools.partial(TPESampler, n_startup_trials=5)`.
         seed: of the sampler. What it draws depends on it and on how many points there are.
 
     Raises:
@@ -91,7 +93,7 @@ class Asking(NamedTuple):
     first: Sequence[Trial]
     points: int
     chunk: int
-    sampler: str
+    sampler: studies.Sampler
     seed: int
 
     def so_far(self, workdir: Path, found: Results) -> list[Trial]:
@@ -102,7 +104,7 @@ class Asking(NamedTuple):
 
     def first_points(self, program: str) -> list[Point]:
         """The points that the plan has of a program."""
-        return _distinct(trial.hparams for trial in self.first if trial.program == program)
+        return distinct(trial.hparams for trial in self.first if trial.program == program)
 
     def _of(self, program: str, storage: Any, rows: Sequence[Mapping[str, Any]]) -> list[Trial]:
         names = list(self.first_points(program)[0])
@@ -122,7 +124,7 @@ class Asking(NamedTuple):
             for each in study.get_trials(deepcopy=False)
             if each.state.name in ("COMPLETE", "RUNNING")
         ]
-        every = _distinct(_in_float32([*self.first_points(program), *points]))
+        every = distinct(in_float32([*self.first_points(program), *points]))
         return trials([program], every, self._seeds())
 
     def _study(self, program: str, storage: Any, rows: _Rows) -> "optuna.Study":
@@ -130,7 +132,8 @@ class Asking(NamedTuple):
         goal, first = self.goals[program], self.first_points(program)[0]
         fixed = {name: value for name, value in sorted(first.items()) if name not in goal.space}
         space = sorted(studies.distributions(goal.space).items())
-        asked = (space, goal.metric, goal.direction, fixed, self._seeds(), self.sampler, self.seed)
+        made_by = studies.described(self.sampler)
+        asked = (space, goal.metric, goal.direction, fixed, self._seeds(), made_by, self.seed)
         study = studies.opened(storage, program, goal.direction, repr(asked))
         for each in study.get_trials(deepcopy=False):
             value = self._value(program, {**first, **each.params}, rows)
@@ -202,7 +205,8 @@ def _check(program: str, goal: Goal, points: Sequence[Point]) -> None:
     stats.direction(goal.metric, goal.mode)
     for name, values in goal.space.items():
         for end in () if isinstance(values, Choice) else values:
-            checked([Trial(program, {name: float(end)}, 0)])
+            whole = isinstance(values, Integer)
+            checked([Trial(program, {name: int(end) if whole else float(end)}, 0)])
     for point in points:
         try:
             studies.finished(goal.space, _searched(goal, point), 0.0)
@@ -220,12 +224,14 @@ def _searched(goal: Goal, point: Point) -> Point:
 
 def _cast(goal: Goal, trial: Trial) -> Trial:
     """With the numbers of continuous spaces as what a sampler gives, floats."""
-    continuous = [name for name, values in goal.space.items() if not isinstance(values, Choice)]
+    continuous = [
+        name for name, values in goal.space.items() if not isinstance(values, Choice | Integer)
+    ]
     floats = {name: float(trial.hparams[name]) for name in continuous if name in trial.hparams}
     return trial._replace(hparams={**trial.hparams, **floats})
 
 
-def _distinct(points: Iterable[Point]) -> list[Point]:
+def distinct(points: Iterable[Point]) -> list[Point]:
     """Without those that are there already."""
     found: dict[Hashable, Point] = {}
     for point in points:
@@ -233,7 +239,7 @@ def _distinct(points: Iterable[Point]) -> list[Point]:
     return list(found.values())
 
 
-def _in_float32(points: Iterable[Point]) -> list[Point]:
+def in_float32(points: Iterable[Point]) -> list[Point]:
     """The points, with one float for those of a hyperparameter that are one in float32."""
     known: dict[Hashable, Value] = {}
     return [

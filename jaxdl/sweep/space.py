@@ -17,7 +17,16 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-Value: TypeAlias = float | int | str
+from jaxdl.sweep.distributions import (
+    Distribution,
+    LogUniform,
+    Value,
+    as_plain,
+    check,
+    check_one,
+    plain_values,
+)
+
 Point: TypeAlias = dict[str, Value]
 """Hyperparameters by name."""
 FLOAT32 = np.finfo(np.float32)
@@ -31,48 +40,12 @@ class Trial(NamedTuple):
     seed: int
 
 
-class Uniform(NamedTuple):
-    """Numbers between two ends, all equally likely."""
-
-    low: float
-    high: float
-
-    def from_unit(self, u: float) -> float:
-        """The value at u in [0, 1)."""
-        return min(self.low + u * (self.high - self.low), self.high)
-
-
-class LogUniform(NamedTuple):
-    """Numbers between two positive ends, all orders of magnitude equally likely."""
-
-    low: float
-    high: float
-
-    def from_unit(self, u: float) -> float:
-        """The value at u in [0, 1)."""
-        value = math.exp(math.log(self.low) + u * (math.log(self.high) - math.log(self.low)))
-        return min(max(value, self.low), self.high)
-
-
-class Choice(NamedTuple):
-    """One of some values, all equally likely."""
-
-    values: Sequence[Value]
-
-    def from_unit(self, u: float) -> Value:
-        """The value at u in [0, 1)."""
-        return self.values[min(int(u * len(self.values)), len(self.values) - 1)]
-
-
-Distribution: TypeAlias = Uniform | LogUniform | Choice
-
-
 def grid(**axes: Iterable[Value]) -> list[Point]:
     """Every combination of the axes' values, the first axis changing slowest.
 
     Raises ValueError, naming the axis, where one is empty, a lone string or not finite.
     """
-    columns = {name: _values(name, values) for name, values in axes.items()}
+    columns = {name: plain_values(name, values) for name, values in axes.items()}
     return [
         dict(zip(columns, point, strict=True)) for point in itertools.product(*columns.values())
     ]
@@ -80,7 +53,8 @@ def grid(**axes: Iterable[Value]) -> list[Point]:
 
 def random(count: int, seed: int, /, **distributions: Distribution) -> list[Point]:
     """`count` independent points. Raises ValueError, naming what is wrong."""
-    _check(count, distributions)
+    _check_count(count)
+    check(distributions)
     units = np.random.default_rng(seed).random((count, len(distributions)))
     return _points(units, distributions)
 
@@ -92,14 +66,15 @@ def halton(count: int, seed: int, /, **distributions: Distribution) -> list[Poin
     """
     from scipy.stats import qmc  # half a second that the other spaces need not wait
 
-    _check(count, distributions)
+    _check_count(count)
+    check(distributions)
     return _points(qmc.Halton(len(distributions), rng=seed).random(count), distributions)
 
 
 def log_spaced(low: float, high: float, count: int) -> list[float]:
     """`count` numbers of equal ratio from `low` to `high`, both exact, the others rounded to six
     significant digits."""
-    _check_distribution("log_spaced", LogUniform(low, high))
+    check_one("log_spaced", LogUniform(low, high))
     if count < 2:
         raise ValueError(f"log_spaced: there are two ends, so count must be >= 2, not {count}")
     inner = [float(f"{value:.6g}") for value in np.geomspace(low, high, count)[1:-1]]
@@ -119,7 +94,8 @@ def trials(
     """
     if not isinstance(seeds, Iterable):
         raise ValueError(f"seeds: give a sequence, such as range({seeds!r}), not {seeds!r}")
-    names, points, numbers = _values("programs", programs), _of_one_kind(list(hparams)), list(seeds)
+    names, points = plain_values("programs", programs), of_one_kind(list(hparams))
+    numbers = list(seeds)
     if not points or not numbers:
         raise ValueError(f"{'seeds' if points else 'hparams'}: there is no value")
     crossed = itertools.product(names, points, numbers)
@@ -158,7 +134,7 @@ def trial_id(trial: Trial) -> str:
 
     1 and 1.0 differ, as do any two floats of different `repr`.
     """
-    hparams = {name: _plain(name, value) for name, value in trial.hparams.items()}
+    hparams = {name: as_plain(name, value) for name, value in trial.hparams.items()}
     content = [trial.program, hparams, operator.index(trial.seed)]
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -169,13 +145,13 @@ def _plain_trial(trial: Trial) -> Trial:
     whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
     if not whole or not 0 <= seed < 2**32:
         raise ValueError(f"seeds are whole numbers from 0 to {2**32 - 1}, not {seed!r}")
-    hparams = {name: _plain(name, value) for name, value in trial.hparams.items()}
+    hparams = {name: as_plain(name, value) for name, value in trial.hparams.items()}
     return Trial(trial.program, hparams, int(seed))
 
 
-def _of_one_kind(points: Sequence[Mapping[str, Value]]) -> list[Point]:
+def of_one_kind(points: Sequence[Mapping[str, Value]]) -> list[Point]:
     """The points with a hyperparameter as a float in all where it is one in some."""
-    plain = [{name: _plain(name, value) for name, value in point.items()} for point in points]
+    plain = [{name: as_plain(name, value) for name, value in point.items()} for point in points]
     floats = {n for point in plain for n, value in point.items() if isinstance(value, float)}
     return [
         {n: _as_float(n, value) if n in floats else value for n, value in point.items()}
@@ -213,47 +189,9 @@ def _check_column(name: str, values: Iterable[Value]) -> None:
             raise ValueError(f"{name}: {other} and {value} are one number in float32")
 
 
-def _plain(name: str, value: Value) -> Value:
-    number = value.item() if getattr(value, "ndim", None) == 0 else value  # type: ignore[union-attr]
-    if not isinstance(number, float | int | str):
-        raise ValueError(f"{name}: a hyperparameter is a number or a name, not {value!r}")
-    return number
-
-
-def _values(name: str, values: Iterable[Value]) -> list[Value]:
-    if isinstance(values, str):
-        raise ValueError(f"{name}: give a sequence of values, not the string {values!r}")
-    if not isinstance(values, Iterable):
-        raise ValueError(f"{name}: give a sequence of values, such as [{values!r}]")
-    plain = [_plain(name, value) for value in values]
-    if not plain:
-        raise ValueError(f"{name}: there is no value")
-    for value in plain:
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"{name}: {value} is not finite")
-    return plain
-
-
-def _check(count: int, distributions: Mapping[str, Distribution]) -> None:
+def _check_count(count: int) -> None:
     if count < 1:
         raise ValueError(f"count must be >= 1, not {count}")
-    if not distributions:
-        raise ValueError("give at least one distribution")
-    for name, distribution in distributions.items():
-        _check_distribution(name, distribution)
-
-
-def _check_distribution(name: str, distribution: Distribution) -> None:
-    if isinstance(distribution, Choice):
-        _values(name, distribution.values)
-        return
-    if not isinstance(distribution, Uniform | LogUniform):
-        raise ValueError(f"{name}: give a Uniform, LogUniform or Choice, not {distribution!r}")
-    low, high = distribution
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise ValueError(f"{name}: the ends must be finite and low < high, not {low} and {high}")
-    if isinstance(distribution, LogUniform) and low <= 0:
-        raise ValueError(f"{name}: low must be > 0 on a log scale, not {low}")
 
 
 def _points(units: np.ndarray, distributions: Mapping[str, Distribution]) -> list[Point]:

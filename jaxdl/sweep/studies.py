@@ -4,19 +4,23 @@
 import contextlib
 import importlib.util
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from jaxdl import checkpoint
 from jaxdl.stats.kinds import Mode
-from jaxdl.sweep.space import Choice, Distribution, LogUniform, Point, _plain
+from jaxdl.sweep import fingerprint
+from jaxdl.sweep.distributions import Choice, Distribution, Integer, LogUniform, plain_values
+from jaxdl.sweep.space import Point
 
 if TYPE_CHECKING:
     import optuna
 
+Sampler: TypeAlias = str | Callable[..., Any]
+"""A class of `optuna.samplers` or its name, or what makes a sampler of a `seed=`."""
 STUDIES = "optuna.log"
 """Optuna's journal of all studies of a workdir, a study for each program."""
 ASKED = "asked"
@@ -25,8 +29,30 @@ NEEDS = {"CmaEsSampler": "cmaes", "GPSampler": "torch"}
 """Packages that a sampler needs and Optuna does not bring."""
 
 
-def sampler(name: str, seed: int, count: int) -> "optuna.samplers.BaseSampler":
+def sampler(
+    made_by: "Sampler | optuna.samplers.BaseSampler", seed: int, count: int
+) -> "optuna.samplers.BaseSampler":
     """The sampler that asks when there are `count` trials. Raises ValueError for what is none."""
+    import optuna
+
+    if isinstance(made_by, optuna.samplers.BaseSampler):
+        name = type(made_by).__name__
+        raise ValueError(
+            f"sampler: a {name} that is made draws other points after a kill: give the class, or "
+            f"functools.partial({name}, ...) without its seed"
+        )
+    make, name = _named(made_by) if isinstance(made_by, str) else made_by, described(made_by)
+    drawn = int(np.random.SeedSequence([seed, count]).generate_state(1)[0])
+    try:
+        found = make(seed=drawn)
+    except TypeError as error:
+        raise ValueError(f"sampler: {name} cannot be made of a seed alone: {error}") from error
+    if not isinstance(found, optuna.samplers.BaseSampler):
+        raise ValueError(f"sampler: {name} makes no sampler of optuna.samplers, but {found!r}")
+    return found
+
+
+def _named(name: str) -> "Callable[..., optuna.samplers.BaseSampler]":
     import optuna
 
     known = {each: getattr(optuna.samplers, each) for each in optuna.samplers.__all__}
@@ -36,11 +62,14 @@ def sampler(name: str, seed: int, count: int) -> "optuna.samplers.BaseSampler":
         raise ValueError(f"sampler: optuna.samplers has no {name!r}, it has {samplers}")
     if name in NEEDS and importlib.util.find_spec(NEEDS[name]) is None:
         raise ValueError(f"sampler: {name} needs the package {NEEDS[name]}")
-    drawn = int(np.random.SeedSequence([seed, count]).generate_state(1)[0])
-    try:
-        return known[name](seed=drawn)
-    except TypeError as error:
-        raise ValueError(f"sampler: {name} cannot be made of a seed alone: {error}") from error
+    return known[name]
+
+
+def described(made_by: Sampler) -> str:
+    """What makes a sampler, the same in every process."""
+    if isinstance(made_by, str):
+        return made_by
+    return made_by.__name__ if isinstance(made_by, type) else fingerprint.described(made_by)
 
 
 def distributions(space: Mapping[str, Distribution]) -> dict[str, Any]:
@@ -49,8 +78,9 @@ def distributions(space: Mapping[str, Distribution]) -> dict[str, Any]:
 
     def of(name: str, values: Distribution) -> distributions.BaseDistribution:
         if isinstance(values, Choice):
-            plain = [_plain(name, value) for value in values.values]
-            return distributions.CategoricalDistribution(plain)
+            return distributions.CategoricalDistribution(plain_values(name, values.values))
+        if isinstance(values, Integer):
+            return distributions.IntDistribution(int(values.low), int(values.high))
         log = isinstance(values, LogUniform)
         return distributions.FloatDistribution(values.low, values.high, log=log)
 

@@ -12,7 +12,7 @@ import pytest
 from jaxdl import comparison, initializers, losses, workloads
 from jaxdl.comparison import ENTRANTS, USUAL, Study, against, entrant, find, kind_of
 from jaxdl.optimizers import adam, schedules
-from jaxdl.sweep.space import Choice, LogUniform, Uniform
+from jaxdl.sweep.distributions import Choice, LogUniform, Uniform
 
 DIGITS = workloads.named("digits_mlp")._replace(steps=20)
 

@@ -13,7 +13,6 @@ from jaxdl.comparison import Entrant, Study
 from jaxdl.comparison.words import amount, outcome
 from jaxdl.optimizers import schedules
 from jaxdl.stats import Interval
-from jaxdl.sweep import space
 
 RAVINE = workloads.named("ravine")._replace(steps=40)
 
@@ -187,7 +186,7 @@ def weighted(learning_rate, times, decay):
 
 WEIGHTED = Entrant(
     weighted,
-    {"learning_rate": space.LogUniform(1e-3, 1e-1), "times": space.Choice([1, 2])},
+    {"learning_rate": sweep.LogUniform(1e-3, 1e-1), "times": sweep.Choice([1, 2])},
     {"learning_rate": 1e-2, "decay": 0.5, "times": 1},
 )
 """A rate, a whole number, and a number that nothing searches."""

@@ -8,7 +8,7 @@ import pytest
 
 from jaxdl.comparison import ENTRANTS, Entrant, entrant, find
 from jaxdl.optimizers import adam
-from jaxdl.sweep.space import LogUniform
+from jaxdl.sweep.distributions import LogUniform
 
 
 @pytest.mark.parametrize("name", ENTRANTS)
@@ -57,7 +57,7 @@ def test_one_minus_beta_is_what_the_decay_lacks_to_one():
 def test_an_optimizer_of_the_users_file_is_found(tmp_path, monkeypatch):
     (tmp_path / "my_signs.py").write_text(
         "import jax, optax\n"
-        "from jaxdl.sweep.space import LogUniform\n"
+        "from jaxdl.sweep.distributions import LogUniform\n"
         "def signs(learning_rate):\n"
         "    return optax.sign_sgd(learning_rate)\n"
         "signs.space = {'learning_rate': LogUniform(1e-4, 1e-1)}\n"

@@ -7,7 +7,7 @@ import pytest
 
 from jaxdl import comparison, optimizers, train
 from jaxdl.comparison import Card, Entrant, Exam, exam
-from jaxdl.sweep.space import LogUniform
+from jaxdl.sweep.distributions import LogUniform
 from jaxdl.workloads.stress import PROBLEMS
 
 ROUND = PROBLEMS["axes"]._replace(levels=(1.0, 2.0, 4.0, 1e6), steps=60)

@@ -14,7 +14,7 @@ from jaxdl import sweep, tasks
 from jaxdl.layers.dropout import Dropout
 from jaxdl.optimizers import adam, momentum
 from jaxdl.params import digest
-from jaxdl.sweep.space import LogUniform
+from jaxdl.sweep.distributions import LogUniform
 
 SEGMENTS, LANES = 4, 4
 

@@ -9,7 +9,7 @@ import pytest
 from support import tiny_sweep as tiny
 
 from jaxdl import checkpoint, sweep
-from jaxdl.sweep.space import Choice, LogUniform, Uniform
+from jaxdl.sweep.distributions import Choice, LogUniform, Uniform
 
 optuna = pytest.importorskip("optuna")
 

@@ -13,7 +13,8 @@ from scipy import stats
 from scipy.stats import qmc
 
 from jaxdl.sweep import chunk, space
-from jaxdl.sweep.space import Choice, LogUniform, Trial, Uniform
+from jaxdl.sweep.distributions import Choice, Integer, LogUniform, Uniform
+from jaxdl.sweep.space import Trial
 
 SAMPLERS = {"random": space.random, "halton": space.halton}
 DISTRIBUTIONS = {
@@ -54,6 +55,8 @@ def test_grid_gives_python_numbers():
         (lambda: space.random(3, 0, x=Uniform(math.nan, 1)), "x: .* not nan and 1"),
         (lambda: space.random(3, 0, x=LogUniform(0.0, 1.0)), r"x: low must be > 0 .*, not 0\.0"),
         (lambda: space.halton(3, 0, x=LogUniform(2.0, 1.0)), r"x: .* not 2\.0 and 1\.0"),
+        (lambda: space.random(3, 0, x=Integer(3, 1)), "x: .* low < high, not 3 and 1"),
+        (lambda: space.random(3, 0, x=Integer(0, 1.0)), "x: .* whole numbers, not 0 and 1.0"),
         (lambda: space.random(3, 0, x=Choice(())), "x: there is no value"),
         (lambda: space.random(3, 0, x=Choice((1.0, -math.inf))), "x: -inf is not finite"),
         (lambda: space.random(3, 0, x=(0, 1)), r"x: give a Uniform, .* not \(0, 1\)"),
@@ -140,6 +143,28 @@ def test_log_uniform_stays_inside_and_is_even_in_the_logarithm(u, v, low, factor
 def test_choice_gives_each_value_an_equal_share(u, values):
     assert Choice(values).from_unit(u) == values[math.floor(u * len(values))]
     assert Choice(values).from_unit(math.nextafter(1, 0)) == values[-1]
+
+
+@given(u=units, low=st.integers(-1000, 1000), count=st.integers(2, 100))
+def test_an_integer_has_equal_shares_and_both_ends(u, low, count):
+    axis = Integer(low, low + count - 1)
+    assert axis.from_unit(u) == low + math.floor(u * count)
+    assert (axis.from_unit(0.0), axis.from_unit(math.nextafter(1, 0))) == (low, axis.high)
+    assert type(axis.from_unit(u)) is int
+
+
+KINDS = [Uniform(-1.0, 3.0), LogUniform(1e-4, 10.0), Integer(2, 9), Choice(("a", "b", "c"))]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: type(kind).__name__)
+@given(u=units)
+def test_the_place_of_a_value_gives_the_value(kind, u):
+    value = kind.from_unit(u)
+    place = kind.to_unit(value)
+    assert 0 <= place <= 1
+    assert kind.from_unit(place) == (pytest.approx(value) if type(value) is float else value)
+    if type(value) is float:
+        assert place == pytest.approx(u, abs=1e-9)
 
 
 @given(low=scales, factor=st.floats(1.01, 1e6), count=st.integers(2, 40))

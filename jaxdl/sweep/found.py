@@ -1,0 +1,140 @@
+"""What a search found."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from jaxdl import stats
+from jaxdl.sweep.asking import Goal
+from jaxdl.sweep.plans import Plan
+from jaxdl.sweep.results import Results
+from jaxdl.sweep.space import Point
+
+ENDED = ("ok", "pruned")
+"""Trials that have a value: at their end, or where they were given up."""
+WORSE = (*ENDED, "diverged", "error")
+
+
+class Winner(NamedTuple):
+    """The point of a program that is best on validation by the mean over the seeds.
+
+    value: of the metric, that mean; nan where no point has a number of every seed. It has been
+        chosen by, and so is too good: `Found.tuned` has what may be reported.
+    borders: the hyperparameters of which it is the smallest or the largest number tried.
+    rows: its trials, for `Plan.replay`.
+    """
+
+    program: str
+    hparams: Point
+    value: float
+    borders: tuple[str, ...]
+    rows: list[dict[str, Any]]
+
+
+class Found(NamedTuple):
+    """The trials of a search, and the choice among them.
+
+    goals: what was searched for each program. plan: what has run. method: in words.
+    """
+
+    goals: Mapping[str, Goal]
+    plan: Plan
+    results: Results
+    method: str
+
+    @property
+    def metric(self) -> str:
+        """By which is chosen."""
+        return next(iter(self.goals.values())).metric
+
+    @property
+    def mode(self) -> stats.Mode:
+        """Whether high or low is better."""
+        return next(iter(self.goals.values())).direction
+
+    @property
+    def kind(self) -> stats.Kind:
+        """Of the metric, also of one that `stats.kind` does not know."""
+        try:
+            return stats.kind(self.metric)
+        except ValueError:
+            return stats.Kind(self.mode, "1", "real")
+
+    @property
+    def seeds(self) -> int:
+        """Of each point."""
+        return len({trial.seed for trial in self.plan.trials})
+
+    def frame(self) -> pd.DataFrame:
+        """The trials, a row each; numbers that a trial lacks are nan."""
+        return self.results.frame()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The rows of the ledger as they are."""
+        return self.results.to_pandas()
+
+    @property
+    def tuned(self) -> stats.Tuned:
+        """The choice of each program, and the trials that may report it: each seed at the point
+        that other seeds chose. Programs that raised are left out."""
+        frame = self.frame()
+        whole = frame[frame["status"].ne("error")].reset_index(drop=True)
+        over = dict.fromkeys(name for goal in self.goals.values() for name in goal.space)
+        mine = [name for name in over if name in whole]
+        return stats.tune(whole, "program", mine, self.metric, self.mode)
+
+    @property
+    def winners(self) -> dict[str, Winner]:
+        """The best point of each program."""
+        chosen = self.tuned.selection.to_dict("records")
+        return {row["program"]: self._winner(row) for row in chosen}
+
+    @property
+    def best(self) -> Winner:
+        """The best of all programs. Where a value is nan it has lost."""
+        winners = list(self.winners.values())
+        sign = 1.0 if self.mode == "max" else -1.0
+        values = np.nan_to_num([sign * each.value for each in winners], nan=-np.inf)
+        return winners[int(np.argmax(values))]
+
+    def _winner(self, choice: Mapping[Any, Any]) -> Winner:
+        program = choice["program"]
+        names = list(self.goals[program].space)
+        rows = [
+            row
+            for row in self.results.rows
+            if row["program"] == program and all(row[name] == choice[name] for name in names)
+        ]
+        # As they were tried: in a column that other programs lack, whole numbers became floats.
+        point = {name: rows[0][name] for name in names}
+        return Winner(program, point, choice[self.metric], choice["borders"], rows)
+
+    def points(self, program: str) -> pd.DataFrame:
+        """One row a point of a program, in the order in which they were tried.
+
+        Its hyperparameters; `value`, the mean of the metric over the seeds, of a pruned one where
+        it was given up, nan where a seed diverged; `status`, the worst of its seeds'.
+        """
+        names = list(self.goals[program].space)
+        rows = [row for row in self.results.rows if row["program"] == program]
+        frame = pd.DataFrame(rows, columns=[*names, "status", self.metric])
+        value = frame[self.metric].astype(float).where(frame["status"].isin(ENDED))
+        groups = frame.assign(value=value).groupby(names, sort=False)
+        found = groups["value"].agg(lambda seeds: seeds.mean(skipna=False)).reset_index()
+        worst = groups["status"].agg(lambda seeds: max(seeds, key=WORSE.index))
+        return found.assign(status=worst.to_numpy())
+
+    def report(self, folder: str | Path) -> Path:
+        """Writes `report.html` and its pictures into a folder, made if need be; returns the page.
+
+        The winner, what matters, every point, what more points would buy.
+        """
+        # The only look upward: what a search has found, the room of reports writes down.
+        from jaxdl import report
+
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        return report.write(report.of_search(self), folder)
