@@ -55,7 +55,8 @@ def regression(
         found = outputs if point is None else point(outputs)
         if y.ndim not in (1, 2) or getattr(found, "shape", None) != y.shape:
             return {}
-        found, y = (array.reshape(len(weights), -1) * jnp.asarray(scale) for array in (found, y))
+        unit = jnp.asarray(scale).reshape(1, -1)
+        found, y = (array.reshape(len(weights), -1) * unit for array in (found, y))
         sums, count = jax.vmap(metrics.moments, (1, 1, None))(found, y, weights)
         missed = losses.absolute_error(found, y).mean(axis=1)
         return {

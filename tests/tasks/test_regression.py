@@ -82,7 +82,7 @@ def test_the_metrics_are_those_of_scikit_learn_however_the_batches_are_cut(colum
     state = train.init(task, optax.sgd(0.1), KEY, {"x": INPUTS, "y": y})
     cut = [slice(0, 1), slice(1, 20), slice(20, 37)]  # R² of a single example is NaN by itself
     found = train.evaluate(task, state, [{"x": INPUTS[rows], "y": y[rows]} for rows in cut])
-    predicted = task.predict(state.params, {}, {"x": INPUTS})
+    predicted = np.asarray(task.predict(state.params, {}, {"x": INPUTS}))
     assert set(found) == {"loss", *SKLEARN}
     for name, measure in SKLEARN.items():
         assert found[name] == pytest.approx(measure(y * scale, predicted * scale), rel=1e-5)
