@@ -230,12 +230,14 @@ def save_best(
     state = plan.replay(row)
     _, preparation = launch.read(config, "" if config.scaling == "auto" else config.scaling)
     name, options = network(config, preparation)
+    numbers: dict[str, Any] = {n: float(row[n]) for n in ("learning_rate", of.metric, of.score)}
     launch.save_best(
         plan.workdir, state.params, state.model_state, preparation=preparation,
         task="classification" if preparation.target.classes else "regression", model=name,
-        options=options, seed=int(row["seed"]),
+        options=options, input_shape=getattr(preparation.inputs, "shape", None),
+        seed=int(row["seed"]),
         dataset=config.csv or config.dataset, **{name: row[name] for name in ("trial", *BY)},
-        **{name: float(row[name]) for name in ("learning_rate", of.metric, of.score)},
+        **numbers,
     )  # fmt: skip
 
 

@@ -141,7 +141,7 @@ def _arrays(
     if unknown := set(arrays) - named - {"x", "y", "mask"}:
         raise DataError(f"what are the arrays {', '.join(sorted(unknown))}? x, y and mask are read")
     rows = _rows(beside if named else pd.DataFrame(index=range(lengths["x"])), given, shares)
-    kept = {name: arrays[name] for name in ("x", "y", "mask") if name in arrays}
+    kept = {name: array for name, array in arrays.items() if name in ("x", "y", "mask")}
     parts = {part: {name: one[own] for name, one in kept.items()} for part, own in rows.items()}
     return _scaled("the arrays", parts, target_is, scaled, arrays["y"])
 

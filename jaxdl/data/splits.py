@@ -67,7 +67,7 @@ def rows(
 def _divided(rows: np.ndarray, size: int, seed: int, strata: Any) -> list[np.ndarray]:
     from sklearn.model_selection import train_test_split
 
-    own = None if strata is None else np.asarray(strata)[rows]
+    own: Any = None if strata is None else np.asarray(strata)[rows]
     try:
         return train_test_split(rows, train_size=size, stratify=own, random_state=seed)
     except ValueError:

@@ -125,7 +125,7 @@ def _classes(column: pd.Series) -> Target:
     of = next(
         (name for name, kinds in _KINDS.items() if all(isinstance(v, kinds) for v in values)), "str"
     )
-    order = sorted(known, key=None if of == "str" else known.get)
+    order = sorted(known, key=lambda label: label if of == "str" else known[label])
     if len(order) < 2:
         raise DataError(f"target {column.name!r} has a single class, {order[0]!r}")
     return Target((str(column.name),), tuple(order), of)

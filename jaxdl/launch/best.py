@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save
 from jaxdl._files import write_atomic
 from jaxdl.data import preparation as preparations
 from jaxdl.data import scaling
-from jaxdl.data.preparation import Preparation
+from jaxdl.data.preparation import Arrays, Preparation
 from jaxdl.data.scaling import Scaling
 from jaxdl.launch.fields import UserError
 from jaxdl.layers.activations import ACTIVATIONS
@@ -118,13 +118,17 @@ def load(workdir: str | Path, build: "Callable[[Mapping[str, Any]], Task] | None
     """
     description, tree = read_best(workdir)
     task = (_build if build is None else build)(description)
+    preparation = _preparation(Path(workdir) / "best" / PREPARATION)
+    scaled = scaling.Scaling(**tree["scaling"]) if "scaling" in tree else None
+    if preparation is not None and isinstance(preparation.inputs, Arrays):
+        scaled = preparation.inputs.scaling
     return Loaded(
         description,
         task,
         tree["params"],
         tree.get("model_state", {}),
-        scaling.Scaling(**tree["scaling"]) if "scaling" in tree else None,
-        _preparation(Path(workdir) / "best" / PREPARATION),
+        scaled,
+        preparation,
     )
 
 

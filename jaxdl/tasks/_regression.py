@@ -1,6 +1,6 @@
 """Regression of real numbers, by squared error unless told otherwise."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
@@ -17,7 +17,7 @@ def regression(
     *,
     loss: Callable[..., Array] = losses.squared_error,
     point: Callable[[PyTree], Array] | None = None,
-    scale: ArrayLike = 1.0,
+    scale: ArrayLike | Sequence[float] = 1.0,
     penalty: Callable[[PyTree], Array] | None = None,
 ) -> Task:
     """Task of a model whose outputs have the shape of the targets `y: [B, ...]`.

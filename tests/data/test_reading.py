@@ -94,6 +94,8 @@ def test_arrays_of_numbers_are_standardized_and_labels_numbered():
     expected = StandardScaler().fit_transform(x[rows])
     np.testing.assert_allclose(data["train"]["x"], expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(preparation.labels(np.eye(3)[data["train"]["y"]]), names[rows])
+    stratified, _ = read({"x": x, "y": y}, stratify="y", validation=0.2, test=0.2)
+    np.testing.assert_array_equal(np.bincount(rows_of(stratified, "test")[1]), [10, 10, 10])
     x, y = load_diabetes(return_X_y=True, scaled=False)
     data, preparation = read({"x": x, "y": y})
     assert data["train"]["y"].shape == (309, 1)
