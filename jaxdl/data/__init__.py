@@ -1,9 +1,12 @@
 """Datasets on disk, checks, scaling and batches. Importing it loads neither JAX nor TFDS."""
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jaxdl.data.errors import DataError
+
+if TYPE_CHECKING:
+    from jaxdl.data.reading import read
 
 __all__ = ["DataError", "read"]
 
