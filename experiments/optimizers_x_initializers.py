@@ -26,6 +26,7 @@ import pandas as pd
 from jaxdl import comparison, initializers, launch, losses, report, stats, sweep, tasks
 from jaxdl.data import batches
 from jaxdl.data.preparation import Preparation
+from jaxdl.data.scaling import SCALINGS
 from jaxdl.launch import setting
 from jaxdl.layers import activations
 from jaxdl.models import MODELS
@@ -100,7 +101,7 @@ class Config(launch.DatasetConfig):
 def plan(config: Config) -> sweep.Plan:
     """Every optimizer is a program; initializer, rate and seed are numbers inside it."""
     optimizers = chosen_optimizers(config)
-    data, preparation = launch.read(config, "" if config.scaling == "auto" else config.scaling)
+    data, preparation = load(config)
     possible = OF_CLASSES if preparation.target.classes else OF_NUMBERS
     if config.metric not in ("auto", *possible):
         raise launch.UserError(f"config.metric: of this target it is {' or '.join(possible)}")
@@ -136,6 +137,14 @@ def chosen_optimizers(config: Config) -> dict[str, comparison.Entrant]:
             raise launch.UserError(f"config.optimizers: {text!r} is of another kind: {one.kind}")
         found[f"{name} (candidate)" if name in {*found, *config.optimizers} else name] = one
     return found
+
+
+def load(config: Config) -> tuple[sweep.Data, Preparation]:
+    """The data as a run takes them, and what prepared them."""
+    if config.scaling == "auto":
+        return launch.read(config)
+    launch.choose("scaling", config.scaling, SCALINGS)
+    return launch.read(config, config.scaling)
 
 
 def network(config: Config, preparation: Preparation) -> tuple[str, dict[str, Any]]:
@@ -228,7 +237,7 @@ def save_best(
     best = eligible.head(1)[[*BY, "learning_rate"]]
     row = frame.merge(best).sort_values(of.metric, ascending=rising).iloc[0]
     state = plan.replay(row)
-    _, preparation = launch.read(config, "" if config.scaling == "auto" else config.scaling)
+    _, preparation = load(config)
     name, options = network(config, preparation)
     numbers: dict[str, Any] = {n: float(row[n]) for n in ("learning_rate", of.metric, of.score)}
     launch.save_best(

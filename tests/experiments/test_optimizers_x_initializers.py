@@ -83,5 +83,7 @@ def test_claims_of_numbers_are_about_r2():
 def test_a_metric_of_another_target_is_refused():
     with pytest.raises(launch.UserError, match=r"config\.metric: of this target it is accuracy"):
         flagship.plan(parsed("metric=rmse"))
+    with pytest.raises(launch.UserError, match=r"config\.scaling: 'no' is none of none, max"):
+        flagship.plan(parsed("scaling=no"))
     with pytest.raises(launch.UserError, match="it is r2 or rmse or mae"):
         flagship.plan(parsed("dataset=diabetes", "metric=accuracy"))
