@@ -13,7 +13,7 @@ from jaxdl import keys, tasks
 from jaxdl.data import batches
 from jaxdl.params import paths, running_statistics
 from jaxdl.tasks import statistics
-from jaxdl.types import Array, Batch, Metrics, PyTree, Task, TrainState
+from jaxdl.types import Array, Batch, Metrics, PyTree, Sums, Task, TrainState
 
 EvalParams = Callable[[PyTree, PyTree], PyTree]
 Step = Callable[[Task, optax.GradientTransformation, TrainState, Batch], tuple[TrainState, Metrics]]
@@ -156,8 +156,11 @@ def evaluation_keys(state: TrainState, count: int, split: str = "") -> Array:
 
 
 def mean(metrics: Metrics) -> dict[str, Array]:
-    """`{name: sum / weight}`: what a reader wants. Pure."""
-    return {name: total / weight for name, (total, weight) in metrics.items()}
+    """`{name: sum / weight}`, or what its `Sums` end in: what a reader wants. Pure."""
+    return {
+        name: pair.end(*pair) if isinstance(pair, Sums) else pair[0] / pair[1]
+        for name, pair in metrics.items()
+    }
 
 
 def evaluate(

@@ -12,8 +12,34 @@ PyTree = Any
 Batch = Mapping[str, Any]
 """Arrays by name, all with the same leading axis B. The optional `mask: [B]` weighs the examples:
 0 is padding, 1 an ordinary example, any other non-negative number a sample weight."""
+
+
+@jax.tree_util.register_pytree_node_class
+class Sums(tuple[Any, Any]):
+    """`(sum, weight)` of a metric that is no quotient of them: `end(sum, weight)` makes it of both.
+
+    They add over batches like any other pair, so that what comes out at the end is exact.
+    end: a function of the house or of a module; one that is made anew each time is another program.
+    """
+
+    end: Callable[[Array, Array], Array]
+
+    def __new__(cls, total: Any, weight: Any, end: Callable[[Array, Array], Array]) -> "Sums":
+        made = super().__new__(cls, (total, weight))
+        made.end = end
+        return made
+
+    def tree_flatten(self) -> tuple[tuple[Any, Any], Callable[[Array, Array], Array]]:
+        return (self[0], self[1]), self.end
+
+    @classmethod
+    def tree_unflatten(cls, end: Callable[[Array, Array], Array], pair: tuple[Any, Any]) -> "Sums":
+        return cls(*pair, end)
+
+
 Metrics = Mapping[str, tuple[Array, Array]]
-"""`{name: (sum, weight)}`: added over batches, divided once at the end."""
+"""`{name: (sum, weight)}`: added over batches, divided once at the end, or ended otherwise where
+they are `Sums`."""
 
 
 class Task(NamedTuple):

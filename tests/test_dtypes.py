@@ -196,6 +196,7 @@ METRICS = {
     "moments": (functools.partial(metrics.moments, centre=1.0),
                 (Typed(SCORES[:, 0]), Typed(SCORES[:, 1]), WEIGHED), moments),
     "r2": (metrics.r2, (SUMS, Typed(4.0)), lambda s, w: 1 - s[3] / (s[1] - s[0] ** 2 / w)),
+    "rmse": (metrics.rmse, (SUMS, Typed(4.0)), lambda s, w: np.sqrt(s[3] / w)),
     "explained_variance": (metrics.explained_variance, (SUMS, Typed(4.0)), lambda s, w:
                            1 - (s[3] - s[2] ** 2 / w) / (s[1] - s[0] ** 2 / w)),
 }  # fmt: skip

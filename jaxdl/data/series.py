@@ -7,7 +7,6 @@ the scaling is of that part alone. The windows of a later part may read what was
 forecasts knows it.
 """
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from jaxdl.data import scaling
+from jaxdl.data import cells, scaling
 from jaxdl.data.check import check_finite
 from jaxdl.data.errors import DataError
 from jaxdl.data.scaling import Scaling
@@ -158,24 +157,14 @@ def read_column(path: str | Path, column: str) -> np.ndarray:
     Raises DataError, in one line, where there is no such file, table or column, or where a cell
     holds something else than a number.
     """
-    try:
-        frame = pd.read_csv(path, skip_blank_lines=False, low_memory=False)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
-    except ValueError as error:  # of bytes that are no text, and of pandas' own kinds
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path} is no table of comma-separated values: {reason}") from None
-    if column not in frame:
-        names = list(map(str, frame.columns))
-        near = difflib.get_close_matches(column, names, 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise DataError(f"{path} has no column {column!r}, only {', '.join(names)}{hint}")
-    cells = frame[column]
-    numbers = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    wrong = np.flatnonzero((np.isnan(numbers) & cells.notna().to_numpy()) | np.isinf(numbers))
+    frame = cells.read_csv(path, blank_lines=True)
+    cells.require(frame, [column], path)
+    values = frame[column]
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    wrong = np.flatnonzero((np.isnan(numbers) & values.notna().to_numpy()) | np.isinf(numbers))
     if len(wrong):
         raise DataError(
-            f"{path}, line {wrong[0] + 2}: column {column!r} holds {str(cells.iloc[wrong[0]])!r}; "
+            f"{path}, line {wrong[0] + 2}: column {column!r} holds {str(values.iloc[wrong[0]])!r}; "
             "numbers are needed, an empty cell where one is missing"
         )
     there = np.flatnonzero(~np.isnan(numbers))

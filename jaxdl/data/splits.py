@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from jaxdl.data.batches import padded_batches
 from jaxdl.data.catalog import Dataset
@@ -13,6 +14,76 @@ from jaxdl.data.scaling import Scaling, apply
 from jaxdl.types import Batch
 
 EVALUATION_BATCH = 2048
+PARTS = ("train", "validation", "test")
+
+
+def rows(
+    count: int,
+    *,
+    validation: float = 0.15,
+    test: float = 0.15,
+    seed: int = 0,
+    strata: Any = None,
+    groups: Any = None,
+    times: Any = None,
+) -> dict[str, np.ndarray]:
+    """Indices of the rows of `train`, `validation` and `test`, each row in one of them.
+
+    validation, test: shares of the rows; of the groups, where they are split by these.
+    strata `[count]`: each part has the same shares of them. groups `[count]`: none is in two parts.
+    times `[count]`: no row is older than one of an earlier part, the oldest train. One of these at
+    most; without any the rows are drawn.
+    Raises DataError where a part would have no row, a stratum is in too few for its parts, or a
+    time is missing.
+    """
+    if not 0 < validation < 1 or not 0 < test < 1 or validation + test >= 1:
+        shares = f"{validation:g} and {test:g}"
+        raise DataError(f"{shares} for validation and test are no shares that leave rows to train")
+    by = {"strata": strata, "groups": groups, "times": times}
+    given = {name: values for name, values in by.items() if values is not None}
+    if len(given) > 1:
+        raise DataError(f"rows are split by {' or by '.join(given)}, not by both")
+    what = "rows" if groups is None else "groups"
+    _, group = np.unique(np.arange(count) if groups is None else groups, return_inverse=True)
+    total = int(group.max(initial=-1)) + 1
+    # Shares add up to a hair less or more than they should: 1 - 0.2 - 0.2 is 0.6000000000000001.
+    first = int((1 - validation - test) * total + 1e-9)
+    second = int(validation / (validation + test) * (total - first) + 1e-9)
+    if not first or not second or first + second >= total:
+        raise DataError(
+            f"{total} {what} are too few: {first} would be for training, {second} for validation, "
+            f"{total - first - second} for test"
+        )
+    if times is not None:
+        parts = np.split(_by_time(times), [first, first + second])
+    else:
+        train, rest = _divided(np.arange(total), first, seed, strata)
+        parts = [train, *_divided(rest, second, seed, strata)]
+    if groups is not None:
+        parts = [np.flatnonzero(np.isin(group, part)) for part in parts]
+    return dict(zip(PARTS, parts, strict=True))
+
+
+def _divided(rows: np.ndarray, size: int, seed: int, strata: Any) -> list[np.ndarray]:
+    from sklearn.model_selection import train_test_split
+
+    own: Any = None if strata is None else np.asarray(strata)[rows]
+    try:
+        return train_test_split(rows, train_size=size, stratify=own, random_state=seed)
+    except ValueError:
+        names, counts = np.unique(own, return_counts=True)
+        least = counts.argmin()
+        raise DataError(
+            f"{len(rows)} rows are too few to give {len(names)} strata to each part in equal "
+            f"shares; {names[least]!s} has {counts[least]}"
+        ) from None
+
+
+def _by_time(times: Any) -> np.ndarray:
+    values = pd.Series(times)
+    if missing := np.flatnonzero(values.isna()).tolist():
+        raise DataError(f"row {missing[0]} has no time ({len(missing)} of {len(values)} rows)")
+    return np.argsort(values.to_numpy(), kind="stable")
 
 
 def for_run(

@@ -1,7 +1,7 @@
 """Launching of experiments, and loading of what they found."""
 
 from jaxdl.launch.best import load, read_best, save_best
-from jaxdl.launch.dataset import DatasetConfig
+from jaxdl.launch.dataset import DatasetConfig, read
 from jaxdl.launch.experiment import Conclusion, Experiment, Use
 from jaxdl.launch.fields import Config, UserError, choose, choose_all, setting
 from jaxdl.launch.runner import main
@@ -19,6 +19,7 @@ __all__ = [
     "load",
     "main",
     "rates",
+    "read",
     "read_best",
     "save_best",
     "setting",

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
-from jax.typing import ArrayLike
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from jaxdl._files import write_atomic
+from jaxdl.data import preparation as preparations
 from jaxdl.data import scaling
+from jaxdl.data.preparation import Arrays, Preparation
 from jaxdl.data.scaling import Scaling
 from jaxdl.launch.fields import UserError
 from jaxdl.layers.activations import ACTIVATIONS
@@ -22,13 +23,14 @@ from jaxdl.models import MODELS
 from jaxdl.tasks import TASKS
 from jaxdl.types import PyTree, Task
 
-PARAMS, MODEL = "params.safetensors", "model.json"
+PARAMS, MODEL, PREPARATION = "params.safetensors", "model.json", "preparation.json"
 NO_OPTIONS: Mapping[str, Any] = {}
 
 
 @dataclasses.dataclass(frozen=True)
 class Loaded:
-    """A trained model: `loaded.predict(x)` takes raw inputs `[B, ...]`, scaled as in training.
+    """A trained model: `loaded.predict(raw)` takes raw inputs `[B, ...]`, scaled as in training, or
+    a data frame with the columns of training where there is a `preparation`.
 
     description: what `best/model.json` says: task, model, options, shape of an input, the trial.
     """
@@ -38,15 +40,27 @@ class Loaded:
     params: "PyTree" = dataclasses.field(repr=False)
     model_state: "PyTree" = dataclasses.field(repr=False)
     scaling: "Scaling | None" = dataclasses.field(repr=False)
+    preparation: Preparation | None = dataclasses.field(default=None, repr=False)
 
-    def predict(self, x: "ArrayLike") -> "PyTree":
-        """Outputs of the task for raw inputs; ValueError if they have another shape."""
+    def predict(self, x: Any) -> "PyTree":
+        """Outputs of the task for raw inputs; ValueError if they have another shape, or as
+        `Preparation.prepare` raises it."""
+        if self.preparation is not None:
+            batch = {"x": self.preparation.prepare(x)}
+            return self.task.predict(self.params, self.model_state, batch)
         wanted, shape = self.description["input_shape"], np.shape(x)
         if wanted is not None and (shape[1:] != tuple(wanted) or not shape):
             expected = ", ".join(map(str, ("B", *wanted)))
             raise ValueError(f"predict: x has shape {shape}; the model takes ({expected})")
         batch = {"x": x if self.scaling is None else scaling.apply(self.scaling, x)}
         return self.task.predict(self.params, self.model_state, batch)
+
+    def labels(self, raw: Any) -> np.ndarray:
+        """What is predicted for raw rows, in the words of the data: classes, or numbers in the
+        target's own unit. ValueError for a model that was saved without a preparation."""
+        if self.preparation is None:
+            raise ValueError("labels: the model was saved without its preparation")
+        return self.preparation.labels(self.predict(raw))
 
 
 def save_best(
@@ -59,6 +73,7 @@ def save_best(
     model: str,
     options: Mapping[str, Any] = NO_OPTIONS,
     input_shape: Sequence[int] | None = None,
+    preparation: Preparation | None = None,
     **facts: Any,
 ) -> None:
     """Writes `best/`: parameters, and which task and model they are of: keys of TASKS and
@@ -67,6 +82,7 @@ def save_best(
     options: what the model is built with, as plain values; an activation by its name.
     scaling: what inputs go through first, or None.
     input_shape: of one raw example, without the batch; None: any.
+    preparation: what `data.read` gave, instead of a scaling and a shape: raw rows go through it.
     facts: anything else worth knowing, such as the trial and its metrics.
     """
     folder = workdir / "best"
@@ -87,6 +103,10 @@ def save_best(
         "sha256": hashlib.sha256(content).hexdigest(),
         **facts,
     }
+    if preparation is None:
+        (folder / PREPARATION).unlink(missing_ok=True)
+    else:
+        write_atomic(folder / PREPARATION, preparations.to_json(preparation) + "\n")
     write_atomic(folder / MODEL, json.dumps(description, indent=2) + "\n")
 
 
@@ -98,12 +118,17 @@ def load(workdir: str | Path, build: "Callable[[Mapping[str, Any]], Task] | None
     """
     description, tree = read_best(workdir)
     task = (_build if build is None else build)(description)
+    preparation = _preparation(Path(workdir) / "best" / PREPARATION)
+    scaled = scaling.Scaling(**tree["scaling"]) if "scaling" in tree else None
+    if preparation is not None and isinstance(preparation.inputs, Arrays):
+        scaled = preparation.inputs.scaling
     return Loaded(
         description,
         task,
         tree["params"],
         tree.get("model_state", {}),
-        scaling.Scaling(**tree["scaling"]) if "scaling" in tree else None,
+        scaled,
+        preparation,
     )
 
 
@@ -119,6 +144,15 @@ def read_best(workdir: str | Path) -> tuple[dict[str, Any], "PyTree"]:
     except (OSError, ValueError, SafetensorError) as error:
         raise UserError(f"{folder}: no trained model to load ({error})") from None
     return description, unflatten_dict(arrays, sep="/")
+
+
+def _preparation(path: Path) -> Preparation | None:
+    if not path.exists():
+        return None
+    try:
+        return preparations.from_json(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from None
 
 
 def _build(description: Mapping[str, Any]) -> "Task":

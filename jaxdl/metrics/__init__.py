@@ -22,7 +22,7 @@ from jaxdl.metrics._classification import (
     top_k_accuracy,
 )
 from jaxdl.metrics._edit_distance import edit_distance
-from jaxdl.metrics._regression import coverage, explained_variance, moments, r2
+from jaxdl.metrics._regression import coverage, explained_variance, moments, r2, rmse
 from jaxdl.metrics._sums import Pair, mean
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "r2",
     "recall",
     "retrieval",
+    "rmse",
     "seen",
     "spans",
     "there",

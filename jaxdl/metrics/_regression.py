@@ -32,6 +32,12 @@ def r2(sums: Array, weight: Array) -> Array:
     return 1 - e_squared / _spread(y, y_squared, weight)
 
 
+def rmse(sums: Array, weight: Array) -> Array:
+    """√(Σe² / n), in the targets' unit, from `moments`."""
+    sums, weight = wide(sums, weight)
+    return jnp.sqrt(sums[..., 3] / weight)
+
+
 def explained_variance(sums: Array, weight: Array) -> Array:
     """1 − Var(e) / Var(y), from `moments`. NaN for constant targets, or too far from `centre`."""
     sums, weight = wide(sums, weight)

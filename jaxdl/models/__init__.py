@@ -53,7 +53,7 @@ from jaxdl.models._window import WindowNetwork
 from jaxdl.models.bag_of_words import BagOfWords
 from jaxdl.models.deblur import ResidualDeblurrer
 
-MODELS = {"cnn": CNN, "mlp": MLP, "resnet": ResNet}
+MODELS = {"cnn": CNN, "mlp": MLP, "resnet": ResNet, "table": TableNetwork}
 """What `launch.load` finds by name."""
 
 __all__ = [

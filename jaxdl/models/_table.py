@@ -3,7 +3,7 @@
 https://arxiv.org/abs/1604.06737
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
@@ -21,6 +21,7 @@ class TableNetwork(nn.Module):
     sizes: ids of each column of categories (`data.tables.Columns.sizes`), the last ones of a row.
     features: hidden widths. embedded: numbers of a category's vector at most, ⌈size / 2⌉ where
     there are few categories; 0: one-hot, where a row of the first kernel is a category's vector.
+    activation, kernel_init: of the MLP.
     """
 
     sizes: Sequence[int]
@@ -28,6 +29,8 @@ class TableNetwork(nn.Module):
     features: Sequence[int] = (64, 64)
     embedded: int = 16
     dropout: float | Array = 0.0
+    activation: Callable[[Array], Array] = nn.relu
+    kernel_init: Callable[..., Array] = nn.initializers.he_normal()
     dtype: DTypeLike | None = None
 
     @nn.compact
@@ -44,6 +47,13 @@ class TableNetwork(nn.Module):
             else:
                 parts.append(jax.nn.one_hot(ids[:, column], size, dtype=x.dtype))
         joined = jnp.concatenate(parts, axis=-1)
-        return MLP(self.features, self.outputs, dropout=self.dropout, name="mlp", dtype=self.dtype)(
-            joined, train=train
+        mlp = MLP(
+            self.features,
+            self.outputs,
+            self.activation,
+            self.dropout,
+            self.kernel_init,
+            name="mlp",
+            dtype=self.dtype,
         )
+        return mlp(joined, train=train)

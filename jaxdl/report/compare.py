@@ -20,8 +20,8 @@ def comparison(
     """The finding in one sentence, and its sections: heat map, sensitivity, curves, table.
 
     frame: one row a trial (`seed`, `status` and `columns`)
-    curves: training loss of the chosen trials in nats, one row a trial and step (the two columns
-        of a condition, `seed`, `step`, `loss`); None leaves their section out
+    curves: training loss of the chosen trials, one row a trial and step (the two columns of a
+        condition, `seed`, `step`, `loss`); None leaves their section out
     fresh: the chosen settings on seeds that took no part in the choice: all scores are theirs.
         Without them each seed is scored where other seeds choose (`stats.chosen_trials`).
     examples: of the test set; the intervals for other test examples are shown too
@@ -107,6 +107,7 @@ def _curves(found: Found, curves: pd.DataFrame) -> Picture:
         panel=names.rows,
         line=names.columns,
         title=f"Training loss: {found.whose}",
+        y_label=measure("training loss", names.loss_unit),
     )
     caption = (
         "Lines: mean over the seeds, on a log scale; bands: from the lowest to the highest seed; "

@@ -23,6 +23,7 @@ class Columns(NamedTuple):
     metric: by which it is chosen, on validation (or see `comparison`)
     score: what is reported of the choice, on test
     kind: of the metric and the score where `stats.kind` does not know one of them
+    loss_unit: of the training loss
     """
 
     rows: str = "optimizer"
@@ -31,6 +32,7 @@ class Columns(NamedTuple):
     metric: str = "validation_accuracy"
     score: str = "test_accuracy"
     kind: stats.Kind | None = None
+    loss_unit: str = "nats"
 
     @property
     def by(self) -> tuple[str, str]:

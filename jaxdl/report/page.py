@@ -138,8 +138,8 @@ def render(report: Report) -> str:
 """
 
 
-def write(report: Report, directory: Path) -> Path:
-    """Write `report.html` and the PNG of each picture into a folder that exists; returns the page.
+def write(report: Report, directory: str | Path) -> Path:
+    """Write `report.html` and the PNG of each picture into a folder, made if need be; returns the page.
 
     Beside them `report.md`, and `tables/NAME.tex` of each table (`named_tables`). Each file appears
     whole or not at all, the page last. ValueError, before anything is written, for a picture that
@@ -152,6 +152,8 @@ def write(report: Report, directory: Path) -> Path:
     if twice:
         raise ValueError(f"two pictures share a name: {', '.join(twice)}")
     page = render(report).encode()
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
     for picture in pictures:
         write_atomic(directory / f"{picture.name}.png", picture.png)
     found = named_tables(report)

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import jax
 import numpy as np
 
-from jaxdl import distributed
+from jaxdl import distributed, train
 from jaxdl.signals import Interrupted
 from jaxdl.streaming import endings
 from jaxdl.streaming.agreement import Agreement
@@ -101,7 +101,7 @@ class Session:
         steps = (self.number - 1) % self.log_steps + 1
         sums = jax.device_get(self.carry.metrics)
         with np.errstate(invalid="ignore", divide="ignore"):  # 0/0: of nothing that has a weight
-            row = {f"train/{name}": float(total / weight) for name, (total, weight) in sums.items()}
+            row = {f"train/{name}": float(value) for name, value in train.mean(sums).items()}
         self._write(row | self.speed.read(float(sums["loss"][1]) / steps))
 
     def _write(self, row: Mapping[str, float]) -> None:

@@ -1,7 +1,6 @@
 """What a search found."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -126,15 +125,3 @@ class Found(NamedTuple):
         found = groups["value"].agg(lambda seeds: seeds.mean(skipna=False)).reset_index()
         worst = groups["status"].agg(lambda seeds: max(seeds, key=WORSE.index))
         return found.assign(status=worst.to_numpy())
-
-    def report(self, folder: str | Path) -> Path:
-        """Writes `report.html` and its pictures into a folder, made if need be; returns the page.
-
-        The winner, what matters, every point, what more points would buy.
-        """
-        # The only look upward: what a search has found, the room of reports writes down.
-        from jaxdl import report
-
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        return report.write(report.of_search(self), folder)

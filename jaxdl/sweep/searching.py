@@ -87,7 +87,7 @@ def search(
         options: of `execute`: `progress`, `lanes`, `rerun_changed` and so on.
 
     Returns:
-        What was found: `.best`, `.frame()`, `.report(folder)`.
+        What was found: `.best`, `.frame()`; `report.of_search` makes its page.
 
     Raises:
         ValueError: in one line, before anything is compiled, for a space, a method or a metric that

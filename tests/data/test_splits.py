@@ -3,7 +3,7 @@ import pytest
 
 from jaxdl.data import DataError, scaling
 from jaxdl.data.catalog import Dataset
-from jaxdl.data.splits import for_run, in_batches
+from jaxdl.data.splits import PARTS, for_run, in_batches, rows
 
 RNG = np.random.default_rng(0)
 
@@ -88,3 +88,64 @@ def test_parts_are_padded_but_the_one_to_train_on():
     assert found["train"] is parts["train"]
     np.testing.assert_array_equal(found["test"]["mask"], [[1, 1, 1, 1], [1, 0, 0, 0]])
     np.testing.assert_array_equal(found["few"]["x"], [[0, 1]])
+
+
+BY = {
+    "drawn": {},
+    "strata": {"strata": np.arange(200) % 4},
+    "groups": {"groups": np.arange(200) // 5},
+    "times": {"times": RNG.permutation(200)},
+}
+
+
+@pytest.mark.parametrize("by", BY.values(), ids=BY)
+def test_each_row_is_in_one_part_and_the_same_for_a_seed(by):
+    found = rows(200, validation=0.2, test=0.1, seed=3, **by)
+    assert tuple(found) == PARTS
+    np.testing.assert_array_equal(np.sort(np.concatenate(list(found.values()))), np.arange(200))
+    assert [len(found[part]) for part in PARTS] == [140, 40, 20]
+    again = rows(200, validation=0.2, test=0.1, seed=3, **by)
+    other = rows(200, validation=0.2, test=0.1, seed=4, **by)
+    for part in PARTS:
+        np.testing.assert_array_equal(found[part], again[part])
+    moved = any(not np.array_equal(found[part], other[part]) for part in PARTS)
+    assert moved == ("times" not in by)
+
+
+def test_strata_have_equal_shares_groups_one_part_and_times_an_order():
+    strata = np.repeat(["a", "b"], [150, 50])
+    for own in rows(200, validation=0.2, test=0.2, strata=strata).values():
+        assert (strata[own] == "b").mean() == 0.25
+    groups = RNG.integers(20, size=200)
+    parts = [set(groups[own]) for own in rows(200, groups=groups).values()]
+    assert not parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2]
+    times = RNG.integers(50, size=200)
+    train, validation, test = (times[own] for own in rows(200, times=times).values())
+    assert train.max() <= validation.min()
+    assert validation.max() <= test.min()
+
+
+UNSPLIT = {
+    "too few": (
+        (3,), {},
+        "3 rows are too few: 2 would be for training, 0 for validation, 1 for test",
+    ),
+    "too few groups": ((9,), {"groups": np.arange(9) // 5}, "2 groups are too few"),
+    "a small stratum": (
+        (40,), {"strata": np.repeat(["a", "b"], [38, 2])},
+        "12 rows are too few to give 2 strata to each part in equal shares; b has 1",
+    ),
+    "no time": ((3,), {"times": [1, None, 2], "validation": 0.3, "test": 0.3}, "row 1 has no time"),
+    "shares": ((9,), {"test": 0.9}, "0.15 and 0.9 for validation and test are no shares"),
+    "two ways": (
+        (9,), {"strata": np.zeros(9), "times": np.zeros(9)}, "rows are split by strata or by times",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "options", "message"), UNSPLIT.values(), ids=UNSPLIT)
+def test_rows_that_cannot_be_split_are_one_line(arguments, options, message):
+    with pytest.raises(DataError) as caught:
+        rows(*arguments, **options)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)

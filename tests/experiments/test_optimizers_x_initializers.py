@@ -2,6 +2,7 @@
 
 import importlib
 
+import pandas as pd
 import pytest
 
 from jaxdl import launch, sweep
@@ -55,3 +56,34 @@ def test_only_the_chosen_rates_run_again_and_only_on_fresh_seeds(tmp_path):
     assert {trial.seed for trial in trials} == {3, 4, 5, 6}
     chosen = {(trial.program, trial.hparams["learning_rate"]) for trial in trials}
     assert chosen == {("sgd", 0.1), ("adam", 0.01)}
+
+
+def parsed(*settings):
+    arguments = [f"--config.{setting}" for setting in settings]
+    return config.parse(["x", *arguments], flagship.Config, "x").config
+
+
+def test_claims_of_numbers_are_about_r2():
+    seeds = [
+        {"optimizer": name, "initializer": initializer, "seed": seed,
+         "test_r2": {"sgd": 0.3, "adam": 0.5, "momentum": 0.2}[name] + seed / 100
+         if initializer != "zeros" else -0.01 - seed / 1000}
+        for name in ("sgd", "adam", "momentum")
+        for initializer in ("zeros", "he_normal", "small_normal")
+        for seed in range(3)
+    ]  # fmt: skip
+    told = flagship.claims(parsed(), sweep.Plan({}, [], {}, 1), pd.DataFrame(seeds))
+    assert all("R²" in claim.quantity and not claim.shown for claim in told)
+    verdicts = {claim.claim: claim.verdict for claim in told}
+    assert verdicts["zero weights learn nothing, whatever the optimizer"] == "holds"
+    nothing = next(claim for claim in told if claim.row == "I1")
+    assert nothing.threshold == 0.02
+
+
+def test_a_metric_of_another_target_is_refused():
+    with pytest.raises(launch.UserError, match=r"config\.metric: of this target it is accuracy"):
+        flagship.plan(parsed("metric=rmse"))
+    with pytest.raises(launch.UserError, match=r"config\.scaling: 'no' is none of none, max"):
+        flagship.plan(parsed("scaling=no"))
+    with pytest.raises(launch.UserError, match="it is r2 or rmse or mae"):
+        flagship.plan(parsed("dataset=diabetes", "metric=accuracy"))

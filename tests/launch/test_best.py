@@ -3,13 +3,14 @@ import json
 import jax
 import numpy as np
 import optax
+import pandas as pd
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from jaxdl import launch, tasks, train
+from jaxdl import data, launch, tasks, train
 from jaxdl.data.scaling import apply, fit_per_column
 from jaxdl.launch import UserError
-from jaxdl.models import MLP
+from jaxdl.models import MLP, TableNetwork
 
 RNG = np.random.default_rng(0)
 X = (RNG.normal(size=(20, 3)) * [1, 10, 100] + 5).astype(np.float32)
@@ -55,7 +56,7 @@ def test_a_model_of_ones_own_is_built_by_the_caller(saved):
     workdir, expected, task = saved
     path = workdir / "best/model.json"
     path.write_text(path.read_text().replace('"mlp"', '"mine"'))
-    with pytest.raises(UserError, match="model 'mine' is none of cnn, mlp, resnet; pass `build`"):
+    with pytest.raises(UserError, match="model 'mine' is none of cnn, mlp, resnet, table"):
         launch.load(workdir)
     loaded = launch.load(workdir, build=lambda description: task)
     np.testing.assert_array_equal(loaded.predict(X), expected)
@@ -98,3 +99,42 @@ def test_arrays_that_need_no_task_are_read_with_their_description(tmp_path, arra
     np.testing.assert_array_equal(tree["params"]["input"], array)
     assert description["words"] == ["a", "b"]
     assert description["input_shape"] is None
+
+
+def _table(count, seed):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {"size": rng.normal(7, 3, count), "kind": rng.choice(["fir", "oak", None], count)}
+    )
+    return frame.assign(price=1000 * frame["size"] + 5 * rng.normal(size=count))
+
+
+@pytest.mark.parametrize(("target", "task"), [("kind", "classification"), ("price", "regression")])
+def test_a_model_of_a_table_answers_raw_rows_in_the_words_of_the_data(tmp_path, target, task):
+    frame = _table(60, 0).dropna(subset=target)
+    batches, preparation = data.read(frame, target)
+    options = {"sizes": preparation.sizes, "outputs": preparation.outputs, "features": (4,)}
+    made = tasks.TASKS[task](TableNetwork(**options))
+    state = train.init(made, optax.sgd(0.1), jax.random.key(0), batches["train"])
+    launch.save_best(
+        tmp_path, state.params, task=task, model="table", options=options, preparation=preparation
+    )
+    loaded, new = launch.load(tmp_path), _table(9, 1)[["kind", "price", "size"]]
+    raw = new.drop(columns=target)
+    outputs = made.predict(state.params, {}, {"x": preparation.prepare(raw)})
+    np.testing.assert_array_equal(loaded.predict(raw), outputs)
+    found = loaded.labels(new.assign(more=0))
+    np.testing.assert_array_equal(found, preparation.labels(outputs))
+    assert set(found) <= {"fir", "oak"} if target == "kind" else 1000 < abs(found).mean() < 20000
+    assert json.loads((tmp_path / "best/preparation.json").read_text())["target"]["names"]
+
+
+def test_a_preparation_that_is_damaged_or_not_there_is_one_line(saved):
+    workdir = saved[0]
+    with pytest.raises(ValueError, match="saved without its preparation"):
+        launch.load(workdir).labels(X)
+    for text in ("{", "[]", '{"target": {}}', '{"target": {"names": ["y"]}}'):
+        (workdir / "best/preparation.json").write_text(text)
+        with pytest.raises(UserError, match=r"preparation\.json cannot be read") as caught:
+            launch.load(workdir)
+        assert "\n" not in str(caught.value)

@@ -120,6 +120,7 @@ def test_perplexity_of_a_uniform_guess_is_the_number_of_choices():
     ("ours", "theirs"),
     [
         (metrics.r2, sklearn.metrics.r2_score),
+        (metrics.rmse, sklearn.metrics.root_mean_squared_error),
         (metrics.explained_variance, sklearn.metrics.explained_variance_score),
     ],
 )

@@ -26,7 +26,7 @@ def blocks(page, heading):
 
 
 def test_the_page_is_written_with_its_pictures(found, tmp_path):
-    path = found.report(tmp_path / "page")
+    path = report.write(report.of_search(found), tmp_path / "page")
     assert path == tmp_path / "page/report.html"
     names = {each.stem for each in path.parent.glob("*.png")}
     assert names == {"points_0", "slices_0", "importance_0", "best_of"}
@@ -101,7 +101,7 @@ def test_a_search_without_a_winner_has_a_page(tmp_path):
         run, space, sweep.NO_DATA, workdir=tmp_path / "run", metric="validation_loss", trials=12,
         seeds=1,
     )  # fmt: skip
-    text = found.report(tmp_path / "page").read_text()
+    text = report.write(report.of_search(found), tmp_path / "page").read_text()
     assert "Of 12 points (halton) there is none of which every seed ended." in text
 
 

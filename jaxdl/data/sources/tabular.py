@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxdl.data import splits
 from jaxdl.data.check import check_arrays
 from jaxdl.data.errors import DataError
 
@@ -48,22 +49,12 @@ def load(name: str) -> Table:
         raw = load_raw[name]()
         y, num_classes = raw.target.astype(np.int32), len(raw.target_names)
     x = raw.data.astype(np.float32)
-    splits = {
+    found = {
         split: {"x": x[rows], "y": y[rows]}
-        for split, rows in _rows(len(x), None if num_classes is None else y).items()
+        for split, rows in splits.rows(
+            len(x), validation=0.2, test=0.2, strata=None if num_classes is None else y
+        ).items()
     }
-    for split, arrays in splits.items():
+    for split, arrays in found.items():
         check_arrays(name, split, arrays, num_classes)
-    return Table(**splits, num_classes=num_classes, features=tuple(raw.feature_names), name=name)
-
-
-def _rows(n: int, strata: np.ndarray | None) -> dict[str, np.ndarray]:
-    from sklearn.model_selection import train_test_split
-
-    def divide(rows: np.ndarray, share: float) -> list[np.ndarray]:
-        groups = None if strata is None else strata[rows]
-        return train_test_split(rows, train_size=share, stratify=groups, random_state=0)
-
-    train, rest = divide(np.arange(n), 0.6)
-    validation, test = divide(rest, 0.5)
-    return {"train": train, "validation": validation, "test": test}
+    return Table(**found, num_classes=num_classes, features=tuple(raw.feature_names), name=name)
