@@ -139,7 +139,7 @@ def render(report: Report) -> str:
 
 
 def write(report: Report, directory: str | Path) -> Path:
-    """Write `report.html` and the PNG of each picture into a folder, made if need be; returns the page.
+    """Write `report.html` and the PNG of each picture into a folder, made if need be; the page.
 
     Beside them `report.md`, and `tables/NAME.tex` of each table (`named_tables`). Each file appears
     whole or not at all, the page last. ValueError, before anything is written, for a picture that
