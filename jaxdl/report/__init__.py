@@ -45,7 +45,6 @@ from jaxdl.report.tables import (
     table,
     to_html,
 )
-from jaxdl.report.tensorboard import write_curves, write_scalars
 
 __all__ = [
     "CHOSEN",
@@ -103,7 +102,5 @@ __all__ = [
     "tuned_curves",
     "tuned_table",
     "write",
-    "write_curves",
-    "write_scalars",
     "write_verdict",
 ]

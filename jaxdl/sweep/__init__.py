@@ -10,6 +10,7 @@ them stop. A *row* is what the ledger holds of a trial that has ended.
 
 from jaxdl.signals import Interrupted
 from jaxdl.sweep._replay import kept_state, predict_seconds, replay
+from jaxdl.sweep._track import track
 from jaxdl.sweep.asking import Goal, asked
 from jaxdl.sweep.conditions import ForeignRows
 from jaxdl.sweep.engine import Failed, execute
@@ -109,6 +110,7 @@ __all__ = [
     "replay",
     "reporter",
     "segments",
+    "track",
     "trial_id",
     "trials",
     "untrained",
