@@ -13,7 +13,7 @@ from jaxdl.trackers._tensorboard import tensorboard
 from jaxdl.trackers._wandb import wandb
 from jaxdl.trackers.tracker import Identity, Record, Row, Tracker, Unavailable
 
-TRACKERS: Mapping[str, Callable[[Path], Tracker]] = {
+TRACKERS: Mapping[str, Callable[[str | Path], Tracker]] = {
     "tensorboard": tensorboard,
     "wandb": wandb,
     "mlflow": mlflow,

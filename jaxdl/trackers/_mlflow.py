@@ -15,17 +15,17 @@ STATUS = {"ok": "FINISHED", "pruned": "KILLED"}
 VERSION, RUN, WORKDIR = "jaxdl.version", "jaxdl.run", "jaxdl.workdir"
 
 
-def mlflow(workdir: Path) -> Tracker:
+def mlflow(workdir: str | Path) -> Tracker:
     """Into `mlflow.db` of the workdir, for `mlflow ui --backend-store-uri sqlite:///…`.
 
     `MLFLOW_TRACKING_URI` in the environment names another place, which may be a server, and
     `MLFLOW_EXPERIMENT_NAME` another experiment than one that is called as the workdir. Raises
     Unavailable without mlflow (or mlflow-skinny), SQLAlchemy and alembic.
     """
-    workdir = Path(workdir)
+    folder = Path(workdir)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read at the import
     package("mlflow-skinny")
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workdir.resolve() / 'mlflow.db'}"
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folder.resolve() / 'mlflow.db'}"
     if uri.startswith("sqlite"):
         package("sqlalchemy")
         package("alembic")
@@ -38,10 +38,10 @@ def mlflow(workdir: Path) -> Tracker:
         nonlocal client, experiment
         if client is None:
             client = MlflowClient(tracking_uri=uri)
-            name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or workdir.resolve().name
+            name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or folder.resolve().name
             known = client.get_experiment_by_name(name)
             experiment = known.experiment_id if known else client.create_experiment(name)
-        return _Record(client, _run(client, experiment, place(workdir), identity))
+        return _Record(client, _run(client, experiment, place(folder), identity))
 
     return begin
 

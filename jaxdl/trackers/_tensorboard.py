@@ -11,7 +11,7 @@ from jaxdl.trackers import events
 from jaxdl.trackers.tracker import Identity, Row, Tracker
 
 
-def tensorboard(workdir: Path) -> Tracker:
+def tensorboard(workdir: str | Path) -> Tracker:
     """Into `tb/` of the workdir, which is made anew with the first run that is told.
 
     Not for training on a stream, which writes its own.

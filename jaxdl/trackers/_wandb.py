@@ -10,32 +10,32 @@ from typing import Any
 from jaxdl.trackers.tracker import Identity, Row, Tracker, package, place
 
 
-def wandb(workdir: Path) -> Tracker:
+def wandb(workdir: str | Path) -> Tracker:
     """Into `wandb/` of the workdir, for `wandb sync`; nothing is sent.
 
     With `WANDB_MODE=online` in the environment, and only then, runs are sent as they are told; its
     other variables (`WANDB_PROJECT`, `WANDB_ENTITY` ...) hold too. The project is by default called
     as the workdir. Raises Unavailable without the package wandb.
     """
-    workdir, mode = Path(workdir), os.environ.get("WANDB_MODE")
+    folder, mode = Path(workdir), os.environ.get("WANDB_MODE")
     mode = mode if mode in ("online", "disabled") else "offline"
     # Crashes of the client are reported to its makers unless this is said before the import.
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
     client = package("wandb")
 
     def begin(identity: Identity) -> _Record:
-        told = "/".join((place(workdir), identity.id, identity.version))
+        told = "/".join((place(folder), identity.id, identity.version))
         name = hashlib.sha256(told.encode()).hexdigest()[:16]
         # What a process told that was killed is told again from the beginning.
-        for folder in (workdir / "wandb").glob(f"offline-run-*-{name}"):
-            shutil.rmtree(folder)
+        for left in (folder / "wandb").glob(f"offline-run-*-{name}"):
+            shutil.rmtree(left)
         run = client.init(
-            project=os.environ.get("WANDB_PROJECT") or workdir.resolve().name,
+            project=os.environ.get("WANDB_PROJECT") or folder.resolve().name,
             id=name,
             name=identity.name,
             group=identity.group,
             config=dict(identity.hparams),
-            dir=str(workdir),
+            dir=str(folder),
             mode=mode,
             resume="allow" if mode == "online" else None,
             reinit="create_new",
