@@ -31,7 +31,8 @@ LAUNCHERS = {
 }
 TRACKER = (
     "Who is told metrics and hyperparameters of the trials when these are done, of a list: "
-    "tensorboard, into tb/ of the workdir; wandb; mlflow. none: nobody."
+    "tensorboard, into tb/ of the workdir (without the flag, of the last 500 trials); "
+    "wandb; mlflow. none: nobody."
 )
 KINDS_OF_LAUNCHERS = LOCAL, *_ = "local", "processes", "submitit", "cluster", "distributed"
 STAGES = PLAN, CONFIRM = "plan", "confirm"
@@ -55,7 +56,7 @@ class Command(NamedTuple):
     workers: int = 0
     submitit: Mapping[str, int | str] = {}
     worker: str = ""
-    trackers: Sequence[str] = ()
+    trackers: Sequence[str] | None = None
 
 
 def parse(
@@ -104,7 +105,7 @@ def parse(
         workers=values.workers,
         submitit=_pairs("submitit", values.submitit),
         worker=values.worker,
-        trackers=_trackers(values.tracker),
+        trackers=_trackers(values.tracker) if values["tracker"].present else None,
     )
 
 

@@ -63,3 +63,11 @@ def test_a_tracker_that_is_not_installed_is_told_before_anything_runs(tmp_path, 
     with pytest.raises(UserError, match="'wnadb' is none of tensorboard, wandb, mlflow, none"):
         start(tmp_path / "run", "--tracker=wnadb")
     tracking.check(["tensorboard"], tmp_path)
+
+
+def test_by_itself_it_tells_the_last_trials_and_when_asked_all(tmp_path, monkeypatch):
+    monkeypatch.setattr(tracking, "LIGHT", 2)
+    assert start(tmp_path) == 0
+    assert len([*(tmp_path / "tb").iterdir()]) == 2
+    assert start(tmp_path, "--tracker=tensorboard") == 0
+    assert len([*(tmp_path / "tb").iterdir()]) == 3
