@@ -106,7 +106,7 @@ $(VENV)/installed-test: $(VENV)/installed
 
 $(VENV)/installed-parity: $(VENV)/installed-test
 	@echo "installing the peers to compare with into $(VENV) (PyTorch is large)"
-	@$(PIP) install --quiet --constraint constraints.txt --editable '.[test,text,parity,pretrained]'
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[test,text,parity,pretrained,trackers]'
 	@touch $@
 
 $(VENV)/installed-docs: $(VENV)/installed

@@ -216,7 +216,6 @@ def conclude(
     chosen = report.chosen_trials(fresh, summary)
     curves = confirmed.curve_frame("loss", chosen)
     headline, sections = report.comparison(frame, curves, of, fresh=fresh, examples=examples)
-    report.write_curves(results.workdir / "tb", curves, BY, "loss")
     save_best(config, plan, summary, frame, of)
     return launch.Conclusion(claims(config, plan, chosen), sections, headline)
 

@@ -24,7 +24,9 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         verbs = [word for word in sys.argv[1:] if not word.startswith("-")]
         near = (
-            difflib.get_close_matches(verbs[0], ["verify", "repeat", "watch"], 1) if verbs else []
+            difflib.get_close_matches(verbs[0], ["verify", "repeat", "watch", "export"], 1)
+            if verbs
+            else []
         )
         hint = f"did you mean {near[0]}?" if near and near[0] != verbs[0] else f"see {self.prog} -h"
         print(f"{self.prog}: {message}; {hint}", file=sys.stderr)
@@ -54,6 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     repeat.add_argument(
         "--to", type=Path, required=True, metavar="NEW", help="workdir of the second run"
+    )
+    export = verb(
+        "export", "Write the chosen model as a file that JAX alone reads.", "of a finished run"
+    )
+    export.add_argument(
+        "--to", type=Path, required=True, metavar="FILE", help="a ZIP file to write"
     )
     watch = verb(
         "watch",

@@ -16,9 +16,10 @@ from jaxdl.launch import UserError, read_best
 from jaxdl.launch.best import MODEL, PARAMS
 from jaxdl.launch.workdirs import CONFIG, ENVIRONMENT, VERDICT
 from jaxdl.report.tables import counted
-from jaxdl.streaming.log import BOARD, ROWS, records
+from jaxdl.streaming.log import BOARD, ROWS
 from jaxdl.sweep import ledger, rungs, store
 from jaxdl.sweep.fingerprint import CONDITIONS, fingerprint
+from jaxdl.trackers.events import records
 
 WHOLE, BEGUN, DAMAGED = "whole", "begun", "damaged"
 """States of a part. Begun: what a process was killed over, and the next launch makes good."""

@@ -1,5 +1,6 @@
 """Launching of experiments, and loading of what they found."""
 
+from jaxdl.launch._export import export
 from jaxdl.launch.best import load, read_best, save_best
 from jaxdl.launch.dataset import DatasetConfig, read
 from jaxdl.launch.experiment import Conclusion, Experiment, Use
@@ -16,6 +17,7 @@ __all__ = [
     "UserError",
     "choose",
     "choose_all",
+    "export",
     "load",
     "main",
     "rates",

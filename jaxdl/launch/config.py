@@ -13,6 +13,7 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from jaxdl.launch.fields import KINDS, Config, Field, UserError, check, limits, listed
+from jaxdl.trackers import TRACKERS
 
 SWITCHES = {
     "dry_run": "Print trials, programs and predicted minutes; write nothing.",
@@ -28,6 +29,11 @@ LAUNCHERS = {
     "workers": "Processes or jobs at a time; 0: as many as there are devices here.",
     "submitit": "Of submitit's executor: slurm_partition=gpu,gpus_per_node=1,timeout_min=240.",
 }
+TRACKER = (
+    "Who is told metrics and hyperparameters of the trials when these are done, of a list: "
+    "tensorboard, into tb/ of the workdir (without the flag, of the last 500 trials); "
+    "wandb; mlflow. none: nobody."
+)
 KINDS_OF_LAUNCHERS = LOCAL, *_ = "local", "processes", "submitit", "cluster", "distributed"
 STAGES = PLAN, CONFIRM = "plan", "confirm"
 """The two plans of a run."""
@@ -50,6 +56,7 @@ class Command(NamedTuple):
     workers: int = 0
     submitit: Mapping[str, int | str] = {}
     worker: str = ""
+    trackers: Sequence[str] | None = None
 
 
 def parse(
@@ -98,7 +105,15 @@ def parse(
         workers=values.workers,
         submitit=_pairs("submitit", values.submitit),
         worker=values.worker,
+        trackers=_trackers(values.tracker) if values["tracker"].present else None,
     )
+
+
+def _trackers(names: Sequence[str]) -> list[str]:
+    known = [*TRACKERS, "none"]
+    if wrong := [name for name in names if name not in known]:
+        raise UserError(f"--tracker: {wrong[0]!r} is none of {', '.join(known)}")
+    return [name for name in dict.fromkeys(names) if name != "none"]
 
 
 def _pairs(flag: str, texts: Sequence[str]) -> dict[str, int | str]:
@@ -137,7 +152,7 @@ def usage(doc: str, kind: type[Config], name: str, uses: Mapping[str, str] = NO_
     fields = kind.fields()
     flag_values = _define(fields, name, uses)
     lines = [doc.strip(), "", f"Usage: python -m {package()}.{name} [FLAGS]", ""]
-    for flag in ("workdir", *uses, *SWITCHES, *LAUNCHERS, "config", *_keys(fields)):
+    for flag in ("workdir", *uses, *SWITCHES, *LAUNCHERS, "tracker", "config", *_keys(fields)):
         shown = flag_values[flag].default
         if isinstance(shown, tuple | list):
             shown = listed(shown)
@@ -205,6 +220,7 @@ def _define(
     flags.DEFINE_enum("launcher", LOCAL, KINDS_OF_LAUNCHERS, LAUNCHERS["launcher"], **own)
     flags.DEFINE_integer("workers", 0, LAUNCHERS["workers"], lower_bound=0, **own)
     flags.DEFINE_list("submitit", [], LAUNCHERS["submitit"], **own)
+    flags.DEFINE_list("tracker", ["tensorboard"], TRACKER, **own)
     # Of the processes that a launcher starts: the plan whose trials they run.
     flags.DEFINE_enum("worker", "", ["", *STAGES], "", **own)
     flags.DEFINE_string(

@@ -16,7 +16,7 @@ from typing import Any
 import jax
 
 from jaxdl import checkpoint, cluster, report, signals, sweep
-from jaxdl.launch import compiled, launchers, tracing, workdirs
+from jaxdl.launch import compiled, launchers, tracing, tracking, workdirs
 from jaxdl.launch import config as configs
 from jaxdl.launch.config import CONFIRM, PLAN, Command, package
 from jaxdl.launch.experiment import Experiment
@@ -103,11 +103,12 @@ def _launch(experiment: Experiment, name: str, command: Command) -> int:
         cluster.serve(launchers.plan_of(experiment, command, command.worker), workdir)
         return DONE
     workdirs.check_workdir(workdir)
+    tracking.check(command.trackers, workdir)
     differing = workdirs.differences(workdir, settings, experiment.config().to_dict())
     tells_only = command.dry_run or command.check_overfit
     if not tells_only and (workdir / VERDICT).exists() and not differing:
         print(f"{name}: {workdir} is complete; see {workdir / 'report.html'}")
-        return DONE
+        return tracking.tell_later(workdir, command.trackers)
     job = None if tells_only else launchers.join(command)
     try:
         plan = experiment.plan(command.config)
@@ -231,6 +232,7 @@ def _run(
         print(f"failed: {names} ({message}); the traceback is above", file=sys.stderr)
         return FAILED
     with progress.aside("drawing the report"):
+        tracking.tell(workdir, command.trackers)
         return _conclude(experiment, command, plan, found, began)
 
 

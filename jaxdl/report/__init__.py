@@ -46,7 +46,6 @@ from jaxdl.report.tables import (
     table,
     to_html,
 )
-from jaxdl.report.tensorboard import write_curves, write_scalars
 
 __all__ = [
     "CHOSEN",
@@ -105,7 +104,5 @@ __all__ = [
     "tuned_curves",
     "tuned_table",
     "write",
-    "write_curves",
-    "write_scalars",
     "write_verdict",
 ]

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from jaxdl.streaming.saving import CHECKPOINTS, Saver
 from jaxdl.streaming.session import Evaluation, Session
 from jaxdl.streaming.speed import Speed
 from jaxdl.streaming.stream import Batches, Stream
+from jaxdl.streaming.telling import telling
+from jaxdl.trackers import Tracker
 from jaxdl.types import Task, TrainState
 
 NO_CONFIG: Mapping[str, Any] = {}
@@ -46,6 +48,7 @@ def fit(
     step: train.Step = train.step,
     allow_config_change: bool = False,
     stop: Callable[[], bool] | None = None,
+    trackers: Sequence[Tracker] = (),
 ) -> TrainState:
     """Trains up to a number of steps in all, from `state` or from what is in the workdir.
 
@@ -62,6 +65,7 @@ def fit(
     stop: asked after each step; when true, in one process at least, the state is saved and
         Interrupted raised. By default SIGTERM and Ctrl-C ask for it, where the program does not
         handle them itself.
+    trackers: of `jaxdl.trackers`, told the rows that a checkpoint holds once it is on disk.
     Returns the state after the last step: at once, where the workdir has it. Raises Refused for
     other conditions than those of the sessions before, WorkdirBusy, CheckpointError if there are
     checkpoints and none is intact, Diverged, OSError if the disk fails, ValueError for numbers
@@ -74,6 +78,9 @@ def fit(
     with contextlib.ExitStack() as stack, distributed.one_end():
         changed = _opened(workdir, config, allow_config_change, stack)
         asks = stack.enter_context(agreement.requests(stop))
+        told = stack.enter_context(
+            telling(workdir, config, trackers if distributed.is_first() else ())
+        )
         saver = stack.enter_context(Saver(workdir, save_seconds, save_steps, keep))
         with distributed.together(endings.code):
             stream = Stream(batches)
@@ -88,6 +95,7 @@ def fit(
         with distributed.together(endings.code):
             number, carry, meta = _begun(workdir, blank, stream, facts, allow_config_change)
         conditions.check_same_step(workdir, number)
+        told.tell(meta["log"].get(ROWS, 0) if distributed.is_first() else 0)
         if number >= steps:
             _say(f"{workdir} is complete: {number} steps")
             return carry.state
@@ -104,6 +112,7 @@ def fit(
             place=step.place if isinstance(step, StepOver) else lambda batch: batch,
             log=log,
             saver=saver,
+            telling=told,
             speed=Speed(flops, peak_flops),
             agreement=Agreement(saver, asks, log_steps, number),
             number=number,

@@ -9,18 +9,14 @@ import json
 import math
 import os
 import socket
-import struct
 import sys
 import time
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from jaxdl._files import sync
-
-if TYPE_CHECKING:
-    from tensorboardX.proto.event_pb2 import Event
+from jaxdl.trackers import events
 
 ROWS, BOARD = "metrics.jsonl", "tb"
 SECONDS_BETWEEN_LINES = 1.0
@@ -39,14 +35,14 @@ class Log:
         self._workdir, self._steps = workdir, steps
         self._rows = _opened(workdir / ROWS)
         self._board = _opened(_next_file(workdir / BOARD))
-        _append(self._board, _start(step))
+        _append(self._board, events.start(step))
         self._told = -math.inf
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Adds a row. Raises OSError if the disk is full or fails."""
         finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
         _append(self._rows, (json.dumps({"step": step, **finite}) + "\n").encode())
-        _append(self._board, _event(step, values))
+        _append(self._board, events.row(step, values))
         now = time.monotonic()
         if now - self._told > SECONDS_BETWEEN_LINES or step == self._steps:
             self._told = now
@@ -124,63 +120,6 @@ def _next_file(folder: Path) -> Path:
     folder.mkdir(exist_ok=True)
     number = max(map(_session, _event_files(folder)), default=-1) + 1
     return folder / f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{number}"
-
-
-def _start(step: int) -> bytes:
-    """What a file begins with: a TensorBoard that is open forgets later steps."""
-    from tensorboardX.proto.event_pb2 import Event, SessionLog
-
-    version = Event(wall_time=time.time(), file_version="brain.Event:2")
-    start = SessionLog(status=SessionLog.START)
-    return _record(version) + _record(
-        Event(wall_time=time.time(), step=step + 1, session_log=start)
-    )
-
-
-def _event(step: int, values: Mapping[str, float]) -> bytes:
-    from tensorboardX.proto.event_pb2 import Event
-    from tensorboardX.proto.summary_pb2 import Summary
-
-    entries = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
-    return _record(Event(wall_time=time.time(), step=step, summary=Summary(value=entries)))
-
-
-def _record(event: "Event") -> bytes:
-    """As in a TFRecord file.
-
-    Of tensorboardX's writers one has a queue, which a flush does not empty and a kill loses; the
-    other's flush waits for the disk.
-    """
-    data = event.SerializeToString()
-    length = struct.pack("<Q", len(data))
-    return length + _sum(length) + data + _sum(data)
-
-
-def records(content: bytes) -> list[bytes]:
-    """The records of a file of events, as far as they are whole: a kill tears the last one.
-
-    Raises ValueError for one that is not as it was written.
-    """
-    found: list[bytes] = []
-    place = 0
-    while len(content) >= place + 12:
-        length, data = content[place : place + 8], place + 12
-        end = data + int.from_bytes(length, "little")
-        if content[place + 8 : data] != _sum(length):
-            raise ValueError(f"record {len(found) + 1} is not as it was written")
-        if len(content) < end + 4:
-            break
-        found.append(content[data:end])
-        if content[end : end + 4] != _sum(found[-1]):
-            raise ValueError(f"record {len(found)} is not as it was written")
-        place = end + 4
-    return found
-
-
-def _sum(part: bytes) -> bytes:
-    from tensorboardX.record_writer import masked_crc32c
-
-    return struct.pack("<I", masked_crc32c(part))
 
 
 def _line(step: int, steps: int, values: Mapping[str, float]) -> str:

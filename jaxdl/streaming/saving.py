@@ -56,15 +56,22 @@ class Saver:
         return max(1, min(waits, default=sys.maxsize))
 
     def save(
-        self, step: int, tree: PyTree, meta: Mapping[str, Any], first: Callable[[], None]
+        self,
+        step: int,
+        tree: PyTree,
+        meta: Mapping[str, Any],
+        first: Callable[[], None],
+        then: Callable[[], None],
     ) -> None:
-        """Begins to write a checkpoint, once `first` is done and the one before is written."""
+        """Begins to write a checkpoint, once `first` is done and the one before is written; `then`
+        is done when it is on disk."""
         self.wait()
         self.begin(step)
 
         def write() -> None:
             first()
             checkpoint.save(self._workdir / CHECKPOINTS, step, tree, meta, keep=self._keep)
+            then()
 
         self._writing = self._pool.submit(write)
 

@@ -1,6 +1,7 @@
 """One process that trains: steps, and what is due after them."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
@@ -13,11 +14,12 @@ from jaxdl.signals import Interrupted
 from jaxdl.streaming import endings
 from jaxdl.streaming.agreement import Agreement
 from jaxdl.streaming.endings import Diverged
-from jaxdl.streaming.log import Log
+from jaxdl.streaming.log import ROWS, Log
 from jaxdl.streaming.program import Carry, all_finite
 from jaxdl.streaming.saving import Saver
 from jaxdl.streaming.speed import Speed
 from jaxdl.streaming.stream import Stream
+from jaxdl.streaming.telling import Telling
 from jaxdl.types import Array, Batch, Metrics, PyTree, TrainState
 
 
@@ -52,6 +54,7 @@ class Session:
     place: Callable[[Batch], Batch]
     log: Log | None
     saver: Saver
+    telling: Telling
     speed: Speed
     agreement: Agreement
     number: int
@@ -147,7 +150,8 @@ class Session:
             "conditions": self.conditions,
         }
         with self.agreement.held():
-            self.saver.save(self.number, held, meta, self.log.sync)
+            tell = functools.partial(self.telling.tell, meta["log"][ROWS])
+            self.saver.save(self.number, held, meta, self.log.sync, tell)
 
     def _held(self, tree: PyTree) -> PyTree:
         """What process 0 can write; in a process alone it is fetched beside the training."""

@@ -10,6 +10,7 @@ them stop. A *row* is what the ledger holds of a trial that has ended.
 
 from jaxdl.signals import Interrupted
 from jaxdl.sweep._replay import kept_state, predict_seconds, replay
+from jaxdl.sweep._track import track
 from jaxdl.sweep.asking import Goal, asked
 from jaxdl.sweep.conditions import ForeignRows
 from jaxdl.sweep.distributions import Choice, Integer, LogUniform, Uniform
@@ -114,6 +115,7 @@ __all__ = [
     "reporter",
     "search",
     "segments",
+    "track",
     "trial_id",
     "trials",
     "untrained",

@@ -52,6 +52,7 @@ MISTAKES = [
     ("optimizers_x_initializers", ["--config.dataset=mnist", "--config.data_dir=/nowhere"], "tfds"),
     ("optimizers_x_initializers", ["--config.seeds=0"], "0 is not at least 1"),
     ("xor", ["--launcher=slurm"], "--launcher=slurm: value should be one of <local|processes|"),
+    ("xor", ["--tracker=wnadb"], "--tracker: 'wnadb' is none of tensorboard, wandb, mlflow, none"),
     ("xor", ["--workers=-1"], "--workers=-1: "),
     ("xor", ["--launcher=submitit", "--submitit=gpu"], "--submitit: 'gpu' is not KEY=VALUE"),
     ("xor", ["--launcher=processes", "--profile"], "not with --launcher=processes"),

@@ -9,7 +9,7 @@ import optax
 
 from jaxdl import streaming, tasks, train
 from jaxdl.data.batches import epochs
-from jaxdl.streaming.log import records
+from jaxdl.trackers.events import records
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 3)).astype(np.float32)

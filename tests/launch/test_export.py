@@ -1,0 +1,71 @@
+import zipfile
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+from jaxdl import console, launch, tasks, train
+from jaxdl.data.scaling import apply, fit_per_column
+from jaxdl.launch import UserError
+from jaxdl.models import MLP
+
+RNG = np.random.default_rng(0)
+X = (RNG.normal(size=(20, 3)) * [1, 10, 100] + 5).astype(np.float32)
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    scaling = fit_per_column(X)
+    task = tasks.classification(MLP((4,), 2))
+    state = train.init(task, optax.sgd(0.1), jax.random.key(0), {"x": apply(scaling, X)})
+    launch.save_best(
+        tmp_path,
+        state.params,
+        state.model_state,
+        scaling,
+        task="classification",
+        model="mlp",
+        options={"features": (4,), "outputs": 2, "activation": "relu"},
+        input_shape=(3,),
+        test_accuracy=0.5,
+    )
+    return tmp_path
+
+
+def test_the_command_writes_what_the_loaded_model_predicts(workdir, capsys):
+    path = workdir / "mlp.zip"
+    assert console.main(["export", str(workdir), "--to", str(path)]) == 0
+    assert "mlp for classification" in capsys.readouterr().out
+    with zipfile.ZipFile(path) as file:
+        model = jax.export.deserialize(bytearray(file.read("model.jax_export")))
+    expected, found = launch.load(workdir).predict(X), model.call(X)
+    np.testing.assert_allclose(found["outputs"], expected, rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(found["labels"], np.argmax(expected, axis=1))
+
+
+def test_it_says_which_model_it_is(workdir):
+    about = launch.export(workdir, workdir / "mlp.zip", input_dtype="int32")
+    assert about["input"] == {"shape": ["batch", 3], "dtype": "int32"}
+    assert about["classes"] == ["0", "1"]
+    assert about["of"]["test_accuracy"] == 0.5
+    np.testing.assert_allclose(about["scaling"]["mean"], X.mean(axis=0, dtype=np.float64))
+
+
+@pytest.mark.parametrize("what", ["nothing there", "no folder", "no shape"])
+def test_what_is_missing_is_one_line(workdir, tmp_path, capsys, what):
+    run, to = {
+        "nothing there": (tmp_path / "none", tmp_path / "x.zip"),
+        "no folder": (workdir, tmp_path / "none/x.zip"),
+        "no shape": (workdir, tmp_path / "x.zip"),
+    }[what]
+    if what == "no shape":
+        path = workdir / "best/model.json"
+        path.write_text(
+            path.read_text().replace('"input_shape": [\n    3\n  ]', '"input_shape": null')
+        )
+    assert console.main(["export", str(run), "--to", str(to)]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    with pytest.raises(UserError):
+        launch.export(run, to)
