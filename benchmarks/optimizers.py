@@ -26,7 +26,7 @@ from jaxdl._files import write_atomic
 from jaxdl.comparison import Comparison, Study
 from jaxdl.launch import setting
 from jaxdl.report import Claim, Judged, Section, Table
-from jaxdl.report.text import check_name
+from jaxdl._text import check_name
 from jaxdl.workloads import Workload
 
 SCHEDULES = {**comparison.SCHEDULES, "constant": None}

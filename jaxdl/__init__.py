@@ -4,9 +4,11 @@ The rooms are imported when they are first used, so that `import jaxdl` takes no
 """
 
 import importlib
+import importlib.metadata
 from typing import Any
 
 __all__ = [
+    "__version__",
     "backprop",
     "checkpoint",
     "clocks",
@@ -23,6 +25,7 @@ __all__ = [
     "keys",
     "launch",
     "layers",
+    "load_results",
     "losses",
     "metrics",
     "models",
@@ -43,9 +46,16 @@ __all__ = [
 ]
 
 
+FUNCTIONS = {"compare": ("comparison", "compare"), "load_results": ("sweep", "load")}
+"""What is found here, though it is in a room."""
+
+
 def __getattr__(name: str) -> Any:
-    if name == "compare":
-        return importlib.import_module("jaxdl.comparison").compare
+    if name == "__version__":
+        return importlib.metadata.version("jaxdl")
+    if name in FUNCTIONS:
+        room, function = FUNCTIONS[name]
+        return getattr(importlib.import_module(f"jaxdl.{room}"), function)
     if name in __all__:
         return importlib.import_module(f"jaxdl.{name}")
     raise AttributeError(f"module 'jaxdl' has no attribute {name!r}")

@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jaxdl._files import sync
+from jaxdl._workdir import METRICS
 
 if TYPE_CHECKING:
     from tensorboardX.proto.event_pb2 import Event
 
-ROWS, BOARD = "metrics.jsonl", "tb"
+ROWS, BOARD = METRICS, "tb"
 SECONDS_BETWEEN_LINES = 1.0
 Position = Mapping[str, int]
 """Bytes of each file, by its name below the workdir."""

@@ -15,11 +15,11 @@ from jaxdl.sweep.conditions import ForeignRows
 from jaxdl.sweep.engine import Failed, execute
 from jaxdl.sweep.hosted import Hosted
 from jaxdl.sweep.ledger import LedgerError
-from jaxdl.sweep.placement import place, use_all_cores
+from jaxdl.sweep.placement import place, take_all_cores, use_all_cores
 from jaxdl.sweep.plans import Plan, plan, segments, untrained
 from jaxdl.sweep.programs import compile_run
 from jaxdl.sweep.progress import Progress, reporter
-from jaxdl.sweep.results import Results
+from jaxdl.sweep.results import Results, load
 from jaxdl.sweep.run import (
     NO_DATA,
     ByRows,
@@ -32,7 +32,7 @@ from jaxdl.sweep.run import (
     online,
     without_training,
 )
-from jaxdl.sweep.rungs import Best, Halving
+from jaxdl.sweep.rungs import Best, Halving, PruneError
 from jaxdl.sweep.space import (
     Choice,
     LogUniform,
@@ -76,6 +76,7 @@ __all__ = [
     "Plan",
     "Point",
     "Progress",
+    "PruneError",
     "Record",
     "Results",
     "Run",
@@ -92,6 +93,7 @@ __all__ = [
     "halton",
     "keeping_first",
     "kept_state",
+    "load",
     "log_spaced",
     "make_run",
     "numbered",
@@ -109,6 +111,7 @@ __all__ = [
     "replay",
     "reporter",
     "segments",
+    "take_all_cores",
     "trial_id",
     "trials",
     "untrained",

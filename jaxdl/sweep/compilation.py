@@ -158,6 +158,15 @@ def state_shapes(run: Run, hparams: Mapping[str, np.ndarray], data: Data) -> PyT
     return jax.eval_shape(seeded(run), one_trial(hparams), seed, data)
 
 
+def metric_names(run: Run, hparams: Mapping[str, np.ndarray], data: Data) -> list[str]:
+    """What a run is evaluated by, without compiling it; nothing of one that cannot be traced."""
+    try:
+        one, state = one_trial(hparams), state_shapes(run, hparams, data)
+        return [*jax.eval_shape(run.evaluate, one, state, data)]
+    except Exception:  # of the user's program, which is told when it runs
+        return []
+
+
 def needed_bytes(compiled: Any) -> int:
     """What a compiled function holds at most: arguments, results, temporaries."""
     need = compiled.memory_analysis()
