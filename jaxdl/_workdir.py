@@ -2,7 +2,8 @@
 
 CONFIG, ENVIRONMENT, VERDICT = "config.json", "environment.json", "verdict.json"
 REPORT = "report.html"
-LOCK_FILES = ".lock", ".sweep.lock"
+LOCK_OF_SWEEP = ".sweep.lock"
+LOCK_FILES = ".lock", LOCK_OF_SWEEP
 """Files that a process holds while it works in a workdir."""
 LEDGER = "trials.jsonl"
 CONDITIONS = "conditions.json"

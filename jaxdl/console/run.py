@@ -3,7 +3,7 @@
 import difflib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -33,7 +33,7 @@ def command(experiment: str) -> tuple[tuple[str, ...], dict[str, str]]:
     return ("-m", module), experiments.with_folder(environment, folder)
 
 
-def _hint(experiment: str, known: Sequence[str] | dict[str, object]) -> str:
+def _hint(experiment: str, known: Iterable[str]) -> str:
     if Path(f"{experiment}.py").is_file():
         return f"did you mean {experiment}.py?"
     if near := difflib.get_close_matches(experiment, known, 1):

@@ -12,7 +12,7 @@ from jaxdl.console import activity, bests
 DONE, RUNNING, FAILED = "done", "running", "failed"
 INTERRUPTED, UNFINISHED, NEVER_BEGUN = "interrupted", "unfinished", "never begun"
 """Unfinished: where nobody tells whether a process is at work there."""
-SIGNS = {names.ENVIRONMENT, names.LEDGER, names.CLOCK, names.METRICS}
+SIGNS = {names.ENVIRONMENT, names.LOCK_OF_SWEEP, names.LEDGER, names.METRICS}
 """Files that only a run has."""
 UNDER_WAY = {names.CURVES_OF_CHUNKS, names.CHECKPOINTS, names.CHUNKS, names.RUNGS}
 """Folders that a sweep leaves when it is interrupted, and removes when it is done."""

@@ -13,6 +13,8 @@ from jaxdl.sweep.fingerprint import LIBRARIES, recall
 
 OF_THE_LAUNCH = frozenset({"command", "date", "failed", "seconds_before", "trials"})
 """Facts of an environment that are no conditions of the numbers."""
+HASHED = frozenset({"conditions.code", "conditions.data"})
+"""Of which only a hash is known."""
 Difference = tuple[str, str, str]
 """What differs; there; here."""
 
@@ -55,12 +57,12 @@ def _conditions(first: Path, second: Path) -> Iterator[Difference]:
     common = [program for program in there if program in here]
     for program in common:
         for name, before, now in _differing("conditions", there[program], here[program]):
-            if name == "conditions.code":  # another one for each program
-                before = now = ""
+            if name in HASHED:
+                before, now = "one", "another"
             alike.setdefault((name, before, now), []).append(program)
     for (name, before, now), programs in alike.items():
         of = "" if programs == common else f" of {', '.join(programs)}"
-        yield f"{name}{of}", before or "one", now or "another"
+        yield f"{name}{of}", before, now
 
 
 def _of_programs(workdir: Path) -> dict[str, dict[str, Any]]:

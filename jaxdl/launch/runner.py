@@ -47,7 +47,11 @@ DONE, FAILED, USER_ERROR = 0, 1, 2
 def main(experiment: Experiment) -> None:
     """Runs an experiment from `sys.argv` and exits: 0 done, 1 failed, 2 a mistake of the user's,
     75 interrupted and to be resumed by the same command."""
-    name = launched.name_of(experiment)
+    try:
+        name = launched.name_of(experiment)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(USER_ERROR)
     helps = {flag: use.help for flag, use in experiment.uses.items()}
     told: list[str] = []
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxdl import checkpoint, signals
 from jaxdl._files import drop_drafts
-from jaxdl._workdir import COLUMNS
+from jaxdl._workdir import COLUMNS, LOCK_OF_SWEEP
 from jaxdl.signals import Interrupted
 from jaxdl.sweep import chunk as chunks
 from jaxdl.sweep import hosted, ledger, legs, parts, results, store
@@ -95,7 +95,7 @@ def execute(
     placement = place(devices, batched)
     check_prune(prune, programs, trials, data, categories or {})
     workdir.mkdir(parents=True, exist_ok=True)
-    with signals.until(stop) as stopped, checkpoint.lock(workdir, ".sweep.lock"):
+    with signals.until(stop) as stopped, checkpoint.lock(workdir, LOCK_OF_SWEEP):
         drop_drafts(workdir)
         sweep = Sweep(
             hosted.put(data, placement.everywhere),
