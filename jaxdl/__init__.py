@@ -4,7 +4,6 @@ The rooms are imported when they are first used, so that `import jaxdl` takes no
 """
 
 import importlib
-import importlib.metadata
 from typing import Any
 
 __all__ = [
@@ -52,7 +51,7 @@ FUNCTIONS = {"compare": ("comparison", "compare"), "load_results": ("sweep", "lo
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        return importlib.metadata.version("jaxdl")
+        return importlib.import_module("importlib.metadata").version("jaxdl")
     if name in FUNCTIONS:
         room, function = FUNCTIONS[name]
         return getattr(importlib.import_module(f"jaxdl.{room}"), function)

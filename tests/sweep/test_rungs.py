@@ -254,6 +254,11 @@ def test_an_unknown_metric_is_refused_before_anything_compiles(tmp_path):
     assert str(refused.value) == f"prune: the metric 'validation_los' is none of {known}"
     assert compiled == []
     assert not (tmp_path / "run").exists()
+    plan = sweep.Plan(
+        {"adam": ADAM}, TRIALS, tiny.DATA, 6, {"initializer": tiny.NAMES}, prune=prune
+    )
+    with pytest.raises(sweep.PruneError, match="did you mean validation_loss"):
+        plan.check()
 
 
 @pytest.mark.parametrize("rungs", [[], [0], [6], [2, 1], [1, 1], [1.5], [True]])
