@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from jaxdl import kinds
+from jaxdl import _kinds
 from jaxdl._workdir import COLUMNS
 
 
@@ -27,10 +27,10 @@ def _rank(metric: str) -> tuple[bool, bool]:
     return of in ("validation", "evaluation"), found is not None and found.scale == "share"
 
 
-def kind(metric: str) -> kinds.Kind | None:
+def kind(metric: str) -> _kinds.Kind | None:
     """What is known of a metric, be it of training on a stream (`evaluation/loss`)."""
     try:
-        return kinds.kind(metric.rpartition("/")[2])
+        return _kinds.kind(metric.rpartition("/")[2])
     except ValueError:
         return None
 

@@ -52,7 +52,10 @@ def _differing(of: str, first: Mapping[str, Any], second: Mapping[str, Any]) -> 
 
 def _conditions(first: Path, second: Path) -> Iterator[Difference]:
     """What the rows of each program were made under, once for all programs that differ alike."""
-    there, here = _of_programs(first), _of_programs(second)
+    said = {"program"}
+    if all((workdir / ENVIRONMENT).exists() for workdir in (first, second)):
+        said |= {"python", *LIBRARIES}  # which the environments have, too
+    there, here = (_of_programs(workdir, said) for workdir in (first, second))
     alike: dict[Difference, list[str]] = {}
     common = [program for program in there if program in here]
     for program in common:
@@ -65,16 +68,15 @@ def _conditions(first: Path, second: Path) -> Iterator[Difference]:
         yield f"{name}{of}", before, now
 
 
-def _of_programs(workdir: Path) -> dict[str, dict[str, Any]]:
-    """Conditions of each program's last rows, but for what the environment says."""
+def _of_programs(workdir: Path, without: set[str]) -> dict[str, dict[str, Any]]:
+    """Conditions of each program's last rows."""
     try:
         known, rows = recall(workdir), store.rows(workdir)
     except (ValueError, ledger.LedgerError) as error:
         raise UserError(f"{workdir}: {error}") from None
-    said = {"program", "python", *LIBRARIES} if (workdir / ENVIRONMENT).exists() else {"program"}
     made = {str(row.get("program")): known.get(str(row.get("fingerprint"))) for row in rows}
     return {
-        program: {name: value for name, value in facts.items() if name not in said}
+        program: {name: value for name, value in facts.items() if name not in without}
         for program, facts in made.items()
         if facts is not None
     }

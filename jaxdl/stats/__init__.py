@@ -1,6 +1,6 @@
 """Intervals, verdicts and the choice of a rate (Dodge et al. 2019; Agarwal et al. 2021)."""
 
-from jaxdl.kinds import KINDS, SHARE, Kind, Mode, Scale, direction, kind
+from jaxdl._kinds import KINDS, SHARE, Kind, Mode, Scale, direction, kind
 from jaxdl.stats.bootstrap import ENOUGH, Aggregate, bootstrap_interval, pooled_iqm
 from jaxdl.stats.budgets import best_of_first_k, best_of_k, performance_profile
 from jaxdl.stats.comparisons import Direction, Verdict, holm, paired_p, verdict

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from jaxdl.kinds import Mode
+from jaxdl._kinds import Mode
 from jaxdl.stats.intervals import _sample
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from jaxdl.kinds import Mode
+from jaxdl._kinds import Mode
 from jaxdl.stats.bootstrap import by_workload, few
 from jaxdl.stats.intervals import FEWEST, Interval, _check_confidence
 

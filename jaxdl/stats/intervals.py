@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from jaxdl.kinds import Scale
+from jaxdl._kinds import Scale
 
 TIE = 1e-6
 """Values that differ by less than this fraction are equal: below the rounding of float32."""

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxdl.kinds import Kind
+from jaxdl._kinds import Kind
 from jaxdl.stats.comparisons import verdict
 from jaxdl.stats.intervals import _sample, paired_interval
 

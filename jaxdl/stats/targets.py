@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jaxdl.kinds import Kind
+from jaxdl._kinds import Kind
 from jaxdl.stats.intervals import Interval, _boundless, mean_interval
 
 LONGEST = 4.0

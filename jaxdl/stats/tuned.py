@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from jaxdl.kinds import Mode, kind
+from jaxdl._kinds import Mode, kind
 from jaxdl.stats.intervals import Interval, mean_interval, paired_interval
 from jaxdl.stats.selection import chosen_trials, select
 

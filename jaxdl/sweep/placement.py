@@ -11,8 +11,9 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxdl import _cpu
 from jaxdl.types import PyTree
 
+DEVICES = "jax_num_cpu_devices"
 FORCED = "xla_force_host_platform_device_count"
-"""The flag of XLA by which users said how many CPU devices there are."""
+"""How JAX, and how once XLA, is told the number of CPU devices."""
 
 
 class Placement(NamedTuple):
@@ -36,7 +37,7 @@ def use_all_cores() -> None:
     To be called before JAX is first used; raises RuntimeError after that, unless it has them.
     """
     try:
-        jax.config.update("jax_num_cpu_devices", _cpu.count())
+        jax.config.update(DEVICES, _cpu.count())
         _cpu.tune()
     except RuntimeError:
         if len(jax.local_devices(backend="cpu")) != _cpu.count():
@@ -50,7 +51,7 @@ def take_all_cores() -> None:
 
     Warns where that comes too late, so that sweeps on a CPU use fewer cores than there are.
     """
-    if jax.config.jax_num_cpu_devices > 0 or FORCED in os.environ.get("XLA_FLAGS", ""):
+    if getattr(jax.config, DEVICES) > 0 or FORCED in os.environ.get("XLA_FLAGS", ""):
         return
     try:
         use_all_cores()

@@ -24,8 +24,8 @@ import pandas as pd
 
 from jaxdl import checkpoint, stats
 from jaxdl._files import write_atomic
+from jaxdl._kinds import Mode
 from jaxdl._workdir import RUNGS
-from jaxdl.kinds import Mode
 from jaxdl.params import is_key
 from jaxdl.sweep import chunk as chunks
 from jaxdl.sweep import store

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxdl import checkpoint
-from jaxdl.kinds import Mode
+from jaxdl._kinds import Mode
 from jaxdl.sweep.space import Choice, Distribution, LogUniform, Point, _plain
 
 if TYPE_CHECKING:
