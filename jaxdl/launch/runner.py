@@ -21,6 +21,7 @@ from jaxdl._workdir import CONFIG, ENVIRONMENT, REPORT, VERDICT
 from jaxdl.launch import compiled, launched, launchers, tracing, workdirs
 from jaxdl.launch import config as configs
 from jaxdl.launch.config import CONFIRM, PLAN, Command
+from jaxdl.launch.dry_run import print_plan
 from jaxdl.launch.experiment import Experiment
 from jaxdl.launch.overfit import check_overfit
 from jaxdl.launch.workdirs import OWN
@@ -29,8 +30,6 @@ from jaxdl.report.tables import Table
 from jaxdl.sweep.plans import Plan
 from jaxdl.sweep.results import Results
 
-REPORT_SECONDS = 6.0
-"""What tables and pictures take on a laptop's core, most of it Matplotlib's start."""
 OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 USERS = (
     checkpoint.WorkdirBusy,
@@ -133,8 +132,12 @@ def _launch(experiment: Experiment, name: str, command: Command) -> int:
 
 def _tell(command: Command, plan: Plan) -> int:
     """Does what writes nothing."""
+    try:
+        plan.check()
+    except sweep.PruneError as error:
+        raise UserError(str(error)) from error
     if command.dry_run:
-        _print_plan(plan, command.workdir)
+        print_plan(plan, command.workdir)
         return DONE
     try:
         return DONE if check_overfit(plan) else FAILED
@@ -205,15 +208,7 @@ def _run(
     before = {file: file.read_bytes() for file in map(workdir.joinpath, OWN) if file.exists()}
     (workdir / VERDICT).unlink(missing_ok=True)
     workdirs.write(workdir / CONFIG, command.config.to_dict())
-    file = launched.file_of(experiment)
-    facts = {
-        "experiment": name,
-        **({"file": str(file)} if file else {}),
-        "command": sys.argv[1:],
-        **workdirs.environment(),
-    }
-    facts["trials"] = len(plan.trials) + plan.follow
-    facts["seconds_before"] = workdirs.seconds_before(workdir)
+    facts = _facts(experiment, name, command, plan)
     workdirs.write(workdir / ENVIRONMENT, facts)
     options = {"stop": stop, "rerun_changed": command.allow_config_change}
     progress = sweep.reporter()
@@ -246,6 +241,19 @@ def _run(
         return FAILED
     with progress.aside("drawing the report"):
         return _conclude(experiment, command, plan, found, began)
+
+
+def _facts(experiment: Experiment, name: str, command: Command, plan: Plan) -> dict[str, Any]:
+    """What the environment of a run says; `file`: of the user's, where it was launched from one."""
+    file = launched.file_of(experiment)
+    return {
+        "experiment": name,
+        **({"file": str(file)} if file else {}),
+        "command": sys.argv[1:],
+        **workdirs.environment(),
+        "trials": len(plan.trials) + plan.follow,
+        "seconds_before": workdirs.seconds_before(command.workdir),
+    }
 
 
 def _failed(found: Sequence[Results]) -> list[dict[str, Any]]:
@@ -288,28 +296,3 @@ def _first_tables(sections: Sequence[Section]) -> list[Table]:
         [block for block in section.blocks if isinstance(block, Table)] for section in sections
     ]
     return next(filter(None, found), [])
-
-
-def _print_plan(plan: Plan, workdir: Path) -> None:
-    """What a launch would run; what the workdir holds already is not run again."""
-    left = sweep.pending(workdir, plan.trials)
-    plan.check()
-    for name in plan.programs:
-        count = sum(trial.program == name for trial in plan.trials)
-        print(f"{name:<16} {count:>7} trials")
-    print(f"{len(plan.programs)} programs, {len(plan.trials)} trials")
-    if plan.follow:
-        print(f"{plan.follow} trials follow on other seeds, at what these have chosen")
-    if len(left) < len(plan.trials):
-        print(f"{len(plan.trials) - len(left)} trials are done already")
-    seconds = sweep.predict_seconds(
-        plan.programs,
-        left,
-        plan.data,
-        segments=plan.segments,
-        categories=plan.categories,
-        tell=lambda name: print(f"measuring {name}", file=sys.stderr, flush=True),
-        batched=plan.batched,
-    )
-    seconds = REPORT_SECONDS + seconds * (1 + plan.follow / max(1, len(left)))
-    print(f"about {seconds / 60:.1f} minutes on this machine, with the report")
