@@ -109,7 +109,7 @@ def _of_metric(name: str, metric: str, first: pd.DataFrame, second: pd.DataFrame
     there, here = (frame.set_index("seed")[metric].dropna() for frame in (first, second))
     what = f"{name}: {measure(label(metric), kind.unit)}"
     if there.empty or here.empty:
-        return what, *(_mean(values, kind) for values in (there, here)), ""
+        return what, _mean(there, kind), _mean(here, kind), ""
     shared = there.index.intersection(here.index)
     if len(shared):
         gain = stats.paired_interval(here[shared], there[shared])
@@ -131,8 +131,7 @@ def _of_streams(first: Path, second: Path) -> Iterator[Compared]:
     for name in dict.fromkeys([*there, *here]):
         if not name.startswith(("speed/", "device/")):
             before, now = there.get(name), here.get(name)
-            both = before is not None and now is not None
-            change = report.number(now - before) if both else ""
+            change = "" if before is None or now is None else report.number(now - before)
             yield name, report.number(before), report.number(now), change
 
 

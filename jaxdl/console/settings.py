@@ -41,13 +41,17 @@ def _environment(workdir: Path) -> dict[str, Any]:
 
 
 def _differing(of: str, first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Difference]:
-    there, here = (dict(report.from_mapping({of: facts}).rows) for facts in (first, second))
+    there, here = (_flat(of, facts) for facts in (first, second))
     names = dict.fromkeys([*there, *here])
     pairs = [
         (name, there.get(name, report.number(None)), here.get(name, report.number(None)))
         for name in names
     ]
     return [pair for pair in pairs if pair[1] != pair[2]]
+
+
+def _flat(of: str, facts: Mapping[str, Any]) -> dict[str, str]:
+    return {row[0]: row[1] for row in report.from_mapping({of: facts}).rows} if facts else {}
 
 
 def _conditions(first: Path, second: Path) -> Iterator[Difference]:
