@@ -23,10 +23,10 @@ import numpy as np
 from benchmarks import run_all
 from jaxdl import comparison, launch, report, sweep, workloads
 from jaxdl._files import write_atomic
+from jaxdl._text import check_name
 from jaxdl.comparison import Comparison, Study
 from jaxdl.launch import setting
 from jaxdl.report import Claim, Judged, Section, Table
-from jaxdl.report.text import check_name
 from jaxdl.workloads import Workload
 
 SCHEDULES = {**comparison.SCHEDULES, "constant": None}

@@ -7,6 +7,7 @@ import importlib
 from typing import Any
 
 __all__ = [
+    "__version__",
     "backprop",
     "checkpoint",
     "clocks",
@@ -24,6 +25,7 @@ __all__ = [
     "keys",
     "launch",
     "layers",
+    "load_results",
     "losses",
     "metrics",
     "models",
@@ -45,9 +47,16 @@ __all__ = [
 ]
 
 
+FUNCTIONS = {"compare": ("comparison", "compare"), "load_results": ("sweep", "load")}
+"""What is found here, though it is in a room."""
+
+
 def __getattr__(name: str) -> Any:
-    if name == "compare":
-        return importlib.import_module("jaxdl.comparison").compare
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("jaxdl")
+    if name in FUNCTIONS:
+        room, function = FUNCTIONS[name]
+        return getattr(importlib.import_module(f"jaxdl.{room}"), function)
     if name in __all__:
         return importlib.import_module(f"jaxdl.{name}")
     raise AttributeError(f"module 'jaxdl' has no attribute {name!r}")

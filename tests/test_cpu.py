@@ -1,5 +1,6 @@
 """What a process says to JAX of the cores, in environments of its own."""
 
+import os
 import subprocess
 import sys
 
@@ -7,6 +8,8 @@ import pytest
 
 from jaxdl import _cpu
 from jaxdl.sweep import place
+
+OWN = "JAX_NUM_CPU_DEVICES", "NPROC", "XLA_FLAGS", "JAX_DISABLE_MOST_OPTIMIZATIONS"
 
 
 def test_what_the_environment_says_is_left_alone():
@@ -110,6 +113,38 @@ def test_importing_every_module_does_not_start_jax():
     """Or else `use_all_cores` came too late after it."""
     done = subprocess.run([sys.executable, "-c", EVERY_ROOM], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "5\n"), done.stderr
+
+
+TAKEN = """
+import sys
+import jax
+{before}
+from jaxdl import sweep
+sweep.take_all_cores()
+print(jax.local_device_count())
+"""
+TOLD = f"sweeps use 1 of {_cpu.count()} cores: JAX had started before it was told of the others"
+
+
+@pytest.mark.parametrize(
+    ("before", "environment", "devices", "words"),
+    [
+        ("", {}, _cpu.count(), ""),
+        ("import jax.numpy as jnp, flax, optax", {}, _cpu.count(), ""),
+        ("jax.numpy.zeros(3)", {}, 1, TOLD),
+        ("", {"JAX_NUM_CPU_DEVICES": "1"}, 1, ""),
+        ("jax.config.update('jax_num_cpu_devices', 1); jax.devices()", {}, 1, ""),
+        ("", {"XLA_FLAGS": "--xla_force_host_platform_device_count=3"}, 3, ""),
+    ],
+)
+def test_all_cores_are_taken_where_jax_has_not_started_and_else_it_says_so(
+    before, environment, devices, words
+):
+    own = {name: value for name, value in os.environ.items() if name not in OWN} | environment
+    program = TAKEN.format(before=before)
+    done = subprocess.run([sys.executable, "-c", program], env=own, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"{devices}\n"), done.stderr
+    assert words in done.stderr if words else done.stderr == ""
 
 
 def test_devices_without_a_worker_besides_are_warned_of(monkeypatch):

@@ -25,6 +25,7 @@ from jaxdl.sweep.ledger import LedgerError
 from jaxdl.sweep.placement import one_after_another, place
 from jaxdl.sweep.plans import Plan
 from jaxdl.sweep.progress import Progress
+from jaxdl.sweep.rungs import PruneError
 
 CHECK, RERUN = "check", "check_and_rerun"
 """Instead of a part: compare the ledger's rows with what would be run now, see `execute`."""
@@ -119,7 +120,7 @@ def run(plan: Plan, workdir: Path, name: str, stop: Callable[[], bool]) -> str:
             if stop():
                 raise Interrupted
             time.sleep(SECONDS)
-    except (ForeignRows, LedgerError) as error:
+    except (ForeignRows, LedgerError, PruneError) as error:
         return str(error)
     except Failed as failed:
         logging.getLogger("jaxdl").error("part %s failed", name, exc_info=failed.__cause__)

@@ -1,29 +1,38 @@
 """Who works in a workdir, told without touching its locks."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
+from jaxdl._workdir import LOCK_FILES
+
 LOCKS = Path("/proc/locks")
-NAMES = ".lock", ".sweep.lock"
-"""Files that a process holds while it works in a workdir."""
 
 
-def worker(workdir: Path) -> int | None:
-    """The process that holds the workdir, as Linux tells; None if there is none, or no Linux.
+def held() -> Mapping[str, int] | None:
+    """The process behind each file that is locked as workdirs are; None where Linux does not tell.
 
-    To ask by trying to take the lock would refuse a run that begins at that moment.
+    To ask by trying to take a lock would refuse a run that begins at that moment.
     """
     try:
-        held = [line.split() for line in LOCKS.read_text().splitlines()]
+        lines = [line.split() for line in LOCKS.read_text().splitlines()]
     except OSError:
         return None
-    for name in NAMES:
+    return {line[5]: int(line[4]) for line in lines if len(line) == 8 and line[1] == "FLOCK"}
+
+
+def worker(workdir: Path | str, locks: Mapping[str, int] | None = None) -> int | None:
+    """The process that holds the workdir; None if there is none, or it cannot be told.
+
+    locks: as `held` gave them, where many workdirs are asked about.
+    """
+    locks = held() if locks is None else locks
+    for name in LOCK_FILES if locks else ():
         try:
-            stat = (workdir / name).stat()
+            stat = os.stat(os.path.join(workdir, name))
         except OSError:
             continue
         place = f"{os.major(stat.st_dev):02x}:{os.minor(stat.st_dev):02x}:{stat.st_ino}"
-        for _, kind, _, _, process, where, *_ in (line for line in held if len(line) == 8):
-            if kind == "FLOCK" and where == place:
-                return int(process)
+        if locks and place in locks:
+            return locks[place]
     return None

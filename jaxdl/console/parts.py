@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxdl import checkpoint
-from jaxdl.launch import UserError, read_best
+from jaxdl._errors import UserError
+from jaxdl._workdir import CONFIG, ENVIRONMENT, REPORT, VERDICT
+from jaxdl.launch import read_best
 from jaxdl.launch.best import MODEL, PARAMS
-from jaxdl.launch.workdirs import CONFIG, ENVIRONMENT, VERDICT
 from jaxdl.report.tables import counted
 from jaxdl.streaming.log import BOARD, ROWS
 from jaxdl.sweep import ledger, rungs, store
@@ -23,7 +24,6 @@ from jaxdl.trackers.events import records
 
 WHOLE, BEGUN, DAMAGED = "whole", "begun", "damaged"
 """States of a part. Begun: what a process was killed over, and the next launch makes good."""
-REPORT = "report.html"
 
 
 class Part(NamedTuple):

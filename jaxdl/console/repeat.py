@@ -1,28 +1,29 @@
 """`jaxdl repeat`: an experiment once more from its `config.json`, compared bit by bit."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+from jaxdl._errors import UserError
+from jaxdl._text import check_name
+from jaxdl._workdir import CONFIG, ENVIRONMENT, VERDICT
 from jaxdl.console import same
-from jaxdl.launch import UserError
-from jaxdl.launch.config import PACKAGES
+from jaxdl.console.experiments import PACKAGES, known
+from jaxdl.console.run import command
 from jaxdl.launch.runner import FAILED
-from jaxdl.launch.workdirs import CONFIG, ENVIRONMENT, VERDICT
-from jaxdl.report.text import check_name
 
 
-def run(workdir: Path, to: Path) -> int:
-    """Runs and compares; 0 if all is equal, 1 if not. Raises UserError."""
-    module, folder = _module(workdir)
+def run(workdir: Path, to: Path, experiment: str = "") -> int:
+    """Runs and compares; 0 if all is equal, 1 if not. Raises UserError.
+
+    experiment: name or file; empty: the name that the workdir says, of those that are known here.
+    """
+    words, environment = command(experiment or _experiment(workdir))
     _check(workdir, to)
-    command = [sys.executable, "-m", module, f"--config={workdir / CONFIG}", f"--workdir={to}"]
-    paths = [str(folder), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    code = _wait(subprocess.Popen(command, env=environment))
+    line = [sys.executable, *words, f"--config={workdir / CONFIG}", f"--workdir={to}"]
+    code = _wait(subprocess.Popen(line, env=environment))
     if code:
         print(f"jaxdl: the second run ended with exit code {code}", file=sys.stderr)
         return max(code, FAILED)
@@ -50,8 +51,8 @@ def _check(workdir: Path, to: Path) -> None:
         raise UserError(f"{workdir} is not finished: there is no {VERDICT}")
 
 
-def _module(workdir: Path) -> tuple[str, Path]:
-    """The experiment that made a workdir, of those that are known here, and the folder it is in."""
+def _experiment(workdir: Path) -> str:
+    """The name of the experiment that made a workdir, of those that are known here."""
     try:
         facts = json.loads((workdir / ENVIRONMENT).read_bytes())
         json.loads((workdir / CONFIG).read_bytes())
@@ -60,15 +61,12 @@ def _module(workdir: Path) -> tuple[str, Path]:
         raise UserError(f"{error.filename} cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError):
         raise UserError(f"{workdir} does not say of which experiment it is") from None
-    known: dict[str, tuple[str, Path]] = {}
-    for folder in (Path.cwd(), Path(__file__).resolve().parents[2]):
-        for package in PACKAGES:
-            for path in sorted((folder / package).glob("[!_]*.py")):
-                known.setdefault(path.stem, (f"{package}.{path.stem}", folder))
     # What a file says is only looked up, and never becomes part of a command by itself.
-    if name not in known:
+    if "file" in facts:
+        raise UserError(f"{workdir} was made by a file: add --experiment={facts['file']}")
+    if name not in known():
         raise UserError(
             f"{workdir / ENVIRONMENT} names the experiment {name!r}, which is neither in "
             f"{' nor in '.join(PACKAGES)} here; run it in its checkout"
         )
-    return known[name]
+    return name

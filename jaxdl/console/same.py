@@ -1,7 +1,6 @@
 """What of two runs of the same experiment is equal, bit for bit."""
 
 import json
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +9,8 @@ import jax
 import numpy as np
 
 from jaxdl import params, report
-from jaxdl.launch import UserError, read_best
+from jaxdl._errors import UserError
+from jaxdl.launch import read_best
 from jaxdl.sweep import ledger, store
 from jaxdl.sweep.fingerprint import differences, recall
 from jaxdl.types import PyTree
@@ -61,9 +61,7 @@ def tell(workdir: Path, to: Path) -> int:
 
 def _rows(workdir: Path) -> dict[str, dict[str, Any]]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return {row["trial"]: row for row in ledger.read(workdir / store.LEDGER)}
+        return {row["trial"]: row for row in store.rows(workdir)}
     except ledger.LedgerError as error:
         raise UserError(str(error)) from None
 

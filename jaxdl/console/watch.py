@@ -3,7 +3,6 @@
 import json
 import math
 import time
-import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,12 +12,14 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from jaxdl import report, stats
+from jaxdl import report
+from jaxdl._errors import UserError
+from jaxdl._text import clean
+from jaxdl._workdir import CONFIG, ENVIRONMENT, VERDICT
+from jaxdl.console import bests
 from jaxdl.console.activity import LOCKS, worker
-from jaxdl.launch import UserError
-from jaxdl.launch.workdirs import CONFIG, ENVIRONMENT, VERDICT
+from jaxdl.console.bests import is_number
 from jaxdl.report.tables import drawing, number
-from jaxdl.report.text import clean
 from jaxdl.streaming.log import ROWS
 from jaxdl.sweep import ledger, store
 
@@ -107,17 +108,10 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 
 def _rows(workdir: Path) -> Rows:
-    """Of the ledger, and of those of workers that are not merged into it yet."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a line that is being written looks torn
-            # The ledger last: what is merged meanwhile is in it.
-            read = [ledger.read(path) for path in reversed(store.ledgers(workdir))]
+        return store.rows(workdir)
     except ledger.LedgerError as error:
         raise UserError(str(error)) from None
-    except FileNotFoundError:  # merged just now
-        return _rows(workdir)
-    return list({row["trial"]: row for rows in reversed(read) for row in rows}.values())
 
 
 def read_metrics(workdir: Path) -> Rows:
@@ -131,25 +125,19 @@ def read_metrics(workdir: Path) -> Rows:
 
 
 def of_sweep(rows: Rows) -> report.Table:
-    """Programs with their trials, and the metric that was measured last, in the order of trials."""
+    """Programs with their trials, and the metric to tell of, in the order of trials."""
     programs = dict.fromkeys(str(row.get("program")) for row in rows)
-    metric = next((name for row in rows[::-1] if (name := _metric(row))), "")
+    measured = next(filter(None, map(bests.measured, reversed(rows))), [])
+    metric = bests.headline(measured)
     body = []
     for program in programs:
         mine = [row for row in rows if str(row.get("program")) == program]
         statuses = Counter(str(row.get("status")) for row in mine)
         words = ", ".join(f"{count} {status}" for status, count in statuses.items())
         values = [row.get(metric) for row in mine]
-        body.append((program, words, number(_best(metric, values)), sparkline(values)))
+        body.append((program, words, number(bests.best(metric, values)), sparkline(values)))
     header = ("program", "trials", f"best {metric}", "trial by trial")
     return report.Table(header, tuple(body), frozenset({2}))
-
-
-def _metric(row: Mapping[str, Any]) -> str:
-    """The last of a row's metrics, which stand after its message."""
-    names = list(row)
-    behind = names[names.index("message") + 1 :] if "message" in row else []
-    return next((name for name in behind[::-1] if name not in store.COLUMNS), "")
 
 
 def of_stream(steps: Rows) -> report.Table:
@@ -157,24 +145,11 @@ def of_stream(steps: Rows) -> report.Table:
     names = dict.fromkeys(name for row in steps for name in row if name != "step")
     body = []
     for name in names:
-        values = [row[name] for row in steps if _is_number(row.get(name))]
+        values = [row[name] for row in steps if is_number(row.get(name))]
         if values:
-            best = number(_best(name, values))
+            best = number(bests.best(name, values))
             body.append((name, number(values[-1]), best, sparkline(values)))
     return report.Table(("metric", "last", "best", "step by step"), tuple(body), frozenset({1, 2}))
-
-
-def _best(metric: str, values: Sequence[Any]) -> float | None:
-    known = [value for value in values if _is_number(value) and math.isfinite(value)]
-    try:
-        choose = max if stats.direction(metric.rpartition("/")[2]) == "max" else min
-    except ValueError:  # nobody knows which way is better
-        return None
-    return choose(known, default=None)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def sparkline(values: Sequence[Any], width: int = WIDTH) -> str:
@@ -186,7 +161,7 @@ def sparkline(values: Sequence[Any], width: int = WIDTH) -> str:
     parts = [
         values[len(values) * n // count : len(values) * (n + 1) // count] for n in range(count)
     ]
-    known = [[v for v in part if _is_number(v) and math.isfinite(v)] for part in parts]
+    known = [[v for v in part if is_number(v) and math.isfinite(v)] for part in parts]
     means = [sum(part) / len(part) if part else None for part in known]
     there = [mean for mean in means if mean is not None]
     low, high = min(there, default=0.0), max(there, default=0.0)

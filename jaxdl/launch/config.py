@@ -3,7 +3,6 @@
 import json
 import re
 import runpy
-import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -38,8 +37,6 @@ KINDS_OF_LAUNCHERS = LOCAL, *_ = "local", "processes", "submitit", "cluster", "d
 STAGES = PLAN, CONFIRM = "plan", "confirm"
 """The two plans of a run."""
 NO_USES: Mapping[str, str] = {}
-PACKAGES = "experiments", "benchmarks"
-"""Whose modules are launched."""
 
 
 class Command(NamedTuple):
@@ -140,18 +137,13 @@ def _in_one_line(error: Exception, fields: Mapping[str, Field]) -> str:
     return text
 
 
-def package() -> str:
-    """Of the module that was launched: `experiments`, or `benchmarks`."""
-    spec = getattr(sys.modules["__main__"], "__spec__", None)
-    launched = spec.name.rpartition(".")[0] if spec is not None else ""
-    return launched if launched in PACKAGES else PACKAGES[0]
-
-
-def usage(doc: str, kind: type[Config], name: str, uses: Mapping[str, str] = NO_USES) -> str:
-    """The text of `--help`."""
+def usage(
+    doc: str, kind: type[Config], name: str, command: str, uses: Mapping[str, str] = NO_USES
+) -> str:
+    """The text of `--help`; command: that this text is of."""
     fields = kind.fields()
     flag_values = _define(fields, name, uses)
-    lines = [doc.strip(), "", f"Usage: python -m {package()}.{name} [FLAGS]", ""]
+    lines = [doc.strip(), "", f"Usage: {command} [FLAGS]", ""]
     for flag in ("workdir", *uses, *SWITCHES, *LAUNCHERS, "tracker", "config", *_keys(fields)):
         shown = flag_values[flag].default
         if isinstance(shown, tuple | list):

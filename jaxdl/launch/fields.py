@@ -8,13 +8,11 @@ from typing import Any, ClassVar, NamedTuple, TypeVar, cast, dataclass_transform
 
 from ml_collections import ConfigDict
 
+from jaxdl._errors import UserError
+
 PRECISIONS = ("default", "bfloat16", "tensorfloat32", "float32")
 INT32 = 2**31 - 1
 KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-
-
-class UserError(ValueError):
-    """A mistake of the user's, in one line: what, where, and what would be right."""
 
 
 class Field(NamedTuple):

@@ -10,8 +10,9 @@ import jax
 
 from jaxdl import cluster
 from jaxdl._files import write_atomic
-from jaxdl.launch.config import LOCAL, PLAN, Command, package
+from jaxdl.launch.config import LOCAL, PLAN, Command
 from jaxdl.launch.experiment import Experiment
+from jaxdl.launch.launched import words_of
 from jaxdl.sweep import ledger, store
 from jaxdl.sweep.plans import Plan
 from jaxdl.sweep.results import Results
@@ -25,7 +26,7 @@ Execute = Callable[..., Results]
 """`(plan, stage, **options) -> results`."""
 
 
-def make(experiment: Experiment, name: str, command: Command, job: cluster.Job | None) -> Execute:
+def make(experiment: Experiment, command: Command, job: cluster.Job | None) -> Execute:
     """How the plans of a run are executed."""
 
     def here(plan: Plan, stage: str, **options: Any) -> Results:
@@ -34,7 +35,7 @@ def make(experiment: Experiment, name: str, command: Command, job: cluster.Job |
     def elsewhere(plan: Plan, stage: str, **options: Any) -> Results:
         found = cluster.execute(
             plan,
-            _worker(name, command, stage),
+            _worker(experiment, command, stage),
             workdir=command.workdir,
             launcher=_launcher(command, job),
             **options,
@@ -75,11 +76,11 @@ def plan_of(experiment: Experiment, command: Command, stage: str) -> Plan:
     return experiment.confirm(command.config, plan, found)
 
 
-def _worker(name: str, command: Command, stage: str) -> cluster.Command:
+def _worker(experiment: Experiment, command: Command, stage: str) -> cluster.Command:
     workdir = command.workdir.absolute()
     config = f"--config={workdir / 'config.json'}"
-    module = (sys.executable, "-m", f"{package()}.{name}")
-    words = (*module, config, f"--workdir={workdir}", f"--worker={stage}")
+    launch = (sys.executable, *words_of(experiment))
+    words = (*launch, config, f"--workdir={workdir}", f"--worker={stage}")
     return cluster.Command(words, os.getcwd(), stage)
 
 

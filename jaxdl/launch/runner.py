@@ -16,20 +16,20 @@ from typing import Any
 import jax
 
 from jaxdl import checkpoint, cluster, report, signals, sweep
-from jaxdl.launch import compiled, launchers, tracing, tracking, workdirs
+from jaxdl._errors import UserError
+from jaxdl._workdir import CONFIG, ENVIRONMENT, REPORT, VERDICT
+from jaxdl.launch import compiled, launched, launchers, tracing, tracking, workdirs
 from jaxdl.launch import config as configs
-from jaxdl.launch.config import CONFIRM, PLAN, Command, package
+from jaxdl.launch.config import CONFIRM, PLAN, Command
+from jaxdl.launch.dry_run import print_plan
 from jaxdl.launch.experiment import Experiment
-from jaxdl.launch.fields import UserError
 from jaxdl.launch.overfit import check_overfit
-from jaxdl.launch.workdirs import CONFIG, ENVIRONMENT, OWN, VERDICT
+from jaxdl.launch.workdirs import OWN
 from jaxdl.report.page import Section
 from jaxdl.report.tables import Table
 from jaxdl.sweep.plans import Plan
 from jaxdl.sweep.results import Results
 
-REPORT_SECONDS = 6.0
-"""What tables and pictures take on a laptop's core, most of it Matplotlib's start."""
 OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 USERS = (
     checkpoint.WorkdirBusy,
@@ -37,6 +37,7 @@ USERS = (
     cluster.Unavailable,
     sweep.ForeignRows,
     sweep.LedgerError,
+    sweep.PruneError,
 )
 """Errors that are mistakes of the user's."""
 DONE, FAILED, USER_ERROR = 0, 1, 2
@@ -45,8 +46,11 @@ DONE, FAILED, USER_ERROR = 0, 1, 2
 def main(experiment: Experiment) -> None:
     """Runs an experiment from `sys.argv` and exits: 0 done, 1 failed, 2 a mistake of the user's,
     75 interrupted and to be resumed by the same command."""
-    module = sys.modules[experiment.plan.__module__]
-    name = Path(module.__file__ or "").stem
+    try:
+        name = launched.name_of(experiment)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(USER_ERROR)
     helps = {flag: use.help for flag, use in experiment.uses.items()}
     told: list[str] = []
 
@@ -57,13 +61,11 @@ def main(experiment: Experiment) -> None:
     warnings.formatwarning = formatwarning
     if {"--help", "-h", "--helpfull"} & set(sys.argv[1:]):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `--help | head` is no error
-        print(
-            configs.usage(
-                _described(module.__doc__ or "", experiment), experiment.config, name, helps
-            )
-        )
+        command_line = launched.command_of(experiment)
+        print(configs.usage(_described(experiment), experiment.config, name, command_line, helps))
         sys.exit(DONE)
     try:
+        sweep.take_all_cores()
         command = configs.parse(sys.argv, experiment.config, name, helps)
         if command.use is not None:
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
@@ -77,8 +79,9 @@ def main(experiment: Experiment) -> None:
         sys.exit(USER_ERROR)
 
 
-def _described(doc: str, experiment: Experiment) -> str:
+def _described(experiment: Experiment) -> str:
     """The head of an experiment's file and its claims, each with its threshold."""
+    doc = launched.module_of(experiment).__doc__ or ""
     claims = [f"  {claim.declared()}" for claim in experiment.claims]
     return "\n".join([doc.strip(), *(["", "Claims:", *claims] if claims else [])])
 
@@ -107,7 +110,7 @@ def _launch(experiment: Experiment, name: str, command: Command) -> int:
     differing = workdirs.differences(workdir, settings, experiment.config().to_dict())
     tells_only = command.dry_run or command.check_overfit
     if not tells_only and (workdir / VERDICT).exists() and not differing:
-        print(f"{name}: {workdir} is complete; see {workdir / 'report.html'}")
+        print(f"{name}: {workdir} is complete; see {workdir / REPORT}")
         return tracking.tell_later(workdir, command.trackers)
     job = None if tells_only else launchers.join(command)
     try:
@@ -121,7 +124,7 @@ def _launch(experiment: Experiment, name: str, command: Command) -> int:
         )
     if tells_only:
         return _tell(command, plan)
-    execute = launchers.make(experiment, name, command, job)
+    execute = launchers.make(experiment, command, job)
     begin = functools.partial(_begin, experiment, name, command, plan, execute, began)
     if job is None:
         return begin()
@@ -130,8 +133,12 @@ def _launch(experiment: Experiment, name: str, command: Command) -> int:
 
 def _tell(command: Command, plan: Plan) -> int:
     """Does what writes nothing."""
+    try:
+        plan.check()
+    except sweep.PruneError as error:
+        raise UserError(str(error)) from error
     if command.dry_run:
-        _print_plan(plan, command.workdir)
+        print_plan(plan, command.workdir)
         return DONE
     try:
         return DONE if check_overfit(plan) else FAILED
@@ -156,7 +163,11 @@ def _begin(
     except OSError as error:
         raise UserError(f"--workdir={workdir} cannot be written: {error.strerror}") from None
     try:
-        with checkpoint.lock(workdir), signals.caught() as stop:
+        with (
+            checkpoint.lock(workdir),
+            workdirs.noting_failure(workdir, (*USERS, UserError)),
+            signals.caught() as stop,
+        ):
             return _run(experiment, name, command, plan, execute, began, stop)
     except USERS as error:
         raise UserError(str(error)) from error
@@ -198,9 +209,7 @@ def _run(
     before = {file: file.read_bytes() for file in map(workdir.joinpath, OWN) if file.exists()}
     (workdir / VERDICT).unlink(missing_ok=True)
     workdirs.write(workdir / CONFIG, command.config.to_dict())
-    facts = {"experiment": name, "command": sys.argv[1:], **workdirs.environment()}
-    facts["trials"] = len(plan.trials) + plan.follow
-    facts["seconds_before"] = workdirs.seconds_before(workdir)
+    facts = _facts(experiment, name, command, plan)
     workdirs.write(workdir / ENVIRONMENT, facts)
     options = {"stop": stop, "rerun_changed": command.allow_config_change}
     progress = sweep.reporter()
@@ -215,7 +224,7 @@ def _run(
             second = experiment.confirm(command.config, plan, found[0])
             progress.note(f"what was chosen, on fresh seeds: {len(second.trials)} trials")
             found.append(execute(second, CONFIRM, progress=sweep.reporter(), **options))
-    except sweep.ForeignRows:
+    except (sweep.ForeignRows, sweep.PruneError):
         # What is refused leaves the workdir as it was.
         for file in map(workdir.joinpath, OWN):
             file.unlink(missing_ok=True)
@@ -236,6 +245,19 @@ def _run(
         return _conclude(experiment, command, plan, found, began)
 
 
+def _facts(experiment: Experiment, name: str, command: Command, plan: Plan) -> dict[str, Any]:
+    """What the environment of a run says; `file`: of the user's, where it was launched from one."""
+    file = launched.file_of(experiment)
+    return {
+        "experiment": name,
+        **({"file": str(file)} if file else {}),
+        "command": sys.argv[1:],
+        **workdirs.environment(),
+        "trials": len(plan.trials) + plan.follow,
+        "seconds_before": workdirs.seconds_before(command.workdir),
+    }
+
+
 def _failed(found: Sequence[Results]) -> list[dict[str, Any]]:
     return [row for results in found for row in results.rows if row["status"] == "error"]
 
@@ -251,7 +273,9 @@ def _conclude(
     shutil.rmtree(workdir / "states", ignore_errors=True)
     facts = json.loads((workdir / ENVIRONMENT).read_text())
     name = facts["experiment"]
-    again = f"python -m {package()}.{name} --config={workdir / CONFIG} --workdir=runs/{name}_again"
+    # A file of the user's is launched from anywhere, a module in its checkout.
+    config = workdir / CONFIG if "file" not in facts else (workdir / CONFIG).absolute()
+    again = launched.command_of(experiment, f"--config={config}", f"--workdir=runs/{name}_again")
     sections = (
         *conclusion.sections,
         report.Section("Claims", (report.claims_table(conclusion.claims),)),
@@ -264,7 +288,7 @@ def _conclude(
     seconds = facts["seconds_before"] + time.perf_counter() - began
     seeds = len({row["seed"] for row in found[-1].rows})  # those that the claims rest on
     report.write_verdict(workdir / VERDICT, seeds, seconds, conclusion.claims)
-    print(f"{headline}\n{workdir / 'report.html'} ({seconds:.0f} s)")
+    print(f"{headline}\n{workdir / REPORT} ({seconds:.0f} s)")
     return DONE
 
 
@@ -274,27 +298,3 @@ def _first_tables(sections: Sequence[Section]) -> list[Table]:
         [block for block in section.blocks if isinstance(block, Table)] for section in sections
     ]
     return next(filter(None, found), [])
-
-
-def _print_plan(plan: Plan, workdir: Path) -> None:
-    """What a launch would run; what the workdir holds already is not run again."""
-    left = sweep.pending(workdir, plan.trials)
-    for name in plan.programs:
-        count = sum(trial.program == name for trial in plan.trials)
-        print(f"{name:<16} {count:>7} trials")
-    print(f"{len(plan.programs)} programs, {len(plan.trials)} trials")
-    if plan.follow:
-        print(f"{plan.follow} trials follow on other seeds, at what these have chosen")
-    if len(left) < len(plan.trials):
-        print(f"{len(plan.trials) - len(left)} trials are done already")
-    seconds = sweep.predict_seconds(
-        plan.programs,
-        left,
-        plan.data,
-        segments=plan.segments,
-        categories=plan.categories,
-        tell=lambda name: print(f"measuring {name}", file=sys.stderr, flush=True),
-        batched=plan.batched,
-    )
-    seconds = REPORT_SECONDS + seconds * (1 + plan.follow / max(1, len(left)))
-    print(f"about {seconds / 60:.1f} minutes on this machine, with the report")

@@ -7,17 +7,18 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 
+from jaxdl._errors import UserError
 from jaxdl._files import write_atomic
-from jaxdl.launch.fields import UserError
+from jaxdl._workdir import CONFIG, ENVIRONMENT, VERDICT
 from jaxdl.sweep.fingerprint import device_name
 
-OWN = CONFIG, ENVIRONMENT, VERDICT = "config.json", "environment.json", "verdict.json"
+OWN = CONFIG, ENVIRONMENT, VERDICT
 
 
 def write(path: Path, values: Mapping[str, Any]) -> None:
@@ -78,6 +79,21 @@ def seconds_before(workdir: Path) -> float:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         return float(json.loads((workdir / ENVIRONMENT).read_text())["seconds_before"])
     return 0.0
+
+
+@contextlib.contextmanager
+def noting_failure(workdir: Path, spared: tuple[type[Exception], ...]) -> Iterator[None]:
+    """Notes in the environment that the run has failed, where the block raises anything else."""
+    try:
+        yield
+    except spared:
+        raise
+    except Exception as error:
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            facts = json.loads((workdir / ENVIRONMENT).read_text())
+            text = " ".join(f"{type(error).__name__}: {error}".split())
+            write(workdir / ENVIRONMENT, {**facts, "failed": text})
+        raise
 
 
 def environment() -> dict[str, Any]:

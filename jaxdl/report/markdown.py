@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from jaxdl._text import clean
 from jaxdl.report.tables import Table
-from jaxdl.report.text import clean
 
 MARKS = re.compile(
     r"""[\\`*\[\]<>|~$]

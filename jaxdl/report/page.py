@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from jaxdl._files import write_atomic
+from jaxdl._text import check_name, clean
+from jaxdl._workdir import REPORT
 from jaxdl.report import latex, markdown, tables
 from jaxdl.report.style import to_png
-from jaxdl.report.text import check_name, clean
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -162,7 +163,7 @@ def write(report: Report, directory: str | Path) -> Path:
     for name, table in found.items():
         write_atomic(directory / "tables" / f"{name}.tex", latex.to_latex(table, name))
     write_atomic(directory / "report.md", to_markdown(report))
-    path = directory / "report.html"
+    path = directory / REPORT
     write_atomic(path, page)
     return path
 

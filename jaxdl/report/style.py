@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from jaxdl.report.text import clean
+from jaxdl._text import clean
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 import pandas as pd
 
 from jaxdl import stats
-from jaxdl.report.text import clean
+from jaxdl._text import clean
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -1,5 +1,6 @@
 """Intervals, verdicts and the choice of a rate (Dodge et al. 2019; Agarwal et al. 2021)."""
 
+from jaxdl._kinds import KINDS, SHARE, Kind, Mode, Scale, direction, kind
 from jaxdl.stats.bootstrap import ENOUGH, Aggregate, bootstrap_interval, pooled_iqm
 from jaxdl.stats.budgets import best_of_first_k, best_of_k, performance_profile
 from jaxdl.stats.comparisons import Direction, Verdict, holm, paired_p, verdict
@@ -18,8 +19,8 @@ from jaxdl.stats.intervals import (
     population_interval,
     proportion_interval,
     proportion_of,
+    unpaired_interval,
 )
-from jaxdl.stats.kinds import KINDS, SHARE, Kind, Mode, Scale, direction, kind
 from jaxdl.stats.power import seeds_needed
 from jaxdl.stats.searches import (
     Sensitivity,
@@ -96,5 +97,6 @@ __all__ = [
     "time_ratios",
     "time_to_target",
     "tune",
+    "unpaired_interval",
     "verdict",
 ]

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from jaxdl._kinds import Mode
 from jaxdl.stats.intervals import _sample
-from jaxdl.stats.kinds import Mode
 
 
 def best_of_k(values: ArrayLike, k: ArrayLike, mode: Mode = "max") -> np.ndarray:

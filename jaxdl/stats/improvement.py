@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from jaxdl._kinds import Mode
 from jaxdl.stats.bootstrap import by_workload, few
 from jaxdl.stats.intervals import FEWEST, Interval, _check_confidence
-from jaxdl.stats.kinds import Mode
 
 
 def probability_of_improvement(

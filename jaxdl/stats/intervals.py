@@ -6,9 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
-from scipy import stats as scipy_stats
 
-from jaxdl.stats.kinds import Scale
+from jaxdl._kinds import Scale
 
 TIE = 1e-6
 """Values that differ by less than this fraction are equal: below the rounding of float32."""
@@ -99,6 +98,28 @@ def paired_interval(values: ArrayLike, baseline: ArrayLike, confidence: float = 
     return _student(_difference(x, y), confidence, method, float(np.abs([x, y]).max()))
 
 
+def unpaired_interval(values: ArrayLike, baseline: ArrayLike, confidence: float = 0.95) -> Interval:
+    """Welch's t interval of the difference of two means, for samples that share no seeds.
+
+    values [N], baseline [M], with variances of their own; degrees of freedom after Satterthwaite.
+    A sample of one value, all values equal in each, a value that is not finite: nan bounds. n is
+    that of the smaller sample. ValueError when one is empty.
+    """
+    x, y = _sample(values), _sample(baseline)
+    _check_confidence(confidence)
+    method, fewest = f"Welch's t, {100 * confidence:g} %", min(x.size, y.size)
+    mean = float(x.mean() - y.mean())
+    if not np.isfinite(mean):
+        return _boundless(math.nan, fewest, method)
+    size = float(np.abs(np.concatenate([x, y])).max())
+    if fewest == 1 or (_equal(x, size) and _equal(y, size)):
+        return _boundless(mean, fewest, f"{method}: one value or equal ones, no bounds")
+    errors = np.array([x.var(ddof=1) / x.size, y.var(ddof=1) / y.size])
+    freedom = errors.sum() ** 2 / (errors**2 / [x.size - 1, y.size - 1]).sum()
+    half = float(special.stdtrit(freedom, (1 + confidence) / 2) * math.sqrt(errors.sum()))
+    return Interval(mean, mean - half, mean + half, fewest, method, FEWEST)
+
+
 def magnitude(interval: Interval) -> Interval:
     """The interval of the distance from zero, for a claim that a difference is small.
 
@@ -165,7 +186,9 @@ def interquartile_mean(values: ArrayLike, axis: int | None = None) -> np.ndarray
 
     values of any shape; over all of them, or along `axis`. Fewer than 4 values: the plain mean.
     """
-    return np.asarray(scipy_stats.trim_mean(np.asarray(values, np.float64), 0.25, axis=axis))
+    from scipy.stats import trim_mean  # half a second that intervals need not wait
+
+    return np.asarray(trim_mean(np.asarray(values, np.float64), 0.25, axis=axis))
 
 
 def iqm_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:

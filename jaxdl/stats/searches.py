@@ -8,9 +8,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from jaxdl._kinds import Kind
 from jaxdl.stats.comparisons import verdict
 from jaxdl.stats.intervals import _sample, paired_interval
-from jaxdl.stats.kinds import Kind
 
 NEAR = 0.01
 """How far from the best a score may be to count as good: 1 %, or one point of a share."""

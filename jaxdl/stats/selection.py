@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from jaxdl._kinds import Mode, direction
 from jaxdl.stats.intervals import TIE
-from jaxdl.stats.kinds import Mode, direction
 from jaxdl.stats.searches import end_of
 
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from jaxdl._kinds import Kind
 from jaxdl.stats.intervals import Interval, _boundless, mean_interval
-from jaxdl.stats.kinds import Kind
 
 LONGEST = 4.0
 """Time in multiples of the fastest from which on a workload counts as lost in AlgoPerf's score."""

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from jaxdl._kinds import Mode, kind
 from jaxdl.stats.intervals import Interval, mean_interval, paired_interval
-from jaxdl.stats.kinds import Mode, kind
 from jaxdl.stats.selection import chosen_trials, select
 
 

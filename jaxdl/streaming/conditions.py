@@ -12,11 +12,11 @@ import jax
 
 from jaxdl import distributed
 from jaxdl._files import write_atomic
+from jaxdl._workdir import CONFIG
 from jaxdl.checkpoint import CheckpointError
 from jaxdl.params import digest
 from jaxdl.types import Batch, PyTree
 
-CONFIG = "config.json"
 FAILED, USER_ERROR = 1, 2
 """Exit codes: of a failed run, of what the user asks for and cannot have."""
 LIBRARIES = ("jax", "jaxlib", "flax", "optax")

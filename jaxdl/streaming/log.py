@@ -16,9 +16,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from jaxdl._files import sync
+from jaxdl._workdir import METRICS
 from jaxdl.trackers import events
 
-ROWS, BOARD = "metrics.jsonl", "tb"
+ROWS, BOARD = METRICS, "tb"
 SECONDS_BETWEEN_LINES = 1.0
 Position = Mapping[str, int]
 """Bytes of each file, by its name below the workdir."""

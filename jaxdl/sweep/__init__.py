@@ -18,11 +18,11 @@ from jaxdl.sweep.engine import Failed, execute
 from jaxdl.sweep.found import Found, Winner
 from jaxdl.sweep.hosted import Hosted
 from jaxdl.sweep.ledger import LedgerError
-from jaxdl.sweep.placement import place, use_all_cores
+from jaxdl.sweep.placement import place, take_all_cores, use_all_cores
 from jaxdl.sweep.plans import Plan, plan, segments, untrained
 from jaxdl.sweep.programs import compile_run
 from jaxdl.sweep.progress import Progress, reporter
-from jaxdl.sweep.results import Results
+from jaxdl.sweep.results import Results, load
 from jaxdl.sweep.run import (
     NO_DATA,
     ByRows,
@@ -35,7 +35,7 @@ from jaxdl.sweep.run import (
     online,
     without_training,
 )
-from jaxdl.sweep.rungs import Best, Halving
+from jaxdl.sweep.rungs import Best, Halving, PruneError
 from jaxdl.sweep.searching import halved, search
 from jaxdl.sweep.space import (
     Point,
@@ -79,6 +79,7 @@ __all__ = [
     "Plan",
     "Point",
     "Progress",
+    "PruneError",
     "Record",
     "Results",
     "Run",
@@ -97,6 +98,7 @@ __all__ = [
     "halved",
     "keeping_first",
     "kept_state",
+    "load",
     "log_spaced",
     "make_run",
     "numbered",
@@ -115,6 +117,7 @@ __all__ = [
     "reporter",
     "search",
     "segments",
+    "take_all_cores",
     "track",
     "trial_id",
     "trials",

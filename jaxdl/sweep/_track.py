@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from jaxdl._workdir import COLUMNS
 from jaxdl.sweep.results import Results
-from jaxdl.sweep.store import COLUMNS
 from jaxdl.trackers import Identity, Row, Tracker
 
 

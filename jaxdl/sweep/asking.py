@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from jaxdl import stats
-from jaxdl.stats.kinds import Mode
+from jaxdl._kinds import Mode
 from jaxdl.sweep import studies
 from jaxdl.sweep.distributions import Choice, Distribution, Integer, Value
 from jaxdl.sweep.plans import Plan

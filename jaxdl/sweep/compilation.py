@@ -158,11 +158,17 @@ def state_shapes(run: Run, hparams: Mapping[str, np.ndarray], data: Data) -> PyT
     return jax.eval_shape(seeded(run), one_trial(hparams), seed, data)
 
 
-def evaluated_names(run: Run, hparams: Mapping[str, np.ndarray], data: Data) -> list[str]:
-    """By what a trial is evaluated; nothing is compiled."""
-    shapes = jax.tree.map(strip, jax.eval_shape(lambda data: data, data))
-    state = state_shapes(run, hparams, shapes)
-    return list(jax.eval_shape(run.evaluate, one_trial(hparams), state, shapes))
+def metric_names(run: Run, hparams: Mapping[str, np.ndarray], data: Data) -> list[str] | None:
+    """What a run is evaluated by, without compiling it; None of one that cannot be traced.
+
+    Such a program says so in its rows, and leaves the others alone.
+    """
+    try:
+        shapes = jax.tree.map(strip, jax.eval_shape(lambda data: data, data))
+        state = state_shapes(run, hparams, shapes)
+        return list(jax.eval_shape(run.evaluate, one_trial(hparams), state, shapes))
+    except Exception:
+        return None
 
 
 def needed_bytes(compiled: Any) -> int:

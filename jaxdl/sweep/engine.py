@@ -10,18 +10,20 @@ import numpy as np
 
 from jaxdl import checkpoint, signals
 from jaxdl._files import drop_drafts
+from jaxdl._workdir import COLUMNS, LOCK_OF_SWEEP
 from jaxdl.signals import Interrupted
 from jaxdl.sweep import chunk as chunks
 from jaxdl.sweep import hosted, ledger, legs, parts, results, store
 from jaxdl.sweep.chunk import Categories
+from jaxdl.sweep.compilation import metric_names
 from jaxdl.sweep.conditions import settle
 from jaxdl.sweep.explain import reason
-from jaxdl.sweep.fingerprint import described, device_name, numerics, versions
+from jaxdl.sweep.fingerprint import device_name, numerics, versions
 from jaxdl.sweep.legs import Sweep, Work
 from jaxdl.sweep.placement import Placement, place
 from jaxdl.sweep.progress import Progress
 from jaxdl.sweep.run import Data, Run
-from jaxdl.sweep.rungs import Halving
+from jaxdl.sweep.rungs import Best, Halving
 from jaxdl.sweep.space import Trial, checked, trial_id
 
 
@@ -83,15 +85,17 @@ def execute(
     programs go on. Each row that is not simply `ok` has a `message`.
     Raises ForeignRows, which says in what they differ, for rows of other code, data, segments,
     categories, labels, types of hyperparameters, versions or settings of JAX; Failed where all
-    programs raise; ValueError for trials and names that cannot be told apart.
+    programs raise; ValueError for trials and names that cannot be told apart; PruneError for rungs
+    or a metric of `prune` that there are not.
     """
     workdir, trials = Path(workdir), checked(trials)
     _check_arguments(programs, trials, labels or {}, segments, lanes)
     if prune is not None:
         prune.check(segments)
-    workdir.mkdir(parents=True, exist_ok=True)
     placement = place(devices, batched)
-    with signals.until(stop) as stopped, checkpoint.lock(workdir, ".sweep.lock"):
+    check_prune(prune, programs, trials, data, categories or {})
+    workdir.mkdir(parents=True, exist_ok=True)
+    with signals.until(stop) as stopped, checkpoint.lock(workdir, LOCK_OF_SWEEP):
         drop_drafts(workdir)
         sweep = Sweep(
             hosted.put(data, placement.everywhere),
@@ -116,6 +120,22 @@ def execute(
         return found
 
 
+def check_prune(
+    prune: Halving | None,
+    programs: Mapping[str, Run],
+    trials: Sequence[Trial],
+    data: Data,
+    categories: Categories,
+) -> None:
+    """Raises PruneError, before anything is compiled, for a metric that a program lacks."""
+    if prune is None or not isinstance(prune.rule, Best):
+        return
+    for name, run in programs.items():
+        mine = [trial for trial in trials if trial.program == name]
+        if mine and (known := metric_names(run, chunks.columns(mine, categories), data)):
+            prune.rule.check(known)
+
+
 def check(
     programs: Mapping[str, Run],
     trials: Sequence[Trial],
@@ -131,9 +151,10 @@ def check(
 ) -> None:
     """What `execute` does before it runs anything, for whoever holds the workdir's lock.
 
-    Raises ForeignRows, or with `rerun_changed` moves such rows out of the ledger.
+    Raises ForeignRows, or with `rerun_changed` moves such rows out of the ledger; PruneError.
     """
     placement = place(None, batched)
+    check_prune(prune, programs, trials, data, categories)
     common = _conditions(data, placement, segments, prune, batched)
     columns, facts = _described(programs, checked(trials), common, categories, labels)
     data = hosted.put(data, placement.everywhere)
@@ -151,7 +172,7 @@ def _conditions(
         "processor": device_name(device),
         "devices": placement.mesh.size,
         "segments": segments,
-        "prune": f"{[*map(int, prune.rungs)]} {described(prune.rule)}" if prune else "",
+        "prune": prune.described() if prune else "",
         **({"batched": True} if batched else {}),
         **versions(),
         **numerics(),
@@ -191,7 +212,7 @@ def _check_arguments(
         raise ValueError(f"trials name programs that are not given: {', '.join(sorted(unknown))}")
     for trial in trials:
         own = labels.get(trial.program, {})
-        taken = (store.COLUMNS & {*trial.hparams, *own}) | (set(trial.hparams) & set(own))
+        taken = (COLUMNS & {*trial.hparams, *own}) | (set(trial.hparams) & set(own))
         if taken:
             raise ValueError(f"{', '.join(sorted(taken))}: a row has a column of that name already")
 

@@ -15,10 +15,10 @@ from typing import Any
 import jax
 
 from jaxdl._files import write_atomic
+from jaxdl._workdir import CONDITIONS
 
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "numpy")
 SETTINGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_default_prng_impl")
-CONDITIONS = "conditions.json"
 WARNED = frozenset({"devices", "processor", "workers", "xla_flags"})
 MAY_DIFFER = WARNED | {"lanes", "python"}
 """Facts that can change bits, and no more than that: rows of one sweep may differ in them, with a
@@ -26,7 +26,6 @@ warning for some."""
 IN_WORDS = {
     "code": "the program (model, loss, optimizer, steps or shapes of the data)",
     "data": "the data",
-    "prune": "prune (rungs, rule, or among what it chooses)",
 }
 
 ADDRESS = re.compile(" at 0x[0-9a-f]+")

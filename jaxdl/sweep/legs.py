@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from jaxdl._cpu import give_back
+from jaxdl._workdir import COLUMNS
 from jaxdl.params import is_key
 from jaxdl.signals import Interrupted
 from jaxdl.sweep import chunk as chunks
@@ -210,7 +211,7 @@ def _compile(
 
 def _check_names(program: Program, columns: Sequence[str]) -> None:
     """Raises ValueError for an evaluation or curve that would hide another column or curve."""
-    taken = set(program.metrics) & {*store.COLUMNS, *columns, *program.curves}
+    taken = set(program.metrics) & {*COLUMNS, *columns, *program.curves}
     taken |= set(program.curves) & {"trial"}
     if taken:
         raise ValueError(

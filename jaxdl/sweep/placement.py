@@ -1,5 +1,6 @@
 """Where trials sit: one after another on each CPU core, side by side on each accelerator."""
 
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -9,6 +10,10 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxdl import _cpu
 from jaxdl.types import PyTree
+
+DEVICES = "jax_num_cpu_devices"
+FORCED = "xla_force_host_platform_device_count"
+"""How JAX, and how once XLA, is told the number of CPU devices."""
 
 
 class Placement(NamedTuple):
@@ -32,7 +37,7 @@ def use_all_cores() -> None:
     To be called before JAX is first used; raises RuntimeError after that, unless it has them.
     """
     try:
-        jax.config.update("jax_num_cpu_devices", _cpu.count())
+        jax.config.update(DEVICES, _cpu.count())
         _cpu.tune()
     except RuntimeError:
         if len(jax.local_devices(backend="cpu")) != _cpu.count():
@@ -41,14 +46,39 @@ def use_all_cores() -> None:
             ) from None
 
 
+def take_all_cores() -> None:
+    """`use_all_cores`, unless it was said how many CPU devices JAX is to have.
+
+    Warns where that comes too late, so that sweeps on a CPU use fewer cores than there are.
+    """
+    if getattr(jax.config, DEVICES) > 0 or FORCED in os.environ.get("XLA_FLAGS", ""):
+        return
+    try:
+        use_all_cores()
+    except RuntimeError:
+        if jax.default_backend() != "cpu":
+            return
+        cores, devices = _cpu.count(), jax.local_device_count()
+        warnings.warn(
+            f"sweeps use {devices} of {cores} cores: JAX had started before it was told of the "
+            f"others; call sweep.use_all_cores() first, or set JAX_NUM_CPU_DEVICES={cores}",
+            stacklevel=2,
+        )
+
+
 def place(devices: Sequence[jax.Device] | None = None, batched: bool = False) -> Placement:
     """The placement for these devices (default: all local ones).
 
     batched: lanes side by side on CPU too, for programs whose steps are a few numbers.
 
-    Warns of CPU devices that leave XLA no worker besides: see `_cpu.tune`.
+    Where JAX has not started, and no devices are given, it gets one for each core of a CPU.
+    Warns where it has, with fewer; and of CPU devices that leave XLA no worker besides: see
+    `_cpu.tune`.
     """
-    devices = tuple(jax.local_devices() if devices is None else devices)
+    if devices is None:
+        take_all_cores()
+        devices = jax.local_devices()
+    devices = tuple(devices)
     if devices[0].platform == "cpu" and len(devices) > 1 and _cpu.workers() <= len(devices):
         warnings.warn(
             f"{len(devices)} CPU devices and no worker of XLA's besides: convolutions in long "

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxdl.sweep._replay import kept_state, replay
-from jaxdl.sweep.engine import execute
+from jaxdl.sweep.engine import check_prune, execute
 from jaxdl.sweep.results import Results
 from jaxdl.sweep.run import NO_DATA, Data, Run, without_training
 from jaxdl.sweep.rungs import Halving
@@ -60,6 +60,12 @@ class Plan(NamedTuple):
             )
 
         return self.in_rounds(workdir, run)
+
+    def check(self) -> None:
+        """Raises PruneError, and compiles nothing, for rungs or a metric that there are not."""
+        if self.prune is not None:
+            self.prune.check(self.segments)
+        check_prune(self.prune, self.programs, self.trials, self.data, self.categories)
 
     def in_rounds(self, workdir: Path, run: Callable[[Sequence[Trial]], Results]) -> Results:
         """What `run` finds of the trials, and of those that are asked for in the light of it."""

@@ -74,6 +74,19 @@ class Results(NamedTuple):
         return frame.assign(**{"step": step, name: values.ravel()})
 
 
+def load(workdir: str | Path) -> Results:
+    """What a sweep has found so far, be it finished, at work or interrupted; nothing is written.
+
+    The rows are those of its ledger, in their order, and then those of workers that have not been
+    merged into it. Raises FileNotFoundError where there is no sweep, LedgerError for a line that is
+    no row.
+    """
+    workdir = Path(workdir)
+    if not any(path.exists() for path in store.ledgers(workdir)):
+        raise FileNotFoundError(f"{workdir} holds no sweep: there is no {store.LEDGER}")
+    return Results(store.rows(workdir), workdir)
+
+
 def collect(workdir: Path, trials: Sequence[Trial]) -> Results:
     """Merges the curves and reads the ledger back."""
     store.gather_curves(workdir, trials)

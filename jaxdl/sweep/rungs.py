@@ -6,12 +6,14 @@ A rule then says which of them stop, and the others are packed anew into as few 
 """
 
 import contextlib
+import difflib
+import functools
 import io
 import json
 import shutil
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,21 +24,25 @@ import pandas as pd
 
 from jaxdl import checkpoint, stats
 from jaxdl._files import write_atomic
+from jaxdl._kinds import Mode
+from jaxdl._workdir import RUNGS
 from jaxdl.params import is_key
-from jaxdl.stats.kinds import Mode
 from jaxdl.sweep import chunk as chunks
 from jaxdl.sweep import store
 from jaxdl.sweep.chunk import Record
-from jaxdl.sweep.fingerprint import fingerprint
+from jaxdl.sweep.fingerprint import described, fingerprint
 from jaxdl.sweep.space import Trial, trial_id
 from jaxdl.types import PyTree
 
-RUNGS = "rungs"
 DECIDED = "decided.json"
 PLAIN = ("status", "steps", "survived", "segments")
 
 PruneRule = Callable[[int, pd.DataFrame], Any]
 """`(segments, frame) -> [rows]`, true where a trial is to stop; see `execute`."""
+
+
+class PruneError(ValueError):
+    """A `Halving` that the sweep cannot follow."""
 
 
 class Halving(NamedTuple):
@@ -49,14 +55,22 @@ class Halving(NamedTuple):
     rule: PruneRule
 
     def check(self, segments: int) -> None:
-        """Raises ValueError for rungs that a sweep of so many segments does not have."""
+        """Raises PruneError for rungs that a sweep of so many segments does not have."""
         whole = all(type(rung) is int or isinstance(rung, np.integer) for rung in self.rungs)
         rising = bool(len(self.rungs)) and list(self.rungs) == sorted(set(self.rungs))
         if not whole or not rising or not all(0 < rung < segments for rung in self.rungs):
-            raise ValueError(
+            raise PruneError(
                 f"prune: rungs are numbers of segments that rise from 1 to {segments - 1} at most, "
                 f"not {', '.join(map(str, self.rungs)) or 'none'}"
             )
+
+    def described(self) -> str:
+        """The rungs and the rule, which is told by its code too."""
+        rule = self.rule
+        inner = rule.func if isinstance(rule, functools.partial) else rule
+        name = getattr(inner, "__qualname__", type(inner).__qualname__)
+        words = repr(rule) if isinstance(rule, Best) else f"{name} {described(rule)}"
+        return f"{[*map(int, self.rungs)]} {words}"
 
 
 @dataclass(frozen=True)
@@ -78,10 +92,17 @@ class Best:
             raise ValueError(f"the share that goes on is above 0 and 1 at most, not {self.share}")
         stats.direction(self.metric, self.mode)
 
+    def check(self, metrics: Collection[str]) -> None:
+        """Raises PruneError where the metric is not among those that are measured."""
+        if self.metric not in metrics:
+            known = ", ".join(map(str, metrics)) or "none"
+            near = difflib.get_close_matches(self.metric, [*map(str, metrics)], 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise PruneError(f"prune: the metric {self.metric!r} is none of {known}{hint}")
+
     def __call__(self, segments: int, frame: pd.DataFrame) -> np.ndarray:
-        """True where a trial is to stop. Raises ValueError where the metric is not measured."""
-        if self.metric not in frame:
-            raise ValueError(f"prune: {self.metric!r} is not among {', '.join(map(str, frame))}")
+        """True where a trial is to stop. Raises PruneError where the metric is not measured."""
+        self.check(frame.columns)
         sign = -1.0 if stats.direction(self.metric, self.mode) == "max" else 1.0
         value = sign * frame[self.metric].astype(float)
         value = value.where(frame["status"].eq("ok") & np.isfinite(value))

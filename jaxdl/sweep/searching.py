@@ -13,12 +13,12 @@ from typing import Any, TypeAlias, cast
 import pandas as pd
 
 from jaxdl import stats
-from jaxdl.stats.kinds import Mode
+from jaxdl._kinds import Mode
 from jaxdl.stats.selection import chosen_on
 from jaxdl.sweep import distributions, studies
 from jaxdl.sweep.asking import Goal, asked, distinct, in_float32
 from jaxdl.sweep.chunk import columns
-from jaxdl.sweep.compilation import evaluated_names
+from jaxdl.sweep.compilation import metric_names
 from jaxdl.sweep.distributions import Choice, Distribution
 from jaxdl.sweep.found import Found
 from jaxdl.sweep.plans import Plan
@@ -238,14 +238,8 @@ def _check_metric(plan: Plan, goals: Mapping[str, Goal]) -> None:
         stats.direction(goal.metric, goal.mode)
         chosen_on(goal.metric)
         mine = [trial for trial in plan.trials if trial.program == name]
-        try:
-            measured = evaluated_names(
-                plan.programs[name], columns(mine, plan.categories), plan.data
-            )
-        # A program that cannot be traced says so in its rows, and leaves the others alone.
-        except Exception:
-            continue
-        if goal.metric not in measured:
+        measured = metric_names(plan.programs[name], columns(mine, plan.categories), plan.data)
+        if measured is not None and goal.metric not in measured:
             raise ValueError(
                 f"metric: {name} does not measure {goal.metric!r}, it measures "
                 f"{', '.join(measured) or 'nothing'}"

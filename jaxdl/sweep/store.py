@@ -16,6 +16,15 @@ import numpy as np
 
 from jaxdl import checkpoint
 from jaxdl._files import write_atomic
+from jaxdl._workdir import (
+    CHECKPOINTS,
+    CHUNKS,
+    CLOCK,
+    CURVES,
+    CURVES_OF_CHUNKS,
+    LEDGER,
+    STATES,
+)
 from jaxdl.sweep import chunk as chunks
 from jaxdl.sweep import ledger
 from jaxdl.sweep.chunk import Record
@@ -24,17 +33,7 @@ from jaxdl.sweep.fingerprint import fingerprint, remember
 from jaxdl.sweep.space import Trial, trial_id
 from jaxdl.types import PyTree
 
-LEDGER = "trials.jsonl"
-CLOCK = "clock.jsonl"
-CURVES = "curves.npz"
-STATES = "states"
-CHECKPOINTS = "checkpoints"
-CHUNKS = "chunks"
 LOOK = ": before any update, so look at labels (data.check.check_arrays) and initial outputs"
-COLUMNS = frozenset(
-    ["trial", "program", "seed", "status", "steps", "diverged_at", "message", "lanes", "code"]
-) | {"fingerprint"}
-"""Columns of a row beside labels, hyperparameters and metrics."""
 
 
 def save(
@@ -146,6 +145,19 @@ def ledgers(workdir: Path) -> list[Path]:
     return [workdir / LEDGER, *sorted((workdir / CHUNKS).glob(f"*/{LEDGER}"))]
 
 
+def rows(workdir: Path) -> list[dict[str, Any]]:
+    """Of the ledger, and of those of workers that are not merged into it yet; a line that is being
+    written is none. Raises LedgerError."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # The ledger last: what is merged meanwhile is in it.
+            read = [ledger.read(path) for path in reversed(ledgers(workdir))]
+    except FileNotFoundError:  # merged just now
+        return rows(workdir)
+    return list({row["trial"]: row for found in reversed(read) for row in found}.values())
+
+
 def pending(workdir: Path, trials: Sequence[Trial]) -> list[Trial]:
     """The trials that the ledger does not hold, or holds as failed; nor what workers wrote."""
     rows = [row for path in ledgers(workdir) for row in ledger.read(path)]
@@ -166,7 +178,15 @@ def gather_curves(
         return
     if (workdir / CURVES).exists():
         paths.insert(0, workdir / CURVES)
-    parts = [_others(_read_npz(path), without) for path in paths]
+    _write_npz(
+        workdir / CURVES, _merged([_others(_read_npz(path), without) for path in paths], trials)
+    )
+    shutil.rmtree(_curves_directory(workdir), ignore_errors=True)
+
+
+def _merged(
+    parts: Sequence[dict[str, np.ndarray]], trials: Sequence[Trial]
+) -> dict[str, np.ndarray]:
     parts = [part for part in parts if len(part["trial"])]
     # Trials that are no longer asked for keep their curves, behind the others.
     known = [name for part in parts for name in part["trial"].tolist()]
@@ -180,8 +200,7 @@ def gather_curves(
         rows = [place[trial] for trial in part.pop("trial").tolist()]
         for name, values in part.items():
             merged[name][rows, : values.shape[1]] = values
-    _write_npz(workdir / CURVES, merged)
-    shutil.rmtree(_curves_directory(workdir), ignore_errors=True)
+    return merged
 
 
 def _others(part: dict[str, np.ndarray], without: Collection[str]) -> dict[str, np.ndarray]:
@@ -190,9 +209,12 @@ def _others(part: dict[str, np.ndarray], without: Collection[str]) -> dict[str, 
 
 
 def read_curves(workdir: Path) -> dict[str, np.ndarray]:
-    """The arrays of `curves.npz`; no trial where no curve was written."""
-    path = workdir / CURVES
-    return _read_npz(path) if path.exists() else {"trial": np.array([], str)}
+    """The arrays of `curves.npz`, and of chunks that it does not have yet; no trial where no curve
+    was written."""
+    chunks = sorted(_curves_directory(workdir).glob("*.npz"))
+    paths = [path for path in (workdir / CURVES, *chunks) if path.exists()]
+    found = [_read_npz(path) for path in paths]
+    return found[0] if len(found) == 1 else _merged(found, [])
 
 
 def drop_states(workdir: Path) -> None:
@@ -252,7 +274,7 @@ def _state_directory(workdir: Path, trials: Sequence[Trial], facts: Mapping[str,
 
 
 def _curves_directory(workdir: Path) -> Path:
-    return workdir / "curves"
+    return workdir / CURVES_OF_CHUNKS
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:

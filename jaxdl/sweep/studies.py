@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from jaxdl import checkpoint
-from jaxdl.stats.kinds import Mode
+from jaxdl._kinds import Mode
 from jaxdl.sweep import fingerprint
 from jaxdl.sweep.distributions import Choice, Distribution, Integer, LogUniform, plain_values
 from jaxdl.sweep.space import Point

@@ -108,7 +108,7 @@ def test_a_saved_configuration_is_data_and_is_checked(tmp_path, content, message
 
 
 def test_usage_names_every_key_with_its_default():
-    text = usage("What it shows.", Some, "xor")
+    text = usage("What it shows.", Some, "xor", "python -m experiments.xor")
     assert text.startswith("What it shows.")
     for name in Some.fields():
         assert f"--config.{name}" in text
@@ -130,7 +130,9 @@ def test_what_is_done_with_a_finished_run_is_a_flag_with_a_text():
     assert command.use == ("generate", "def ")
     assert parse(["x"], Config, "name", USES).use is None
     assert parse(["x", "--generate="], Config, "name", USES).use == ("generate", "")
-    assert "--generate=\n      Text to go on from." in usage("Doc.", Config, "name", USES)
+    assert "--generate=\n      Text to go on from." in usage(
+        "Doc.", Config, "name", "python mine.py", USES
+    )
     with pytest.raises(UserError, match="--generate and --pronounce: one at a time"):
         parse(["x", "--generate=a", "--pronounce=b"], Config, "name", USES)
 

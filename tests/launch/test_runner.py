@@ -1,6 +1,7 @@
 """What a launch says of a mistake, in this process; `tests/faults` launches as a user does."""
 
 import importlib
+import json
 import subprocess
 import sys
 import warnings
@@ -11,6 +12,7 @@ import pytest
 from support import tiny_sweep as tiny
 
 from jaxdl import checkpoint, launch, sweep
+from jaxdl.console import runs
 from jaxdl.launch import UserError, config, runner, workdirs
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +68,27 @@ def test_a_mistake_is_one_line_and_writes_nothing(tmp_path, within, experiment, 
     assert (code, out, err.count("\n")) == (2, "", 1), err
     assert message in err
     assert not workdir.exists()
+
+
+def test_what_fails_is_noted_until_it_is_run_again(tmp_path):
+    module = importlib.import_module("experiments.xor")
+
+    def broken(config, plan, results):
+        raise RuntimeError("not\ntoday")
+
+    def launched(conclude):
+        command = config.parse(["x", f"--workdir={tmp_path}", *SMALL], module.Config, "xor")
+        experiment = launch.Experiment(module.Config, module.plan, conclude)
+        return runner.launch(experiment, "xor", command)
+
+    with pytest.raises(RuntimeError, match="today"):
+        launched(broken)
+    (run,) = runs.below(tmp_path)
+    assert (run.status, run.done, run.planned) == ("failed", 4, 4)
+    noted = json.loads((tmp_path / "environment.json").read_text())["failed"]
+    assert noted == "RuntimeError: not today"
+    assert launched(module.conclude) == 0
+    assert "failed" not in json.loads((tmp_path / "environment.json").read_text())
 
 
 @pytest.mark.parametrize("kind", ["file", "below a file", "impossible"])

@@ -146,6 +146,22 @@ def test_pairing_removes_what_the_seeds_share():
     assert ours.high - ours.low < 0.005
 
 
+def test_unpaired_interval_is_scipys_welch_test():
+    x, y = np.array([0.3, 0.5, 0.45, 0.6]), np.array([0.2, 0.1, 0.15, 0.3, 0.12, 0.25])
+    found = stats.unpaired_interval(x, y, confidence=0.9)
+    expected = scipy_stats.ttest_ind(x, y, equal_var=False).confidence_interval(0.9)
+    assert found[1:3] == pytest.approx((expected.low, expected.high))
+    assert (found.mean, found.n) == (pytest.approx(x.mean() - y.mean()), 4)
+
+
+@pytest.mark.parametrize(("x", "y"), [([1.0], [2.0, 3.0]), ([1.0, 1.0], [2.0, 2.0])])
+def test_unpaired_interval_of_one_or_equal_values_has_no_bounds(x, y):
+    found = stats.unpaired_interval(x, y)
+    assert found.mean == np.mean(x) - np.mean(y)
+    assert np.isnan(found[1:3]).all()
+    assert np.isnan(stats.unpaired_interval([np.nan, 1.0], y)[:3]).all()
+
+
 def test_paired_interval_refuses_other_seeds():
     with pytest.raises(ValueError, match="same seeds"):
         stats.paired_interval([1.0, 2.0], [1.0])

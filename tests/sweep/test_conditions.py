@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 import shutil
 
 import jax
@@ -155,8 +156,19 @@ def test_rows_of_other_rules_of_pruning_are_told_apart(tmp_path):
     assert fingerprint.described(recursive)
     later = recursive
     execute(tmp_path, trials=TRIALS[:4], prune=above(0.5))
-    with pytest.raises(sweep.ForeignRows, match="prune"):
+    rule = r"\[1\] above\.<locals>\.<lambda> [0-9a-f]{16}"
+    with pytest.raises(sweep.ForeignRows, match=rf"prune \({rule} there, {rule} here\)"):
         execute(tmp_path, prune=above(0.6))
+
+
+def test_another_share_of_the_best_is_told(tmp_path):
+    def best(share):
+        return sweep.Halving([1], sweep.Best("validation_loss", share))
+
+    execute(tmp_path, trials=TRIALS[:4], prune=best(0.5))
+    words = "share=0.5, mode=None) there, [1] Best(metric='validation_loss', share=0.25"
+    with pytest.raises(sweep.ForeignRows, match=re.escape(words)):
+        execute(tmp_path, prune=best(0.25))
 
 
 def test_a_program_that_fails_cannot_be_compared_with_its_rows(tmp_path, four):

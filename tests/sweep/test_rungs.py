@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support import tiny_sweep as tiny
+from support.compiling import compiled as counted
 from support.stopping import Stop
 
 from jaxdl import checkpoint, sweep
@@ -215,7 +216,7 @@ def test_the_best_are_those_of_the_best_mean():
     assert rule(1, lost).tolist() == [True] * 4 + [False] * 2
     none = frame("diverged", 0.9, 0.9, 0.6, 0.6)
     assert rule(1, none).tolist() == [False] * 2 + [True] * 2
-    with pytest.raises(ValueError, match="prune: 'test_loss' is not among status, validation_acc"):
+    with pytest.raises(ValueError, match="'test_loss' is none of status, validation_acc"):
         sweep.Best("test_loss", 0.4)(1, none)
 
 
@@ -243,6 +244,21 @@ def test_when_all_have_stopped_no_rule_is_asked_again(tmp_path):
     assert asked == [2]
     assert {row["status"] for row in found.rows} == {"pruned"}
     assert not (tmp_path / "rungs").exists()
+
+
+def test_an_unknown_metric_is_refused_before_anything_compiles(tmp_path):
+    prune = sweep.Halving([2], sweep.Best("validation_los", 0.5, "min"))
+    known = "validation_accuracy, validation_loss; did you mean validation_loss?"
+    with counted() as compiled, pytest.raises(sweep.PruneError) as refused:
+        execute(tmp_path / "run", prune=prune)
+    assert str(refused.value) == f"prune: the metric 'validation_los' is none of {known}"
+    assert compiled == []
+    assert not (tmp_path / "run").exists()
+    plan = sweep.Plan(
+        {"adam": ADAM}, TRIALS, tiny.DATA, 6, {"initializer": tiny.NAMES}, prune=prune
+    )
+    with pytest.raises(sweep.PruneError, match="did you mean validation_loss"):
+        plan.check()
 
 
 @pytest.mark.parametrize("rungs", [[], [0], [6], [2, 1], [1, 1], [1.5], [True]])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jaxdl.report import text
+from jaxdl import _text as text
 
 
 @pytest.mark.parametrize("name", ["heat_map", "a", "A-1.b", "x" * 128])

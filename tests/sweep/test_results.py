@@ -1,0 +1,64 @@
+"""What a sweep has found, read back without changing it: finished, interrupted, of workers."""
+
+import shutil
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import tiny_sweep as tiny
+from support.stopping import Stop
+
+import jaxdl
+from jaxdl import sweep
+
+ADAM = [trial for trial in tiny.TRIALS if trial.program == "adam"]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return tiny.execute(tmp_path_factory.mktemp("whole"), trials=ADAM)
+
+
+def files(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_finished_sweep_is_what_execute_gave(whole):
+    found = jaxdl.load_results(str(whole.workdir))
+    assert found == whole
+    frame = found.frame()
+    assert frame["status"].eq("ok").all()
+    assert {"initializer", "learning_rate", "seed", "validation_accuracy"} <= {*frame}
+    np.testing.assert_array_equal(found.curves()["loss"], whole.curves()["loss"])
+    assert found.curves()["trial"].tolist() == [sweep.trial_id(trial) for trial in ADAM]
+
+
+def test_of_an_interrupted_one_there_is_what_is_done_and_nothing_changes(tmp_path, whole):
+    with pytest.raises(sweep.Interrupted):  # in the third chunk of four trials
+        tiny.execute(tmp_path, trials=ADAM, stop=Stop(7))
+    before = files(tmp_path)
+    found = jaxdl.load_results(tmp_path)
+    assert found.rows == whole.rows[:8]
+    for name, values in whole.curves().items():
+        np.testing.assert_array_equal(found.curves()[name], values[:8])
+    assert files(tmp_path) == before
+
+
+def test_rows_of_workers_stand_behind_those_of_the_ledger(tmp_path, whole):
+    shutil.copytree(whole.workdir, tmp_path, dirs_exist_ok=True)
+    lines = (tmp_path / "trials.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "trials.jsonl").write_text("".join(lines[:5]))
+    (tmp_path / "chunks/a").mkdir(parents=True)
+    (tmp_path / "chunks/a/trials.jsonl").write_text("".join(lines[4:9]) + lines[9][:30])
+    assert jaxdl.load_results(tmp_path).rows == whole.rows[:9]
+
+
+def test_where_there_is_no_sweep_it_says_so(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"holds no sweep: there is no trials\.jsonl"):
+        jaxdl.load_results(tmp_path)
+
+
+def test_the_version_is_that_of_the_package():
+    page = Path(__file__).parents[2] / "pyproject.toml"
+    assert jaxdl.__version__ == tomllib.loads(page.read_text())["project"]["version"]
