@@ -3,7 +3,6 @@
 import json
 import re
 import runpy
-import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple
 from absl import flags
 from ml_collections import ConfigDict
 
+from jaxdl.launch.commands import launched
 from jaxdl.launch.fields import KINDS, Config, Field, UserError, check, limits, listed
 
 SWITCHES = {
@@ -32,8 +32,6 @@ KINDS_OF_LAUNCHERS = LOCAL, *_ = "local", "processes", "submitit", "cluster", "d
 STAGES = PLAN, CONFIRM = "plan", "confirm"
 """The two plans of a run."""
 NO_USES: Mapping[str, str] = {}
-PACKAGES = "experiments", "benchmarks"
-"""Whose modules are launched."""
 
 
 class Command(NamedTuple):
@@ -125,18 +123,11 @@ def _in_one_line(error: Exception, fields: Mapping[str, Field]) -> str:
     return text
 
 
-def package() -> str:
-    """Of the module that was launched: `experiments`, or `benchmarks`."""
-    spec = getattr(sys.modules["__main__"], "__spec__", None)
-    launched = spec.name.rpartition(".")[0] if spec is not None else ""
-    return launched if launched in PACKAGES else PACKAGES[0]
-
-
 def usage(doc: str, kind: type[Config], name: str, uses: Mapping[str, str] = NO_USES) -> str:
     """The text of `--help`."""
     fields = kind.fields()
     flag_values = _define(fields, name, uses)
-    lines = [doc.strip(), "", f"Usage: python -m {package()}.{name} [FLAGS]", ""]
+    lines = [doc.strip(), "", f"Usage: python {' '.join(launched(name))} [FLAGS]", ""]
     for flag in ("workdir", *uses, *SWITCHES, *LAUNCHERS, "config", *_keys(fields)):
         shown = flag_values[flag].default
         if isinstance(shown, tuple | list):

@@ -10,7 +10,8 @@ import jax
 
 from jaxdl import cluster
 from jaxdl._files import write_atomic
-from jaxdl.launch.config import LOCAL, PLAN, Command, package
+from jaxdl.launch.commands import launched
+from jaxdl.launch.config import LOCAL, PLAN, Command
 from jaxdl.launch.experiment import Experiment
 from jaxdl.sweep import ledger, store
 from jaxdl.sweep.plans import Plan
@@ -78,8 +79,7 @@ def plan_of(experiment: Experiment, command: Command, stage: str) -> Plan:
 def _worker(name: str, command: Command, stage: str) -> cluster.Command:
     workdir = command.workdir.absolute()
     config = f"--config={workdir / 'config.json'}"
-    module = (sys.executable, "-m", f"{package()}.{name}")
-    words = (*module, config, f"--workdir={workdir}", f"--worker={stage}")
+    words = (sys.executable, *launched(name), config, f"--workdir={workdir}", f"--worker={stage}")
     return cluster.Command(words, os.getcwd(), stage)
 
 

@@ -16,9 +16,9 @@ from typing import Any
 import jax
 
 from jaxdl import checkpoint, cluster, report, signals, sweep
-from jaxdl.launch import compiled, launchers, tracing, workdirs
+from jaxdl.launch import commands, compiled, launchers, pages, tracing, workdirs
 from jaxdl.launch import config as configs
-from jaxdl.launch.config import CONFIRM, PLAN, Command, package
+from jaxdl.launch.config import CONFIRM, PLAN, Command
 from jaxdl.launch.experiment import Experiment
 from jaxdl.launch.fields import UserError
 from jaxdl.launch.overfit import check_overfit
@@ -245,24 +245,18 @@ def _conclude(
     conclusion = experiment.conclude(command.config, plan, results, *confirmed)
     for table in _first_tables(conclusion.sections):
         report.show(table)
-    headline = conclusion.headline or report.headline(conclusion.claims)
     shutil.rmtree(workdir / "states", ignore_errors=True)
     facts = json.loads((workdir / ENVIRONMENT).read_text())
-    name = facts["experiment"]
-    again = f"python -m {package()}.{name} --config={workdir / CONFIG} --workdir=runs/{name}_again"
-    sections = (
-        *conclusion.sections,
-        report.Section("Claims", (report.claims_table(conclusion.claims),)),
-        report.Section("Configuration", (report.from_mapping(command.config.to_dict()),)),
-        report.Section("Environment", (report.from_mapping(facts),)),
-        report.Section("How to repeat it", (report.Code(again),)),
-    )
-    title = name.replace("_", " ")
-    report.write(report.Report(title, headline, sections), workdir)
+    name, settings = facts["experiment"], command.config.to_dict()
+    page = pages.page(name, conclusion, settings, facts, commands.repeating(name, workdir / CONFIG))
+    report.write(page, workdir)
     seconds = facts["seconds_before"] + time.perf_counter() - began
     seeds = len({row["seed"] for row in found[-1].rows})  # those that the claims rest on
     report.write_verdict(workdir / VERDICT, seeds, seconds, conclusion.claims)
-    print(f"{headline}\n{workdir / 'report.html'} ({seconds:.0f} s)")
+    if page.lead:
+        print(page.lead)
+    report.show_claims(conclusion.claims)
+    print(f"{workdir / 'report.html'} ({seconds:.0f} s)")
     return DONE
 
 
