@@ -58,11 +58,10 @@ figure img { display: block; width: auto; max-width: 100%; height: auto; backgro
   border: 1px solid var(--line); border-radius: 8px; padding: 12px 14px; }
 @media screen and (prefers-color-scheme: dark) {
   figure picture img { background: var(--paper); } }
-figcaption, caption, .key { color: var(--soft); font-size: 0.9rem; text-align: left;
+figcaption, .key { color: var(--soft); font-size: 0.9rem; text-align: left;
   max-width: 90ch; }
 figcaption { margin-top: 8px; }
-caption { caption-side: bottom; padding: 10px 0; }
-.wide { overflow-x: auto; margin: 0 0 16px; }
+.wide { overflow-x: auto; margin: 0; }
 table { border-collapse: collapse; font-size: 0.92rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 5px 14px 5px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { border-bottom: 2px solid var(--soft); vertical-align: bottom; font-weight: 600; }
@@ -75,9 +74,9 @@ th.right { white-space: normal; }
   background: var(--shade); border-left: 4px solid; border-radius: 0 8px 8px 0; }
 .verdicts .badge { flex: 0 0 8.5em; font-weight: 700; white-space: nowrap; }
 .verdicts div { flex: 1; min-width: 0; color: var(--ink); overflow-wrap: anywhere; }
-.verdicts p { margin: 2px 0 0; color: var(--soft); font-variant-numeric: tabular-nums; }
+.verdicts p { margin: 2px 0 0; max-width: none; color: var(--soft); }
 .verdicts ul { margin: 6px 0 0; font-size: 0.92rem; font-variant-numeric: tabular-nums;
-  columns: 22em auto; column-gap: 28px; }
+  columns: 24em auto; column-gap: 28px; }
 .verdicts ul li { color: var(--ink); break-inside: avoid; padding-left: 1em; text-indent: -1em; }
 .mark { font-weight: 700; }
 .holds, .holds > .mark { color: var(--holds); }
@@ -102,8 +101,8 @@ pre { background: var(--shade); border: 1px solid var(--line); border-radius: 8p
   figure, .verdicts > li, tr { break-inside: avoid; }
   figure img { max-height: 230mm; border: none; padding: 0; }
   .wide { overflow: visible; }
-  table { font-size: 8pt; } th, td { padding-right: 8px; }
-  .right { white-space: normal; } td, th { overflow-wrap: anywhere; }
+  table { font-size: 7.5pt; } th, td { padding: 3px 7px 3px 0; }
+  .right { white-space: normal; }
   thead { display: table-header-group; }
   .verdicts > li { border: 1px solid var(--line); border-left: 4px solid; background: none; }
   pre { white-space: pre-wrap; overflow-wrap: anywhere; } }

@@ -61,9 +61,8 @@ def darkened(figure: "Figure") -> Iterator["Figure"]:
     """
     mapped = figure.findobj(_is_mapped)
     kept = {id(part) for axes in mapped for part in _on_the_ground(axes)}
-    inks = [
-        ink for artist in figure.findobj(lambda part: id(part) not in kept) for ink in _inks(artist)
-    ]
+    artists = [part for part in (*figure.findobj(), *_ticks(figure)) if id(part) not in kept]
+    inks = [ink for artist in artists for ink in _inks(artist)]
     for setter, before in inks:
         setter(_turned(before))
     try:
@@ -86,6 +85,16 @@ def _on_the_ground(axes: "Axes") -> Iterator["Artist"]:
     yield axes.patch
     for part in (*axes.images, *axes.collections, *axes.lines, *axes.patches, *axes.texts):
         yield from part.findobj()
+
+
+def _ticks(figure: "Figure") -> Iterator["Artist"]:
+    """Parts of all ticks, those too that are not shown at the figure's own resolution."""
+    from matplotlib.axis import Axis
+
+    for axis in figure.findobj(Axis):
+        assert isinstance(axis, Axis)
+        for tick in (*axis.majorTicks, *axis.minorTicks):
+            yield from tick.findobj()
 
 
 def _inks(artist: "Artist") -> Iterator[tuple[Callable[[Any], None], Any]]:

@@ -20,9 +20,9 @@ IN_A_TERMINAL: dict[Outcome, str] = {
     "depends": "bold magenta",
 }
 KEY = (
-    "A claim has its threshold before the run. It holds where the whole 95 % interval, in brackets, "
-    "lies beyond the threshold, fails where it lies on the other side, is inconclusive where it "
-    "lies across, and depends where it holds under some conditions and fails under others."
+    "A claim has its threshold before the run. It holds where the whole 95 % interval, in "
+    "brackets, lies beyond the threshold, fails where it lies on the other side, is inconclusive "
+    "where it lies across, and depends where it holds under some conditions and fails under others."
 )
 VERBS: dict[Outcome, tuple[str, str]] = {
     "holds": ("holds", "hold"),
@@ -83,8 +83,8 @@ def headline(claims: Sequence[Judged]) -> str:
 
 
 def sentence(claim: Judged) -> str:
-    """The claim, and what was measured of it: `it is 2 points better: gain: 2.4 points [2.1, …]`."""
-    return f"{claim.claim}: {claim.quantity} {effect(claim)}, {asked(claim)}"
+    """The claim, and what was measured of it: `It is better. Gain: 2.4 points [2.1, 2.7], …`."""
+    return f"{claim.claim}. {_capital(claim.quantity)}: {effect(claim)}, {asked(claim)}"
 
 
 def effect(claim: Judged) -> str:
@@ -109,7 +109,7 @@ def to_markdown(verdicts: Verdicts) -> str:
     """The same list for Markdown."""
     lines = []
     for family in families(verdicts.claims):
-        lines.append(f"* {_badge(family.verdict)} {escaped(family.text)}: {escaped(_said(family))}")
+        lines.append(f"* {_badge(family.verdict)} {escaped(family.text)}. {escaped(_said(family))}")
         if len(family.claims) > 1:
             lines += [
                 f"  * {escaped(claim.where or claim.claim)}: {escaped(effect(claim))} "
@@ -119,6 +119,22 @@ def to_markdown(verdicts: Verdicts) -> str:
     return "\n".join([*lines, "", escaped(KEY)])
 
 
+def told(family: Family) -> str:
+    """The sentence and what was measured, of several conditions from the least to the most."""
+    if len(family.claims) == 1:
+        return f"{family.text}. {_said(family)}"
+    first = family.claims[0]
+    known = [c.measured for c in family.claims if number(c.measured) != MISSING]
+    if not known:
+        return f"{family.text}. {_said(family)}"
+    ends = dict.fromkeys([_number(first)(min(known)), _number(first)(max(known))])
+    found = " … ".join(ends) + _unit(first)
+    return (
+        f"{family.text}. {_capital(first.quantity)}: {found} under {len(family.claims)} "
+        f"conditions, {_goal(family)}"
+    )
+
+
 def show_claims(claims: Sequence[Judged], stream: TextIO | None = None) -> None:
     """Print a line for each sentence, its verdict coloured where a terminal shows colours."""
     from rich.console import Console
@@ -126,10 +142,9 @@ def show_claims(claims: Sequence[Judged], stream: TextIO | None = None) -> None:
 
     console = Console(file=stream or sys.stdout, highlight=False, soft_wrap=True)
     for family in families(claims):
-        said = _said(family) if len(family.claims) == 1 else _range(family)
         badge = f"{MARKS[family.verdict]} {family.verdict}"
         style = IN_A_TERMINAL[family.verdict]
-        console.print(Text.assemble((badge, style), f"  {clean(family.text)}: {clean(said)}"))
+        console.print(Text.assemble((badge, style), f"  {clean(told(family))}"))
 
 
 def _badge(verdict: Outcome) -> str:
@@ -160,20 +175,15 @@ def _condition(claim: Judged) -> str:
 def _said(family: Family) -> str:
     """What was measured of a sentence; of several conditions the numbers follow in a list."""
     first = family.claims[0]
-    thresholds = {claim.threshold for claim in family.claims}
-    goal = asked(first) if len(thresholds) == 1 else f"to be {first.direction} its threshold"
     if len(family.claims) == 1:
-        return f"{first.quantity} {effect(first)}, {goal}"
-    return f"{first.quantity}, {goal}"
+        return f"{_capital(first.quantity)}: {effect(first)}, {_goal(family)}"
+    return f"{_capital(first.quantity)}, {_goal(family)}"
 
 
-def _range(family: Family) -> str:
+def _goal(family: Family) -> str:
     first = family.claims[0]
-    known = [c.measured for c in family.claims if number(c.measured) != MISSING]
-    if not known:
-        return first.quantity
-    ends = f"{_number(first)(min(known))} … {_with_unit(first, max(known))}"
-    return f"{first.quantity} {ends} under {len(family.claims)} conditions, {asked(first)}"
+    one = len({claim.threshold for claim in family.claims}) == 1
+    return asked(first) if one else f"to be {first.direction} the threshold of each"
 
 
 def _alone(claim: Judged) -> Outcome:
@@ -192,8 +202,16 @@ def _number(claim: Judged) -> Callable[[float], str]:
 
 
 def _with_unit(claim: Judged, value: float) -> str:
+    return _number(claim)(value) + _unit(claim)
+
+
+def _unit(claim: Judged) -> str:
     unit = claim.shown or claim.unit
-    return _number(claim)(value) + ("" if unit == "1" else f" {unit}")
+    return "" if unit == "1" else f" {unit}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _text(text: str) -> str:

@@ -25,11 +25,11 @@ EACH = FAST.judge_each({"16 units": interval(2.0, 1.8, 2.25), "64 units": interv
 
 def test_a_sentence_has_its_numbers_in_the_unit_of_print():
     assert verdicts.sentence(HOLDS) == (
-        "momentum is ahead of SGD: gain in test accuracy 1.4 points [1.1, 1.9], "
+        "momentum is ahead of SGD. Gain in test accuracy: 1.4 points [1.1, 1.9], "
         "to be above 1.0 points"
     )
     assert verdicts.sentence(FAILS) == (
-        "it costs little: loss 0.31 nats [0.25, 0.37], to be below 0.2 nats"
+        "it costs little. Loss: 0.31 nats [0.25, 0.37], to be below 0.2 nats"
     )
     assert verdicts.effect(EACH[0]) == "2 [1.8, 2.25]"
     assert (
@@ -60,7 +60,7 @@ def test_conditions_that_disagree_are_one_sentence_and_keep_what_each_says():
     assert (family.text, family.verdict) == ("it is fast", "depends")
     text = verdicts.to_markdown(verdicts.Verdicts(EACH))
     assert text.splitlines()[:3] == [
-        "* ± **depends** it is fast: time of the other over its own, to be above 1.5",
+        "* ± **depends** it is fast. Time of the other over its own, to be above 1.5",
         "  * 16 units: 2 \\[1.8, 2.25\\] ✓",
         "  * 64 units: 1.2 \\[1.1, 1.31\\] ✗",
     ]
@@ -90,8 +90,8 @@ def test_a_terminal_without_colours_shows_a_line_a_sentence():
     stream = io.StringIO()
     verdicts.show_claims([HOLDS, *EACH], stream)
     assert stream.getvalue().splitlines() == [
-        "✓ holds  momentum is ahead of SGD: gain in test accuracy 1.4 points [1.1, 1.9], "
+        "✓ holds  momentum is ahead of SGD. Gain in test accuracy: 1.4 points [1.1, 1.9], "
         "to be above 1.0 points",
-        "± depends  it is fast: time of the other over its own 1.2 … 2 under 2 conditions, "
+        "± depends  it is fast. Time of the other over its own: 1.2 … 2 under 2 conditions, "
         "to be above 1.5",
     ]
