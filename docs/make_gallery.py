@@ -46,6 +46,7 @@ CHOSEN = {
     "Losses and data": {
         "surrogate_losses": "",
         "votes": "",
+        "shuffling": "",
         "smoothing": "",
         "minima": "",
         "penalties": "",

@@ -253,7 +253,7 @@ def _conclude(
     seconds = facts["seconds_before"] + time.perf_counter() - began
     seeds = len({row["seed"] for row in found[-1].rows})  # those that the claims rest on
     report.write_verdict(workdir / VERDICT, seeds, seconds, conclusion.claims)
-    if page.lead:
+    if conclusion.headline or len(conclusion.claims) > 1:
         print(page.lead)
     report.show_claims(conclusion.claims)
     print(f"{workdir / 'report.html'} ({seconds:.0f} s)")
