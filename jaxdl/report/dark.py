@@ -59,7 +59,9 @@ def darkened(figure: "Figure") -> Iterator["Figure"]:
 
     What stands on a map of colours or on an image is left as it is: it was chosen for that ground.
     """
-    mapped = figure.findobj(_is_mapped)
+    from matplotlib.axes import Axes
+
+    mapped = [part for part in figure.findobj(Axes) if isinstance(part, Axes) and _is_mapped(part)]
     kept = {id(part) for axes in mapped for part in _on_the_ground(axes)}
     artists = [part for part in (*figure.findobj(), *_ticks(figure)) if id(part) not in kept]
     inks = [ink for artist in artists for ink in _inks(artist)]
@@ -72,13 +74,9 @@ def darkened(figure: "Figure") -> Iterator["Figure"]:
             setter(before)
 
 
-def _is_mapped(artist: "Artist") -> bool:
-    """Whether these are axes with an image, or a map of colours, on their ground."""
-    from matplotlib.axes import Axes
-
-    return isinstance(artist, Axes) and (
-        bool(artist.images) or any(part.get_array() is not None for part in artist.collections)
-    )
+def _is_mapped(axes: "Axes") -> bool:
+    """Whether there is an image, or a map of colours, on the ground of the axes."""
+    return bool(axes.images) or any(part.get_array() is not None for part in axes.collections)
 
 
 def _on_the_ground(axes: "Axes") -> Iterator["Artist"]:

@@ -84,7 +84,7 @@ def finding(found: Found) -> tuple[str, tuple[str, ...]]:
     share = tables.percent(frame["status"].eq("diverged").mean())
     over, total = label(names.over), len(summary)
     searched = "" if found.fresh is None else " of the search"
-    details = (
+    details: tuple[str, ...] = (
         f"{tables.counted(len(frame), 'trial')} in {tables.counted(total, 'condition')}; {share} % "
         f"of the trials{searched} diverged: their loss or a parameter stopped being finite. They "
         f"are counted, not dropped: a {over} at which a seed diverged is not eligible.",
