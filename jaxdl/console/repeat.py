@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jaxdl.console import same
 from jaxdl.launch import UserError
-from jaxdl.launch.config import PACKAGES
+from jaxdl.launch.commands import PACKAGES
 from jaxdl.launch.runner import FAILED
 from jaxdl.launch.workdirs import CONFIG, ENVIRONMENT, VERDICT
 from jaxdl.report.text import check_name

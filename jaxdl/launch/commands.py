@@ -5,8 +5,8 @@ import shlex
 import sys
 from pathlib import Path
 
-PACKAGE = "experiments"
-"""Whose modules are launched; what is launched otherwise says so itself."""
+PACKAGES = "experiments", "benchmarks"
+"""Of this house, whose modules are launched."""
 
 
 def launched(name: str) -> tuple[str, ...]:
@@ -20,7 +20,7 @@ def launched(name: str) -> tuple[str, ...]:
     elif file is not None and Path(file).stem == name:
         path = os.path.relpath(file)
         return (file if path.startswith(os.pardir) else path,)
-    return "-m", f"{PACKAGE}.{name}"
+    return "-m", f"{PACKAGES[0]}.{name}"
 
 
 def repeating(name: str, config: Path) -> str:
