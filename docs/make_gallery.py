@@ -48,6 +48,7 @@ CHOSEN = {
         "votes": "",
         "shuffling": "",
         "smoothing": "",
+        "probability_loss": "",
         "minima": "",
         "penalties": "",
         "ensembles": "",
