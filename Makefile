@@ -1,6 +1,7 @@
 # make demo: the flagship sweep. make test: every check. make bench: the tables of benchmarks/RESULTS.md.
 # make bench-optimizers: the comparison of optimizers there, within half an hour on two cores.
 # make soak: kills at random moments, an hour of them, and what became of the runs.
+# make gallery: the pictures of docs/pages/gallery.md, from runs that there are.
 # make docs: the pages of reference and guides, build/docs/index.html.
 # PYTHON chooses the interpreter of the virtual environment (3.11 or newer).
 PYTHON ?= python3
@@ -25,7 +26,7 @@ endif
 endif
 endif
 
-.PHONY: demo test test-experiments test-faults soak lint bench bench-optimizers parity goldens verdicts docs clean
+.PHONY: demo test test-experiments test-faults soak lint bench bench-optimizers parity goldens verdicts gallery docs clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/installed
@@ -76,6 +77,10 @@ goldens: $(VENV)/installed-parity
 # Killed and started again at the same commit, it goes on.
 verdicts: $(VENV)/installed-test
 	$(BIN)/python docs/run_verdicts.py
+
+# The gallery of the site, with pictures of the runs that make verdicts has left.
+gallery: $(VENV)/installed
+	$(BIN)/python docs/make_gallery.py
 
 # The variable silences a notice of the theme's.
 docs: $(VENV)/installed-docs

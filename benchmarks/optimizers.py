@@ -135,7 +135,7 @@ def conclude(
     sections = comparison.sections(found)
     assert plan.workdir is not None
     write_atomic(plan.workdir / FIGURES, figures(found, sections))
-    return launch.Conclusion(claims, sections, found.text())
+    return launch.Conclusion(claims, sections, found.headline())
 
 
 def judged(found: Comparison, workload: Workload) -> Judged:

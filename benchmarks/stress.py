@@ -61,7 +61,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     examined, candidate = exam(config)
     card = Card(candidate, examined, examined.grades(results.frame()))
     claims = [FURTHER.judge(card.gain(other), f"than {other}") for other in card.others]
-    return launch.Conclusion(claims, comparison.card_sections(card), card.text())
+    return launch.Conclusion(claims, comparison.card_sections(card), card.headline())
 
 
 if __name__ == "__main__":

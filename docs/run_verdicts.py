@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "docs" / "verdicts"
 FACTS = ("date", "device", "commit", "jax")
-PAGES = ("fill_verdicts.py", "make_claims.py")
+PAGES = ("fill_verdicts.py", "make_claims.py", "make_gallery.py")
 
 
 def main(names: Sequence[str]) -> int:

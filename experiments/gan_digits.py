@@ -149,8 +149,9 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         panel="model",
         line="learning_rate",
         title="The classifier sees the label that was asked for",
-        y_label="share of samples (1)",
+        y_label="share of samples (%)",
         y_scale="linear",
+        factor=100,
         every=config.segment,
     )
     pictures = (*sheets(config, plan, tuned.selection["learning_rate"].iloc[0]), course)

@@ -23,6 +23,7 @@ from jaxdl import launch, report, stats, sweep, train
 from jaxdl.launch import setting
 from jaxdl.optimizers import OPTIMIZERS
 from jaxdl.report import Claim, Judged, Picture, Section, Table
+from jaxdl.report.panels import set_scale
 from jaxdl.report.tables import Cell
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task, TrainState
 from jaxdl.workloads import landscapes as known
@@ -266,6 +267,7 @@ def far_by_rate(ravine: pd.DataFrame) -> Picture:
     )  # fmt: skip
     for axes in figure.axes:
         axes.set_xlim(8e-4, 1.2)
+        set_scale(axes, "x", "log")  # ticks for these limits
     return report.picture(figure, "Lines: mean over the starts. They end where the ravine is left.")
 
 

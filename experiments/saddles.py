@@ -178,7 +178,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     slow = [
         report.course(
             results, fields, f"slow_at_{where}", panel="kind", line="surface", y_scale="linear",
-            title=f"SGD that is slow at {where}", y_label="share of starts (1)",
+            title=f"SGD that is slow at {where}", y_label="share of starts (%)", factor=100,
         )
         for where in ("saddles", "minima")
     ]  # fmt: skip

@@ -50,8 +50,8 @@ EXTREME = ("he_normal", "xavier_normal", "orthogonal", "large_normal", "small_no
 QUANTITIES = {
     "moment": ("second moment of the pre-activations (log2)", SCALED),
     "gradient": ("norm of the gradient of the weights (log2)", SCALED),
-    "saturated": ("share of saturated units (1)", EXTREME),
-    "dead": ("share of dead units (1)", EXTREME),
+    "saturated": ("share of saturated units (%)", EXTREME),
+    "dead": ("share of dead units (%)", EXTREME),
 }
 Activation = Callable[[Array], Array]
 

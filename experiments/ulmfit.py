@@ -218,14 +218,15 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         return tuned.gain("test_accuracy", (few, FULL), (few, baseline))
 
     without = PAYS.judge_each({name: gain(name) for name in list(ARMS)[2:]})
+    shown = tuned.trials[tuned.trials["arm"].isin([SCRATCH, FULL])].sort_values("labels")
     figure = report.training_curves(
-        tuned.trials[tuned.trials["arm"].isin([SCRATCH, FULL])].sort_values("labels"),
+        shown.assign(test_accuracy=100 * shown["test_accuracy"]),
         x="labels",
         y="test_accuracy",
         panel="task",
         line="arm",
         x_label="labelled sentences",
-        y_label="test accuracy (1)",
+        y_label="test accuracy (%)",
         y_scale="linear",
         title="What a language model is worth",
     )

@@ -115,12 +115,13 @@ def curves(config: Config, frame: pd.DataFrame) -> Picture:
         [frame.assign(line=name, accuracy=100 * value) for name, value in lines.items()],
         ignore_index=True,
     )
+    rows["share"] *= 100
     rows["labels"] = rows["shared"].map({0: "turned for each member", 1: "turned once for all"})
     title = "A vote of networks that learn from labels of which a share is turned over"
     figure = report.training_curves(
         rows,
         x="share", y="accuracy", panel="labels", line="line", title=title, y_scale="linear",
-        x_label="share of labels turned over (1)", y_label="test accuracy (%)",
+        x_label="labels turned over (%)", y_label="test accuracy (%)",
     )  # fmt: skip
     caption = "Law: the majority if members erred independently, each at their mean rate."
     return Picture("votes", figure, title, caption)

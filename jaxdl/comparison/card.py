@@ -59,22 +59,32 @@ class Card(NamedTuple):
         easiest = self.grades[self.grades["level"].eq(1) & self.grades["optimizer"].eq(optimizer)]
         return float(easiest["needed"].median())
 
+    def headline(self) -> str:
+        """How far the candidate and the others come."""
+        levels = self.levels()
+        total = {name: int(levels[name].sum()) for name in levels}
+        rest = ", ".join(f"{name} {total[name]}" for name in self.others)
+        return (
+            f"{self.candidate} solves {total[self.candidate]} of {4 * len(levels)} difficulties"
+            f"{f' ({rest})' if rest else ''}."
+        )
+
     def text(self) -> str:
+        """The headline, and what the candidate withstands, needs, is broken by, against whom."""
+        return " ".join([self.headline(), *self.sentences()])
+
+    def sentences(self) -> list[str]:
         """What the candidate withstands, what breaks it, what it needs, and against whom."""
         levels = self.levels()
         mine = levels[self.candidate]
-        total = {name: int(levels[name].sum()) for name in levels}
-        rest = ", ".join(f"{name} {total[name]}" for name in self.others)
         said = [
-            f"{self.candidate} solves {total[self.candidate]} of {4 * len(mine)} difficulties"
-            f"{f' ({rest})' if rest else ''}.",
             self._sentence("It withstands, at all four difficulties,", mine.index[mine.eq(4)]),
             self._sentence("It fails at the first or second of", mine.index[mine.le(1)]),
             self._raised(),
             self._tuning(),
             *(self._against(levels, other) for other in self.others),
         ]
-        return " ".join(filter(None, said))
+        return list(filter(None, said))
 
     def _sentence(self, how: str, names: Iterable[str]) -> str:
         about = {problem.name: problem.about for problem in self.exam.problems}
@@ -119,8 +129,8 @@ class Card(NamedTuple):
 
 
 def sections(card: Card) -> list[Section]:
-    """The card: the paragraph, the map of all problems, what each optimizer reaches."""
-    blocks: list[str | Table | Picture] = [card.text(), _totals(card), _map(card)]
+    """The card: what each optimizer reaches, the map of all problems, both in words."""
+    blocks: list[str | Table | Picture] = [_totals(card), _map(card), *card.sentences()]
     return [
         Section(f"The character of {card.candidate}", blocks),
         Section("Problem by problem", [_problems(card)]),
@@ -155,7 +165,11 @@ def _map(card: Card) -> Picture:
         {name: list(map(_cell, levels[name], shares[name])) for name in levels}, levels.index
     )
     figure = report.heat_map(
-        levels, texts=texts, title="", label="difficulties solved", limits=(0, 4)
+        levels.rename_axis(index="problem", columns="optimizer"),
+        texts=texts,
+        title="Difficulties solved, of 4, and attempts that succeed (%)",
+        label="difficulties solved, of 4",
+        limits=(0, 4),
     )
     alt = f"How many of four difficulties {', '.join(levels)} solve, problem by problem"
     caption = (

@@ -151,6 +151,16 @@ class Comparison(NamedTuple):
             f"fresh seeds, with 95 % intervals.{self._floor()}{self._border()}"
         )
 
+    def headline(self) -> str:
+        """On how many workloads the candidate is better or worse than its strongest baseline."""
+        outcomes = [self.outcome(each, self.strongest(each)) for each in self.study.workloads]
+        counts = [f"{how} on {outcomes.count(how)}" for how in ("wins", "ties", "loses")]
+        against = self._against()
+        return (
+            f"{self.candidate} {', '.join(counts)} of {counted(len(outcomes), 'workload')}, "
+            f"{against[0].lower()}{against[1:]}."
+        )
+
     def __repr__(self) -> str:
         return self.text()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 from jaxdl._errors import UserError
+from jaxdl._workdir import CONFIG
 from jaxdl.launch.experiment import Experiment
 
 MAIN = "__main__"
@@ -44,3 +45,14 @@ def words_of(experiment: Experiment) -> tuple[str, ...]:
 def command_of(experiment: Experiment, *flags: str) -> str:
     """The line that launches it, for a shell."""
     return shlex.join(["python", *words_of(experiment), *flags])
+
+
+def repeating(experiment: Experiment, workdir: Path) -> str:
+    """The line that runs the configuration of a workdir again, in a new one beside it.
+
+    A file of the user's is launched from anywhere, a module in its checkout.
+    """
+    if file_of(experiment) is not None:
+        workdir = workdir.absolute()
+    again = workdir.with_name(f"{workdir.resolve().name}_again")
+    return command_of(experiment, f"--config={workdir / CONFIG}", f"--workdir={again}")

@@ -18,7 +18,7 @@ import jax
 from jaxdl import checkpoint, cluster, report, signals, sweep
 from jaxdl._errors import UserError
 from jaxdl._workdir import CONFIG, ENVIRONMENT, REPORT, VERDICT
-from jaxdl.launch import compiled, launched, launchers, tracing, tracking, workdirs
+from jaxdl.launch import compiled, launched, launchers, pages, tracing, tracking, workdirs
 from jaxdl.launch import config as configs
 from jaxdl.launch.config import CONFIRM, PLAN, Command
 from jaxdl.launch.dry_run import print_plan
@@ -269,26 +269,19 @@ def _conclude(
     conclusion = experiment.conclude(command.config, plan, results, *confirmed)
     for table in _first_tables(conclusion.sections):
         report.show(table)
-    headline = conclusion.headline or report.headline(conclusion.claims)
     shutil.rmtree(workdir / "states", ignore_errors=True)
     facts = json.loads((workdir / ENVIRONMENT).read_text())
-    name = facts["experiment"]
-    # A file of the user's is launched from anywhere, a module in its checkout.
-    config = workdir / CONFIG if "file" not in facts else (workdir / CONFIG).absolute()
-    again = launched.command_of(experiment, f"--config={config}", f"--workdir=runs/{name}_again")
-    sections = (
-        *conclusion.sections,
-        report.Section("Claims", (report.claims_table(conclusion.claims),)),
-        report.Section("Configuration", (report.from_mapping(command.config.to_dict()),)),
-        report.Section("Environment", (report.from_mapping(facts),)),
-        report.Section("How to repeat it", (report.Code(again),)),
-    )
-    title = name.replace("_", " ")
-    report.write(report.Report(title, headline, sections), workdir)
+    settings = command.config.to_dict()
+    repeating = launched.repeating(experiment, workdir)
+    page = pages.page(facts["experiment"], conclusion, settings, facts, repeating)
+    report.write(page, workdir)
     seconds = facts["seconds_before"] + time.perf_counter() - began
     seeds = len({row["seed"] for row in found[-1].rows})  # those that the claims rest on
     report.write_verdict(workdir / VERDICT, seeds, seconds, conclusion.claims)
-    print(f"{headline}\n{workdir / REPORT} ({seconds:.0f} s)")
+    if conclusion.headline or len(conclusion.claims) > 1:
+        print(page.lead)
+    report.show_claims(conclusion.claims)
+    print(f"{workdir / REPORT} ({seconds:.0f} s)")
     return DONE
 
 

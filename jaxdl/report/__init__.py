@@ -13,7 +13,6 @@ from jaxdl.report.claims import (
     Judged,
     claims_table,
     depends,
-    headline,
     judge,
     to_json,
     write_verdict,
@@ -46,6 +45,7 @@ from jaxdl.report.tables import (
     table,
     to_html,
 )
+from jaxdl.report.verdicts import Verdicts, headline, show_claims
 
 __all__ = [
     "CHOSEN",
@@ -57,6 +57,7 @@ __all__ = [
     "Report",
     "Section",
     "Table",
+    "Verdicts",
     "along",
     "between",
     "chosen_trials",
@@ -91,6 +92,7 @@ __all__ = [
     "sensitivity",
     "shares",
     "show",
+    "show_claims",
     "summary",
     "summary_table",
     "table",

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
@@ -14,6 +13,8 @@ from jaxdl.report.tables import Table, between, measure, number, percent
 
 Outcome = Literal["holds", "fails", "inconclusive", "depends"]
 SHOWN = ("%", "points")
+UNWRITTEN = ("shown", "direction", "where")
+"""Fields of a judged claim that `verdict.json` does not have."""
 
 
 class Judged(NamedTuple):
@@ -28,6 +29,8 @@ class Judged(NamedTuple):
     method: how the interval was made
     verdict: `holds`, `fails`, `inconclusive`, or `depends` where named conditions disagree
     shown: the unit of print, `%` or `points`, of a share that is a fraction here and in the file
+    direction: on which side of the threshold the claim holds; not in the file
+    where: the condition that ends the sentence, in brackets; not in the file
     """
 
     row: str
@@ -40,6 +43,8 @@ class Judged(NamedTuple):
     method: str
     verdict: Outcome
     shown: str = ""
+    direction: stats.Direction = "above"
+    where: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +87,7 @@ class Claim:
         text = f"{self.text} ({where})" if where else self.text
         unit, shown = ("1", self.unit) if self.unit in SHOWN else (self.unit, "")
         found = judge(self.row, text, self.quantity, unit, self.threshold, interval, self.direction)
-        return found._replace(shown=shown)
+        return found._replace(shown=shown, where=where)
 
     def declared(self) -> str:
         """The sentence with what is measured and its threshold, in one line."""
@@ -105,6 +110,7 @@ class Claim:
         mixed: Outcome = "depends" if {"holds", "fails"} <= verdicts else "inconclusive"
         return weakest._replace(
             claim=self.text,
+            where="",
             quantity=self.quantity,
             verdict=verdicts.pop() if len(verdicts) == 1 else mixed,
         )
@@ -127,7 +133,10 @@ def judge(
     limits, method = (interval.low, interval.high), interval.method
     if interval.n < interval.needs:
         method += f"; a claim needs {interval.needs} seeds or more, not {interval.n}"
-    return Judged(row, claim, quantity, unit, threshold, interval.mean, limits, method, outcome)
+    return Judged(
+        row, claim, quantity, unit, threshold, interval.mean, limits, method, outcome,
+        direction=direction,
+    )  # fmt: skip
 
 
 def depends(claims: Sequence[Judged]) -> list[Judged]:
@@ -145,8 +154,7 @@ def to_json(claim: Judged) -> dict[str, object]:
     if claim.verdict not in get_args(Outcome):
         raise ValueError(f"a verdict is one of {get_args(Outcome)}, not {claim.verdict!r}")
     low, high = claim.interval
-    fields = claim._asdict()
-    del fields["shown"]
+    fields = {name: value for name, value in claim._asdict().items() if name not in UNWRITTEN}
     return fields | {
         "threshold": _finite(claim.threshold),
         "measured": _finite(claim.measured),
@@ -173,15 +181,6 @@ def claims_table(claims: Sequence[Judged]) -> Table:
         else "This configuration compares nothing that a claim is about."
     )
     return Table(header, rows, frozenset({3, 4, 5}), caption)
-
-
-def headline(claims: Sequence[Judged]) -> str:
-    """Every claim with its verdict; of more than four, how many have which."""
-    if len(claims) <= 4:
-        return "; ".join(f"{claim.claim}: {claim.verdict}" for claim in claims)
-    counts = Counter(claim.verdict for claim in claims)
-    parts = ", ".join(f"{count} × {verdict}" for verdict, count in counts.most_common())
-    return f"{len(claims)} claims: {parts}"
 
 
 def _cells(claim: Judged) -> tuple[str, ...]:

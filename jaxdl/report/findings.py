@@ -86,7 +86,7 @@ def finding(found: Found) -> tuple[str, tuple[str, ...]]:
     share = tables.percent(frame["status"].eq("diverged").mean())
     over, total = label(names.over), len(summary)
     searched = "" if found.fresh is None else " of the search"
-    details = (
+    details: tuple[str, ...] = (
         f"{tables.counted(len(frame), 'trial')} in {tables.counted(total, 'condition')}; {share} % "
         f"of the trials{searched} diverged: their loss or a parameter stopped being finite. They "
         f"are counted, not dropped: a {over} at which a seed diverged is not eligible.",
@@ -104,6 +104,7 @@ def finding(found: Found) -> tuple[str, tuple[str, ...]]:
         f"{best[names.columns]} at {over} {tables.number(best[names.over])}: "
         f"{_scored(found, best)}."
     )
+    details = (*_covered(found, best), *details)
     others = int(summary["eligible"].sum()) - 1
     if not others:
         return lead, details
@@ -189,19 +190,26 @@ def _how_compared(found: Found, others: int) -> list[str]:
 
 
 def _scored(found: Found, best: pd.Series) -> str:
-    """The score of a condition with its unit and its intervals, as in its row of the table."""
+    """The score of a condition with its unit and its interval, as in its row of the table."""
     kind, name = found.score, label(found.names.score)
     if best["lost"]:
         lost = f"{best['lost']} of its {tables.counted(best['n'], 'scored seed')}"
         return f"its {name} is unknown, {lost} diverged or did not end"
     cell = tables.cell_of(kind)
     unit = "" if kind.unit == "1" else f" {kind.unit}"
-    text = (
-        f"{name} {cell(best[found.names.score])}{unit} (95 % interval over "
-        f"{tables.counted(best['n'], 'seed')} on this test set "
-        f"{tables.between(best['low'], best['high'], cell)}"
-    )
+    text = f"{name} {cell(best[found.names.score])}{unit}"
+    if not np.isfinite(best[["low", "high"]].astype(float)).all():
+        return text
+    return f"{text} [{cell(best['low'])}, {cell(best['high'])}]"
+
+
+def _covered(found: Found, best: pd.Series) -> list[str]:
+    """What the interval in the brackets of the first sentence is, and the wider one."""
+    cell, seeds = tables.cell_of(found.score), tables.counted(best["n"], "seed")
+    if not np.isfinite(best[["low", "high"]].astype(float)).all():
+        return []
+    text = f"In brackets: the 95 % interval over {seeds} on this test set"
     if "wide_low" not in best:
-        return text + ")"
+        return [f"{text}."]
     wide = tables.between(best["wide_low"], best["wide_high"], cell)
-    return f"{text}; over its {found.examples:,} examples too {wide})"
+    return [f"{text}; over its {found.examples:,} examples too {wide}."]

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from jaxdl.report.dark import contrast
 from jaxdl.report.style import WIDTH, house_style, new_figure, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+ONE_LINE, TWO_LINES, BAR = 0.33, 0.52, 4.2
+"""Inches of a row of cells, and of the longest bar of colours."""
+GAP = "#d9d9d9"
+"""The ground of a cell without a number."""
 
 
 @house_style()
@@ -37,8 +43,12 @@ def heat_map(
         (1.5 times the interquartile range beyond the quartiles), so that a few hopeless cells do
         not take the contrast from the others. The numbers are exact.
     """
+    from matplotlib.colors import to_rgb
+    from matplotlib.ticker import MaxNLocator
+
     width = max(WIDTH, 3.0 + 0.65 * values.shape[1])
-    figure = new_figure(1.6 + 0.52 * len(values), title, width)
+    row_height = ONE_LINE if bounds is None else TWO_LINES
+    figure = new_figure(1.6 + row_height * len(values), title, width)
     axes = figure.subplots()
     cells = values.to_numpy(float)
     finite = cells[np.isfinite(cells)]
@@ -47,12 +57,18 @@ def heat_map(
     for (row, column), value in np.ndenumerate(cells):
         limit = [float(bound.iat[row, column]) for bound in bounds or ()]
         text = _cell(value, limit, decimals) if texts is None else str(texts.iat[row, column])
-        color = "white" if value < (low + high) / 2 else "black"
+        ground = image.to_rgba(value)[:3] if math.isfinite(value) else to_rgb(GAP)
+        color = max(("black", "white"), key=lambda ink: contrast(to_rgb(ink), ground))
         axes.text(column, row, text, ha="center", va="center", color=color, linespacing=1.1)
     if marked is not None:
         _corners(figure, axes, marked.eq(True).to_numpy(), mark_label)
     _name_cells(axes, values)
-    bar = figure.colorbar(image, label=label, extend=_clipped(finite, low, high), aspect=30)
+    shrink = min(1.0, BAR / (row_height * len(values)))
+    extend = _clipped(finite, low, high)
+    bar = figure.colorbar(
+        image, label=label, extend=extend, aspect=25, shrink=shrink, anchor=(0, 1), panchor=False
+    )
+    bar.locator = MaxNLocator(nbins=6, integer=not (finite % 1).any())
     bar.outline.set_visible(False)
     return figure
 
@@ -100,7 +116,7 @@ def _corners(figure: "Figure", axes: "Axes", marked: np.ndarray, label: str) -> 
 
 
 def _name_cells(axes: "Axes", values: pd.DataFrame) -> None:
-    axes.set_facecolor("#d9d9d9")
+    axes.set_facecolor(GAP)
     axes.grid(False)
     axes.spines[:].set_visible(False)
     axes.set_yticks(range(len(values)), [short(name) for name in values.index])

@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from jaxdl._files import write_atomic
 from jaxdl._text import check_name, clean
 from jaxdl._workdir import REPORT
-from jaxdl.report import latex, markdown, tables
-from jaxdl.report.style import to_png
+from jaxdl.report import latex, markdown, tables, verdicts
+from jaxdl.report.css import STYLE
+from jaxdl.report.style import to_pngs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+ON_DARK = "screen and (prefers-color-scheme: dark)"
+"""Where dark pictures are shown: not on paper."""
 
 
 class Picture(NamedTuple):
@@ -30,17 +33,21 @@ class Picture(NamedTuple):
     figure: a Matplotlib figure, or the bytes of a PNG
     alt: what it shows, for those who do not see it
     caption: how to read it
+    dark: a PNG for dark pages; drawn with the figure, from bytes there is none
     """
 
     name: str
     figure: "Figure | bytes"
     alt: str
     caption: str = ""
+    dark: bytes = b""
 
-    @property
-    def png(self) -> bytes:
-        """The bytes of the file."""
-        return self.figure if isinstance(self.figure, bytes) else to_png(self.figure)
+    def drawn(self) -> "Picture":
+        """The picture with the bytes of its file in place of a figure."""
+        if isinstance(self.figure, bytes):
+            return self
+        light, dark = to_pngs(self.figure)
+        return self._replace(figure=light, dark=dark)
 
 
 class Code(NamedTuple):
@@ -49,7 +56,7 @@ class Code(NamedTuple):
     text: str
 
 
-Block: TypeAlias = "str | tables.Table | Picture | Code"
+Block: TypeAlias = "str | tables.Table | Picture | Code | verdicts.Verdicts"
 
 
 class Section(NamedTuple):
@@ -67,42 +74,6 @@ class Report(NamedTuple):
     sections: tuple[Section, ...]
 
 
-STYLE = """
-:root { color-scheme: light dark; --ink: #1d1f23; --soft: #5b616b; --line: #d9dce1;
-  --paper: #ffffff; --shade: #f5f6f8; --accent: #0072b2; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e8eb; --soft: #a5acb6; --line: #3a3f47;
-  --paper: #16181c; --shade: #20242a; --accent: #6cb8e6; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--paper); color: var(--ink);
-  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
-main { max-width: 1144px; margin: 0 auto; padding: 32px 16px 64px; }
-h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 12px; overflow-wrap: anywhere; }
-h2 { font-size: 1.3rem; margin: 48px 0 12px; padding-top: 12px;
-  border-top: 1px solid var(--line); overflow-wrap: anywhere; }
-p { max-width: 75ch; margin: 0 0 12px; overflow-wrap: anywhere; }
-.lead { font-size: 1.2rem; border-left: 4px solid var(--accent); padding-left: 16px; }
-nav { display: flex; flex-wrap: wrap; gap: 4px 20px; margin: 20px 0 0; font-size: 0.95rem; }
-a { color: var(--accent); }
-figure { margin: 12px 0 20px; }
-figure img { display: block; width: auto; max-width: 100%; height: auto; background: #ffffff;
-  border: 1px solid var(--line); border-radius: 8px; padding: 12px 14px; }
-figcaption, caption { color: var(--soft); font-size: 0.9rem; text-align: left; max-width: 90ch; }
-figcaption { margin-top: 8px; }
-caption { caption-side: bottom; padding: 10px 0; }
-.wide { overflow-x: auto; margin: 0 0 16px; }
-table { border-collapse: collapse; font-size: 0.92rem; font-variant-numeric: tabular-nums; }
-th, td { padding: 5px 14px 5px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-th { border-bottom: 2px solid var(--soft); vertical-align: bottom; font-weight: 600; }
-tbody tr:hover { background: var(--shade); }
-.left { text-align: left; }
-.right { text-align: right; white-space: nowrap; }
-th.right { white-space: normal; }
-pre { background: var(--shade); border: 1px solid var(--line); border-radius: 8px;
-  padding: 12px 16px; overflow-x: auto; margin: 0 0 16px; font-size: 0.9rem; line-height: 1.45; }
-@media print { nav { display: none; } h2 { break-after: avoid; } figure { break-inside: avoid; } }
-"""
-
-
 def render(report: Report) -> str:
     """The page as HTML, without scripts and without references to other files.
 
@@ -115,6 +86,7 @@ def render(report: Report) -> str:
     body = "\n".join(
         _section(f"section-{i}", section) for i, section in enumerate(report.sections, start=1)
     )
+    lead = f'<p class="lead">{_text(report.lead)}</p>' if report.lead else ""
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -128,7 +100,7 @@ def render(report: Report) -> str:
 <body>
 <main>
 <h1>{_text(report.title)}</h1>
-<p class="lead">{_text(report.lead)}</p>
+{lead}
 <nav>
 {links}
 </nav>
@@ -156,7 +128,7 @@ def write(report: Report, directory: str | Path) -> Path:
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     for picture in pictures:
-        write_atomic(directory / f"{picture.name}.png", picture.png)
+        write_atomic(directory / f"{picture.name}.png", _png(picture))
     found = named_tables(report)
     if found:
         (directory / "tables").mkdir(exist_ok=True)
@@ -198,6 +170,8 @@ def _markdown(report: Report) -> Iterator[str]:
             elif isinstance(block, Picture):
                 yield f"![{markdown.escaped(block.alt)}]({block.name}.png)"
                 yield markdown.escaped(block.caption)
+            elif isinstance(block, verdicts.Verdicts):
+                yield verdicts.to_markdown(block)
             elif isinstance(block, Code):
                 fence = "`" * max(3, 1 + max(map(len, re.findall("`+", block.text)), default=0))
                 yield f"{fence}\n{clean(block.text)}\n{fence}"
@@ -207,7 +181,7 @@ def _markdown(report: Report) -> Iterator[str]:
 
 def _drawn(section: Section) -> Section:
     """The section with every figure drawn, once."""
-    blocks = (b._replace(figure=b.png) if isinstance(b, Picture) else b for b in section.blocks)
+    blocks = (b.drawn() if isinstance(b, Picture) else b for b in section.blocks)
     return section._replace(blocks=tuple(blocks))
 
 
@@ -221,22 +195,35 @@ def _block(block: Block) -> str:
         return tables.to_html(block)
     if isinstance(block, Picture):
         return _picture(block)
+    if isinstance(block, verdicts.Verdicts):
+        return verdicts.to_html(block)
     if isinstance(block, Code):
         return f"<pre><code>{_text(block.text)}</code></pre>"
     return f"<p>{_text(block)}</p>"
 
 
 def _picture(picture: Picture) -> str:
-    png = picture.png
-    if not png.startswith(PNG_SIGNATURE):
-        raise ValueError(f"picture {picture.name!r} is no PNG")
+    picture = picture.drawn()
+    png = _png(picture)
     width, height = struct.unpack(">II", png[16:24])
-    data = base64.b64encode(png).decode()
     caption = f"<figcaption>{_text(picture.caption)}</figcaption>" if picture.caption else ""
-    return (
-        f'<figure><img width="{width}" height="{height}" alt="{_text(picture.alt)}" '
-        f'src="data:image/png;base64,{data}">{caption}</figure>'
-    )
+    image = f'<img width="{width}" height="{height}" alt="{_text(picture.alt)}" src="{_data(png)}">'
+    if picture.dark:
+        dark = f'<source media="{ON_DARK}" srcset="{_data(picture.dark)}">'
+        image = f"<picture>{dark}{image}</picture>"
+    return f"<figure>{image}{caption}</figure>"
+
+
+def _png(picture: Picture) -> bytes:
+    """The bytes of a drawn picture; ValueError where they are no PNG."""
+    png = picture.figure
+    if not isinstance(png, bytes) or not png.startswith(PNG_SIGNATURE):
+        raise ValueError(f"picture {picture.name!r} is no PNG")
+    return png
+
+
+def _data(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 def _text(text: str) -> str:

@@ -170,7 +170,7 @@ def _draw_lines(
 
 
 def set_scale(axes: "Axes", which: Literal["x", "y"], scale: Scale) -> None:
-    """A linear axis, or a logarithmic one with powers of ten (with 1, 2, 5 on a short one)."""
+    """A linear axis, or a logarithmic one with powers of ten, on a short one with others too."""
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
     axis = axes.xaxis if which == "x" else axes.yaxis
@@ -180,7 +180,8 @@ def set_scale(axes: "Axes", which: Literal["x", "y"], scale: Scale) -> None:
     (axes.set_xscale if which == "x" else axes.set_yscale)("log")
     low, high = axis.get_view_interval()
     long = high / low >= 50
-    axis.set_major_locator(LogLocator(subs=(1.0,) if long else (1.0, 2.0, 5.0), numticks=6))
+    between = () if long else (3.0,) if high / low >= 10 else (2.0, 5.0)
+    axis.set_major_locator(LogLocator(subs=(1.0, *between), numticks=6))
     axis.set_major_formatter(FuncFormatter(power_of_ten if long else plain))
     axis.set_minor_formatter(NullFormatter())
 

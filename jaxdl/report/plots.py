@@ -33,7 +33,7 @@ def sensitivity(
     line: str = "initializer",
     title: str = "",
     x_label: str = "learning rate (log scale)",
-    y_label: str = "validation accuracy (1)",
+    y_label: str = "validation accuracy",
     x_scale: Scale = "log",
     y_scale: Scale = "linear",
 ) -> "Figure":

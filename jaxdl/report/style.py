@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from jaxdl._text import clean
+from jaxdl.report.dark import darkened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,6 +79,17 @@ def to_png(figure: "Figure") -> bytes:
     with house_style():
         figure.savefig(stream, format="png", dpi=DPI, metadata={"Software": None})
     return stream.getvalue()
+
+
+def to_pngs(figure: "Figure") -> tuple[bytes, bytes]:
+    """The figure as PNG for light and for dark pages, in the same places."""
+    light = to_png(figure)
+    layout = figure.get_layout_engine()
+    figure.set_layout_engine("none")
+    with darkened(figure):
+        dark = to_png(figure)
+    figure.set_layout_engine(layout)
+    return light, dark
 
 
 def line_styles(names: Sequence[Any]) -> dict[Any, dict[str, Any]]:

@@ -174,7 +174,7 @@ def _tight(table: Table) -> list[int]:
 
 
 def to_html(table: Table) -> str:
-    """A `<table>` with its caption, everything in it escaped."""
+    """A `<figure>` of a `<table>` that scrolls in its box, and its caption; all of it escaped."""
 
     def row(tag: str, cells: Sequence[str]) -> str:
         scope = ' scope="col"' if tag == "th" else ""
@@ -185,9 +185,9 @@ def to_html(table: Table) -> str:
         )
         return f"<tr>{''.join(parts)}</tr>"
 
-    caption = f"<caption>{html.escape(clean(table.caption))}</caption>" if table.caption else ""
+    caption = f"<figcaption>{html.escape(clean(table.caption))}</figcaption>"
     body = "\n".join(row("td", cells) for cells in table.rows)
     return (
-        f'<div class="wide"><table>{caption}\n<thead>{row("th", table.header)}</thead>\n'
-        f"<tbody>\n{body}\n</tbody></table></div>"
+        f'<figure><div class="wide"><table>\n<thead>{row("th", table.header)}</thead>\n'
+        f"<tbody>\n{body}\n</tbody></table></div>{caption * bool(table.caption)}</figure>"
     )

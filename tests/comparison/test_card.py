@@ -77,7 +77,7 @@ def test_the_paragraph_says_what_it_withstands_needs_and_is_broken_by(card):
 
 def test_the_map_has_every_problem_and_says_what_raised(card):
     first, second = card_sections(card)
-    picture = first.blocks[2]
+    picture = first.blocks[1]
     axes = picture.figure.axes[0]
     written = [text.get_text() for text in axes.texts]
     assert written == ["4 · 42 %", "2 · 50 %", "0 · 0 %", "raised", "1 · 15 %", "4 · 90 %"]
@@ -87,7 +87,7 @@ def test_the_map_has_every_problem_and_says_what_raised(card):
 
 def test_what_is_never_solved_needs_no_number_of_attempts(card):
     never = card.grades.assign(needed=np.where(card.grades["optimizer"].eq("mine"), np.inf, 2.0))
-    table = card_sections(card._replace(grades=never))[0].blocks[1]
+    table = card_sections(card._replace(grades=never))[0].blocks[0]
     assert [row[-1] for row in table.rows] == ["–", "2"]
 
 

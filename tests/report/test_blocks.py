@@ -18,7 +18,7 @@ def test_an_interval_map_writes_estimates_and_bounds_as_its_label_says():
     drawn = report.interval_map(columns, title="Gains", label="gain (points)", down="method")
     assert _texts(drawn.figure) == ["25.0\n20.0…30.0", "25.0\n20.0…30.0", "50.0\n40.0…60.0", "–"]
     assert drawn.figure.axes[0].get_ylabel() == "method"
-    assert drawn.png.startswith(b"\x89PNG")
+    assert drawn.drawn().figure.startswith(b"\x89PNG")
     plain = report.interval_map(columns, title="Gains", label="gain (1)")
     assert "0.2\n0.2…0.3" in _texts(plain.figure)
 

@@ -26,7 +26,7 @@ def test_losses_are_compared_as_losses(trials):
     best = summary.loc[summary["validation_loss"].idxmin()]
     assert f"{best['optimizer']} × {best['initializer']}" in lead
     assert "nats" in lead
-    assert "%)" not in lead
+    assert "%" not in lead
     assert sections[-1].blocks[0].header[3:5] == ("validation loss (nats)", "test loss (nats)")
 
 

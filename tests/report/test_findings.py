@@ -49,16 +49,16 @@ def test_the_best_is_chosen_on_validation_never_on_test():
     interval = stats.mean_interval([0.80, 0.82, 0.84], "share")
     assert lead == (
         "Chosen on validation, the best condition is sgd × he at learning rate 1: test accuracy "
-        f"82.0 % (95 % interval over 3 seeds on this test set {100 * interval.low:.1f} … "
-        f"{100 * interval.high:.1f}). "
+        f"82.0 % [{100 * interval.low:.1f}, {100 * interval.high:.1f}]. "
         "1 of the 2 other conditions cannot be told from it."
     )
     assert "Holm's correction for 3 comparisons, all pairs of conditions" in details[0]
     assert "Being the best of 3 conditions on these seeds" in details[1]
-    assert details[2].startswith("24 trials in 4 conditions; 8.3 % of the trials diverged: ")
-    assert details[3].startswith("In 4 of 4 conditions")
-    assert "each at the value that one other seed chooses" in details[4]
-    assert "how far another test set would be, it does not say" in details[4]
+    assert details[2].startswith("In brackets: the 95 % interval over 3 seeds on this test set.")
+    assert details[3].startswith("24 trials in 4 conditions; 8.3 % of the trials diverged: ")
+    assert details[4].startswith("In 4 of 4 conditions")
+    assert "each at the value that one other seed chooses" in details[5]
+    assert "how far another test set would be, it does not say" in details[5]
 
 
 def test_the_number_beside_the_name_is_of_the_named_condition():
@@ -71,8 +71,12 @@ def test_the_number_beside_the_name_is_of_the_named_condition():
     row = summaries.summary(ledger(scores), examples=100).iloc[0]
     assert row["test_accuracy"] == pytest.approx(0.82)
     assert "the best condition is sgd × he at learning rate 1: test accuracy 82.0 %" in lead
-    assert f"{100 * row['low']:.1f} … {100 * row['high']:.1f}; over its 100" in lead
-    assert f"too {100 * row['wide_low']:.1f} … {100 * row['wide_high']:.1f})" in lead
+    assert f"82.0 % [{100 * row['low']:.1f}, {100 * row['high']:.1f}]" in lead
+    wide = f"{100 * row['wide_low']:.1f} … {100 * row['wide_high']:.1f}"
+    assert details[2] == (
+        "In brackets: the 95 % interval over 3 seeds on this test set; over its 100 examples too "
+        f"{wide}."
+    )
     assert "Where other seeds choose the condition too, it is 61.3 (" in details[1]
     # and the rivals are compared with it, of whom the one is beaten by 54 points or more
     assert "0 of the 1 other condition cannot be told from it" in lead
@@ -96,9 +100,9 @@ def test_fresh_seeds_report_what_the_search_chose():
         "test accuracy 72.0 %"
     )
     wide = stats.population_interval([0.70, 0.72, 0.74], 100)
-    assert f"over its 100 examples too {100 * wide.low:.1f} … {100 * wide.high:.1f})" in lead
+    assert f"over its 100 examples too {100 * wide.low:.1f} … {100 * wide.high:.1f}." in details[1]
     assert "2 of the 2 other conditions cannot be told from it" in lead
-    assert "3 fresh seeds that took no part in the choice" in details[3]
+    assert "3 fresh seeds that took no part in the choice" in details[4]
     assert "Holm's correction for 2 comparisons." in details[0]
 
 
@@ -114,7 +118,8 @@ def test_many_comparisons_are_corrected():
 
 def test_one_seed_that_chooses_and_reports_says_so():
     lead, details = finding({name: pairs[:1] for name, pairs in SCORES.items()})
-    assert "95 % interval over 1 seed on this test set –" in lead
+    assert "test accuracy 80.0 %. " in lead
+    assert not any(line.startswith("In brackets") for line in details)
     assert any("the one seed that chose, which is too good by that" in line for line in details)
 
 
@@ -125,6 +130,6 @@ def test_a_sweep_in_which_everything_diverged_says_so():
 
 def test_one_condition_alone_has_no_rivals():
     lead, details = finding({("sgd", "he"): SCORES["sgd", "he"]})
-    assert lead.endswith(").")
+    assert lead.endswith("].")
     assert "cannot be told" not in lead
-    assert details[0].startswith("6 trials in 1 condition;")
+    assert details[1].startswith("6 trials in 1 condition;")

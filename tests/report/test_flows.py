@@ -53,7 +53,7 @@ def test_lines_are_the_moments_of_every_module(frames):
     np.testing.assert_allclose(line.get_ydata(), expected, rtol=1e-6)
     labels = [label.get_text() for label in panel(picture, "dead units (%)").get_xticklabels()]
     assert labels == [name if len(name) <= 22 else name[:21] + "…" for name in frames[0].index]
-    assert len(picture.png) > 1000
+    assert len(picture.drawn().figure) > 1000
 
 
 def test_modules_without_parameters_and_what_theory_leaves_out_are_gaps(frames):
