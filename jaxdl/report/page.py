@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from jaxdl._files import write_atomic
-from jaxdl.report import latex, markdown, tables
+from jaxdl.report import explorer, latex, markdown, tables
 from jaxdl.report.style import to_png
 from jaxdl.report.text import check_name, clean
 
@@ -48,7 +48,7 @@ class Code(NamedTuple):
     text: str
 
 
-Block: TypeAlias = "str | tables.Table | Picture | Code"
+Block: TypeAlias = "str | tables.Table | Picture | Code | explorer.Trials"
 
 
 class Section(NamedTuple):
@@ -103,7 +103,7 @@ pre { background: var(--shade); border: 1px solid var(--line); border-radius: 8p
 
 
 def render(report: Report) -> str:
-    """The page as HTML, without scripts and without references to other files.
+    """The page as HTML, without references to other files; scripts run only where trials are explored.
 
     Whatever comes from the report is escaped; the same report, the same page.
     """
@@ -115,6 +115,10 @@ def render(report: Report) -> str:
         _section(f"section-{i}", section) for i, section in enumerate(report.sections, start=1)
     )
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    style, scripts = STYLE, ""
+    if any(isinstance(block, explorer.Trials) for s in report.sections for block in s.blocks):
+        policy += f"; {explorer.policy()}"
+        style, scripts = STYLE + explorer.style(), explorer.script_tags()
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -122,7 +126,7 @@ def render(report: Report) -> str:
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{_text(report.title)}</title>
-<style>{STYLE}</style>
+<style>{style}</style>
 </head>
 <body>
 <main>
@@ -133,6 +137,7 @@ def render(report: Report) -> str:
 </nav>
 {body}
 </main>
+{scripts}
 </body>
 </html>
 """
@@ -198,6 +203,8 @@ def _markdown(report: Report) -> Iterator[str]:
             elif isinstance(block, Code):
                 fence = "`" * max(3, 1 + max(map(len, re.findall("`+", block.text)), default=0))
                 yield f"{fence}\n{clean(block.text)}\n{fence}"
+            elif isinstance(block, explorer.Trials):
+                yield "In report.html the trials can be sorted, filtered and drawn."
             else:
                 yield markdown.escaped(block)
 
@@ -220,6 +227,8 @@ def _block(block: Block) -> str:
         return _picture(block)
     if isinstance(block, Code):
         return f"<pre><code>{_text(block.text)}</code></pre>"
+    if isinstance(block, explorer.Trials):
+        return explorer.to_html(block)
     return f"<p>{_text(block)}</p>"
 
 
