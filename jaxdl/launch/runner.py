@@ -250,8 +250,11 @@ def _conclude(
     facts = json.loads((workdir / ENVIRONMENT).read_text())
     name = facts["experiment"]
     again = f"python -m {package()}.{name} --config={workdir / CONFIG} --workdir=runs/{name}_again"
+    explored = report.trials(plan, found)
     sections = (
-        *conclusion.sections,
+        *conclusion.sections[:1],
+        *([report.Section("Explore the trials", (explored,))] if explored else []),
+        *conclusion.sections[1:],
         report.Section("Claims", (report.claims_table(conclusion.claims),)),
         report.Section("Configuration", (report.from_mapping(command.config.to_dict()),)),
         report.Section("Environment", (report.from_mapping(facts),)),

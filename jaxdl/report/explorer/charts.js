@@ -1,4 +1,4 @@
-// The two charts: a metric along a column, and the courses of some trials.
+// The two charts: a metric along a column, and the training curves of some trials.
 
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif";
 const MARKERS = ["circle", "square", "triangle", "diamond", "inverted_triangle"];
@@ -143,7 +143,7 @@ const drawScatter = (holder, { metric, against, colour, logX, logY, shown, chose
     marker: trials.map((i) => (Number.isNaN(metric.values[i]) ? "x" : look(colour.values[i]).marker)),
   } });
   const hover = new Bokeh.HoverTool({
-    tooltips: (_, { index }) => tip(trials[index]), limit: 1, point_policy: "snap_to_data",
+    tooltips: (_, { index }) => tip(trials[index]), limit: 1, show_arrow: false,
   });
   const labels = [...(along.ticks?.values() ?? [])];
   const slanted = labels.join("").length * 8 + labels.length * 16 > holder.clientWidth - 70;
@@ -161,7 +161,9 @@ const drawScatter = (holder, { metric, against, colour, logX, logY, shown, chose
     nonselection_fill_alpha: 0.1, nonselection_line_alpha: 0.15,
   });
   points.selection_glyph = points.glyph.clone();
-  points.selection_glyph.setv({ fill_alpha: 1, line_alpha: 1, line_color: inked("--ink"), line_width: 1.5, size: dense + 3 });
+  points.selection_glyph.setv({
+    fill_alpha: 1, line_alpha: 1, line_color: inked("--ink"), line_width: 1, size: dense + 3,
+  });
   hover.renderers = [points];
   if (along.crowded) drawMedians(figure, { along, metric, against, colour, look, known, logX });
   const placeOf = new Map(trials.map((i, row) => [i, row]));
@@ -213,17 +215,16 @@ const drawMedians = (figure, { along, metric, against, colour, look, known, logX
     figure.multi_line(under, over, { source, line_color: { field: "colour" }, line_width: 2 });
     return;
   }
-  const half = 7;
   const flat = new Bokeh.ColumnDataSource({ data: {
     x: lines.xs.flat(), y: lines.ys.flat(),
     colour: lines.ys.flatMap((ys, n) => ys.map(() => lines.colour[n])),
   } });
   figure.scatter({ field: "x" }, { field: "y" }, {
-    source: flat, marker: "dash", size: 2 * half, line_color: inked("--ink"), line_width: 2.5,
+    source: flat, marker: "dash", size: 14, line_color: inked("--ink"), line_width: 2.5,
   });
 };
 
-/** The courses of these trials; a touch on one chooses its trial. */
+/** The curves of these trials; a touch on one chooses its trial. */
 const drawCurves = (holder, { curve, colour, logY, steps, trials, choose }) => {
   const look = looks(colour);
   const length = curve.steps.length;
@@ -241,7 +242,8 @@ const drawCurves = (holder, { curve, colour, logY, steps, trials, choose }) => {
   }
   const source = new Bokeh.ColumnDataSource({ data });
   const hover = new Bokeh.HoverTool({
-    tooltips: (_, { index }) => tip(drawn[index]), limit: 1, line_policy: "interp",
+    tooltips: (_, { index }) => tip(drawn[index]), limit: 1, show_arrow: false,
+    line_policy: "interp",
   });
   const figure = newFigure({
     x: { label: "step", log: false, ends: range([0, last], false, 0.02) },

@@ -37,7 +37,7 @@ def to_html(trials: Trials) -> str:
     }
     # In a script only `</script` and `<!--` would be more than text.
     text = json.dumps(data, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
-    notes = "".join(f"<p>{html.escape(clean(note))}</p>" for note in trials.notes)
+    notes = "".join(f'<p class="x-note">{html.escape(clean(note))}</p>' for note in trials.notes)
     return f"""<div class="explorer">
 <noscript><p>{WITHOUT}</p></noscript>
 <div class="x-controls"></div>

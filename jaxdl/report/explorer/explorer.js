@@ -20,17 +20,22 @@ const parts = Object.fromEntries(
     .map((name) => [name, root.querySelector(`.x-${name}`)]),
 );
 
-/** What a pointer says of a trial. */
+const TIP = `margin: -6px; padding: 8px 12px; display: grid; grid-template-columns: auto auto;
+  gap: 1px 14px; font: 13px/1.45 ${FONT}; color: var(--ink); background: var(--paper);
+  border: 1px solid var(--soft);`;
+
+/** What a pointer says of a trial; its style stands in it, for it is shown outside the page's. */
 const tip = (trial) => {
-  const rows = [...asked, ...metrics, ...columns.filter(({ name }) => name === "status")];
-  return element("div", { class: "tip" }, ...rows.slice(0, 14).flatMap((column) => [
-    element("span", {}, column.label), element("b", {}, written(column, column.values[trial])),
+  const told = [...asked, ...metrics, ...columns.filter(({ name }) => name === "status")];
+  return element("div", { class: "tip", style: TIP }, ...told.slice(0, 14).flatMap((column) => [
+    element("span", { style: "color: var(--soft)" }, column.label),
+    element("span", { style: "text-align: right" }, written(column, column.values[trial])),
   ]));
 };
 
 const shown = () => passing(columns, state.filters, count);
 
-/** The trials whose courses are drawn while none is chosen: the best of each colour. */
+/** The trials whose curves are drawn while none is chosen: the best of each colour. */
 const exemplars = (trials) => {
   const groups = state.colour.few ? [...grouped(state.colour, trials).values()] : [trials];
   return groups.map((each) => best(state.metric, each));
@@ -44,7 +49,7 @@ const drawPoints = () => {
   parts.scatter.replaceChildren(element("p", { class: "none" }, "No trial passes the filters."));
 };
 
-const drawCourses = () => {
+const drawChosenCurves = () => {
   if (!curves.length) return;
   const trials = state.chosen.length ? state.chosen : exemplars(shown());
   const note = parts.curves.parentElement.querySelector(".x-note");
@@ -66,7 +71,7 @@ const choose = (trials, from = null) => {
   for (const part of [parts.scatter, parts.table]) if (part !== from) part.choose?.(trials);
   choosing = false;
   tellChosen();
-  drawCourses();
+  drawChosenCurves();
 };
 
 const tellChosen = () => {
@@ -99,18 +104,18 @@ const refilter = () => {
   const passed = shown();
   const there = new Set(passed);
   const kept = state.chosen.filter((i) => there.has(i));
+  for (const chip of root.querySelectorAll(".chip")) chip.press();
   parts.table.show(passed);
   tellShown(passed.length);
-  drawLegend();
   drawPoints();
   if (kept.length < state.chosen.length) choose(kept);
-  else if (!kept.length && passed.length) drawCourses();
+  else if (!kept.length && passed.length) drawChosenCurves();
 };
 
 const tellShown = (passed) => {
   const reset = element("button", { type: "button", onclick: () => {
     state.filters.clear();
-    drawFilters();
+    for (const input of parts.filters.querySelectorAll("input")) input.value = "";
     refilter();
   } }, "Show all");
   const text = passed === count
@@ -124,33 +129,32 @@ const toggles = (column, coloured) => {
   const look = coloured ? looks(column) : null;
   const only = () => state.filters.get(column.name)?.only ?? new Set();
   return column.different.map((value) => {
-    const toggle = element("button", {
-      type: "button", class: "chip", "aria-pressed": String(only().has(value)),
-      onclick: () => {
-        const wanted = new Set(only());
-        if (!wanted.delete(value)) wanted.add(value);
-        if (wanted.size) state.filters.set(column.name, { only: wanted });
-        else state.filters.delete(column.name);
-        drawFilters();
-        refilter();
-      },
-    }, written(column, value));
+    const chip = element("button", { type: "button", class: "chip", onclick: () => {
+      const wanted = new Set(only());
+      if (!wanted.delete(value)) wanted.add(value);
+      if (wanted.size) state.filters.set(column.name, { only: wanted });
+      else state.filters.delete(column.name);
+      refilter();
+    } }, written(column, value));
+    chip.press = () => {
+      chip.setAttribute("aria-pressed", String(only().has(value)));
+      chip.classList.toggle("out", only().size > 0 && !only().has(value));
+    };
+    chip.press();
     if (look) {
       const { colour, marker } = look(value);
       const swatch = element("i", { class: `swatch ${marker}` });
       swatch.style.background = colour;
-      toggle.prepend(swatch);
+      chip.prepend(swatch);
     }
-    return toggle;
+    return chip;
   });
 };
 
 const drawLegend = () => {
   const { colour } = state;
-  const title = element("span", { class: "title" }, colour.label);
+  const title = element("span", { class: "title", title: "press one to see it alone" }, colour.label);
   if (colour.few) {
-    const pressed = state.filters.has(colour.name) ? "" : " (press one to see it alone)";
-    title.append(element("span", { class: "aside" }, pressed));
     parts.legend.replaceChildren(title, ...toggles(colour, true));
     return;
   }
@@ -225,13 +229,13 @@ const drawControls = () => {
   const recolour = () => {
     drawLegend();
     drawPoints();
-    drawCourses();
+    drawChosenCurves();
   };
   parts.controls.replaceChildren(
-    chooser("Metric", "metric", metrics, () => { drawPoints(); tellChosen(); drawCourses(); }, "logY"),
-    chooser("along", "against", along, drawPoints, "logX"),
-    chooser("coloured by", "colour", told, recolour),
-    ...(curves.length ? [chooser("Course of", "curve", curves, drawCourses, "logCurve")] : []),
+    chooser("Metric", "metric", metrics, () => { drawPoints(); tellChosen(); drawChosenCurves(); }, "logY"),
+    chooser("Along", "against", along, drawPoints, "logX"),
+    chooser("Coloured by", "colour", told, recolour),
+    ...(curves.length ? [chooser("Curve", "curve", curves, drawChosenCurves, "logCurve")] : []),
   );
 };
 
@@ -243,12 +247,12 @@ const start_up = async () => {
   tellShown(count);
   tellChosen();
   if (!curves.length) parts.curves.parentElement.remove();
-  await Promise.all([drawPoints(), drawCourses(), newTable(parts.table, columns, count, choose)]);
+  await Promise.all([drawPoints(), drawChosenCurves(), newTable(parts.table, columns, count, choose)]);
   if (named.get(start.metric).better) parts.table.mark(named.get(start.metric));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     drawLegend();
     drawPoints();
-    drawCourses();
+    drawChosenCurves();
   });
   root.dataset.ready = "";
 };

@@ -5,11 +5,12 @@ const ROW = 30;
 const TABLE_STYLE = `
 :host { font: 13.5px/1.4 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 .bk-data-table, .slick-viewport, .grid-canvas { background: transparent; color: var(--ink); }
-.slick-header-columns, .slick-header-column { background: var(--paper) !important; }
-.slick-header-column {
-  color: var(--ink); font-weight: 600; border: 0 !important; padding: 6px 10px !important;
-  height: 42px !important; box-sizing: border-box; cursor: pointer;
+.slick-header-columns, .slick-header-column {
+  display: flex !important; align-items: flex-start; gap: 6px; color: var(--ink);
+  font-weight: 600; font-style: normal; border: 0 !important; padding: 6px 10px !important;
+  height: 34px !important; cursor: pointer; background-image: none !important;
 }
+.slick-header-column:hover { background: var(--shade) !important; }
 .slick-header { border-bottom: 2px solid var(--soft); }
 .slick-column-name { white-space: normal; line-height: 1.15; display: inline-block; }
 .slick-cell {
@@ -23,9 +24,13 @@ const TABLE_STYLE = `
   background: color-mix(in srgb, var(--accent) 22%, var(--paper)) !important;
 }
 .slick-cell.active { outline: 2px solid var(--accent); outline-offset: -2px; }
-.slick-cell.figure, .slick-header-column.figure { text-align: right; }
-.slick-sort-indicator { float: none; margin-left: 4px; opacity: 0.8; }
-@media (prefers-color-scheme: dark) { .slick-sort-indicator, .slick-sort-indicator-asc, .slick-sort-indicator-desc { filter: invert(1); } }
+.slick-cell.figure { text-align: right; }
+.slick-header-column.figure { justify-content: flex-end; text-align: right; }
+.slick-sort-indicator { all: unset; font-size: 10px; line-height: 16px; color: var(--accent); }
+.slick-sort-indicator:empty { display: none; }
+.slick-sort-indicator-asc, .slick-sort-indicator-desc { display: inline !important; }
+.slick-sort-indicator-asc::after { content: "▲"; }
+.slick-sort-indicator-desc::after { content: "▼"; }
 .slick-viewport { scrollbar-color: var(--soft) transparent; }
 `;
 

@@ -1,4 +1,4 @@
-"""What the explorer shows of a run: its trials as columns, and their courses, thinned."""
+"""What the explorer shows of a run: its trials as columns, and their training curves, thinned."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,6 +10,7 @@ from jaxdl import stats
 from jaxdl.report.tables import counted, label, measure
 
 if TYPE_CHECKING:
+    from jaxdl.sweep.plans import Plan
     from jaxdl.sweep.results import Results
 
 MOST_POINTS = 100
@@ -19,6 +20,7 @@ CURVE_NUMBERS = 300_000
 FEWEST_POINTS = 8
 HIDDEN = frozenset({"trial", "lanes", "code", "fingerprint"})
 """Columns of the ledger that say nothing of a trial's outcome."""
+PART = "trials_of"
 ABOUT = ("seed", "status", "steps", "diverged_at", "message")
 
 
@@ -45,7 +47,7 @@ class Column(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """A course of every trial by step: values [N, P] float32 at the steps [P]."""
+    """A curve of every trial by step: values [N, P] float32 at the steps [P]."""
 
     label: str
     steps: np.ndarray
@@ -68,20 +70,21 @@ class Trials(NamedTuple):
     notes: Sequence[str] = ()
 
 
-def trials(
-    found: Mapping[str, "Results"], conditions: Collection[str], column: str = "trials of"
-) -> Trials | None:
-    """The trials of one or several sweeps of a workdir; None where there is nothing to draw.
+def trials(plan: "Plan", found: Sequence["Results"]) -> Trials | None:
+    """The trials of a plan; None where no metric of theirs is known.
 
-    Args:
-        found: by a name that tells them apart, such as `{"the search": results}`; several stand in
-            one table, told apart by a column.
-        conditions: the columns that say what was asked of a trial, its hyperparameters first.
-        column: that of the names of `found`.
+    found: what the plan found; and, of an experiment that confirms, what fresh seeds did, which a
+        column of the table then tells apart.
     """
-    frames = [results.frame().assign(**{column: name}) for name, results in found.items()]
+    frames = [
+        results.frame().assign(**{PART: part})
+        for part, results in zip(("the search", "fresh seeds"), found, strict=False)
+    ]
     frame = pd.concat(frames, ignore_index=True)
-    asked = [name for name in (*conditions, "program", column) if name in frame]
+    labels = [name for columns in plan.labels.values() for name in columns]
+    hparams = [name for trial in plan.trials for name in trial.hparams]
+    conditions = dict.fromkeys([*labels, *hparams, "program", PART])
+    asked = [name for name in conditions if name in frame]
     metrics = [name for name in frame if _is_metric(frame, name, {*asked, *ABOUT, *HIDDEN})]
     ended = [name for name in metrics if frame[name].notna().any()]
     if not ended:
@@ -92,11 +95,11 @@ def trials(
     columns += [_metric(name, frame[name]) for name in ended]
     columns += [
         _condition(name, frame[name])._replace(role="outcome")
-        for name in _telling(frame, [*ABOUT[1:]])
+        for name in _telling(frame, ABOUT[1:])
     ]
     order = _best_first(frame[metric], metric)
     columns = [each._replace(values=each.values[order]) for each in columns]
-    curves, notes = _curves(list(found.values()), order)
+    curves, notes = _curves(found, order)
     against, colour = _first_axes(columns)
     return Trials(columns, curves, metric, against, colour, notes)
 
@@ -107,14 +110,12 @@ def _is_metric(frame: pd.DataFrame, name: str, others: Collection[str]) -> bool:
 
 def _telling(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
     """The columns that differ between trials, without one that only repeats another."""
-    kept: list[str] = []
+    kept: dict[str, np.ndarray] = {}
     for name in names:
-        if name not in frame or frame[name].map(str).nunique() < 2:
-            continue
-        codes = pd.factorize(frame[name].map(str))[0]
-        if not any(np.array_equal(codes, pd.factorize(frame[one].map(str))[0]) for one in kept):
-            kept.append(name)
-    return kept or [name for name in names[:1] if name in frame]
+        codes = pd.factorize(frame[name])[0] if name in frame else np.zeros(1)
+        if np.ptp(codes) and not any(np.array_equal(codes, other) for other in kept.values()):
+            kept[name] = codes
+    return list(kept)
 
 
 def _condition(name: str, values: pd.Series) -> Column:
@@ -188,14 +189,14 @@ def _curves(found: Sequence["Results"], order: np.ndarray) -> tuple[list[Curve],
         if length < 2 or not np.isfinite(values).any():
             continue
         if at_most < min(FEWEST_POINTS, length):
-            return [], [f"Of {counted(len(order), 'trial')} the courses are left out."]
+            return [], [f"Of {counted(len(order), 'trial')} the training curves are left out."]
         apart = max(steps / length, 1.0)
         at, windows = _windows(values, at_most)
         curves.append(_curve(name, apart * at, windows))
         longest, thinned = max(longest, length), max(thinned, len(at))
     if longest <= MOST_POINTS or not curves:
         return curves, []
-    return curves, [f"Courses are means over windows of steps, {thinned} of each trial."]
+    return curves, [f"Training curves are means over windows of steps, {thinned} of each trial."]
 
 
 def _stacked(parts: Sequence[Mapping[str, np.ndarray]], name: str) -> np.ndarray:
