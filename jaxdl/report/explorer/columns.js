@@ -20,20 +20,24 @@ const readColumn = (column) => {
 
 const readCurve = (curve) => ({ ...curve, values: decode(curve.values, Float32Array) });
 
-/** A number in four significant digits, without zeros that say nothing. */
-const short = (value) => {
-  if (!Number.isFinite(value)) return "–";
+/** A number in four significant digits. */
+const figures = (value) => {
   const size = Math.abs(value);
   if (Number.isInteger(value) && size < 1e9) return String(value).replace("-", "−");
   const text = size >= 1e5 || size < 1e-4 ? value.toExponential(2) : value.toPrecision(4);
-  return text.replace(/(\.\d*?)0+(?=$|e)/, "$1").replace(/\.(?=$|e)/, "").replace(/-/g, "−");
+  return text.replaceAll("-", "−");
 };
+
+/** The same without zeros that say nothing, for what was asked. */
+const short = (value) =>
+  figures(value).replace(/(\.\d*?)0+(?=$|e)/, "$1").replace(/\.(?=$|e)/, "");
 
 /** A value as it is written, without its unit. */
 const written = (column, value) => {
   if (Number.isNaN(value)) return "–";
   if (column.levels) return column.levels[value];
-  return column.decimals === null ? short(value) : value.toFixed(column.decimals);
+  if (column.decimals !== null) return value.toFixed(column.decimals);
+  return column.role === "metric" ? figures(value) : short(value);
 };
 
 const counted = (number, noun) =>

@@ -5,7 +5,8 @@ const ROW = 30;
 const TABLE_STYLE = `
 :host { font: 13.5px/1.4 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 .bk-data-table, .slick-viewport, .grid-canvas { background: transparent; color: var(--ink); }
-.slick-header-columns, .slick-header-column {
+.slick-header-columns, .slick-header-column { background: var(--paper) !important; }
+.slick-header-column {
   display: flex !important; align-items: flex-start; gap: 6px; color: var(--ink);
   font-weight: 600; font-style: normal; border: 0 !important; padding: 6px 10px !important;
   height: 34px !important; cursor: pointer; background-image: none !important;
@@ -75,7 +76,7 @@ const newTable = async (holder, columns, count, choose) => {
   let shown = null;
   const table = new Bokeh.Tables.DataTable({
     source, view, columns: columns.map((column) => tableColumn(column, () => shown)),
-    sizing_mode: "stretch_width", height: 44 + ROW * Math.min(count, 12) + 18, row_height: ROW,
+    sizing_mode: "stretch_width", height: 50 + ROW * Math.min(count, 12) + 16, row_height: ROW,
     index_position: null, reorderable: false, autosize_mode: "force_fit",
     stylesheets: [TABLE_STYLE],
   });

@@ -18,10 +18,10 @@ MOST_POINTS = 100
 CURVE_NUMBERS = 300_000
 """Of all curves of one name together, 1.6 MB of the page."""
 FEWEST_POINTS = 8
-HIDDEN = frozenset({"trial", "lanes", "code", "fingerprint"})
+HIDDEN = frozenset({"trial", "lanes", "code", "fingerprint", "diverged_at"})
 """Columns of the ledger that say nothing of a trial's outcome."""
 PART = "trials_of"
-ABOUT = ("seed", "status", "steps", "diverged_at", "message")
+ABOUT = ("seed", "status", "steps", "message")
 
 
 class Column(NamedTuple):
@@ -136,24 +136,26 @@ def _metric(name: str, values: pd.Series) -> Column:
     text = measure(label(name), kind.unit)
     if kind.scale == "share":
         return Column(name, text, "metric", 100 * numbers, better=kind.mode, decimals=1)
-    log = kind.scale == "positive" and _spread(numbers) > 30
+    log = kind.scale == "positive" and _decades(numbers) > 1.5
     return Column(name, text, "metric", numbers, log=log, better=kind.mode)
 
 
 def _is_log(values: np.ndarray) -> bool:
     """Whether numbers were sampled by orders of magnitude: their median lies nearer the geometric
     mean of the ends than the arithmetic one."""
-    if _spread(values) < 8:
+    if _decades(values) < 0.9:
         return False
     distinct = np.unique(values[np.isfinite(values)])
     low, high, median = distinct[0], distinct[-1], np.median(distinct)
     return bool(abs(np.log(median**2 / (low * high))) < 2 * abs(np.log(2 * median / (low + high))))
 
 
-def _spread(values: np.ndarray) -> float:
-    """How many times the lowest the highest is; 1 unless all are positive."""
+def _decades(values: np.ndarray) -> float:
+    """How many powers of ten the numbers span; 0 unless all are positive."""
     finite = values[np.isfinite(values)]
-    return float(finite.max() / finite.min()) if len(finite) and finite.min() > 0 else 1.0
+    if not len(finite) or finite.min() <= 0:
+        return 0.0
+    return float(np.log10(finite.max()) - np.log10(finite.min()))
 
 
 def _best_first(values: pd.Series, metric: str) -> np.ndarray:
@@ -234,4 +236,4 @@ def _curve(name: str, steps: np.ndarray, values: np.ndarray) -> Curve:
     text = said["label"] if name == "loss" else measure(said["label"], kind.unit)
     if kind.scale == "share":
         return Curve(text, steps, 100 * values)
-    return Curve(text, steps, values, log=_spread(values) > 3 and kind.scale == "positive")
+    return Curve(text, steps, values, log=_decades(values) > 0.5 and kind.scale == "positive")

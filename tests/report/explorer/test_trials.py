@@ -54,7 +54,7 @@ def test_a_column_for_all_that_differs_and_the_metrics_in_their_unit(tmp_path):
     columns = named(found)
     assert list(columns) == [
         "optimizer", "learning_rate", "seed", "validation_accuracy", "test_loss", "status",
-        "diverged_at",
+        "message",
     ]  # fmt: skip
     accuracy = columns["validation_accuracy"]
     assert (accuracy.label, accuracy.better, accuracy.decimals) == (
