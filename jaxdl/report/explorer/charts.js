@@ -4,6 +4,7 @@ const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-
 const MARKERS = ["circle", "square", "triangle", "diamond", "inverted_triangle"];
 const SERIES = 7;
 const MOST_CURVES = 60;
+const MOST_DECADES = 7;
 const HEIGHT = 380;
 
 const inked = (name) => getComputedStyle(root).getPropertyValue(name).trim();
@@ -63,7 +64,10 @@ const newFigure = ({ x, y, hover, select }) => {
     x_axis_label: x.label, y_axis_label: y.label,
   });
   const drag = select.find((tool) => tool instanceof Bokeh.BoxSelectTool) ?? zooms[1];
-  figure.toolbar.setv({ logo: null, active_drag: touch ? null : drag, active_scroll: null });
+  figure.toolbar.setv({
+    logo: null, active_drag: touch ? null : drag, active_scroll: null,
+    stylesheets: [".bk-divider { opacity: 0.25; }"],
+  });
   const ink = inked("--ink"), soft = inked("--soft"), line = inked("--line");
   figure.axis.each((axis) => axis.setv({
     axis_label_text_font: FONT, axis_label_text_font_size: "13px", axis_label_standoff: 8,
@@ -77,7 +81,7 @@ const newFigure = ({ x, y, hover, select }) => {
     figure.xaxis.ticker = new Bokeh.FixedTicker({ ticks: [...x.ticks.keys()], minor_ticks: [] });
     figure.xaxis.major_label_overrides = x.ticks;
     if (x.slanted) figure.xaxis.major_label_orientation = Math.PI / 5;
-    figure.xgrid[0]?.setv({ grid_line_color: null });
+    for (const grid of figure.xgrids) grid.setv({ grid_line_color: null });
   }
   return figure;
 };
@@ -240,6 +244,8 @@ const drawCurves = (holder, { curve, colour, logY, steps, trials, choose }) => {
     data.colour.push(look(colour.values[i]).colour);
     if (there.length) last = Math.max(last, there.at(-1)[0]);
   }
+  const ends = range(data.ys.flat(), logY);
+  if (logY) ends[0] = Math.max(ends[0], ends[1] - MOST_DECADES);
   const source = new Bokeh.ColumnDataSource({ data });
   const hover = new Bokeh.HoverTool({
     tooltips: (_, { index }) => tip(drawn[index]), limit: 1, show_arrow: false,
@@ -247,7 +253,7 @@ const drawCurves = (holder, { curve, colour, logY, steps, trials, choose }) => {
   });
   const figure = newFigure({
     x: { label: "step", log: false, ends: range([0, last], false, 0.02) },
-    y: { label: curve.label, log: logY, ends: range(data.ys.flat(), logY) },
+    y: { label: curve.label, log: logY, ends },
     hover, select: [new Bokeh.TapTool()],
   });
   const lines = figure.multi_line({ field: "xs" }, { field: "ys" }, {

@@ -20,7 +20,7 @@ CURVE_NUMBERS = 300_000
 FEWEST_POINTS = 8
 HIDDEN = frozenset({"trial", "lanes", "code", "fingerprint", "diverged_at"})
 """Columns of the ledger that say nothing of a trial's outcome."""
-PART = "trials_of"
+PART = "from"
 ABOUT = ("seed", "status", "steps", "message")
 
 
@@ -78,7 +78,7 @@ def trials(plan: "Plan", found: Sequence["Results"]) -> Trials | None:
     """
     frames = [
         results.frame().assign(**{PART: part})
-        for part, results in zip(("the search", "fresh seeds"), found, strict=False)
+        for part, results in zip(("search", "fresh seeds"), found, strict=False)
     ]
     frame = pd.concat(frames, ignore_index=True)
     labels = [name for columns in plan.labels.values() for name in columns]
@@ -183,7 +183,7 @@ def _curves(found: Sequence["Results"], order: np.ndarray) -> tuple[list[Curve],
     parts = [results.curves() for results in found]
     names = dict.fromkeys(name for part in parts for name in part if name != "trial")
     steps = max((part["loss"].shape[1] for part in parts if "loss" in part), default=0)
-    curves, longest, thinned = [], 0, 0
+    curves, thinned = [], 0
     for name in sorted(names, key=lambda name: name != "loss"):
         values = _stacked(parts, name)[order]
         length = values.shape[1]
@@ -195,8 +195,8 @@ def _curves(found: Sequence["Results"], order: np.ndarray) -> tuple[list[Curve],
         apart = max(steps / length, 1.0)
         at, windows = _windows(values, at_most)
         curves.append(_curve(name, apart * at, windows))
-        longest, thinned = max(longest, length), max(thinned, len(at))
-    if longest <= MOST_POINTS or not curves:
+        thinned = max(thinned, len(at) if len(at) < length else 0)
+    if not thinned:
         return curves, []
     return curves, [f"Training curves are means over windows of steps, {thinned} of each trial."]
 

@@ -130,8 +130,8 @@ def test_of_very_many_trials_the_curves_are_left_out_and_the_page_says_so(tmp_pa
 def test_fresh_seeds_stand_in_the_same_table_and_are_told_apart(tmp_path):
     fresh = [{**row, "trial": f"f{n}", "seed": 7} for n, row in enumerate(rows()[:2])]
     found = explorer.trials(plan(), [results(tmp_path, rows()), results(tmp_path / "f", fresh)])
-    part = named(found)["trials_of"]
-    assert part.levels == ("the search", "fresh seeds")
+    part = named(found)["from"]
+    assert part.levels == ("search", "fresh seeds")
     assert sorted(part.values) == [0] * 12 + [1] * 2
 
 
