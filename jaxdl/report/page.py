@@ -103,7 +103,7 @@ pre { background: var(--shade); border: 1px solid var(--line); border-radius: 8p
 
 
 def render(report: Report) -> str:
-    """The page as HTML, without references to other files; scripts run only where trials are explored.
+    """The page as HTML, without references to other files; with scripts only if it has trials.
 
     Whatever comes from the report is escaped; the same report, the same page.
     """

@@ -174,7 +174,7 @@ def _first_axes(columns: Sequence[Column]) -> tuple[str, str]:
     names = [each for each in asked if each.levels is not None]
     numbers = [each for each in asked if each.levels is None and many[each.name] > 1]
     by_rate = sorted(numbers, key=lambda each: ("learning_rate" not in each.name, not each.log))
-    (along, *_) = [*by_rate, *names, *columns]
+    along = [*by_rate, *names, *columns][0]
     other = [each for each in (*names, *numbers) if each is not along] or [along]
     return along.name, min(other, key=lambda each: many[each.name] > 12).name
 
