@@ -176,6 +176,16 @@ def test_another_metric_and_axis_are_drawn(show, path):
     assert labels == ["sgd", "adam", EVIL]
 
 
+def test_one_enormous_value_leaves_the_others_apart(show, tmp_path):
+    rows = made_rows()
+    rows[5]["test_loss"] = 1e27
+    tab = show(write_page(tmp_path, rows))
+    tab.get_by_label("Metric").select_option(label=LOSS)
+    end = "document.querySelector('.x-scatter').view.model.y_range.end"
+    until(tab, f"{end} < 2")
+    assert "1 trial lies outside of the axis." in tab.locator(".explorer").inner_text()
+
+
 def test_names_from_data_stay_text(show, path):
     tab = show(path)
     assert tab.locator("img").count() == 0

@@ -5,6 +5,8 @@ const MARKERS = ["circle", "square", "triangle", "diamond", "inverted_triangle"]
 const SERIES = 7;
 const MOST_CURVES = 60;
 const MOST_DECADES = 7;
+const GRIDDED = 40;
+const FAR = 15; // times the middle half of the values
 const HEIGHT = 380;
 
 const inked = (name) => getComputedStyle(root).getPropertyValue(name).trim();
@@ -45,6 +47,18 @@ const range = (values, log, pad = 0.06) => {
   if (low > high) return [log ? -1 : 0, log ? 0 : 1];
   const room = high > low ? pad * (high - low) : Math.max(0.05 * Math.abs(low), 0.5);
   return [low - room, high + room];
+};
+
+/** A range around numbers without those far from the others, and how many these are. */
+const without = (values, log) => {
+  const sorted = Float64Array.from(values, (value) => scaled(value, log)).sort();
+  const low = sorted[sorted.length >> 2], high = sorted[(3 * sorted.length) >> 2];
+  const room = high > low ? FAR * (high - low) : Infinity;
+  const near = values.filter((value) => {
+    const at = scaled(value, log);
+    return at >= low - room && at <= high + room;
+  });
+  return { ends: range(near, log), beyond: values.length - near.length };
 };
 
 /** A figure of the house: no frame, thin lines, the colours of the page. */
@@ -100,10 +114,14 @@ const place = async (holder, figure) => {
   holder.replaceChildren(fresh);
 };
 
+const noteBelow = (holder, text) => {
+  holder.parentElement.querySelector(".x-note").textContent = text;
+};
+
 /** Where trials stand along a column: side by side by colour where many share a value. */
 const places = (column, log, trials, colour) => {
-  const { different, few, levels } = column;
-  const crowded = few && trials.length > 2 * different.length;
+  const { different, levels } = column;
+  const crowded = different.length <= GRIDDED && trials.length > 2 * different.length;
   const at = different.map((value) => scaled(value, log));
   const gaps = at.slice(1).map((value, i) => value - at[i]);
   const gap = gaps.length ? Math.min(...gaps) : 1;
@@ -116,16 +134,16 @@ const places = (column, log, trials, colour) => {
     const spread = crowded ? (((i * 0.618034) % 1) - 0.5) * 0.7 * width : 0;
     return unscaled(centre(column.values[i], colour.values[i]) + spread, log);
   };
-  const ends = few
+  const ends = crowded || levels
     ? [at[0] - 0.55 * gap, at.at(-1) + 0.55 * gap]
     : range(trials.map((i) => column.values[i]), log);
-  const ticks = few && (levels || at.length <= 12) && evenly(gaps, gap, at)
+  const ticks = (levels ? at.length <= GRIDDED : at.length <= 12) && evenly(gap, at)
     ? new Map(different.map((value) => [value, written(column, value)])) : null;
   return { crowded, position, centre, ends, ticks };
 };
 
 /** Whether labels at every value have room. */
-const evenly = (gaps, gap, at) => gap * 14 > at.at(-1) - at[0];
+const evenly = (gap, at) => gap * 14 > at.at(-1) - at[0];
 
 /** A metric along a column: a point a trial, a line through the medians of each colour. */
 const drawScatter = (holder, { metric, against, colour, logX, logY, shown, chosen, choose }) => {
@@ -134,7 +152,7 @@ const drawScatter = (holder, { metric, against, colour, logX, logY, shown, chose
   const known = trials.filter((i) => !Number.isNaN(metric.values[i]));
   const lost = trials.filter((i) => Number.isNaN(metric.values[i]));
   const along = places(against, logX, trials, colour);
-  const ends = range(known.map((i) => metric.values[i]), logY);
+  const { ends, beyond } = without(known.map((i) => metric.values[i]), logY);
   const strip = lost.length ? widen(ends, metric) : null;
   const source = new Bokeh.ColumnDataSource({ data: {
     trial: trials,
@@ -170,6 +188,9 @@ const drawScatter = (holder, { metric, against, colour, logX, logY, shown, chose
   });
   hover.renderers = [points];
   if (along.crowded) drawMedians(figure, { along, metric, against, colour, look, known, logX });
+  const medians = against.levels ? "bars are medians" : "lines join medians";
+  const outside = beyond ? ` ${counted(beyond, "trial")} ${beyond === 1 ? "lies" : "lie"} outside of the axis.` : "";
+  noteBelow(holder, `A point is a trial${along.crowded ? `, ${medians}` : ""}.${outside}`);
   const placeOf = new Map(trials.map((i, row) => [i, row]));
   holder.choose = (indices) => {
     source.selected.indices = indices.filter((i) => placeOf.has(i)).map((i) => placeOf.get(i));

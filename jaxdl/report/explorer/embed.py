@@ -44,7 +44,7 @@ def to_html(trials: Trials) -> str:
 <div class="x-legend"></div>
 <details><summary>Filter the trials</summary><div class="x-filters"></div></details>
 <div class="x-charts">
-<div><div class="x-plot x-scatter"></div></div>
+<div><div class="x-plot x-scatter"></div><p class="x-note"></p></div>
 <div><div class="x-plot x-curves"></div><p class="x-note"></p></div>
 </div>
 <div class="x-chosen" aria-live="polite"></div>

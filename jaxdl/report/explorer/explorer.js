@@ -46,17 +46,17 @@ const drawPoints = () => {
     return drawScatter(parts.scatter, { ...state, shown: shown(), choose });
   }
   parts.scatter.choose = null;
+  noteBelow(parts.scatter, "");
   parts.scatter.replaceChildren(element("p", { class: "none" }, "No trial passes the filters."));
 };
 
 const drawChosenCurves = () => {
   if (!curves.length) return;
   const trials = state.chosen.length ? state.chosen : exemplars(shown());
-  const note = parts.curves.parentElement.querySelector(".x-note");
-  note.textContent = state.chosen.length
+  noteBelow(parts.curves, state.chosen.length
     ? state.chosen.length > MOST_CURVES
       ? `The first ${MOST_CURVES} of ${counted(state.chosen.length, "chosen trial")}.` : ""
-    : `Nothing is chosen: the best trial of each ${state.colour.label}.`;
+    : `Nothing is chosen: the best trial of each ${state.colour.label}.`);
   return drawCurves(parts.curves, {
     ...state, logY: state.logCurve, trials, choose,
   });
@@ -239,7 +239,7 @@ const drawControls = () => {
   );
 };
 
-const start_up = async () => {
+const begin = async () => {
   Bokeh.set_log_level("error");
   drawControls();
   drawLegend();
@@ -257,4 +257,4 @@ const start_up = async () => {
   root.dataset.ready = "";
 };
 
-start_up();
+begin();

@@ -44,7 +44,7 @@ const tableColumn = (column, view) => {
     ? Math.max(0, ...column.levels.map((level) => Math.min(level.length, 40)))
     : 7;
   const words = column.label.split(" ").map((word) => word.length);
-  const width = 28 + 7.6 * Math.max(longest, ...words, Math.ceil(column.label.length / 2));
+  const width = 28 + 7.6 * Math.max(longest, ...words, column.label.length / 2 + 2);
   const made = new Bokeh.Tables.TableColumn({
     field: column.name, title: escaped(column.label), width: Math.round(width),
     default_sort: column.better === "max" ? "descending" : "ascending",
