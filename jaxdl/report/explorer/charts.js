@@ -162,7 +162,8 @@ const drawScatter = (holder, { metric, against, colour, logX, logY, shown, chose
       return Number.isNaN(value) ? unscaled(strip.at, logY) : value;
     }),
     colour: trials.map((i) => look(colour.values[i]).colour),
-    marker: trials.map((i) => (Number.isNaN(metric.values[i]) ? "x" : look(colour.values[i]).marker)),
+    marker: trials.map((i) =>
+      (Number.isNaN(metric.values[i]) ? "x" : look(colour.values[i]).marker)),
   } });
   const hover = new Bokeh.HoverTool({
     tooltips: (_, { index }) => tip(trials[index]), limit: 1, show_arrow: false,
@@ -189,7 +190,8 @@ const drawScatter = (holder, { metric, against, colour, logX, logY, shown, chose
   hover.renderers = [points];
   if (along.crowded) drawMedians(figure, { along, metric, against, colour, look, known, logX });
   const medians = against.levels ? "bars are medians" : "lines join medians";
-  const outside = beyond ? ` ${counted(beyond, "trial")} ${beyond === 1 ? "lies" : "lie"} outside of the axis.` : "";
+  const lie = beyond === 1 ? "lies" : "lie";
+  const outside = beyond ? ` ${counted(beyond, "trial")} ${lie} outside of the axis.` : "";
   noteBelow(holder, `A point is a trial${along.crowded ? `, ${medians}` : ""}.${outside}`);
   const placeOf = new Map(trials.map((i, row) => [i, row]));
   holder.choose = (indices) => {
@@ -218,7 +220,8 @@ const drawStrip = (figure, { at, edge }, count, log) => {
     location: unscaled(edge, log), dimension: "width", line_color: soft, line_dash: [2, 4],
   }));
   figure.add_layout(new Bokeh.Label({
-    x: 6, y: unscaled(at, log), x_units: "screen", text: `${counted(count, "trial")} without a value`,
+    x: 6, y: unscaled(at, log), x_units: "screen",
+    text: `${counted(count, "trial")} without a value`,
     text_baseline: "middle", text_color: soft, text_font: FONT, text_font_size: "11px",
     background_fill_color: inked("--paper"), background_fill_alpha: 0.8, padding: 2,
   }));

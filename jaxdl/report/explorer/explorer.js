@@ -119,7 +119,8 @@ const tellShown = (passed) => {
     refilter();
   } }, "Show all");
   const text = passed === count
-    ? `${counted(count, "trial")}, ` : `${passed.toLocaleString("en")} of ${counted(count, "trial")}`;
+    ? `${counted(count, "trial")}, `
+    : `${passed.toLocaleString("en")} of ${counted(count, "trial")}`;
   parts.shown.replaceChildren(...(passed === count
     ? [text, "the best first; a heading sorts."] : [text, reset]));
 };
@@ -153,7 +154,8 @@ const toggles = (column, coloured) => {
 
 const drawLegend = () => {
   const { colour } = state;
-  const title = element("span", { class: "title", title: "press one to see it alone" }, colour.label);
+  const hint = { class: "title", title: "press one to see it alone" };
+  const title = element("span", hint, colour.label);
   if (colour.few) {
     parts.legend.replaceChildren(title, ...toggles(colour, true));
     return;
@@ -224,15 +226,21 @@ const chooser = (label, name, options, after, log) => {
 const positive = ({ levels, values }) => !levels && values.every((value) => !(value <= 0));
 
 const drawControls = () => {
-  const along = columns.filter(({ role, different }) => role !== "outcome" && different.length > 1);
+  const along = columns.filter(
+    ({ role, different }) => role !== "outcome" && different.length > 1);
   const told = columns.filter(({ levels, few, role }) => (levels ? few : role === "condition"));
   const recolour = () => {
     drawLegend();
     drawPoints();
     drawChosenCurves();
   };
+  const measure = () => {
+    drawPoints();
+    tellChosen();
+    drawChosenCurves();
+  };
   parts.controls.replaceChildren(
-    chooser("Metric", "metric", metrics, () => { drawPoints(); tellChosen(); drawChosenCurves(); }, "logY"),
+    chooser("Metric", "metric", metrics, measure, "logY"),
     chooser("Along", "against", along, drawPoints, "logX"),
     chooser("Coloured by", "colour", told, recolour),
     ...(curves.length ? [chooser("Curve", "curve", curves, drawChosenCurves, "logCurve")] : []),
@@ -247,7 +255,8 @@ const begin = async () => {
   tellShown(count);
   tellChosen();
   if (!curves.length) parts.curves.parentElement.remove();
-  await Promise.all([drawPoints(), drawChosenCurves(), newTable(parts.table, columns, count, choose)]);
+  const table = newTable(parts.table, columns, count, choose);
+  await Promise.all([drawPoints(), drawChosenCurves(), table]);
   if (named.get(start.metric).better) parts.table.mark(named.get(start.metric));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     drawLegend();
