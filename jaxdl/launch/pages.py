@@ -11,13 +11,15 @@ from jaxdl.report import Report, Section
 def page(
     name: str,
     conclusion: Conclusion,
+    explored: report.Trials | None,
     settings: Mapping[str, Any],
     facts: Mapping[str, Any],
     command: str,
 ) -> Report:
     """The claims first, then what the experiment says, then what it takes to repeat it.
 
-    settings: the configuration. facts: the environment. command: that repeats the run.
+    explored: the trials, after what the experiment says first. settings: the configuration. facts:
+    the environment. command: that repeats the run.
     """
     claims = conclusion.claims
     first = [Section("Claims", (report.Verdicts(claims),))] if claims else []
@@ -26,7 +28,9 @@ def page(
         conclusion.headline or report.headline(claims),
         (
             *first,
-            *conclusion.sections,
+            *conclusion.sections[:1],
+            *([Section("Explore the trials", (explored,))] if explored else []),
+            *conclusion.sections[1:],
             Section("Claims in numbers", (report.claims_table(claims),)),
             Section("Configuration", (report.from_mapping(settings),)),
             Section("Environment", (report.from_mapping(facts),)),

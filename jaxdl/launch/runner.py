@@ -273,7 +273,8 @@ def _conclude(
     facts = json.loads((workdir / ENVIRONMENT).read_text())
     settings = command.config.to_dict()
     repeating = launched.repeating(experiment, workdir)
-    page = pages.page(facts["experiment"], conclusion, settings, facts, repeating)
+    explored = report.trials(plan, found)
+    page = pages.page(facts["experiment"], conclusion, explored, settings, facts, repeating)
     report.write(page, workdir)
     seconds = facts["seconds_before"] + time.perf_counter() - began
     seeds = len({row["seed"] for row in found[-1].rows})  # those that the claims rest on

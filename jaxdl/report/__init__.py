@@ -19,6 +19,7 @@ from jaxdl.report.claims import (
 )
 from jaxdl.report.compare import comparison
 from jaxdl.report.curves import along, course, profile, tuned_curves
+from jaxdl.report.explorer import Trials, trials
 from jaxdl.report.fans import fan
 from jaxdl.report.findings import Columns
 from jaxdl.report.flows import gradient_flow
@@ -57,6 +58,7 @@ __all__ = [
     "Report",
     "Section",
     "Table",
+    "Trials",
     "Verdicts",
     "along",
     "between",
@@ -103,6 +105,7 @@ __all__ = [
     "to_png",
     "training_curves",
     "trajectories",
+    "trials",
     "tuned_curves",
     "tuned_table",
     "write",

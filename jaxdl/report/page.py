@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from jaxdl._files import write_atomic
 from jaxdl._text import check_name, clean
 from jaxdl._workdir import REPORT
-from jaxdl.report import latex, markdown, tables, verdicts
+from jaxdl.report import explorer, latex, markdown, tables, verdicts
 from jaxdl.report.css import STYLE
 from jaxdl.report.style import to_pngs
 
@@ -56,7 +56,7 @@ class Code(NamedTuple):
     text: str
 
 
-Block: TypeAlias = "str | tables.Table | Picture | Code | verdicts.Verdicts"
+Block: TypeAlias = "str | tables.Table | Picture | Code | verdicts.Verdicts | explorer.Trials"
 
 
 class Section(NamedTuple):
@@ -75,7 +75,7 @@ class Report(NamedTuple):
 
 
 def render(report: Report) -> str:
-    """The page as HTML, without scripts and without references to other files.
+    """The page as HTML, without references to other files; with scripts only if it has trials.
 
     Whatever comes from the report is escaped; the same report, the same page.
     """
@@ -88,6 +88,10 @@ def render(report: Report) -> str:
     )
     lead = f'<p class="lead">{_text(report.lead)}</p>' if report.lead else ""
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    style, scripts = STYLE, ""
+    if any(isinstance(block, explorer.Trials) for s in report.sections for block in s.blocks):
+        policy += f"; {explorer.policy()}"
+        style, scripts = STYLE + explorer.style(), explorer.script_tags()
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -95,7 +99,7 @@ def render(report: Report) -> str:
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{_text(report.title)}</title>
-<style>{STYLE}</style>
+<style>{style}</style>
 </head>
 <body>
 <main>
@@ -106,6 +110,7 @@ def render(report: Report) -> str:
 </nav>
 {body}
 </main>
+{scripts}
 </body>
 </html>
 """
@@ -175,6 +180,8 @@ def _markdown(report: Report) -> Iterator[str]:
             elif isinstance(block, Code):
                 fence = "`" * max(3, 1 + max(map(len, re.findall("`+", block.text)), default=0))
                 yield f"{fence}\n{clean(block.text)}\n{fence}"
+            elif isinstance(block, explorer.Trials):
+                yield "In report.html the trials can be sorted, filtered and drawn."
             else:
                 yield markdown.escaped(block)
 
@@ -199,6 +206,8 @@ def _block(block: Block) -> str:
         return verdicts.to_html(block)
     if isinstance(block, Code):
         return f"<pre><code>{_text(block.text)}</code></pre>"
+    if isinstance(block, explorer.Trials):
+        return explorer.to_html(block)
     return f"<p>{_text(block)}</p>"
 
 
