@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxdl.report.explorer.trials import Column, Curve, Trials
 from jaxdl._text import clean
+from jaxdl.report.explorer.trials import Column, Curve, Trials
 
 BUNDLES = ("bokeh", "bokeh-api", "bokeh-tables")
 OURS = ("columns", "charts", "table", "explorer")
