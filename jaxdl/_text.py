@@ -1,7 +1,9 @@
 """Names and text that are safe to write and to show."""
 
+import difflib
 import re
 import unicodedata
+from collections.abc import Iterable
 
 NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 
@@ -11,6 +13,12 @@ def check_name(name: str) -> str:
     if not NAME.fullmatch(name):
         raise ValueError(f"not a plain file name ([A-Za-z0-9._-], no leading dot): {name!r}")
     return name
+
+
+def meant(name: str, known: Iterable[object]) -> str:
+    """`; did you mean adam?`, where a known name is near; else nothing."""
+    near = difflib.get_close_matches(name, map(str, known), 1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def clean(text: str) -> str:

@@ -1,6 +1,5 @@
 """What a user brings: told by what it returns, and shown to work before anything runs."""
 
-import difflib
 import functools
 import importlib
 import inspect
@@ -15,6 +14,7 @@ import numpy as np
 import optax
 
 from jaxdl import sweep
+from jaxdl._text import meant
 from jaxdl.comparison.entrants import ENTRANTS, RATES, Entrant, Kind
 from jaxdl.sweep.distributions import Distribution
 from jaxdl.sweep.explain import reason
@@ -45,10 +45,9 @@ def find(text: str, optimizer: str = OPTIMIZER) -> tuple[str, Entrant]:
         return text, ENTRANTS[text]
     module, colon, attribute = text.rpartition(":")
     if not colon:
-        near = difflib.get_close_matches(text, ENTRANTS, 1)
         raise ValueError(
-            f"{text!r} is no optimizer here{f', did you mean {near[0]}?' if near else ''}: give "
-            f"module:function of yours, or one of {', '.join(ENTRANTS)}"
+            f"{text!r} is no optimizer here: give module:function of yours, or one of "
+            f"{', '.join(ENTRANTS)}{meant(text, ENTRANTS)}"
         )
     folder, name = Path.cwd(), module
     if module.endswith(".py"):
@@ -72,8 +71,7 @@ def find(text: str, optimizer: str = OPTIMIZER) -> tuple[str, Entrant]:
     if module.endswith(".py") and Path(where).resolve() != path:
         raise ValueError(f"{text!r}: Python has another module {name}, {where}: rename the file")
     if not hasattr(found, attribute):
-        near = difflib.get_close_matches(attribute, dir(found), 1)
-        hint = f", did you mean {near[0]}?" if near else ""
+        hint = meant(attribute, dir(found))
         raise ValueError(f"{text!r}: {where} has no {attribute!r}{hint}")
     return attribute, entrant(getattr(found, attribute), attribute, optimizer)
 

@@ -4,15 +4,15 @@ A verb is imported when it is asked for, so that `jaxdl --help` takes no time.
 """
 
 import argparse
-import difflib
 import importlib
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from jaxdl._errors import UserError
+from jaxdl._text import meant
 
 USER_ERROR = 2
 """The exit code for a mistake in the command. Of a verb: 0, all is as it should be; 1, not so."""
@@ -25,10 +25,9 @@ class _Parser(argparse.ArgumentParser):
     """Says in one line what is wrong with a command."""
 
     def error(self, message: str) -> NoReturn:
-        verbs = [word for word in sys.argv[1:] if not word.startswith("-")]
-        near = difflib.get_close_matches(verbs[0], VERBS, 1) if verbs else []
-        hint = f"did you mean {near[0]}?" if near and near[0] != verbs[0] else f"see {self.prog} -h"
-        print(f"{self.prog}: {message}; {hint}", file=sys.stderr)
+        verb = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+        hint = "" if verb in VERBS else meant(verb, VERBS)
+        print(f"{self.prog}: {message}{hint or f'; see {self.prog} -h'}", file=sys.stderr)
         sys.exit(USER_ERROR)
 
 
@@ -42,7 +41,6 @@ def _parser() -> argparse.ArgumentParser:
             made.add_argument(workdir, type=Path, metavar="WORKDIR", help=of)
         return made
 
-    of_both = "of a sweep, or of training on a stream"
     run = verb(
         "run",
         "Launch an experiment, as `python -m experiments.NAME` or `python FILE` does. Exit code 0: "
@@ -59,6 +57,13 @@ def _parser() -> argparse.ArgumentParser:
         "folder", nargs="?", type=Path, default=Path("runs"), metavar="DIR", help="default: runs"
     )
     listed.add_argument("--json", dest="as_json", action="store_true", help="for programs")
+    _add_verbs_of_runs(verb)
+    return parser
+
+
+def _add_verbs_of_runs(verb: Callable[..., argparse.ArgumentParser]) -> None:
+    """Those that take the workdir of one run, or of two."""
+    of_both = "of a sweep, or of training on a stream"
     watch = verb("watch", "Show how a run goes on, until it is over or Ctrl-C.", workdir=of_both)
     watch.add_argument("--once", action="store_true", help="show what there is now, and end")
     verb("open", "Show the report of a run in the browser.", workdir="of an experiment")
@@ -95,7 +100,6 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument(
         "--to", type=Path, required=True, metavar="FILE", help="a ZIP file to write"
     )
-    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,6 +1,5 @@
 """`jaxdl run`: an experiment of a checkout by its name, or one of the user's own by its file."""
 
-import difflib
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -9,6 +8,7 @@ from typing import NoReturn
 
 from jaxdl import _cpu
 from jaxdl._errors import UserError
+from jaxdl._text import meant
 from jaxdl.console import experiments
 
 
@@ -28,14 +28,12 @@ def command(experiment: str) -> tuple[tuple[str, ...], dict[str, str]]:
         return (experiment,), environment
     known = experiments.known()
     if experiment not in known:
-        raise UserError(f"no experiment is named {experiment}; {_hint(experiment, known)}")
+        raise UserError(f"no experiment is named {experiment}{_hint(experiment, known)}")
     module, folder = known[experiment]
     return ("-m", module), experiments.with_folder(environment, folder)
 
 
 def _hint(experiment: str, known: Iterable[str]) -> str:
     if Path(f"{experiment}.py").is_file():
-        return f"did you mean {experiment}.py?"
-    if near := difflib.get_close_matches(experiment, known, 1):
-        return f"did you mean {near[0]}?"
-    return "give the path of a file of your own, such as mine.py"
+        return f"; did you mean {experiment}.py?"
+    return meant(experiment, known) or "; give the path of a file of your own, such as mine.py"

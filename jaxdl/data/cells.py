@@ -1,6 +1,5 @@
 """The columns of a data frame, and what stands in them: numbers, text, gaps."""
 
-import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from jaxdl._text import meant
 from jaxdl.data.errors import DataError
 
 GAP, UNSEEN, FIRST = 0, 1, 2
@@ -43,8 +43,7 @@ def require(frame: pd.DataFrame, names: Iterable[str], where: str | Path = "the 
     there = [str(name) for name in frame.columns]
     for name in names:
         if name not in there:
-            near = difflib.get_close_matches(name, there, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            hint = meant(name, there)
             raise DataError(f"{where} has no column {name!r}, only {', '.join(there)}{hint}")
 
 

@@ -1,7 +1,6 @@
 """The configuration of an experiment: typed fields with limits, and what is wrong with a value."""
 
 import dataclasses
-import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, TypeVar, cast, dataclass_transform
@@ -9,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar, cast, dataclass_transform
 from ml_collections import ConfigDict
 
 from jaxdl._errors import UserError
+from jaxdl._text import meant
 
 PRECISIONS = ("default", "bfloat16", "tensorfloat32", "float32")
 INT32 = 2**31 - 1
@@ -139,9 +139,8 @@ def listed(value: Iterable[object]) -> str:
 def choose(key: str, name: str, known: Mapping[str, T]) -> T:
     """`known[name]`, or a UserError that lists what there is."""
     if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise UserError(f"config.{key}: {name!r} is none of {', '.join(known)}{hint}")
+        listing = f"{', '.join(known)}{meant(name, known)}"
+        raise UserError(f"config.{key}: {name!r} is none of {listing}")
     return known[name]
 
 

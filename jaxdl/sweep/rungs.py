@@ -6,7 +6,6 @@ A rule then says which of them stop, and the others are packed anew into as few 
 """
 
 import contextlib
-import difflib
 import functools
 import io
 import json
@@ -25,6 +24,7 @@ import pandas as pd
 from jaxdl import checkpoint, stats
 from jaxdl._files import write_atomic
 from jaxdl._kinds import Mode
+from jaxdl._text import meant
 from jaxdl._workdir import RUNGS
 from jaxdl.params import is_key
 from jaxdl.sweep import chunk as chunks
@@ -96,8 +96,7 @@ class Best:
         """Raises PruneError where the metric is not among those that are measured."""
         if self.metric not in metrics:
             known = ", ".join(map(str, metrics)) or "none"
-            near = difflib.get_close_matches(self.metric, [*map(str, metrics)], 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            hint = meant(self.metric, metrics)
             raise PruneError(f"prune: the metric {self.metric!r} is none of {known}{hint}")
 
     def __call__(self, segments: int, frame: pd.DataFrame) -> np.ndarray:

@@ -51,7 +51,7 @@ def search(
     *,
     workdir: str | Path,
     method: Halving | studies.Sampler = "halton",
-    trials: int = 64,
+    points: int = 64,
     seeds: int = 3,
     metric: str = "validation_accuracy",
     mode: Mode | None = None,
@@ -63,7 +63,7 @@ def search(
     """The point of each program's space that is best on validation by the mean over seeds.
 
     Everything lies in the workdir: killed at any moment and called again, it goes on with the same
-    points and ends with the same rows; with more `trials` it tries those that come next, but by
+    points and ends with the same rows; with more `points` it tries those that come next, but by
     halving, which chooses among all of them and needs another workdir.
 
     Args:
@@ -76,8 +76,8 @@ def search(
             after a tenth of the segments and half of the others after a fifth; a `Halving` of your
             own; or `optuna`, which is its TPE: a class of `optuna.samplers`, its name, or what
             makes a sampler of a `seed=` is another.
-        trials: points that are tried of each program, each with all seeds. Equal points, of a space
-            without a continuous hyperparameter, are tried once.
+        points: tried of each program, each with all seeds. Equal ones, of a space without a
+            continuous hyperparameter, are tried once.
         seeds: of each point; the numbers 0 … `seeds` - 1, which move initialization and data order.
         metric: by which is chosen, of the validation split.
         mode: of a metric that `stats.kind` does not know.
@@ -99,7 +99,7 @@ def search(
         for name, each in _of_each(runs, space).items()
     }
     plan = planned(
-        runs, goals, data, method=method, points=trials, seeds=seeds, segments=segments,
+        runs, goals, data, method=method, points=points, seeds=seeds, segments=segments,
         seed=seed, chunk=chunk,
     )  # fmt: skip
     results = plan.execute(workdir, **options)
@@ -119,7 +119,7 @@ def planned(
     chunk: int,
 ) -> Plan:
     """The plan of a search, of which nothing has run. Raises ValueError as `search` does."""
-    for name, count in {"trials": points, "seeds": seeds, "segments": segments}.items():
+    for name, count in {"points": points, "seeds": seeds, "segments": segments}.items():
         if count < 1:
             raise ValueError(f"{name} must be >= 1, not {count}")
     begin, sampler = _begin(method)

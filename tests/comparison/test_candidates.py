@@ -214,12 +214,12 @@ def test_a_file_may_be_given_by_its_path(tmp_path, monkeypatch):
     (tmp_path / "rules_by_path.py").write_text("import optax\n\ndef mine(learning_rate):\n"
                                                "    return optax.sgd(learning_rate)\n")  # fmt: skip
     assert find(f"{tmp_path}/rules_by_path.py:mine")[0] == "mine"
-    with pytest.raises(ValueError, match="has no 'mime', did you mean mine"):
+    with pytest.raises(ValueError, match="has no 'mime'; did you mean mine"):
         find(f"{tmp_path}/rules_by_path.py:mime")
     with pytest.raises(ValueError, match="there is no file"):
         find(f"{tmp_path}/rules.py:mine")
     (tmp_path / "json.py").write_text("")
     with pytest.raises(ValueError, match="Python has another module json"):
         find(f"{tmp_path}/json.py:mine")
-    with pytest.raises(ValueError, match="no optimizer here, did you mean adam"):
+    with pytest.raises(ValueError, match=r"no optimizer here: .*; did you mean adam"):
         find("adma")

@@ -13,7 +13,7 @@ from jaxdl.report import importances, searches, spaces
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    return landscape.search(tmp_path_factory.mktemp("page"), trials=24)
+    return landscape.search(tmp_path_factory.mktemp("page"), points=24)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_what_matters_says_by_what_it_was_measured(page, found, monkeypatch):
 
 def test_among_the_best_tenth_is_told_of_many_points(tmp_path):
     pytest.importorskip("optuna")
-    many = landscape.search(tmp_path, trials=60, seeds=1)
+    many = landscape.search(tmp_path, points=60, seeds=1)
     (section,) = importances.what_matters(many, ["run"])
     assert section.blocks[1].header[-1] == "among the best tenth (%)"
     assert "PED-ANOVA" in section.blocks[0].caption
@@ -85,7 +85,7 @@ def test_a_winner_on_the_border_is_warned_of(tmp_path):
     run = sweep.without_training(lambda h, s, d: {"validation_loss": 1.0 + h["x"]})
     space = {"x": sweep.Integer(0, 3)}
     found = sweep.search(
-        run, space, sweep.NO_DATA, workdir=tmp_path, metric="validation_loss", trials=20, seeds=1
+        run, space, sweep.NO_DATA, workdir=tmp_path, metric="validation_loss", points=20, seeds=1
     )
     lines = [block for block in searches.of_search(found).sections[0].blocks if type(block) is str]
     assert lines == [
@@ -98,7 +98,7 @@ def test_a_search_without_a_winner_has_a_page(tmp_path):
     run = sweep.without_training(lambda h, s, d: {"validation_loss": h["x"] * np.nan})
     space = {"x": sweep.Uniform(0.0, 1.0), "y": sweep.Uniform(0.0, 1.0)}
     found = sweep.search(
-        run, space, sweep.NO_DATA, workdir=tmp_path / "run", metric="validation_loss", trials=12,
+        run, space, sweep.NO_DATA, workdir=tmp_path / "run", metric="validation_loss", points=12,
         seeds=1,
     )  # fmt: skip
     text = report.write(report.of_search(found), tmp_path / "page").read_text()

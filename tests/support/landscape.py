@@ -36,7 +36,7 @@ RUN = sweep.without_training(evaluate)
 def search(workdir, **options):
     return sweep.search(
         RUN, SPACE, sweep.NO_DATA, workdir=workdir, metric="validation_loss",
-        **{"trials": 16, "seeds": 2, "segments": 10, "chunk": 4, **options},
+        **{"points": 16, "seeds": 2, "segments": 10, "chunk": 4, **options},
     )  # fmt: skip
 
 

@@ -57,7 +57,7 @@ def test_the_winner_is_the_least_of_the_landscape(whole):
 
 
 def test_random_points_are_those_of_numpy(tmp_path):
-    found = search(tmp_path, method="random", seed=7, trials=5, seeds=1)
+    found = search(tmp_path, method="random", seed=7, points=5, seeds=1)
     units = np.random.default_rng(7).random((5, 4))
     np.testing.assert_allclose(found.points("run")["x"], -1 + 2 * units[:, 0])
 
@@ -69,7 +69,7 @@ def test_halving_finds_the_winner_of_all_points(tmp_path, whole):
     left = math.ceil(math.ceil(sound / 2) / 2)
     assert halved.points("run")["status"].value_counts()["ok"] == left
     with pytest.raises(sweep.ForeignRows, match="prune"):
-        search(tmp_path, method="halving", trials=17)
+        search(tmp_path, method="halving", points=17)
 
 
 def test_a_halving_of_ones_own(tmp_path, whole):
@@ -81,8 +81,8 @@ def test_a_halving_of_ones_own(tmp_path, whole):
     assert set(stopped["message"].str.extract(r"after segment (\d+)")[0].dropna()) == {"5"}
 
 
-def test_more_trials_are_a_longer_search(tmp_path, whole):
-    first = search(tmp_path, trials=5)
+def test_more_points_are_a_longer_search(tmp_path, whole):
+    first = search(tmp_path, points=5)
     again = search(tmp_path)
     assert again.results.rows[: len(first.results.rows)] == first.results.rows
     assert [row["trial"] for row in again.results.rows] == [r["trial"] for r in whole.results.rows]
@@ -112,7 +112,7 @@ def test_a_sampler_of_optuna_asks(tmp_path, how):
         "class": samplers.RandomSampler,
         "made of a seed": functools.partial(samplers.TPESampler, n_startup_trials=3),
     }
-    found = search(tmp_path, method=methods.get(how, how), trials=9, seeds=1)
+    found = search(tmp_path, method=methods.get(how, how), points=9, seeds=1)
     points = found.points("run")
     assert len(points) == 9
     middle = points.iloc[0]
@@ -120,7 +120,7 @@ def test_a_sampler_of_optuna_asks(tmp_path, how):
     assert middle["rate"] == pytest.approx(0.01)
     assert points["x"].between(-1, 1).all()
     assert set(points["k"]) <= {1, 2, 3, 4, 5}
-    again = search(tmp_path, method=methods.get(how, how), trials=9, seeds=1)
+    again = search(tmp_path, method=methods.get(how, how), points=9, seeds=1)
     assert again.results.rows == found.results.rows
 
 
@@ -136,7 +136,7 @@ def test_programs_are_searched_each_in_its_own_space(tmp_path):
         "wrong": {"k": sweep.Integer(1, 4)},
     }
     found = sweep.search(
-        runs, spaces, sweep.NO_DATA, workdir=tmp_path, metric="a_loss", trials=12, seeds=1
+        runs, spaces, sweep.NO_DATA, workdir=tmp_path, metric="a_loss", points=12, seeds=1
     )
     assert list(found.winners) == ["plain", "whole"]
     assert found.winners["whole"].hparams == {"k": 3}
@@ -150,9 +150,9 @@ def test_programs_are_searched_each_in_its_own_space(tmp_path):
 def test_a_choice_is_of_one_kind_however_many_points_are_drawn(tmp_path):
     run = sweep.without_training(lambda h, s, d: {"a_loss": h["x"]})
     space = {"x": sweep.Choice((1, 2, 0.5))}
-    for trials in (1, 9):
+    for points in (1, 9):
         found = sweep.search(
-            run, space, sweep.NO_DATA, workdir=tmp_path, metric="a_loss", trials=trials, seeds=1
+            run, space, sweep.NO_DATA, workdir=tmp_path, metric="a_loss", points=points, seeds=1
         )
         assert {type(row["x"]) for row in found.results.rows} == {float}
     assert found.best.hparams == {"x": 0.5}
@@ -163,7 +163,7 @@ def test_where_every_point_diverged_there_is_no_winner(tmp_path):
     run = sweep.without_training(lambda h, s, d: {"a_loss": jnp.nan * h["x"]})
     found = sweep.search(
         run, {"x": sweep.Uniform(0.0, 1.0)}, sweep.NO_DATA, workdir=tmp_path, metric="a_loss",
-        trials=3, seeds=1,
+        points=3, seeds=1,
     )  # fmt: skip
     assert math.isnan(found.best.value)
 
@@ -183,7 +183,7 @@ def test_where_every_point_diverged_there_is_no_winner(tmp_path):
         ({"method": "tpe"}, "method: 'tpe' is none of random, halton, halving, optuna; "),
         ({"method": "halving", "segments": 1}, "halving needs segments >= 2, .* not 1"),
         ({"method": sweep.Halving([10], sweep.Best("a_loss", 0.5))}, "prune: rungs are numbers"),
-        ({"trials": 0}, "trials must be >= 1, not 0"),
+        ({"points": 0}, "points must be >= 1, not 0"),
         ({"seeds": 0}, "seeds must be >= 1, not 0"),
         ({"metric": "validation_height"}, "not known whether 'validation_height' is better high"),
         ({"metric": "validation_los", "mode": "min"},
@@ -195,7 +195,7 @@ def test_where_every_point_diverged_there_is_no_winner(tmp_path):
 def test_mistakes_are_one_line_before_anything_is_compiled(tmp_path, wrong, message):
     progress = sweep.Progress()
     given = {"programs": landscape.RUN, "space": SPACE, "data": sweep.NO_DATA} | {
-        "workdir": tmp_path / "run", "metric": "validation_loss", "segments": 10, "trials": 4,
+        "workdir": tmp_path / "run", "metric": "validation_loss", "segments": 10, "points": 4,
         "progress": progress,
     }  # fmt: skip
     with pytest.raises(ValueError, match=message) as caught:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from jaxdl._text import clean
-from jaxdl.report.explorer.trials import Column, Curve, Trials
+from jaxdl.report.explorer._trials import Column, Curve, Trials
 
 BUNDLES = ("bokeh", "bokeh-api", "bokeh-tables")
 OURS = ("columns", "charts", "table", "explorer")

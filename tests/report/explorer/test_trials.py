@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxdl.report import explorer
+from jaxdl.report.explorer import _trials
 from jaxdl.sweep.plans import Plan
 from jaxdl.sweep.results import Results
 from jaxdl.sweep.space import Trial
@@ -119,7 +120,7 @@ def test_curves_follow_their_trials_and_long_ones_are_means_over_windows(tmp_pat
 
 
 def test_of_very_many_trials_the_curves_are_left_out_and_the_page_says_so(tmp_path):
-    count = explorer.trials.__globals__["CURVE_NUMBERS"] // 7
+    count = _trials.CURVE_NUMBERS // 7
     made = [{**rows()[0], "trial": f"t{n}", "learning_rate": n + 1.0} for n in range(count)]
     curves = {"loss": np.ones((count, 20), np.float32)}
     found = explorer.trials(plan(), [results(tmp_path, made, curves)])
