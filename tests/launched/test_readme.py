@@ -15,7 +15,7 @@ BLOCKS = pages.blocks(README)
 def test_the_code_of_the_readme_runs_and_learns(tmp_path):
     (tmp_path / "runs").mkdir()
     save_a_model(tmp_path / "runs/demo")
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == 3
     printed = pages.run("".join([*BLOCKS, "print(logits.shape)\n"]), tmp_path)
     evaluated, swept = printed.split("\n", 1)
     assert float(re.search(r"'accuracy': ([0-9.]+)", evaluated)[1]) > 0.9
