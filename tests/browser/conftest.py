@@ -5,6 +5,7 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
+from playwright.sync_api import sync_playwright
 from support.explored import made_rows, write_page
 
 
@@ -15,11 +16,10 @@ def path(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def chromium():
-    playwright = pytest.importorskip("playwright.sync_api", reason="make test-browser has it")
     executable = os.environ.get("CHROMIUM") or shutil.which("chromium")
     assert executable, "these tests need Chromium; on Debian: apt-get install chromium"
     sandbox = [] if os.getuid() else ["--no-sandbox"]
-    with playwright.sync_playwright() as driver:
+    with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=executable, args=sandbox)
         yield browser
         browser.close()

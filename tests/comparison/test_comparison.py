@@ -199,8 +199,6 @@ def test_compare_searches_as_a_study_does_where_nothing_else_is_said():
 
 @pytest.mark.parametrize("protocol", comparison.PROTOCOLS)
 def test_what_is_not_searched_is_at_its_default(protocol):
-    if protocol == "optuna":
-        pytest.importorskip("optuna")
     options = {"protocol": protocol, "points": 2, "seeds": 2, "fresh_seeds": 3}
     found = comparison.compare(WEIGHTED, ("sgd",), [RAVINE], **options)
     mine = found.fresh[found.fresh["optimizer"].ne("sgd")]

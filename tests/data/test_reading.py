@@ -56,15 +56,6 @@ def test_all_kinds_of_tables_are_the_same(tmp_path):
     np.testing.assert_array_equal(x, preparation.prepare(PLAIN[:2]))
 
 
-def test_a_table_of_hugging_face_is_one_too():
-    datasets = pytest.importorskip("datasets")
-    table = datasets.Dataset.from_pandas(PLAIN, preserve_index=False)
-    data, preparation = read(table, "ill")
-    np.testing.assert_array_equal(data["train"]["x"], read(PLAIN, "ill")[0]["train"]["x"])
-    x = preparation.prepare(table.remove_columns("ill").select(range(4)))
-    np.testing.assert_array_equal(x, preparation.prepare(PLAIN[:4]))
-
-
 def test_rows_are_split_as_asked_and_what_splits_them_is_no_input():
     by_group, _ = read(FRAME.drop(columns="day"), "ill", groups="patient")
     by_time, one = read(FRAME.drop(columns="patient"), "ill", time="day")

@@ -10,15 +10,8 @@ from jaxdl import stats
 POINTS = pd.DataFrame(qmc.Halton(3, rng=0).random(150), columns=["x1", "x2", "idle"])
 
 
-def measures():
-    yield pytest.param(stats.permutation, id="permutation")
-    yield pytest.param(stats.fanova, id="fanova")
-
-
-@pytest.fixture(params=measures())
+@pytest.fixture(params=[stats.permutation, stats.fanova], ids=["permutation", "fanova"])
 def measure(request):
-    if request.param is stats.fanova:
-        pytest.importorskip("optuna")
     return request.param
 
 
@@ -43,7 +36,6 @@ def test_what_two_explain_together_is_of_none_alone_and_of_both_with_others():
     both = stats.importance(POINTS, values, measure=stats.permutation).shares.mean()
     assert both["x1"] > 0.7
     assert both["x2"] > 0.7
-    pytest.importorskip("optuna")
     alone = stats.importance(POINTS, values, measure=stats.fanova).shares.mean()
     assert alone.max() < 0.2
 
@@ -58,7 +50,6 @@ def test_categories_have_no_order(measure):
 
 
 def test_among_the_best_it_is_what_keeps_them_apart():
-    pytest.importorskip("optuna")
     values = 100.0 * (POINTS["x1"] > 0.5) + (POINTS["x2"] - 0.1) ** 2
     found = stats.importance(POINTS, values, measure=stats.ped_anova).shares.mean()
     assert found.sum() == pytest.approx(1)

@@ -5,13 +5,12 @@ import sys
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optuna
 import pytest
 from support import tiny_sweep as tiny
 
 from jaxdl import checkpoint, sweep
 from jaxdl.sweep.distributions import Choice, LogUniform, Uniform
-
-optuna = pytest.importorskip("optuna")
 
 SPACE = {"learning_rate": LogUniform(1e-3, 10.0), "initializer": Choice(tiny.NAMES)}
 FIRST = [{"initializer": "zeros", "learning_rate": 1}]

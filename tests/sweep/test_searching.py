@@ -12,6 +12,7 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from optuna import samplers
 from scipy.stats import qmc
 from support import landscape
 
@@ -90,8 +91,6 @@ def test_more_points_are_a_longer_search(tmp_path, whole):
 
 @pytest.mark.parametrize("method", ["halving", "optuna"])
 def test_killed_it_goes_on_with_the_same_points_to_the_same_rows(tmp_path, method):
-    if method == "optuna":
-        pytest.importorskip("optuna")
     root = Path(__file__).parents[2]
     command = [sys.executable, landscape.__file__, str(tmp_path / "killed"), method, "12"]
     paths = os.pathsep.join([str(root), str(root / "tests")])
@@ -107,7 +106,6 @@ def test_killed_it_goes_on_with_the_same_points_to_the_same_rows(tmp_path, metho
 
 @pytest.mark.parametrize("how", ["optuna", "RandomSampler", "class", "made of a seed"])
 def test_a_sampler_of_optuna_asks(tmp_path, how):
-    samplers = pytest.importorskip("optuna").samplers
     methods = {
         "class": samplers.RandomSampler,
         "made of a seed": functools.partial(samplers.TPESampler, n_startup_trials=3),
@@ -206,7 +204,6 @@ def test_mistakes_are_one_line_before_anything_is_compiled(tmp_path, wrong, mess
 
 
 def test_a_sampler_that_is_made_would_not_be_resumed(tmp_path):
-    samplers = pytest.importorskip("optuna").samplers
     with pytest.raises(ValueError, match="a TPESampler that is made draws other points"):
         search(tmp_path, method=samplers.TPESampler(seed=0))
     with pytest.raises(ValueError, match=r"makes no sampler .* but 3"):

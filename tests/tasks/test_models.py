@@ -2,6 +2,7 @@
 
 import functools
 
+import equinox as eqx
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -46,8 +47,6 @@ class OfNNX(nnx.Module):
 
 
 def of_equinox(rate=RATE):
-    eqx = pytest.importorskip("equinox", reason="the extra `equinox` is not installed")
-
     class OfEquinox(eqx.Module):
         first: eqx.nn.Linear
         norm: eqx.nn.BatchNorm
@@ -285,8 +284,6 @@ def test_a_task_that_calls_methods_needs_a_linen_module():
 
 
 def test_a_language_model_of_equinox_carries_its_state_on():
-    eqx = pytest.importorskip("equinox", reason="the extra `equinox` is not installed")
-
     class Cell(eqx.Module):
         table: eqx.nn.Embedding
         cell: eqx.nn.GRUCell
