@@ -21,7 +21,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
 from jaxdl import launch, report, stats, sweep, tasks
-from jaxdl.data import splits, tables
+from jaxdl.data import cells, splits, tables
 from jaxdl.launch import setting
 from jaxdl.models import TableNetwork
 from jaxdl.optimizers import adamw
@@ -88,7 +88,7 @@ def plan(config: Config) -> sweep.Plan:
     encoded = [splits.in_batches(arrays, 500) for _, arrays in found]
     data = jax.tree.map(lambda *each: np.stack(each), *encoded)
     # A table may lack a rare category: the networks have room for all.
-    sizes = tuple(tables.FIRST + size for size in SIZES)
+    sizes = tuple(cells.FIRST + size for size in SIZES)
 
     def program(embedded: int) -> sweep.Run:
         model = TableNetwork(sizes, 2, config.hidden, embedded)

@@ -16,7 +16,8 @@ CHUNKS = "chunks"
 RUNGS = "rungs"
 METRICS = "metrics.jsonl"
 """Of training on a stream."""
-COLUMNS = frozenset(
-    ["trial", "program", "seed", "status", "steps", "diverged_at", "message", "lanes", "code"]
-) | {"fingerprint"}
+COLUMNS = frozenset({
+    "trial", "program", "seed", "status", "steps", "diverged_at", "message", "lanes", "code",
+    "fingerprint",
+})  # fmt: skip
 """Columns of a ledger's row beside labels, hyperparameters and metrics."""

@@ -30,3 +30,16 @@ def absl(level: int) -> Iterator[None]:
         logger.setLevel(before)
         if stand_in:
             root.removeHandler(handler)
+
+
+@contextlib.contextmanager
+def optuna() -> Iterator[None]:
+    """Within it, Optuna says nothing of studies and trials, but warns."""
+    from optuna import logging as its
+
+    before = its.get_verbosity()
+    its.set_verbosity(its.WARNING)
+    try:
+        yield
+    finally:
+        its.set_verbosity(before)

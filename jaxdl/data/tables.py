@@ -14,11 +14,9 @@ import numpy as np
 import pandas as pd
 
 from jaxdl.data import cells, scaling, targets
-from jaxdl.data.cells import FIRST, GAP, UNSEEN
+from jaxdl.data.cells import FIRST, UNSEEN
 from jaxdl.data.errors import DataError
 from jaxdl.data.targets import Target
-
-__all__ = ["FIRST", "GAP", "UNSEEN", "Columns", "constant", "encode", "fit", "strange"]
 
 
 class Columns(NamedTuple):

@@ -36,13 +36,13 @@ class Loaded:
     """
 
     description: Mapping[str, Any]
-    task: "Task" = dataclasses.field(repr=False)
-    params: "PyTree" = dataclasses.field(repr=False)
-    model_state: "PyTree" = dataclasses.field(repr=False)
-    scaling: "Scaling | None" = dataclasses.field(repr=False)
+    task: Task = dataclasses.field(repr=False)
+    params: PyTree = dataclasses.field(repr=False)
+    model_state: PyTree = dataclasses.field(repr=False)
+    scaling: Scaling | None = dataclasses.field(repr=False)
     preparation: Preparation | None = dataclasses.field(default=None, repr=False)
 
-    def predict(self, x: Any) -> "PyTree":
+    def predict(self, x: Any) -> PyTree:
         """Outputs of the task for raw inputs; ValueError if they have another shape, or as
         `Preparation.prepare` raises it."""
         if self.preparation is not None:
@@ -65,9 +65,9 @@ class Loaded:
 
 def save_best(
     workdir: Path,
-    params: "PyTree",
-    model_state: "PyTree | None" = None,
-    scaling: "Scaling | None" = None,
+    params: PyTree,
+    model_state: PyTree | None = None,
+    scaling: Scaling | None = None,
     *,
     task: str,
     model: str,
@@ -110,7 +110,7 @@ def save_best(
     write_atomic(folder / MODEL, json.dumps(description, indent=2) + "\n")
 
 
-def load(workdir: str | Path, build: "Callable[[Mapping[str, Any]], Task] | None" = None) -> Loaded:
+def load(workdir: str | Path, build: Callable[[Mapping[str, Any]], Task] | None = None) -> Loaded:
     """The chosen model of a finished run, ready to predict.
 
     build: `description -> Task`, for a model that is not in `jaxdl.models.MODELS`.
@@ -132,7 +132,7 @@ def load(workdir: str | Path, build: "Callable[[Mapping[str, Any]], Task] | None
     )
 
 
-def read_best(workdir: str | Path) -> tuple[dict[str, Any], "PyTree"]:
+def read_best(workdir: str | Path) -> tuple[dict[str, Any], PyTree]:
     """What `save_best` wrote: the description, and the tree of arrays, `params` and what else.
 
     For parameters that need no task, such as word vectors. Raises UserError if there are none.
@@ -155,7 +155,7 @@ def _preparation(path: Path) -> Preparation | None:
         raise UserError(f"{path} cannot be read: {error}") from None
 
 
-def _build(description: Mapping[str, Any]) -> "Task":
+def _build(description: Mapping[str, Any]) -> Task:
     options = dict(description["options"])
     if "activation" in options:
         options["activation"] = _look_up(ACTIVATIONS, options["activation"], "activation")

@@ -90,6 +90,5 @@ class DCDiscriminator(nn.Module):
         for layer, features in enumerate(self.features):
             x = Conv(features, KERNEL, strides=2, kernel_init=self.kernel_init, dtype=self.dtype)(x)
             x = nn.leaky_relu(self.normalize(x, train) if layer else x, 0.2)
-        return nn.Dense(1, kernel_init=self.kernel_init, dtype=self.dtype)(x.reshape(len(x), -1))[
-            :, 0
-        ]
+        score = nn.Dense(1, kernel_init=self.kernel_init, dtype=self.dtype)
+        return score(x.reshape(len(x), -1))[:, 0]

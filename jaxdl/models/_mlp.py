@@ -1,5 +1,6 @@
 """Multi-layer perceptron: h = g(xW + b), row-major. Rumelhart, Hinton & Williams 1986."""
 
+import functools
 from collections.abc import Callable, Sequence
 
 import flax.linen as nn
@@ -28,13 +29,9 @@ class MLP(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> Array:
+        dense = functools.partial(nn.Dense, bias_init=self.bias_init, dtype=self.dtype)
         x = x.reshape(x.shape[0], -1)
         for width in self.features:
-            x = nn.Dense(
-                width, kernel_init=self.kernel_init, bias_init=self.bias_init, dtype=self.dtype
-            )(x)
+            x = dense(width, kernel_init=self.kernel_init)(x)
             x = Dropout(self.dropout)(self.activation(x), train=train)
-        last = self.output_init or self.kernel_init
-        return nn.Dense(self.outputs, kernel_init=last, bias_init=self.bias_init, dtype=self.dtype)(
-            x
-        )
+        return dense(self.outputs, kernel_init=self.output_init or self.kernel_init)(x)

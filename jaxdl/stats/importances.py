@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from jaxdl import quiet
+
 if TYPE_CHECKING:
     import optuna
 
@@ -146,9 +148,7 @@ def _study(
         else FloatDistribution(0.0, 1.0)
         for name in points
     }
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
+    with quiet.optuna():
         study = optuna.create_study()
         columns = [points[name].tolist() for name in points]
         study.add_trials(
@@ -158,5 +158,3 @@ def _study(
             for *point, value in zip(*columns, values.tolist(), strict=True)
         )
         yield study
-    finally:
-        optuna.logging.set_verbosity(before)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from jaxdl import checkpoint
+from jaxdl import checkpoint, quiet
 from jaxdl._kinds import Mode
 from jaxdl.sweep import fingerprint
 from jaxdl.sweep.distributions import Choice, Distribution, Integer, LogUniform, plain_values
@@ -138,27 +138,22 @@ def journal(workdir: Path) -> Iterator["optuna.storages.BaseStorage"]:
 
     Raises CheckpointError for a journal that is damaged elsewhere than at its end.
     """
-    import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
-    path, before = workdir / STUDIES, optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        with checkpoint.lock(workdir, ".optuna.lock"):
-            # A process that was killed may leave half a line, and its lock, on which Optuna waits
-            # for 30 s.
-            if path.exists():
-                os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
-            path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
-            try:
-                storage = JournalStorage(JournalFileBackend(str(path)))
-            # What a journal that is no journal raises is anything.
-            except Exception as error:
-                raise checkpoint.CheckpointError(
-                    f"{path} is damaged ({type(error).__name__}: {error}); delete it: all trials "
-                    "have rows, and are asked for again"
-                ) from error
-            yield storage
-    finally:
-        optuna.logging.set_verbosity(before)
+    path = workdir / STUDIES
+    with quiet.optuna(), checkpoint.lock(workdir, ".optuna.lock"):
+        # A process that was killed may leave half a line, and its lock, on which Optuna waits
+        # for 30 s.
+        if path.exists():
+            os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
+        path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
+        try:
+            storage = JournalStorage(JournalFileBackend(str(path)))
+        # What a journal that is no journal raises is anything.
+        except Exception as error:
+            raise checkpoint.CheckpointError(
+                f"{path} is damaged ({type(error).__name__}: {error}); delete it: all trials "
+                "have rows, and are asked for again"
+            ) from error
+        yield storage

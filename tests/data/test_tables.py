@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 
-from jaxdl.data import DataError, tables, targets
+from jaxdl.data import DataError, cells, tables, targets
 
 FRAME = pd.DataFrame({
     "age": [20, 30, 40, None],
@@ -34,7 +34,7 @@ def test_numbers_and_ids_are_those_of_scikit_learn():
         handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2
     )
     text = FRAME[["city", "paid", "zone"]].astype({"paid": str, "zone": str})
-    np.testing.assert_array_equal(found["x"][:, 2:], encoder.fit_transform(text) + tables.FIRST)
+    np.testing.assert_array_equal(found["x"][:, 2:], encoder.fit_transform(text) + cells.FIRST)
     answers = targets.labels(COLUMNS.target, np.eye(2)[found["y"]])
     np.testing.assert_array_equal(answers, FRAME["answer"])
 
@@ -45,7 +45,7 @@ def test_what_was_not_seen_has_a_place_of_its_own():
     )
     found = tables.encode(COLUMNS, other)
     assert set(found) == {"x"}
-    np.testing.assert_array_equal(found["x"][0, 2:], [tables.UNSEEN, tables.GAP, 3])
+    np.testing.assert_array_equal(found["x"][0, 2:], [cells.UNSEEN, cells.GAP, 3])
 
 
 def test_statistics_are_those_of_the_fitted_frame_alone():
