@@ -98,7 +98,7 @@ def search(
         name: Goal(_settled(name, each), metric, mode)
         for name, each in _of_each(runs, space).items()
     }
-    plan = planned(
+    plan = _planned(
         runs, goals, data, method=method, points=points, seeds=seeds, segments=segments,
         seed=seed, chunk=chunk,
     )  # fmt: skip
@@ -106,7 +106,7 @@ def search(
     return Found(goals, plan._replace(workdir=Path(workdir)), results, _in_words(method))
 
 
-def planned(
+def _planned(
     runs: Mapping[str, Run],
     goals: Mapping[str, Goal],
     data: Data,
