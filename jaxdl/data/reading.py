@@ -58,9 +58,10 @@ def read(
     data_dir: where the named data sets lie, see `catalog.load`.
 
     What is learned of the data, is learned of the training part. Warns of columns that are
-    constant there, and of categories that are hardly seen twice. Raises DataError, in one line with column, row and count, as `tables.fit`,
-    `tables.encode`, `splits.rows`, `targets.fit` and `check_arrays` do, and for a class that the
-    training part lacks.
+    constant there, and of categories that are hardly seen twice. Raises DataError, in one
+    line with column, row (of the source) and count, as `tables.fit`, `tables.encode`,
+    `splits.rows`, `targets.fit` and `check_arrays` do, and for a class that the training part
+    lacks.
     """
     given = {"target": target, "stratify": stratify, "groups": groups, "time": time}
     shares = {"validation": validation, "test": test, "seed": seed}

@@ -48,8 +48,8 @@ def fit(frame: pd.DataFrame, names: Sequence[str], kind: Kind = "") -> Target:
 
     kind: `classes` or `numbers`; "": text and truth values are classes, real numbers numbers, and
         whole numbers too if more than `FEW` of them are different.
-    Raises DataError for another kind, gaps, a single class, equal numbers, several columns of classes, and few
-    whole numbers of which it is not said what they are.
+    Raises DataError for another kind, gaps, a single class, equal numbers, several columns of
+    classes, and few whole numbers of which it is not said what they are.
     """
     if kind not in get_args(Kind):
         raise DataError(f"target_is: {kind!r} is neither 'classes' nor 'numbers'")

@@ -151,7 +151,9 @@ def test_what_training_did_not_see_is_told_and_what_is_constant():
     with pytest.warns(UserWarning, match="'name': 84 categories on 84 training rows") as caught:
         read(PLAIN.assign(name=[f"n{n}" for n in range(120)]), "ill")
     assert caught[0].filename == __file__
-    with pytest.warns(UserWarning, match="column '1', '2': the same on all training rows") as caught:
+    with pytest.warns(
+        UserWarning, match="column '1', '2': the same on all training rows"
+    ) as caught:
         read({"x": [[n, 1, 2] for n in range(30)], "y": np.arange(30) % 2})
     assert caught[0].filename == __file__
 
