@@ -1,4 +1,4 @@
-"""Names and text that are safe to write and to show."""
+"""Names, numbers and text that are safe to write and to show."""
 
 import difflib
 import re
@@ -31,3 +31,8 @@ def clean(text: str) -> str:
         "\N{REPLACEMENT CHARACTER}" if c not in "\n\t" and unicodedata.category(c) in hidden else c
         for c in text
     )
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """A number with so many significant digits; up to ten millions all those before the point."""
+    return f"{value:,.0f}" if 10**digits <= abs(value) < 1e7 else f"{value:.{digits}g}"

@@ -144,6 +144,8 @@ def _lowered(function: Callable[[Array], PyTree], x: jax.ShapeDtypeStruct) -> ja
             able.append(platform)
     if not able:
         reason = " ".join(f"{type(first).__name__}: {first}".split())
+        if "_DimExpr" in reason:  # of a batch of any size
+            reason += "; the model asks len(x), or makes an int of the batch size: use x.shape[0]"
         raise ValueError(f"inputs {x.shape} of {x.dtype} cannot be predicted: {reason}") from first
     return on(*able)
 

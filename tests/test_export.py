@@ -135,9 +135,18 @@ class Square(nn.Module):
         return x.reshape(3, 3, -1)
 
 
+class Counting(nn.Module):
+    """Works for any size of a batch, but not for one that is a symbol."""
+
+    @nn.compact
+    def __call__(self, x):
+        return x.reshape(len(x), -1)
+
+
 @pytest.mark.parametrize(
     ("model", "options", "message"),
     [
+        (Counting(), {}, r"the model asks len\(x\), .*: use x\.shape\[0\]"),
         (Square(), {}, r"inputs \(batch, 2\) of float32 cannot be predicted: .*divide evenly"),
         (nn.Dense(3), {"input_dtype": "float64"}, "inputs of float64: JAX has none"),
         (nn.Dense(3), {"input_dtype": "floaty"}, "'floaty' is no dtype"),

@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument(
         "flags", nargs=argparse.REMAINDER, help="those of the experiment: --workdir, --help, ..."
-    )
+    ).required = False  # some versions of Python ask for at least one
     listed = verb("list", "List the runs in a folder and below it, the newest first.")
     listed.add_argument(
         "folder", nargs="?", type=Path, default=Path("runs"), metavar="DIR", help="default: runs"

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from jaxdl._errors import UserError
-from jaxdl._text import clean
+from jaxdl._text import clean, significant
 from jaxdl.console import bests, runs
 from jaxdl.console.runs import Run
 
@@ -55,4 +55,4 @@ def _best(run: Run) -> str:
     name = clean(run.metric.replace("_", " "))
     if kind.scale == "share":
         return f"{name} {100 * run.best:.1f} %"
-    return f"{name} {run.best:.3g}{'' if kind.unit == '1' else f' {kind.unit}'}"
+    return f"{name} {significant(run.best)}{'' if kind.unit == '1' else f' {kind.unit}'}"

@@ -19,6 +19,7 @@ from jaxdl._workdir import CONFIG, ENVIRONMENT, VERDICT
 from jaxdl.console import bests
 from jaxdl.console.activity import LOCKS, worker
 from jaxdl.console.bests import is_number
+from jaxdl.console.runs import SIGNS
 from jaxdl.report.tables import drawing, number
 from jaxdl.streaming.log import ROWS
 from jaxdl.sweep import ledger, store
@@ -35,6 +36,8 @@ def run(workdir: Path, once: bool = False) -> int:
     """
     if not workdir.is_dir():
         raise UserError(f"{workdir} is no folder")
+    if not any((workdir / name).exists() for name in SIGNS):
+        raise UserError(f"{workdir} holds no run; jaxdl list {workdir} tells of those below it")
     console = Console(highlight=False)
     if once or not console.is_terminal:
         console.print(frame(workdir, console))

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +9,7 @@ import pandas as pd
 
 from jaxdl.data import scaling, tables, targets
 from jaxdl.data.check import check_finite
-from jaxdl.data.errors import DataError
+from jaxdl.data.errors import DataError, warn
 from jaxdl.data.scaling import Scaling
 from jaxdl.data.tables import Columns
 from jaxdl.data.targets import Target
@@ -56,7 +55,7 @@ class Preparation:
             frame = raw if isinstance(raw, pd.DataFrame) else _to_frame(raw)
             x = tables.encode(self.inputs._replace(target=None), frame)["x"]
             for line in tables.strange(self.inputs, frame):
-                warnings.warn(line, stacklevel=2)
+                warn(line)
             return x
         x, shape = np.asarray(raw), self.inputs.shape
         if x.shape[1:] != shape or not x.ndim:

@@ -1,7 +1,6 @@
 """Your data in one call: a table, arrays or a name as a sweep takes them, and how to go on so."""
 
 import os
-import warnings
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pandas as pd
 
 from jaxdl.data import catalog, cells, scaling, splits, tables, targets
 from jaxdl.data.check import check_arrays, check_finite
-from jaxdl.data.errors import DataError
+from jaxdl.data.errors import DataError, warn
 from jaxdl.data.preparation import Arrays, Preparation
 from jaxdl.data.sources import tabular
 from jaxdl.types import Batch
@@ -59,9 +58,10 @@ def read(
     data_dir: where the named data sets lie, see `catalog.load`.
 
     What is learned of the data, is learned of the training part. Warns of columns that are
-    constant there. Raises DataError, in one line with column, row and count, as `tables.fit`,
-    `tables.encode`, `splits.rows`, `targets.fit` and `check_arrays` do, and for a class that the
-    training part lacks.
+    constant there, and of categories that are hardly seen twice. Raises DataError, in one
+    line with column, row (of the source) and count, as `tables.fit`, `tables.encode`,
+    `splits.rows`, `targets.fit` and `check_arrays` do, and for a class that the training part
+    lacks.
     """
     given = {"target": target, "stratify": stratify, "groups": groups, "time": time}
     shares = {"validation": validation, "test": test, "seed": seed}
@@ -71,19 +71,26 @@ def read(
         return _arrays(source, given, shares, target_is, scaled)
     if scaled:
         raise DataError(f"scaled={scaled!r} is of arrays; columns of a table are standardized")
+    frame = cells.named(_frame(source))
     if not len(target):
         raise DataError("target: which column of the table is to be predicted?")
-    frame = cells.named(_frame(source))
     names = [target] if isinstance(target, str) else list(target)
     cells.require(frame, [*names, *categories, *filter(None, (stratify, groups, time))])
     rows = _rows(frame, given, shares)
     frame = frame.drop(columns=[name for name in (groups, time) if name])
+    tables.fit(frame, names, target_is=target_is, categories=categories)  # names rows of the source
     train = frame.iloc[rows["train"]]
     columns = tables.fit(train, names, target_is=target_is, categories=categories)
     assert columns.target is not None
     _check_classes(columns.target, frame, rows["train"])
     whole = tables.encode(columns, frame)
     _warn_of(tables.constant(columns, whole["x"][rows["train"]]))
+    for name in tables.scattered(columns, len(train)):
+        warn(
+            f"column {name!r}: {len(columns.categories[name])} categories on {len(train)} training "
+            "rows, so little can be learned of it: leave it out, or make numbers or fewer groups "
+            "of it"
+        )
     parts = {part: {name: one[own] for name, one in whole.items()} for part, own in rows.items()}
     return _checked("the table", parts, Preparation(columns, columns.target))
 
@@ -181,8 +188,9 @@ def _scaled(
     inputs = Arrays(x.shape[1:], scaling.SCALINGS[name](x))
     kind = target_is or ("numbers" if np.asarray(labels).dtype.kind == "f" else "classes")
     whole = _answers(labels)
-    of = whole if kind == "classes" else _answers(parts["train"]["y"])
-    target = targets.fit(of, list(of.columns), kind)
+    target = targets.fit(whole, list(whole.columns), kind)  # names rows of the source
+    if kind == "numbers":
+        target = targets.fit(_answers(parts["train"]["y"]), list(whole.columns), kind)
     _check_classes(target, _answers(parts["train"]["y"]), np.arange(len(x)))
     made = {}
     for part, arrays in parts.items():
@@ -230,7 +238,4 @@ def _warn_of(constant: Sequence[str]) -> None:
     if constant:
         more = len(constant) - _SHOWN
         named = ", ".join(map(repr, constant[:_SHOWN])) + (f" and {more} more" if more > 0 else "")
-        warnings.warn(
-            f"column {named}: the same on all training rows, so nothing can be learned of it",
-            stacklevel=4,
-        )
+        warn(f"column {named}: the same on all training rows, so nothing can be learned of it")

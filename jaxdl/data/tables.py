@@ -87,9 +87,11 @@ def encode(columns: Columns, frame: pd.DataFrame) -> dict[str, np.ndarray]:
     """`x`: float32 `[N, D + gaps + C]`, and `y` (see `targets.encode`) if the frame has the target.
 
     Raises DataError, naming column, row and count, for a column that is missing, text among
-    numbers, infinite numbers, and a target with gaps or of a class that was not fitted.
+    numbers, infinite numbers, no rows, and a target with gaps or of a class that was not fitted.
     """
     frame = cells.named(frame)
+    if not len(frame):
+        raise DataError("the table has no rows")
     needed = [*columns.numbers, *columns.categories]
     if missing := [name for name in needed if name not in frame]:
         raise DataError(f"the table lacks the column(s) {', '.join(map(repr, missing))}")
@@ -111,6 +113,11 @@ def constant(columns: Columns, x: np.ndarray) -> list[str]:
     names = [*columns.numbers, *(f"{name} (gaps)" for name in columns.gaps), *columns.categories]
     same = x.min(axis=0) == x.max(axis=0)
     return [name for name, one in zip(names, same, strict=True) if one]
+
+
+def scattered(columns: Columns, rows: int) -> list[str]:
+    """The columns that have more than one category for two of the rows that were fitted."""
+    return [name for name, known in columns.categories.items() if 2 * len(known) > rows]
 
 
 def strange(columns: Columns, frame: pd.DataFrame) -> list[str]:

@@ -1,7 +1,7 @@
 """What is predicted: classes as ids, numbers near 0, and outputs of a model as answers again."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
@@ -48,9 +48,11 @@ def fit(frame: pd.DataFrame, names: Sequence[str], kind: Kind = "") -> Target:
 
     kind: `classes` or `numbers`; "": text and truth values are classes, real numbers numbers, and
         whole numbers too if more than `FEW` of them are different.
-    Raises DataError for gaps, a single class, equal numbers, several columns of classes, and few
-    whole numbers of which it is not said what they are.
+    Raises DataError for another kind, gaps, a single class, equal numbers, several columns of
+    classes, and few whole numbers of which it is not said what they are.
     """
+    if kind not in get_args(Kind):
+        raise DataError(f"target_is: {kind!r} is neither 'classes' nor 'numbers'")
     for name in names:
         cells.check_whole(frame[name], "target")
     if len(names) == 1 and _is_class(frame[names[0]], kind):
@@ -61,7 +63,7 @@ def fit(frame: pd.DataFrame, names: Sequence[str], kind: Kind = "") -> Target:
             raise DataError(f"target {name!r} is text: of several targets all have to be numbers")
         values = cells.numbers(frame[name])
         if values.min() == values.max():
-            raise DataError(f"target {name!r} is {values[0]:g} on all {len(values)} training rows")
+            raise DataError(f"target {name!r} is {values[0]:g} on all {len(values)} rows")
         found.append(scaling.fit_whole(values))
     return Target(
         tuple(names),

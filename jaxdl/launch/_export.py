@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import jaxdl.export
+from jaxdl.data.tables import Columns
 from jaxdl.launch.best import load
 from jaxdl.launch.fields import UserError
 from jaxdl.types import Task
@@ -27,9 +28,19 @@ def export(
     found = load(workdir, build)
     facts = dict(found.description)
     shape = facts.pop("input_shape")
+    if found.preparation is not None:
+        if isinstance(found.preparation.inputs, Columns):
+            raise UserError(
+                f"{workdir}: the model takes rows of a table, and a file for JAX alone cannot "
+                "prepare them; jaxdl.export.save writes the network, of rows that are prepared"
+            )
+        shape = found.preparation.inputs.shape
+        facts.setdefault("classes", found.preparation.target.classes)
+        facts["target"] = found.preparation.target._asdict()
     if shape is None:
         raise UserError(
-            f"{workdir}: the shape of an input is not known, so nothing can be exported"
+            f"{workdir}: the shape of an input is not known, so nothing can be exported; "
+            "save_best is told it as input_shape"
         )
     saved_dtype = facts.pop("input_dtype", "float32")
     classes = facts.pop("classes", None)

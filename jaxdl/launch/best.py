@@ -141,6 +141,10 @@ def read_best(workdir: str | Path) -> tuple[dict[str, Any], PyTree]:
     try:
         description = json.loads((folder / MODEL).read_text())
         arrays = load_file(folder / PARAMS)
+    except FileNotFoundError:
+        raise UserError(
+            f"{folder}: no trained model to load: the run kept none, as launch.save_best does"
+        ) from None
     except (OSError, ValueError, SafetensorError) as error:
         raise UserError(f"{folder}: no trained model to load ({error})") from None
     return description, unflatten_dict(arrays, sep="/")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 import pandas as pd
 
 from jaxdl import stats
-from jaxdl._text import clean
+from jaxdl._text import clean, significant
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,8 +43,8 @@ def label(column: str) -> str:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number with so many significant digits; a dash for nan and None."""
-    return MISSING if value is None or pd.isna(value) else f"{value:.{digits}g}"
+    """As `significant`; a dash for nan and None."""
+    return MISSING if value is None or pd.isna(value) else significant(value, digits)
 
 
 def percent(fraction: float | None, decimals: int = 1) -> str:

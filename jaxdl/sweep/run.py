@@ -116,10 +116,10 @@ def make_run(
 
     def init(hparams: PyTree, key: Array, data: Data) -> TrainState:
         first = {name: array[:batch_size] for name, array in data["train"].items()}
-        return train.init(*build(hparams), key, first)
+        return train.init(*_pair(build(hparams)), key, first)
 
     def learn(hparams: PyTree) -> Step:
-        task, tx = build(hparams)
+        task, tx = _pair(build(hparams))
 
         def step(state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, Array]]:
             state, metrics = one_step(task, tx, state, batch)
@@ -140,7 +140,7 @@ def make_run(
         return train.with_statistics(state, *jax.tree.map(lambda sums: sums.sum(axis=0), moved))
 
     def evaluate(hparams: PyTree, state: TrainState, data: Data) -> dict[str, Array]:
-        task, _ = build(hparams)
+        task, _ = _pair(build(hparams))
         if eval_params is not None:
             if not reestimate:
                 train.warn_of_statistics(state)
@@ -161,6 +161,18 @@ def make_run(
         return results
 
     return Run(init, ByRows(rows, learn), evaluate)
+
+
+def _pair(built: Any) -> tuple[Task, optax.GradientTransformation]:
+    """What a `build` returned. TypeError for anything but a task and a transformation."""
+    if isinstance(built, tuple) and len(built) == 2:
+        task, tx = built
+        if hasattr(task, "loss") and hasattr(tx, "update"):
+            return task, tx
+        given = f"({type(task).__name__}, {type(tx).__name__})"
+    else:
+        given = type(built).__name__
+    raise TypeError(f"build returns (task, optax transformation), not {given}")
 
 
 def by_rate(

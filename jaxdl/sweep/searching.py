@@ -235,7 +235,6 @@ def _categories(goals: Mapping[str, Goal]) -> dict[str, Sequence[str]]:
 def _check_metric(plan: Plan, goals: Mapping[str, Goal]) -> None:
     """Raises ValueError for a metric of no known direction, on test, or that is not measured."""
     for name, goal in goals.items():
-        stats.direction(goal.metric, goal.mode)
         chosen_on(goal.metric)
         mine = [trial for trial in plan.trials if trial.program == name]
         measured = metric_names(plan.programs[name], columns(mine, plan.categories), plan.data)
@@ -244,6 +243,7 @@ def _check_metric(plan: Plan, goals: Mapping[str, Goal]) -> None:
                 f"metric: {name} does not measure {goal.metric!r}, it measures "
                 f"{', '.join(measured) or 'nothing'}"
             )
+        stats.direction(goal.metric, goal.mode)
 
 
 def _in_words(method: Halving | studies.Sampler) -> str:

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
         (["watch", "x", "--twice"], "--twice"),
         (["lst"], "did you mean list?"),
         (["diff", "x"], "WORKDIR"),
-        (["run"], "experiment"),
+        (["run"], "required: experiment;"),
     ],
 )
 def test_a_mistake_is_one_line(capsys, monkeypatch, arguments, message):

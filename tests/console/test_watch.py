@@ -94,3 +94,12 @@ def test_a_damaged_ledger_is_one_line(tmp_path, capsys):
     (tmp_path / "trials.jsonl").write_text("(\n")
     assert console.main(["watch", str(tmp_path)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_folder_of_runs_is_none_itself(tmp_path, capsys):
+    (tmp_path / "one").mkdir()
+    write(tmp_path / "one" / "trials.jsonl", [row("a", "adam", "ok", 0.5)])
+    assert console.main(["watch", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == (
+        f"jaxdl: {tmp_path} holds no run; jaxdl list {tmp_path} tells of those below it\n"
+    )

@@ -139,8 +139,14 @@ def test_what_training_did_not_see_is_told_and_what_is_constant():
         preparation.prepare(pd.DataFrame({"place": ["Rome", "Lima"], "age": [1, 2]}))
     with pytest.warns(UserWarning, match="column 'one': the same on all training rows"):
         read(PLAIN.assign(one=1), "ill")
-    with pytest.warns(UserWarning, match="column '1', '2': the same on all training rows"):
+    with pytest.warns(UserWarning, match="'name': 84 categories on 84 training rows") as caught:
+        read(PLAIN.assign(name=[f"n{n}" for n in range(120)]), "ill")
+    assert caught[0].filename == __file__
+    with pytest.warns(
+        UserWarning, match="column '1', '2': the same on all training rows"
+    ) as caught:
         read({"x": [[n, 1, 2] for n in range(30)], "y": np.arange(30) % 2})
+    assert caught[0].filename == __file__
 
 
 X, Y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
@@ -150,8 +156,18 @@ WRONG = {
     "dates": (lambda: read(FRAME, "ill"), "column 'day' holds dates"),
     "infinite": (
         lambda: read(PLAIN.assign(age=np.inf), "ill"),
-        "column 'age', row 0: inf is not finite (84 of 84 rows)",
+        "column 'age', row 0: inf is not finite (120 of 120 rows)",
     ),
+    "a row of the source": (
+        lambda: read(PLAIN.assign(age=PLAIN["age"].mask(PLAIN.index == 7, np.inf)), "ill"),
+        "column 'age', row 7: inf is not finite (1 of 120 rows)",
+    ),
+    "a target of the source": (
+        lambda: read({"x": X, "y": np.where(np.arange(20) == 7, np.nan, X[:, 0])}),
+        "target 'y', row 7: there is no value (1 of 20 rows)",
+    ),
+    "no kind": (lambda: read(PLAIN, "ill", target_is="class"), "target_is: 'class' is neither"),
+    "no name": (lambda: read("digts"), "'digts' is no file, and none of digits"),
     "too few": (lambda: read(PLAIN[:3], "ill"), "3 rows are too few"),
     "a class without rows": (
         lambda: read(
@@ -184,6 +200,7 @@ LATER = {
         lambda p: p.prepare(PLAIN.assign(age="old")),
         "column 'age', row 0: 'old' is no number (120 of 120 rows)",
     ),
+    "no rows": (lambda p: p.prepare(PLAIN[:0]), "the table has no rows"),
     "no frame": (lambda p: p.prepare(X), "a data frame is needed, with the columns of training"),
     "a width": (lambda p: p.labels(np.zeros((3, 5))), "outputs have shape (3, 5), not [..., 2]"),
 }

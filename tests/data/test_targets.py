@@ -52,8 +52,9 @@ def fitted(values, kind=""):
 WRONG = {
     "undecided": (lambda: fitted([1, 2, 2]), "'y' holds 2 different whole numbers: say whether"),
     "a gap": (lambda: fitted([1.5, None]), "target 'y', row 1: there is no value (1 of 2 rows)"),
+    "no kind": (lambda: fitted([1, 2], "class"), "target_is: 'class' is neither 'classes' nor"),
     "one class": (lambda: fitted(["a", "a"]), "target 'y' has a single class, 'a'"),
-    "one number": (lambda: fitted([1.5, 1.5]), "target 'y' is 1.5 on all 2 training rows"),
+    "one number": (lambda: fitted([1.5, 1.5]), "target 'y' is 1.5 on all 2 rows"),
     "text": (
         lambda: fitted(["a", "b"], "numbers"), "column 'y', row 0: 'a' is no number (2 of 2 rows)"
     ),

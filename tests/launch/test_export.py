@@ -3,12 +3,13 @@ import zipfile
 import jax
 import numpy as np
 import optax
+import pandas as pd
 import pytest
 
-from jaxdl import console, launch, tasks, train
+from jaxdl import console, data, launch, tasks, train
 from jaxdl.data.scaling import apply, fit_per_column
 from jaxdl.launch import UserError
-from jaxdl.models import MLP
+from jaxdl.models import MLP, TableNetwork
 
 RNG = np.random.default_rng(0)
 X = (RNG.normal(size=(20, 3)) * [1, 10, 100] + 5).astype(np.float32)
@@ -69,3 +70,41 @@ def test_what_is_missing_is_one_line(workdir, tmp_path, capsys, what):
     assert (out, err.count("\n")) == ("", 1)
     with pytest.raises(UserError):
         launch.export(run, to)
+
+
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+def test_a_model_of_arrays_has_the_shape_and_the_scaling_of_its_preparation(tmp_path, kind):
+    y = np.arange(20) % 2 if kind == "classification" else X[:, 1].astype(np.float64)
+    parts, preparation = data.read({"x": X, "y": y})
+    options = {"features": (4,), "outputs": preparation.outputs}
+    task = getattr(tasks, kind)(MLP(**options))
+    state = train.init(task, optax.sgd(0.1), jax.random.key(0), parts["train"])
+    launch.save_best(
+        tmp_path, state.params, task=kind, model="mlp", options=options, preparation=preparation
+    )
+    about = launch.export(tmp_path, tmp_path / "mlp.zip")
+    with zipfile.ZipFile(tmp_path / "mlp.zip") as file:
+        found = jax.export.deserialize(bytearray(file.read("model.jax_export"))).call(X)
+    loaded = launch.load(tmp_path)
+    np.testing.assert_allclose(found["outputs"], loaded.predict(X), rtol=0, atol=1e-6)
+    if kind == "classification":
+        names = np.array(about["classes"])[found["labels"]]
+        np.testing.assert_array_equal(names, loaded.labels(X).astype(str))
+    else:
+        of = about["of"]["target"]
+        numbers = (np.float64(found["outputs"]) * of["scale"] + of["mean"])[:, 0]
+        np.testing.assert_allclose(numbers, loaded.labels(X), atol=1e-4)
+
+
+def test_a_model_of_a_table_is_refused_in_one_line(tmp_path):
+    frame = pd.DataFrame({"a": RNG.normal(size=20), "of": ["x", "y"] * 10})
+    _, preparation = data.read(frame, "of")
+    options = {"sizes": preparation.sizes, "outputs": 2, "features": (4,)}
+    task = tasks.classification(TableNetwork(**options))
+    state = train.init(task, optax.sgd(0.1), jax.random.key(0), {"x": preparation.prepare(frame)})
+    launch.save_best(
+        tmp_path, state.params, task="classification", model="table", options=options,
+        preparation=preparation,
+    )  # fmt: skip
+    with pytest.raises(UserError, match="takes rows of a table, and a file for JAX alone cannot"):
+        launch.export(tmp_path, tmp_path / "it.zip")

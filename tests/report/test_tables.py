@@ -315,6 +315,7 @@ def test_cells_of_nan_and_none_are_dashes():
     assert [tables.number(math.nan), tables.percent(None)] == ["–", "–"]
     assert tables.between(math.nan, 1.0) == "–"
     assert tables.number(0.000123456) == "0.000123"
+    assert tables.number(18008.9) == "18,009"
     assert tables.percent(0.12345, 2) == "12.35"
 
 

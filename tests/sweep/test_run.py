@@ -39,6 +39,24 @@ def test_a_task_is_trained_at_the_rate_of_the_trial():
     assert step == -0.5
 
 
+@pytest.mark.parametrize(
+    ("order", "given"),
+    [
+        (lambda task, tx: (tx, task), r"\(GradientTransformationExtraArgs, Task\)"),
+        (lambda task, tx: task, "Task"),
+        (lambda task, tx: (task, 0.1), r"\(Task, float\)"),
+        (lambda task, tx: None, "NoneType"),
+    ],
+)
+def test_what_is_no_task_and_transformation_is_one_line(tmp_path, order, given):
+    built = order(tasks.classification(MLP((), 2)), optax.sgd(0.1))
+    run = sweep.make_run(lambda hparams: built, steps=2, batch_size=4)
+    trials = sweep.trials(["it"], sweep.grid(learning_rate=[0.1]), range(1))
+    message = rf"build returns \(task, optax transformation\), not {given}$"
+    with pytest.raises(sweep.Failed, match=message):
+        sweep.execute({"it": run}, trials, {"train": train_set(8)}, workdir=tmp_path)
+
+
 def test_a_run_on_prepared_data_and_one_made_of_its_hyperparameters_are_the_runs_they_hold():
     def run(size):
         build = sweep.by_rate(tasks.classification(MLP((), 2)), optax.sgd)
