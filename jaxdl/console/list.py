@@ -36,7 +36,9 @@ def run(folder: Path, as_json: bool = False) -> int:
 
 
 def _name(run: Run, folder: Path) -> str:
-    return clean(str(Path(run.workdir).relative_to(folder))) if run.workdir != str(folder) else "."
+    if run.workdir == str(folder):
+        return "."
+    return clean(str(Path(run.workdir).relative_to(folder)).replace("\n", "\0"))
 
 
 def _age(seconds: float) -> str:
@@ -45,7 +47,9 @@ def _age(seconds: float) -> str:
 
 
 def _done(run: Run) -> str:
-    return f"{run.done:,}{'' if run.planned is None else f'/{run.planned:,}'} {run.unit}"
+    # Trials that are planned count those that run once more for a report, which have no row.
+    planned = None if run.status == runs.DONE else run.planned
+    return f"{run.done:,}{'' if planned is None else f'/{planned:,}'} {run.unit}"
 
 
 def _best(run: Run) -> str:
