@@ -60,7 +60,7 @@ def regression(
         # Last: squares of 1e-20 C, or of 1e20 m, are beyond float32.
         unit = jnp.broadcast_to(jnp.asarray(scale), count.shape)
         in_unit = jnp.concatenate([sums, (unit * count)[:, None]], axis=1)
-        missed = (losses.absolute_error(found, y) * unit).mean(axis=1)
+        missed = (losses.absolute_error(found, y) * unit[None]).mean(axis=1)
         return {
             "r2": Sums(sums, count[0], mean_r2),
             "rmse": Sums(in_unit, count[0], mean_rmse),

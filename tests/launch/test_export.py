@@ -3,12 +3,13 @@ import zipfile
 import jax
 import numpy as np
 import optax
+import pandas as pd
 import pytest
 
-from jaxdl import console, launch, tasks, train
+from jaxdl import console, data, launch, tasks, train
 from jaxdl.data.scaling import apply, fit_per_column
 from jaxdl.launch import UserError
-from jaxdl.models import MLP
+from jaxdl.models import MLP, TableNetwork
 
 RNG = np.random.default_rng(0)
 X = (RNG.normal(size=(20, 3)) * [1, 10, 100] + 5).astype(np.float32)
@@ -69,3 +70,33 @@ def test_what_is_missing_is_one_line(workdir, tmp_path, capsys, what):
     assert (out, err.count("\n")) == ("", 1)
     with pytest.raises(UserError):
         launch.export(run, to)
+
+
+def test_a_model_with_a_preparation_takes_raw_arrays_and_names_its_classes(tmp_path):
+    parts, preparation = data.read({"x": X, "y": np.array(["no", "yes"] * 10)})
+    task = tasks.classification(MLP((4,), 2))
+    state = train.init(task, optax.sgd(0.1), jax.random.key(0), parts["train"])
+    launch.save_best(
+        str(tmp_path), state.params, preparation=preparation, task="classification", model="mlp",
+        options={"features": (4,), "outputs": 2, "activation": "relu"},
+    )  # fmt: skip
+    about = launch.export(tmp_path, tmp_path / "mlp.zip")
+    with zipfile.ZipFile(tmp_path / "mlp.zip") as file:
+        model = jax.export.deserialize(bytearray(file.read("model.jax_export")))
+    loaded, found = launch.load(tmp_path), model.call(X)
+    np.testing.assert_allclose(found["outputs"], loaded.predict(X), rtol=0, atol=1e-6)
+    assert np.array(about["classes"])[found["labels"]].tolist() == loaded.labels(X).tolist()
+
+
+def test_a_model_of_a_table_says_why_it_is_not_exported(tmp_path):
+    frame = pd.DataFrame({"a": RNG.normal(size=40), "kind": ["no", "yes"] * 20})
+    parts, preparation = data.read(frame, "kind")
+    options = {"sizes": preparation.sizes, "outputs": 2, "features": (4,)}
+    task = tasks.classification(TableNetwork(**options))
+    state = train.init(task, optax.sgd(0.1), jax.random.key(0), parts["train"])
+    launch.save_best(
+        tmp_path, state.params, preparation=preparation, task="classification", model="table",
+        options=options,
+    )  # fmt: skip
+    with pytest.raises(UserError, match="rows of a table go through best/preparation.json"):
+        launch.export(tmp_path, tmp_path / "table.zip")
