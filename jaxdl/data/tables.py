@@ -89,7 +89,8 @@ def encode(columns: Columns, frame: pd.DataFrame) -> dict[str, np.ndarray]:
     """`x`: float32 `[N, D + gaps + C]`, and `y` (see `targets.encode`) if the frame has the target.
 
     Raises DataError, naming column, row and count, for a column that is missing, text among
-    numbers, infinite numbers, those beyond float32 when they are scaled, and a target with gaps or of a class that was not fitted.
+    numbers, infinite numbers, those beyond float32 when they are scaled, and a target with gaps
+    or of a class that was not fitted.
     """
     frame = cells.named(frame)
     needed = [*columns.numbers, *columns.categories]

@@ -22,9 +22,10 @@ def export(
 
     build: `description -> Task`, as for `load`.
     input_dtype: of raw inputs; by default as `best/model.json` says, or else float32.
-    A classifier gives labels and probabilities beside its logits. Of a model that was saved with a
-    preparation of arrays, `of.target` says what outputs are: numbers are less `mean`, over `scale`.
-    Returns what the file says of itself. Raises UserError where there is no model, or none that can be exported.
+    A classifier gives labels and probabilities beside its logits. Of a model that was saved
+    with a preparation of arrays, `of.target` says what outputs are: numbers are less `mean`,
+    over `scale`. Returns what the file says of itself. Raises UserError where there is no
+    model, or none that can be exported.
     """
     found = load(workdir, build)
     facts = dict(found.description)

@@ -154,7 +154,10 @@ def test_what_is_no_ledger_is_one_line_and_an_empty_one_no_program(tmp_path, cap
         (tmp_path / name / "trials.jsonl").write_text(text)
     (tmp_path / "folder/trials.jsonl").mkdir(parents=True)
     assert console.main(["diff", str(tmp_path / "none"), str(tmp_path / "torn")]) == 0
-    for name, message in {"odd": "row 1 of the ledger has no program", "folder": "directory"}.items():
+    for name, message in {
+        "odd": "row 1 of the ledger has no program",
+        "folder": "directory",
+    }.items():
         assert console.main(["diff", str(tmp_path / "none"), str(tmp_path / name)]) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert message in line

@@ -98,5 +98,5 @@ def test_a_model_of_a_table_says_why_it_is_not_exported(tmp_path):
         tmp_path, state.params, preparation=preparation, task="classification", model="table",
         options=options,
     )  # fmt: skip
-    with pytest.raises(UserError, match="rows of a table go through best/preparation.json"):
+    with pytest.raises(UserError, match=r"rows of a table go through best/preparation\.json"):
         launch.export(tmp_path, tmp_path / "table.zip")

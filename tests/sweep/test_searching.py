@@ -193,7 +193,7 @@ def test_where_every_point_diverged_there_is_no_winner(tmp_path):
         ({"method": "halving", "segments": 1}, "halving needs segments >= 2, .* not 1"),
         ({"method": sweep.Halving([10], sweep.Best("a_loss", 0.5))}, "prune: rungs are numbers"),
         ({"method": None}, "method: None is none of random, halton, halving, optuna; "),
-        ({"space": {1: sweep.Uniform(0.0, 1.0)}}, "space of run: hyperparameters have names, not 1"),
+        ({"space": {1: sweep.Uniform(0.0, 1.0)}}, "run: hyperparameters have names, not 1"),
         ({"trials": 0}, "trials must be >= 1, not 0"),
         ({"trials": 4.0}, r"trials is a whole number, not 4\.0"),
         ({"seeds": [0, 1]}, r"seeds is a whole number, not \[0, 1\]"),
