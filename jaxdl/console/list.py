@@ -1,6 +1,7 @@
 """`jaxdl list`: the runs below a folder, the newest first."""
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -13,9 +14,11 @@ UNITS = (("d", 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0))
 
 
 def run(folder: Path, as_json: bool = False) -> int:
-    """Prints a line a run; 0. Raises UserError where there is no folder, or no run below it."""
+    """Prints a line a run; 0. Raises UserError where there is no folder, or no run below
+    it, and OSError for a folder that cannot be read."""
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder")
+    os.listdir(folder)  # what is not ours to read holds not nothing
     found = sorted(runs.below(folder), key=lambda run: (-run.touched, run.workdir))
     if as_json:
         print(json.dumps([run._asdict() for run in found], indent=1))

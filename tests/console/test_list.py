@@ -141,6 +141,13 @@ def test_no_run_and_no_folder_are_one_line(tmp_path, capsys):
     assert capsys.readouterr().err.count("\n") == 2
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_is_not_ours_to_read_is_not_called_empty(tmp_path, capsys):
+    (tmp_path / "locked").mkdir(mode=0)
+    assert console.main(["list", str(tmp_path / "locked")]) == 2
+    assert "Permission denied" in capsys.readouterr().err
+
+
 HEAVY = ("jax", "numpy", "pandas", "scipy", "flax", "optax", "rich", "ml_collections")
 
 
