@@ -285,7 +285,7 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
             return {name: arrays[name] for name in arrays.files}
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise checkpoint.CheckpointError(
-            f"{path} is damaged ({error}); without it, its trials have no curves"
+            f"{path} is damaged ({type(error).__name__}); without it, its trials have no curves"
         ) from error
 
 
