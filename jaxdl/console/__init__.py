@@ -113,3 +113,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"jaxdl: {error}", file=sys.stderr)
         return USER_ERROR
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"jaxdl: {error.filename}: {error.strerror}", file=sys.stderr)
+        return USER_ERROR

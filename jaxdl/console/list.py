@@ -1,6 +1,7 @@
 """`jaxdl list`: the runs below a folder, the newest first."""
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -13,9 +14,11 @@ UNITS = (("d", 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0))
 
 
 def run(folder: Path, as_json: bool = False) -> int:
-    """Prints a line a run; 0. Raises UserError where there is no folder, or no run below it."""
+    """Prints a line a run; 0. Raises UserError where there is no folder, or no run below
+    it, and OSError for a folder that cannot be read."""
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder")
+    os.listdir(folder)  # what is not ours to read holds not nothing
     found = sorted(runs.below(folder), key=lambda run: (-run.touched, run.workdir))
     if as_json:
         print(json.dumps([run._asdict() for run in found], indent=1))
@@ -36,7 +39,9 @@ def run(folder: Path, as_json: bool = False) -> int:
 
 
 def _name(run: Run, folder: Path) -> str:
-    return clean(str(Path(run.workdir).relative_to(folder))) if run.workdir != str(folder) else "."
+    if run.workdir == str(folder):
+        return "."
+    return clean(str(Path(run.workdir).relative_to(folder)).replace("\n", "\0"))
 
 
 def _age(seconds: float) -> str:
@@ -45,7 +50,9 @@ def _age(seconds: float) -> str:
 
 
 def _done(run: Run) -> str:
-    return f"{run.done:,}{'' if run.planned is None else f'/{run.planned:,}'} {run.unit}"
+    # Trials that are planned count those that run once more for a report, which have no row.
+    planned = None if run.status == runs.DONE else run.planned
+    return f"{run.done:,}{'' if planned is None else f'/{planned:,}'} {run.unit}"
 
 
 def _best(run: Run) -> str:

@@ -58,6 +58,11 @@ def _programs(workdir: Path) -> dict[str, Program]:
         return {}
     except ValueError as error:  # of a line that is no row, or of conditions.json
         raise UserError(f"{workdir}: {error}") from None
+    for number, row in enumerate(results.rows, start=1):
+        if missing := [name for name in ("program", "seed", "status") if name not in row]:
+            raise UserError(f"{workdir}: row {number} of the ledger has no {missing[0]}")
+    if not results.rows:
+        return {}
     measured = {
         row["program"]: bests.measured(row) for row in results.rows if row["status"] == "ok"
     }

@@ -1,5 +1,6 @@
 """What is to be said of a run in a line, read from its workdir without JAX or pandas."""
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,7 +60,7 @@ def _run(folder: str, entries: Entries, locks: Mapping[str, int] | None) -> Run:
     if names.METRICS in entries:
         rows, unit = _rows(folder, names.METRICS), "steps"
         planned = _read(folder, names.CONFIG).get("steps")
-        done = max((int(row["step"]) for row in rows), default=0)
+        done = max((row["step"] for row in rows), default=0)
         measured = [*dict.fromkeys(name for row in rows for name in row)]
         status = _of_stream(entries, rows, planned)
     else:
@@ -76,13 +77,22 @@ def _run(folder: str, entries: Entries, locks: Mapping[str, int] | None) -> Run:
     return Run(
         folder,
         status,
-        max(entry.stat().st_mtime for entry in entries.values()),
+        _touched(entries),
         done,
         planned if isinstance(planned, int) else None,
         unit,
         metric,
         bests.best(metric, [row.get(metric) for row in rows]),
     )
+
+
+def _touched(entries: Entries) -> float:
+    """Of what is still there: whoever works there removes what was listed a moment ago."""
+    found = [0.0]
+    for entry in entries.values():
+        with contextlib.suppress(OSError):
+            found.append(entry.stat(follow_symlinks=False).st_mtime)
+    return max(found)
 
 
 def _of_sweep(entries: Entries, rows: Rows, facts: Mapping[str, Any]) -> str:
@@ -109,8 +119,9 @@ def _trials(folder: str, entries: Entries) -> Rows:
     """Of the ledger, and of those of workers that are not merged into it yet."""
     rows = _rows(folder, names.LEDGER)
     if names.CHUNKS in entries:
-        places = sorted(os.scandir(entries[names.CHUNKS].path), key=lambda entry: entry.name)
-        rows += [row for place in places for row in _rows(place.path, names.LEDGER)]
+        with contextlib.suppress(OSError):  # merged just now
+            places = sorted(entry.path for entry in os.scandir(entries[names.CHUNKS].path))
+            rows += [row for place in places for row in _rows(place, names.LEDGER)]
     return list({row["trial"]: row for row in reversed(rows)}.values())[::-1]
 
 
@@ -129,12 +140,13 @@ def _rows(folder: str, name: str) -> Rows:
             lines: Sequence[bytes] = file.read().split(b"\n")[:-1]
     except OSError:
         return []
-    key, found = "step" if name == names.METRICS else "trial", []
+    key, kind = ("step", int) if name == names.METRICS else ("trial", str)
+    found = []
     for line in lines:
         try:
             row = json.loads(line)
         except ValueError:
             continue
-        if isinstance(row, dict) and isinstance(row.get(key), str | int):
+        if isinstance(row, dict) and isinstance(row.get(key), kind):
             found.append(row)
     return found

@@ -105,9 +105,14 @@ def numbers(column: pd.Series) -> np.ndarray:
 
     Raises DataError naming column, row and count for text that is no number, and for infinities.
     """
-    found = pd.to_numeric(column.astype(object), errors="coerce").to_numpy(
-        np.float64, na_value=np.nan
-    )
+    if types.is_complex_dtype(column):
+        raise DataError(f"column {column.name!r} holds complex numbers: make real ones of them")
+    try:
+        found = pd.to_numeric(column.astype(object), errors="coerce").to_numpy(
+            np.float64, na_value=np.nan
+        )
+    except OverflowError:
+        raise DataError(f"column {column.name!r}: a whole number is beyond float64") from None
     check(column, np.isnan(found) & column.notna().to_numpy(), "is no number")
     check(column, np.isinf(found), "is not finite")
     return found

@@ -62,7 +62,10 @@ class Preparation:
             wanted = ", ".join(map(str, ("N", *shape)))
             raise DataError(f"x has shape {x.shape}; rows of training are ({wanted})")
         check_finite("prepare", "x", x)
-        return scaling.apply(self.inputs.scaling, x)
+        with np.errstate(over="ignore"):
+            x = scaling.apply(self.inputs.scaling, x)
+        check_finite("prepare, in float32", "scaled x", x)
+        return x
 
     def labels(self, outputs: Any) -> np.ndarray:
         """Answers in the words of the data: the likeliest classes `[N]` of logits `[N, K]`, or

@@ -1,7 +1,7 @@
 """Your data in one call: a table, arrays or a name as a sweep takes them, and how to go on so."""
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,14 +71,13 @@ def read(
         return _arrays(source, given, shares, target_is, scaled)
     if scaled:
         raise DataError(f"scaled={scaled!r} is of arrays; columns of a table are standardized")
+    names = _names(target, {"groups": groups, "time": time})
     frame = cells.named(_frame(source))
-    if not len(target):
-        raise DataError("target: which column of the table is to be predicted?")
-    names = [target] if isinstance(target, str) else list(target)
     cells.require(frame, [*names, *categories, *filter(None, (stratify, groups, time))])
     rows = _rows(frame, given, shares)
     frame = frame.drop(columns=[name for name in (groups, time) if name])
-    tables.fit(frame, names, target_is=target_is, categories=categories)  # names rows of the source
+    # Before the training part is taken, in which rows have other numbers.
+    _check_cells(frame, names, target_is, categories)
     train = frame.iloc[rows["train"]]
     columns = tables.fit(train, names, target_is=target_is, categories=categories)
     assert columns.target is not None
@@ -93,6 +92,39 @@ def read(
         )
     parts = {part: {name: one[own] for name, one in whole.items()} for part, own in rows.items()}
     return _checked("the table", parts, Preparation(columns, columns.target))
+
+
+def _names(target: Any, without: Mapping[str, str]) -> list[str]:
+    """The columns of a target, which is none of those that are dropped."""
+    names = list(target) if isinstance(target, Iterable) and target != "" else [target]
+    names = [target] if isinstance(target, str) and target else names
+    if names in ([], [""]):
+        raise DataError("target: which column of the table is to be predicted?")
+    for name in names:
+        if not isinstance(name, str):
+            raise DataError(f"target: give the name of a column as text, not {name!r}")
+        if names.count(name) > 1:
+            raise DataError(f"target: {name!r} is named twice")
+        for option in (option for option, column in without.items() if column == name):
+            raise DataError(f"{option}={name!r} is the target: rows are split by another column")
+    return names
+
+
+def _check_cells(
+    frame: pd.DataFrame, target: Sequence[str], kind: targets.Kind, categories: Collection[str]
+) -> None:
+    """Raises DataError for what no part of the table may hold."""
+    for name in frame:
+        if name in target:
+            cells.check_whole(frame[name], "target")
+        elif name in categories:
+            continue
+        if kind == "" or name not in target:
+            numeric = cells.is_numeric(frame[name])
+        else:
+            numeric = kind == "numbers"
+        if numeric:
+            cells.numbers(frame[name])
 
 
 def _frame(source: Any) -> pd.DataFrame:
@@ -136,14 +168,17 @@ def _arrays(
         raise DataError(f"the arrays lack {' and '.join(sorted(missing))}")
     if len(given["target"]):
         raise DataError(f"target={given['target']!r}: of arrays, y is the target")
-    arrays = {name: np.asarray(array) for name, array in source.items()}
-    lengths = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
+    arrays = {name: _array(name, array) for name, array in source.items()}
+    lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise DataError(f"arrays of unequal length ({listed})")
     check_finite("the arrays", "x", arrays["x"])
     named = {given[name] for name in ("stratify", "groups", "time")} - {""}
     cells.require(pd.DataFrame(columns=list(arrays)), sorted(named), "the mapping")
+    for name in sorted(named):
+        if arrays[name].ndim != 1:
+            raise DataError(f"rows are split by an array [N]; {name} is {arrays[name].shape}")
     beside = pd.DataFrame({name: arrays[name] for name in named})
     if unknown := set(arrays) - named - {"x", "y", "mask"}:
         raise DataError(f"what are the arrays {', '.join(sorted(unknown))}? x, y and mask are read")
@@ -151,6 +186,16 @@ def _arrays(
     kept = {name: array for name, array in arrays.items() if name in ("x", "y", "mask")}
     parts = {part: {name: one[own] for name, one in kept.items()} for part, own in rows.items()}
     return _scaled("the arrays", parts, target_is, scaled, arrays["y"])
+
+
+def _array(name: str, values: Any) -> np.ndarray:
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise DataError(f"{name}: rows of unequal shape are no array") from None
+    if not array.ndim:
+        raise DataError(f"{name} is a single value, where an array has a row for each example")
+    return array
 
 
 def _named(
@@ -188,10 +233,14 @@ def _scaled(
     inputs = Arrays(x.shape[1:], scaling.SCALINGS[name](x))
     kind = target_is or ("numbers" if np.asarray(labels).dtype.kind == "f" else "classes")
     whole = _answers(labels)
-    target = targets.fit(whole, list(whole.columns), kind)  # names rows of the source
-    if kind == "numbers":
-        target = targets.fit(_answers(parts["train"]["y"]), list(whole.columns), kind)
-    _check_classes(target, _answers(parts["train"]["y"]), np.arange(len(x)))
+    for column in whole:
+        cells.check_whole(whole[column], "target")
+        if kind == "numbers":
+            cells.numbers(whole[column])
+    of = whole if kind == "classes" else _answers(parts["train"]["y"])
+    target = targets.fit(of, list(of.columns), kind)
+    every = pd.concat([_answers(arrays["y"]) for arrays in parts.values()], ignore_index=True)
+    _check_classes(target, every, np.arange(len(x)))
     made = {}
     for part, arrays in parts.items():
         made[part] = {

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api import types
 
 from jaxdl.data.batches import padded_batches
 from jaxdl.data.catalog import Dataset
@@ -31,14 +32,16 @@ def rows(
 
     validation, test: shares of the rows; of the groups, where they are split by these.
     strata `[count]`: each part has the same shares of them. groups `[count]`: none is in two parts.
-    times `[count]`: no row is older than one of an earlier part, the oldest train. One of these at
-    most; without any the rows are drawn.
+    times `[count]`: no row is older than one of an earlier part, the oldest train; text has to be
+    of numbers, or dates as 2026-11-30. One of these at most; without any the rows are drawn.
     Raises DataError where a part would have no row, a stratum is in too few for its parts, or a
-    time is missing.
+    time is missing or none.
     """
     if not 0 < validation < 1 or not 0 < test < 1 or validation + test >= 1:
         shares = f"{validation:g} and {test:g}"
         raise DataError(f"{shares} for validation and test are no shares that leave rows to train")
+    if not 0 <= seed < 2**32:
+        raise DataError(f"seed is a whole number from 0 to 2**32 - 1, not {seed}")
     by = {"strata": strata, "groups": groups, "times": times}
     given = {name: values for name, values in by.items() if values is not None}
     if len(given) > 1:
@@ -83,7 +86,28 @@ def _by_time(times: Any) -> np.ndarray:
     values = pd.Series(times)
     if missing := np.flatnonzero(values.isna()).tolist():
         raise DataError(f"row {missing[0]} has no time ({len(missing)} of {len(values)} rows)")
+    if types.is_object_dtype(values) or types.is_string_dtype(values):
+        values = _ordered(values)
     return np.argsort(values.to_numpy(), kind="stable")
+
+
+def _ordered(values: pd.Series) -> pd.Series:
+    """Times that are objects as numbers or dates: as text, "10" would be before "9"."""
+    if not values.map(lambda value: isinstance(value, str)).all():
+        try:
+            return values.rank(method="dense")
+        except TypeError:
+            raise DataError("times of several kinds have no order") from None
+    numbers = pd.to_numeric(values, errors="coerce")
+    if numbers.notna().all():
+        return numbers
+    dates = pd.to_datetime(values, format="ISO8601", utc=True, errors="coerce")
+    if bad := np.flatnonzero(dates.isna()).tolist():
+        raise DataError(
+            f"row {bad[0]}: the time {values.iloc[bad[0]]!r} is neither a number nor a date as "
+            f"2026-11-30 ({len(bad)} of {len(values)} rows): make dates of them"
+        )
+    return dates
 
 
 def for_run(

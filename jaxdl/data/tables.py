@@ -87,7 +87,8 @@ def encode(columns: Columns, frame: pd.DataFrame) -> dict[str, np.ndarray]:
     """`x`: float32 `[N, D + gaps + C]`, and `y` (see `targets.encode`) if the frame has the target.
 
     Raises DataError, naming column, row and count, for a column that is missing, text among
-    numbers, infinite numbers, no rows, and a target with gaps or of a class that was not fitted.
+    numbers, infinite numbers, those beyond float32 when they are scaled, no rows, and a target with
+    gaps or of a class that was not fitted.
     """
     frame = cells.named(frame)
     if not len(frame):
@@ -100,6 +101,9 @@ def encode(columns: Columns, frame: pd.DataFrame) -> dict[str, np.ndarray]:
         np.where(np.isnan(one), 0, (one - mean) / scale)
         for one, mean, scale in zip(values.values(), columns.mean, columns.scale, strict=True)
     ]
+    for name, one in zip(columns.numbers, parts, strict=True):
+        beyond = abs(one) > np.finfo(np.float32).max
+        cells.check(frame[name], beyond, "is beyond float32 when it is scaled")
     parts += [np.isnan(values[name]) for name in columns.gaps]
     parts += [cells.ids(frame[name], known) for name, known in columns.categories.items()]
     found = {"x": np.stack(parts, axis=1).astype(np.float32)}

@@ -94,12 +94,15 @@ def labels(target: Target, outputs: np.ndarray) -> np.ndarray:
     """Answers in the words of the data: of logits `[..., K]` the likeliest classes `[...]`, of
     numbers `[..., K]` those in their own units, `[...]` if K is 1.
 
-    Raises DataError for outputs of another width.
+    Raises DataError for outputs of another width, and for logits that are nan.
     """
     outputs = np.asarray(outputs)
     if outputs.shape[-1:] != (target.outputs,):
         raise DataError(f"outputs have shape {outputs.shape}, not [..., {target.outputs}]")
     if target.classes is not None:
+        if (rows := np.argwhere(np.isnan(outputs).any(axis=-1))).size:
+            row = ", ".join(map(str, rows[0]))
+            raise DataError(f"outputs, row {row or 0}: nan, so no class is the likeliest")
         back = _BACK[target.of]
         return np.array([back(label) for label in target.classes])[outputs.argmax(axis=-1)]
     found = outputs.astype(np.float64) * target.scale + target.mean

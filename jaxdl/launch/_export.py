@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import jaxdl.export
-from jaxdl.data.tables import Columns
+from jaxdl.data.preparation import Arrays
 from jaxdl.launch.best import load
 from jaxdl.launch.fields import UserError
 from jaxdl.types import Task
@@ -22,28 +22,30 @@ def export(
 
     build: `description -> Task`, as for `load`.
     input_dtype: of raw inputs; by default as `best/model.json` says, or else float32.
-    A classifier gives labels and probabilities beside its logits. Returns what the file says of
-    itself. Raises UserError where there is no model, or none that can be exported.
+    A classifier gives labels and probabilities beside its logits. Of a model that was saved
+    with a preparation of arrays, `of.target` says what outputs are: numbers are less `mean`,
+    over `scale`. Returns what the file says of itself. Raises UserError where there is no
+    model, or none that can be exported.
     """
     found = load(workdir, build)
     facts = dict(found.description)
-    shape = facts.pop("input_shape")
+    shape, input_scaling, own = facts.pop("input_shape"), found.scaling, None
     if found.preparation is not None:
-        if isinstance(found.preparation.inputs, Columns):
+        inputs, target = found.preparation.inputs, found.preparation.target
+        if not isinstance(inputs, Arrays):
             raise UserError(
-                f"{workdir}: the model takes rows of a table, and a file for JAX alone cannot "
-                "prepare them; jaxdl.export.save writes the network, of rows that are prepared"
+                f"{workdir}: rows of a table go through best/preparation.json, which is not in the "
+                "file; jaxdl.export.save takes the shape of prepared rows"
             )
-        shape = found.preparation.inputs.shape
-        facts.setdefault("classes", found.preparation.target.classes)
-        facts["target"] = found.preparation.target._asdict()
+        shape, input_scaling, own = inputs.shape, inputs.scaling, target.classes
+        facts["target"] = target._asdict()
     if shape is None:
         raise UserError(
             f"{workdir}: the shape of an input is not known, so nothing can be exported; "
             "save_best is told it as input_shape"
         )
     saved_dtype = facts.pop("input_dtype", "float32")
-    classes = facts.pop("classes", None)
+    classes = facts.pop("classes", own)
     if classes is None and facts["task"] == "classification" and "outputs" in facts["options"]:
         classes = range(facts["options"]["outputs"])
     try:
@@ -54,7 +56,7 @@ def export(
             found.model_state,
             input_shape=shape,
             input_dtype=input_dtype or saved_dtype,
-            scaling=found.scaling,
+            scaling=input_scaling,
             classes=classes,
             facts={"of": facts},
         )

@@ -64,7 +64,7 @@ class Loaded:
 
 
 def save_best(
-    workdir: Path,
+    workdir: str | Path,
     params: PyTree,
     model_state: PyTree | None = None,
     scaling: Scaling | None = None,
@@ -85,7 +85,7 @@ def save_best(
     preparation: what `data.read` gave, instead of a scaling and a shape: raw rows go through it.
     facts: anything else worth knowing, such as the trial and its metrics.
     """
-    folder = workdir / "best"
+    folder = Path(workdir) / "best"
     folder.mkdir(exist_ok=True)
     tree = {"params": params, "model_state": model_state or {}}
     if scaling is not None:

@@ -38,6 +38,7 @@ def with_loss_scale(
     A step whose gradients are not finite is left out, the state of `tx` stays, and S is halved;
     after `patience` steps without such it is doubled. S stays between 1 and 2³⁰; after 100 steps
     that were left out in a row the next one is not, so that what has diverged is seen to have.
+    `optax.MultiSteps` belongs into `tx`: around it, it would keep what is not finite.
     scale: the first S, a power of two, so that nothing is rounded; may be traced, and so may
     patience. What is not trained by `train.step` has to be scaled by `tasks.scaled_loss`.
     """
@@ -61,10 +62,20 @@ def with_loss_scale(
 
 
 def loss_scales(opt_state: PyTree) -> list[Array]:
-    """Each S in the state of an optimizer."""
+    """Each S in the state of an optimizer. Raises ValueError for one within `optax.MultiSteps`."""
+    for node in jax.tree.leaves(opt_state, is_leaf=_accumulates):
+        if _accumulates(node) and loss_scales(node.inner_opt_state):
+            raise ValueError(
+                "with_loss_scale(optax.MultiSteps(...)), not the other way round: a gradient that "
+                "is not finite stays in what MultiSteps adds up"
+            )
 
     def is_one(node: object) -> bool:
         return isinstance(node, LossScale)
 
     leaves = jax.tree.leaves(opt_state, is_leaf=is_one)
     return [leaf.scale for leaf in leaves if is_one(leaf)]
+
+
+def _accumulates(node: object) -> bool:
+    return isinstance(node, optax.MultiStepsState)

@@ -136,7 +136,7 @@ def _choose(
     return {
         **{name: trials[name].iloc[0] for name in by},
         **{name: rates.at[row, name] for name in over},
-        metric: sign * float(rates.at[row, "mean"]) if eligible else math.nan,
+        metric: sign * float(rates.at[row, "mean"]) + 0.0 if eligible else math.nan,
         "eligible": eligible,
         "on_border": bool(borders),
         "borders": borders,

@@ -13,6 +13,7 @@ from typing import Any
 
 from jaxdl.streaming.log import ROWS
 from jaxdl.trackers import Identity, Record, Row, Tracker
+from jaxdl.trackers.tracker import STREAM
 
 
 class Telling:
@@ -23,7 +24,7 @@ class Telling:
 
     def __init__(self, workdir: Path, config: Mapping[str, Any], trackers: Sequence[Tracker]):
         name = workdir.resolve().name
-        self._identity = Identity("stream", name, name, config)
+        self._identity = Identity(STREAM, name, name, config)
         self._path = workdir / ROWS
         self._records: list[Record | None] = [None] * len(trackers)
         self._told = [0] * len(trackers)

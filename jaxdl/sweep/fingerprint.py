@@ -79,9 +79,12 @@ def remember(workdir: Path, facts: Facts) -> str:
 
 
 def recall(workdir: Path) -> dict[str, Facts]:
-    """The facts behind each fingerprint of a workdir's rows."""
+    """The facts behind each fingerprint of a workdir's rows. Raises ValueError for another file."""
     path = workdir / CONDITIONS
-    return json.loads(path.read_text()) if path.exists() else {}
+    found = json.loads(path.read_text()) if path.exists() else {}
+    if not isinstance(found, dict) or not all(isinstance(each, dict) for each in found.values()):
+        raise ValueError(f"{CONDITIONS} holds no conditions")
+    return found
 
 
 def described(function: object) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
+import numpy as np
 import pandas as pd
 
 from jaxdl import stats
@@ -119,9 +120,12 @@ def _planned(
     chunk: int,
 ) -> Plan:
     """The plan of a search, of which nothing has run. Raises ValueError as `search` does."""
-    for name, count in {"points": points, "seeds": seeds, "segments": segments}.items():
-        if count < 1:
-            raise ValueError(f"{name} must be >= 1, not {count}")
+    least = {"points": 1, "seeds": 1, "segments": 1, "seed": 0}
+    for name, count in zip(least, (points, seeds, segments, seed), strict=True):
+        if not isinstance(count, int | np.integer):
+            raise ValueError(f"{name} is a whole number, not {count!r}")
+        if count < least[name]:
+            raise ValueError(f"{name} must be >= {least[name]}, not {count}")
     begin, sampler = _begin(method)
     tried = {
         name: distinct(in_float32(begin(points, seed, **goal.space)))
@@ -187,6 +191,8 @@ def _of_each(runs: Mapping[str, Run], space: Space | Mapping[str, Space]) -> dic
 
 def _settled(program: str, space: Space) -> dict[str, Distribution]:
     """The space with the values of each choice of one kind; ValueError for one of no values."""
+    if nameless := [name for name in space if not isinstance(name, str)]:
+        raise ValueError(f"space of {program}: hyperparameters have names, not {nameless[0]!r}")
     try:
         distributions.check(space)
     except ValueError as error:
@@ -208,7 +214,8 @@ def _begin(
         return METHODS["halving"], None
     if isinstance(method, str) and method in METHODS:
         return METHODS[method], "TPESampler" if method == "optuna" else None
-    if isinstance(method, str) and not method.endswith("Sampler"):
+    named = isinstance(method, str) and method.endswith("Sampler")
+    if not named and not callable(method) and not hasattr(method, "sample_relative"):
         raise ValueError(
             f"method: {method!r} is none of {', '.join(METHODS)}; a sweep.Halving or a sampler of "
             "optuna.samplers is one too"

@@ -7,6 +7,8 @@ import operator
 import os
 import shutil
 import warnings
+import zipfile
+import zlib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -278,8 +280,13 @@ def _curves_directory(workdir: Path) -> Path:
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise checkpoint.CheckpointError(
+            f"{path} is damaged ({type(error).__name__}); without it, its trials have no curves"
+        ) from error
 
 
 def _write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

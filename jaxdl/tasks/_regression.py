@@ -55,13 +55,15 @@ def regression(
         found = outputs if point is None else point(outputs)
         if y.ndim not in (1, 2) or getattr(found, "shape", None) != y.shape:
             return {}
-        unit = jnp.asarray(scale).reshape(1, -1)
-        found, y = (array.reshape(len(weights), -1) * unit for array in (found, y))
+        found, y = (array.reshape(len(weights), -1) for array in (found, y))
         sums, count = jax.vmap(metrics.moments, (1, 1, None))(found, y, weights)
-        missed = losses.absolute_error(found, y).mean(axis=1)
+        # Last: squares of 1e-20 C, or of 1e20 m, are beyond float32.
+        unit = jnp.broadcast_to(jnp.asarray(scale), count.shape)
+        in_unit = jnp.concatenate([sums, (unit * count)[:, None]], axis=1)
+        missed = (losses.absolute_error(found, y) * unit[None]).mean(axis=1)
         return {
             "r2": Sums(sums, count[0], mean_r2),
-            "rmse": Sums(sums, count[0], mean_rmse),
+            "rmse": Sums(in_unit, count[0], mean_rmse),
             "mae": metrics.mean(missed, weights),
         }
 
@@ -74,5 +76,5 @@ def mean_r2(sums: Array, weight: Array) -> Array:
 
 
 def mean_rmse(sums: Array, weight: Array) -> Array:
-    """Mean of the columns' RMSE, from their `moments` `[K, 4]`."""
-    return metrics.rmse(sums, weight).mean(axis=-1)
+    """Mean of the columns' RMSE, from their `moments` and weight × unit `[K, 5]`."""
+    return (metrics.rmse(sums, weight) * sums[..., 4] / weight).mean(axis=-1)

@@ -25,7 +25,8 @@ def mlflow(workdir: str | Path) -> Tracker:
     folder = Path(workdir)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read at the import
     package("mlflow-skinny")
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folder.resolve() / 'mlflow.db'}"
+    own = folder.resolve() / "mlflow.db"
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{own}"
     if uri.startswith("sqlite"):
         package("sqlalchemy")
         package("alembic")
@@ -37,6 +38,8 @@ def mlflow(workdir: str | Path) -> Tracker:
     def begin(identity: Identity) -> _Record:
         nonlocal client, experiment
         if client is None:
+            if uri == f"sqlite:///{own}" and not own.exists():
+                _make(own)
             client = MlflowClient(tracking_uri=uri)
             name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or folder.resolve().name
             known = client.get_experiment_by_name(name)
@@ -44,6 +47,17 @@ def mlflow(workdir: str | Path) -> Tracker:
         return _Record(client, _run(client, experiment, place(folder), identity))
 
     return begin
+
+
+def _make(database: Path) -> None:
+    """Whole or not at all: one that a kill left half made MLflow never opens again."""
+    from mlflow.tracking import MlflowClient
+
+    draft = database.with_name(f".{database.name}.draft")
+    for left in database.parent.glob(f"{draft.name}*"):  # with a journal of its own
+        left.unlink()
+    MlflowClient(tracking_uri=f"sqlite:///{draft}").search_experiments(max_results=1)
+    os.replace(draft, database)
 
 
 def _run(client: Any, experiment: str, workdir: str, identity: Identity) -> Any:

@@ -8,18 +8,20 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from jaxdl.trackers import events
-from jaxdl.trackers.tracker import Identity, Row, Tracker
+from jaxdl.trackers.tracker import STREAM, Identity, Row, Tracker
 
 
 def tensorboard(workdir: str | Path) -> Tracker:
     """Into `tb/` of the workdir, which is made anew with the first run that is told.
 
-    Not for training on a stream, which writes its own.
+    Not for training on a stream, which writes its own: there it raises ValueError.
     """
     folder, begun = Path(workdir) / "tb", False
 
     def begin(identity: Identity) -> _Record:
         nonlocal begun
+        if identity.id == STREAM:
+            raise ValueError("training on a stream writes tb/ itself")
         if not begun:
             shutil.rmtree(folder, ignore_errors=True)
         begun = True

@@ -10,6 +10,10 @@ Row = tuple[int, Mapping[str, float]]
 """A step of training, and numbers by name: `train/loss`, `evaluation/accuracy`."""
 
 
+STREAM = "stream"
+"""The id of training on a stream."""
+
+
 class Unavailable(ValueError):
     """A tracker whose package is not installed."""
 

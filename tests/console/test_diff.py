@@ -145,3 +145,22 @@ def test_streams_are_compared_by_their_last_values(tmp_path, capsys):
 def test_what_is_no_run_is_one_line(swept, tmp_path, capsys):
     assert console.main(["diff", str(swept), str(tmp_path)]) == 2
     assert capsys.readouterr().err == f"jaxdl: {tmp_path} holds no run\n"
+
+
+def test_what_is_no_ledger_is_one_line_and_an_empty_one_no_program(tmp_path, capsys):
+    rows = {"none": "", "torn": '{"trial": "a", "prog', "odd": '{"trial": "a"}\n'}
+    for name, text in rows.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "trials.jsonl").write_text(text)
+    (tmp_path / "folder/trials.jsonl").mkdir(parents=True)
+    assert console.main(["diff", str(tmp_path / "none"), str(tmp_path / "torn")]) == 0
+    for name, message in {
+        "odd": "row 1 of the ledger has no program",
+        "folder": "directory",
+    }.items():
+        assert console.main(["diff", str(tmp_path / "none"), str(tmp_path / name)]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert message in line
+    (tmp_path / "none/conditions.json").write_text("[]")
+    assert console.main(["diff", str(tmp_path / "none"), str(tmp_path / "torn")]) == 2
+    assert "conditions.json holds no conditions" in capsys.readouterr().err

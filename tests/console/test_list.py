@@ -122,10 +122,30 @@ def test_a_stream_is_told_by_its_steps(tmp_path, capsys):
     assert statuses(tmp_path) == {tmp_path.name: "done"}
 
 
+def test_what_is_odd_in_a_workdir_hides_no_run(tmp_path, swept, capsys):
+    lines = ['{"step": 3, "train/loss": 0.5}', '{"step": "q"}', "7", '{"step": 9', ""]
+    (tmp_path / "stream").mkdir()
+    (tmp_path / "stream/metrics.jsonl").write_text("\n".join(lines))
+    workdir = shutil.copytree(swept, tmp_path / "two\nlines")
+    (workdir / "gone").symlink_to(tmp_path / "nothing")
+    (workdir / "chunks").touch()
+    out = listed(capsys, tmp_path)
+    assert len(out.splitlines()) == 3
+    assert "3 steps" in out
+    assert f"{len(ADAM)} trials" in out
+
+
 def test_no_run_and_no_folder_are_one_line(tmp_path, capsys):
     assert console.main(["list", str(tmp_path)]) == 2
     assert console.main(["list", str(tmp_path / "none")]) == 2
     assert capsys.readouterr().err.count("\n") == 2
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_is_not_ours_to_read_is_not_called_empty(tmp_path, capsys):
+    (tmp_path / "locked").mkdir(mode=0)
+    assert console.main(["list", str(tmp_path / "locked")]) == 2
+    assert "Permission denied" in capsys.readouterr().err
 
 
 HEAVY = ("jax", "numpy", "pandas", "scipy", "flax", "optax", "rich", "ml_collections")

@@ -67,6 +67,18 @@ def test_rows_are_split_as_asked_and_what_splits_them_is_no_input():
     np.testing.assert_allclose(shares, (PLAIN["ill"] == "yes").mean(), atol=0.02)
 
 
+def test_numbers_and_dates_that_are_text_are_in_order_of_time():
+    order = RNG.permutation(120)
+    x = np.arange(120.0)
+    expected = np.sort(order)[:84]
+    days = pd.date_range("2025-12-30", periods=120)[order]
+    for times in (order.astype(str), days.strftime("%Y-%m-%d"), days.date):
+        frame = pd.DataFrame({"x": x, "day": times, "ill": PLAIN["ill"]})
+        data, one = read(frame, "ill", time="day")
+        train = data["train"]["x"][:, 0] * one.inputs.scale[0] + one.inputs.mean[0]
+        np.testing.assert_array_equal(order[train.round().astype(int)], expected)
+
+
 def test_several_targets_are_columns_of_numbers():
     frame = PLAIN.drop(columns="ill").assign(a=RNG.normal(7, 2, 120), b=RNG.normal(size=120))
     data, preparation = read(frame, ["a", "b"])
@@ -158,6 +170,40 @@ WRONG = {
         lambda: read(PLAIN.assign(age=np.inf), "ill"),
         "column 'age', row 0: inf is not finite (120 of 120 rows)",
     ),
+    "one that is infinite": (
+        lambda: read(PLAIN.assign(age=[*range(7), np.inf, *range(112)]), "ill"),
+        "column 'age', row 7: inf is not finite (1 of 120 rows)",
+    ),
+    "one word among numbers": (
+        lambda: read(PLAIN.assign(age=["x", *map(str, range(119))]), "ill"),
+        "column 'age', row 0: 'x' is no number, as 119 of 120 values are",
+    ),
+    "a gap in the target": (
+        lambda: read(PLAIN.assign(ill=[*PLAIN["ill"][:119], None]), "ill"),
+        "target 'ill', row 119: there is no value (1 of 120 rows)",
+    ),
+    "a gap in y": (
+        lambda: read({"x": X, "y": [*Y[:19], np.nan]}), "'y', row 19: there is no value (1 of 20"
+    ),
+    "a column that is no text": (lambda: read(PLAIN, 2), "the name of a column as text, not 2"),
+    "a target twice": (lambda: read(PLAIN, ["age", "age"]), "target: 'age' is named twice"),
+    "the target as groups": (lambda: read(PLAIN, "ill", groups="ill"), "groups='ill' is the targ"),
+    "the target as time": (lambda: read(PLAIN, "age", time="age"), "time='age' is the target"),
+    "no such kind": (lambda: read(PLAIN, "ill", target_is="class"), "'class' is neither classes"),
+    "a seed below 0": (lambda: read(PLAIN, "ill", seed=-1), "seed is a whole number from 0 to"),
+    "times in words": (
+        lambda: read(PLAIN.assign(day=["2026-01-01"] * 119 + ["3/14/2026"]), "ill", time="day"),
+        "row 119: the time '3/14/2026' is neither a number nor a date as 2026-11-30 (1 of 120",
+    ),
+    "times of several kinds": (
+        lambda: read(PLAIN.assign(day=["a"] * 119 + [1]), "ill", time="day"), "of several kinds"
+    ),
+    "rows of no one shape": (lambda: read({"x": [[1], [1, 2]], "y": [0, 1]}), "unequal shape"),
+    "a single number": (lambda: read({"x": 3.0, "y": 1}), "x is a single value"),
+    "groups of two axes": (lambda: read({"x": X, "y": Y}, groups="x"), "[N]; x is (20, 2)"),
+    "a number beyond all": (
+        lambda: read(PLAIN.assign(age=10**400), "ill"), "'age': a whole number is beyond float64"
+    ),
     "a row of the source": (
         lambda: read(PLAIN.assign(age=PLAIN["age"].mask(PLAIN.index == 7, np.inf)), "ill"),
         "column 'age', row 7: inf is not finite (1 of 120 rows)",
@@ -201,6 +247,12 @@ LATER = {
         "column 'age', row 0: 'old' is no number (120 of 120 rows)",
     ),
     "no rows": (lambda p: p.prepare(PLAIN[:0]), "the table has no rows"),
+    "beyond float32": (
+        lambda p: p.prepare(PLAIN.assign(age=1e300)),
+        "column 'age', row 0: 1e+300 is beyond float32 when it is scaled (120 of 120 rows)",
+    ),
+    "complex": (lambda p: p.prepare(PLAIN.assign(age=1j)), "'age' holds complex numbers"),
+    "nan": (lambda p: p.labels([[0, 1], [0, np.nan]]), "outputs, row 1: nan, so no class"),
     "no frame": (lambda p: p.prepare(X), "a data frame is needed, with the columns of training"),
     "a width": (lambda p: p.labels(np.zeros((3, 5))), "outputs have shape (3, 5), not [..., 2]"),
 }
@@ -225,5 +277,7 @@ def test_arrays_of_another_shape_are_refused():
     _, preparation = read({"x": X, "y": Y})
     with pytest.raises(DataError, match=r"x has shape \(4, 3\); rows of training are \(N, 2\)"):
         preparation.prepare(np.zeros((4, 3)))
+    with pytest.raises(DataError, match=r"float32, row 1: scaled x is not finite"):
+        preparation.prepare([[1, 2], [1e300, 3]])
     with pytest.raises(DataError, match=r"row 1: x is not finite \(column 0: 1 of 2\)"):
         preparation.prepare([[1, 2], [np.nan, 3]])

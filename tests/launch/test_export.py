@@ -106,5 +106,5 @@ def test_a_model_of_a_table_is_refused_in_one_line(tmp_path):
         tmp_path, state.params, task="classification", model="table", options=options,
         preparation=preparation,
     )  # fmt: skip
-    with pytest.raises(UserError, match="takes rows of a table, and a file for JAX alone cannot"):
+    with pytest.raises(UserError, match=r"rows of a table go through best/preparation\.json"):
         launch.export(tmp_path, tmp_path / "it.zip")

@@ -62,6 +62,22 @@ def run(proxy):
     assert asked == []
 
 
+def test_a_database_of_mlflow_that_was_killed_while_it_was_made(tmp_path, run):
+    pytest.importorskip("mlflow")
+    script = ROOT / "tests/support/told_run.py"
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
+    command = [sys.executable, script, "sweep", "mlflow", tmp_path]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as process:
+        while not list(tmp_path.glob("*mlflow.db*")):
+            assert process.poll() is None
+        process.kill()
+    assert not (tmp_path / "mlflow.db").exists()  # half made it would never be opened again
+    done = run("sweep", "mlflow", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert not list(tmp_path.glob("*mlflow.db*.draft*"))
+    assert len(of_mlflow(tmp_path)[0]) == 6
+
+
 def of_mlflow(workdir):
     """`{id: [(step, name, value)]}`, hyperparameters and states."""
     from mlflow.tracking import MlflowClient

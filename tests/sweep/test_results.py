@@ -10,7 +10,7 @@ from support import tiny_sweep as tiny
 from support.stopping import Stop
 
 import jaxdl
-from jaxdl import sweep
+from jaxdl import checkpoint, sweep
 
 ADAM = [trial for trial in tiny.TRIALS if trial.program == "adam"]
 
@@ -62,3 +62,15 @@ def test_where_there_is_no_sweep_it_says_so(tmp_path):
 def test_the_version_is_that_of_the_package():
     page = Path(__file__).parents[2] / "pyproject.toml"
     assert jaxdl.__version__ == tomllib.loads(page.read_text())["project"]["version"]
+
+
+def test_damaged_curves_are_named_and_the_rows_stay(tmp_path, whole):
+    shutil.copytree(whole.workdir, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "curves.npz"
+    path.write_bytes(path.read_bytes()[:-100])
+    found = jaxdl.load_results(tmp_path)
+    assert found.rows == whole.rows
+    with pytest.raises(checkpoint.CheckpointError, match=r"curves\.npz is damaged"):
+        found.curves()
+    path.unlink()
+    assert found.frame().equals(whole.frame())

@@ -157,6 +157,15 @@ def test_a_choice_is_of_one_kind_however_many_points_are_drawn(tmp_path):
     assert found.best.borders == ("x",)
 
 
+def test_a_least_value_of_zero_has_no_sign(tmp_path):
+    run = sweep.without_training(lambda h, s, d: {"a_loss": 0.0 * h["x"]})
+    found = sweep.search(
+        run, {"x": sweep.Uniform(0.0, 1.0)}, sweep.NO_DATA, workdir=tmp_path, metric="a_loss",
+        trials=2, seeds=1,
+    )  # fmt: skip
+    assert math.copysign(1, found.best.value) == 1
+
+
 def test_where_every_point_diverged_there_is_no_winner(tmp_path):
     run = sweep.without_training(lambda h, s, d: {"a_loss": jnp.nan * h["x"]})
     found = sweep.search(
@@ -181,7 +190,12 @@ def test_where_every_point_diverged_there_is_no_winner(tmp_path):
         ({"method": "tpe"}, "method: 'tpe' is none of random, halton, halving, optuna; "),
         ({"method": "halving", "segments": 1}, "halving needs segments >= 2, .* not 1"),
         ({"method": sweep.Halving([10], sweep.Best("a_loss", 0.5))}, "prune: rungs are numbers"),
+        ({"method": None}, "method: None is none of random, halton, halving, optuna; "),
+        ({"space": {1: sweep.Uniform(0.0, 1.0)}}, "run: hyperparameters have names, not 1"),
         ({"points": 0}, "points must be >= 1, not 0"),
+        ({"points": 4.0}, r"points is a whole number, not 4\.0"),
+        ({"seeds": [0, 1]}, r"seeds is a whole number, not \[0, 1\]"),
+        ({"seed": -1}, "seed must be >= 0, not -1"),
         ({"seeds": 0}, "seeds must be >= 1, not 0"),
         ({"metric": "validation_height"},
          "metric: run does not measure 'validation_height', it measures .*validation_loss"),

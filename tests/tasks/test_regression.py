@@ -130,3 +130,13 @@ def test_huber_is_a_loss_of_it():
     errors = abs(np.asarray(task.predict(params, {}, batch)) - ANSWERS)
     expected = np.where(errors <= 1, errors**2 / 2, errors - 0.5).mean()
     assert float(task.loss(params, {}, batch, KEY, train=True)[0]) == pytest.approx(expected, 1e-5)
+
+
+@pytest.mark.parametrize("unit", [1e-22, 1e25])
+def test_errors_are_told_in_units_whose_squares_are_beyond_float32(unit):
+    task = tasks.regression(tasks.from_functions(lambda key, x: x[0], lambda p, x: x), scale=unit)
+    batch = {"x": ANSWERS, "y": ANSWERS + NOISE.astype(np.float32)}
+    found = train.mean(task.loss(ANSWERS[0], {}, batch, KEY, train=False)[1][1])
+    for name in ("rmse", "mae"):
+        expected = unit * SKLEARN[name](batch["y"], ANSWERS)
+        np.testing.assert_allclose(found[name], expected, rtol=1e-5)

@@ -123,3 +123,14 @@ def test_accumulated_gradients_are_scaled_too():
     assert not np.array_equal(after.params["Dense_0"]["bias"], state.params["Dense_0"]["bias"])
     jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=0.01, atol=1e-3),
                  after.params, expected.params)  # fmt: skip
+
+
+def test_within_a_sum_of_gradients_it_is_refused_and_around_one_it_finds_its_scale():
+    around = optimizers.with_loss_scale(optax.MultiSteps(TX, 2).gradient_transformation(), 2.0**30)
+    state, found = trained(task(jnp.float16), around)
+    (scale,) = optimizers.loss_scales(state.opt_state)
+    assert scale > 1
+    assert found[-1] < 0.5 * found[0]
+    within = optax.MultiSteps(optimizers.with_loss_scale(TX, 2.0**30), 2).gradient_transformation()
+    with pytest.raises(ValueError, match="not the other way round"):
+        trained(task(jnp.float16), within)

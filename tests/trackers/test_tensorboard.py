@@ -1,6 +1,7 @@
 """What TensorBoard's own reader of events finds."""
 
 import pytest
+from support import streams
 from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 
@@ -59,6 +60,15 @@ def test_it_is_made_anew(tmp_path):
     assert len(told(tmp_path, ["a", "b", "c"], rows)) == 3
     assert told(tmp_path, ["a/../b: 1"], rows) == ["a_.._b_1-000000"]
     assert len(read(tmp_path / "tb/a_.._b_1-000000")) == 5
+
+
+def test_what_a_stream_has_written_there_stays(tmp_path):
+    with pytest.warns(UserWarning, match="training on a stream writes tb/ itself"):
+        streams.fit(tmp_path, trackers=[tensorboard(tmp_path)], steps=8)
+    first = next((tmp_path / "tb").iterdir()).read_bytes()
+    with pytest.warns(UserWarning, match="training on a stream writes tb/ itself"):
+        streams.fit(tmp_path, trackers=[tensorboard(tmp_path)], allow_config_change=True)
+    assert first in [path.read_bytes() for path in (tmp_path / "tb").iterdir()]
 
 
 @pytest.mark.parametrize("size", [3, 20, 40])

@@ -183,6 +183,11 @@ def _curves(found: Sequence["Results"], order: np.ndarray) -> tuple[list[Curve],
     parts = [results.curves() for results in found]
     names = dict.fromkeys(name for part in parts for name in part if name != "trial")
     steps = max((part["loss"].shape[1] for part in parts if "loss" in part), default=0)
+    notes = []
+    # What is measured after a segment would be drawn at the steps of the longest program.
+    if len(_lengths(found)) > 1 and len(names) > ("loss" in names):
+        names = {name: None for name in names if name == "loss"}
+        notes = ["Programs train for unequal numbers of steps: of evaluations the last is shown."]
     curves, thinned = [], 0
     for name in sorted(names, key=lambda name: name != "loss"):
         values = _stacked(parts, name)[order]
@@ -196,9 +201,17 @@ def _curves(found: Sequence["Results"], order: np.ndarray) -> tuple[list[Curve],
         at, windows = _windows(values, at_most)
         curves.append(_curve(name, apart * at, windows))
         thinned = max(thinned, len(at) if len(at) < length else 0)
-    if not thinned:
-        return curves, []
-    return curves, [f"Training curves are means over windows of steps, {thinned} of each trial."]
+    if thinned:
+        notes.append(f"Training curves are means over windows of steps, {thinned} of each trial.")
+    return curves, notes
+
+
+def _lengths(found: Sequence["Results"]) -> set[int]:
+    """Steps of the programs, as far as a trial has come to its end."""
+    longest: dict[str, int] = {}
+    for row in (row for results in found for row in results.rows if row["status"] == "ok"):
+        longest[row["program"]] = max(row.get("steps", 0), longest.get(row["program"], 0))
+    return set(longest.values())
 
 
 def _stacked(parts: Sequence[Mapping[str, np.ndarray]], name: str) -> np.ndarray:

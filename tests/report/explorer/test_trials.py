@@ -119,6 +119,18 @@ def test_curves_follow_their_trials_and_long_ones_are_means_over_windows(tmp_pat
     assert found.notes == ["Training curves are means over windows of steps, 84 of each trial."]
 
 
+def test_evaluations_are_not_drawn_at_the_steps_of_another_program(tmp_path):
+    given = [{**row, "steps": 2 if row["program"] == "sgd" else 4} for row in rows()]
+    curves = {
+        "loss": np.ones((12, 4), np.float32),
+        "validation_accuracy": np.ones((12, 2), np.float32),
+    }
+    found = explorer.trials(plan(), [results(tmp_path, given, curves)])
+    assert [curve.label for curve in found.curves] == ["training loss"]
+    (note,) = found.notes
+    assert "unequal numbers of steps" in note
+
+
 def test_of_very_many_trials_the_curves_are_left_out_and_the_page_says_so(tmp_path):
     count = _trials.CURVE_NUMBERS // 7
     made = [{**rows()[0], "trial": f"t{n}", "learning_rate": n + 1.0} for n in range(count)]
