@@ -71,8 +71,8 @@ def read(
         return _arrays(source, given, shares, target_is, scaled)
     if scaled:
         raise DataError(f"scaled={scaled!r} is of arrays; columns of a table are standardized")
-    names = _names(target, {"groups": groups, "time": time})
     frame = cells.named(_frame(source))
+    names = _names(target, {"groups": groups, "time": time})
     cells.require(frame, [*names, *categories, *filter(None, (stratify, groups, time))])
     rows = _rows(frame, given, shares)
     frame = frame.drop(columns=[name for name in (groups, time) if name])

@@ -161,7 +161,7 @@ def test_a_least_value_of_zero_has_no_sign(tmp_path):
     run = sweep.without_training(lambda h, s, d: {"a_loss": 0.0 * h["x"]})
     found = sweep.search(
         run, {"x": sweep.Uniform(0.0, 1.0)}, sweep.NO_DATA, workdir=tmp_path, metric="a_loss",
-        trials=2, seeds=1,
+        points=2, seeds=1,
     )  # fmt: skip
     assert math.copysign(1, found.best.value) == 1
 
