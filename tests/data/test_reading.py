@@ -189,7 +189,7 @@ WRONG = {
     "a target twice": (lambda: read(PLAIN, ["age", "age"]), "target: 'age' is named twice"),
     "the target as groups": (lambda: read(PLAIN, "ill", groups="ill"), "groups='ill' is the targ"),
     "the target as time": (lambda: read(PLAIN, "age", time="age"), "time='age' is the target"),
-    "no such kind": (lambda: read(PLAIN, "ill", target_is="class"), "'class' is neither 'classes' nor"),
+    "no such kind": (lambda: read(PLAIN, "ill", target_is="class"), "'class' is neither"),
     "a seed below 0": (lambda: read(PLAIN, "ill", seed=-1), "seed is a whole number from 0 to"),
     "times in words": (
         lambda: read(PLAIN.assign(day=["2026-01-01"] * 119 + ["3/14/2026"]), "ill", time="day"),
