@@ -20,12 +20,12 @@ def track(results: Results, tracker: Tracker) -> None:
     """
     curves = results.curves()
     del curves["trial"]
-    lengths = _lengths(results, curves)
+    lengths, strides = _lengths(results, curves), _strides(results, curves)
     for number, ledger_row in enumerate(results.rows):
         mine = {name: values[number] for name, values in curves.items()}
         record = tracker(_identity(ledger_row, mine))
-        length = lengths.get(ledger_row["program"])
-        record.write(() if length is None else _rows(ledger_row, mine, length))
+        length, stride = lengths.get(ledger_row["program"]), strides[ledger_row["program"]]
+        record.write(() if length is None else _rows(ledger_row, mine, length, stride))
         record.end(ledger_row["status"])
 
 
@@ -67,13 +67,31 @@ def _measured(results: Results, curves: Mapping[str, np.ndarray]) -> list[int]:
     return found.tolist()
 
 
-def _rows(row: Mapping[str, Any], curves: Mapping[str, np.ndarray], length: int) -> Iterator[Row]:
+def _strides(results: Results, curves: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """Steps of training behind each value of a program's curves: 1, unless a run sums some up."""
+    found = {row["program"]: 1 for row in results.rows}
+    courses = {name: np.isfinite(values) for name, values in curves.items()}
+    for number, row in enumerate(results.rows):
+        mine = [finite[number] for name, finite in courses.items() if name not in row]
+        if row["status"] == "ok" and any(finite.any() for finite in mine):
+            values = max(
+                len(finite) - int(finite[::-1].argmax()) for finite in mine if finite.any()
+            )
+            found[row["program"]] = max(1, round(row["steps"] / values))
+    return found
+
+
+def _rows(
+    row: Mapping[str, Any], curves: Mapping[str, np.ndarray], length: int, stride: int
+) -> Iterator[Row]:
     for number in range(-(-row["steps"] // length)):
         begin, step = number * length, min((number + 1) * length, row["steps"])
         values = {}
         for name, curve in curves.items():
             if name not in row:
-                values[f"train/{name}"] = float(curve[begin:step].mean(dtype=np.float64))
+                part = curve[begin // stride : -(-step // stride)]
+                if len(part):
+                    values[f"train/{name}"] = float(part.mean(dtype=np.float64))
             elif number < len(curve) and np.isfinite(curve[number]):
                 values[f"evaluation/{name}"] = float(curve[number])
         yield step, values

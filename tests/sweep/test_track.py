@@ -69,3 +69,19 @@ def test_trials_that_train_nothing_are_told_without_rows(tmp_path):
     for identity, rows, status in told.read(tmp_path / "told").values():
         assert identity["hparams"]["depth"] in (1, 2)
         assert (rows, status) == ([], "ok")
+
+
+def test_curves_that_sum_steps_up_are_told_at_the_steps_behind_them(tmp_path):
+    """Of two values for eight steps, each stands for four; in one segment and in two."""
+
+    def advance(hparams, state, data):
+        return state._replace(step=state.step + 4), {"loss": state.step[None] + 1.0}
+
+    run = tiny.PROGRAMS["adam"]._replace(advance=advance)
+    trials = sweep.trials(["adam"], [{"initializer": "he_normal", "learning_rate": 0.1}], [0])
+    for segments, means in ((1, [1.0]), (2, [1.0, 5.0])):
+        found = tiny.execute(tmp_path / f"{segments}", {"adam": run}, trials, segments=segments)
+        sweep.track(found, told.lines(tmp_path / f"told{segments}"))
+        ((_, rows, _),) = told.read(tmp_path / f"told{segments}").values()
+        assert [row["step"] for row in rows] == [4 * (n + 1) for n in range(segments)]
+        assert [row["train/loss"] for row in rows] == means
