@@ -18,4 +18,7 @@ def test_a_golden_is_what_its_script_makes_today(script, tmp_path):
     with np.load(tmp_path / name) as fresh, np.load(GOLDENS / name) as kept:
         assert set(fresh.files) == set(kept.files)
         for key in kept.files:
-            np.testing.assert_allclose(fresh[key], kept[key], rtol=1e-6, atol=1e-12, err_msg=key)
+            # Processors add the products of float32 in orders of their own.
+            narrow = kept[key].dtype == np.float32
+            atol = 5e-6 * np.abs(kept[key]).max(initial=0) if narrow else 1e-12
+            np.testing.assert_allclose(fresh[key], kept[key], rtol=1e-6, atol=atol, err_msg=key)
