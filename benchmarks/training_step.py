@@ -10,7 +10,7 @@ import contextlib
 import importlib
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -106,9 +106,9 @@ def ways(problem: Problem) -> Iterator[dict[str, Callable[[], float]]]:
     """Measures seconds of a step in each of the three ways."""
     task, batch = problem.made()
     command = [sys.executable, "-m", "benchmarks.training_step", json.dumps(problem)]
-    with harness.answering(command, environment={"JAX_NUM_CPU_DEVICES": "1"}) as ask:
+    with in_own_process(command, {"JAX_NUM_CPU_DEVICES": "1"}) as step:
         yield {
-            "alone": lambda: ask("")[0],
+            "alone": step,
             "in lax.scan": scanned(task, batch),
             SWEPT: swept(task, batch),
         }
@@ -149,14 +149,14 @@ def against_torch(
     """
     if not cases:
         return [], dict(zip(ours, harness.alternate(REPEATS, *ours.values()), strict=True))
-    from benchmarks.peers.torch_steps import stepper
+    from benchmarks.peers import torch_steps
 
-    steppers = [stepper(case) for case in cases]
+    steppers = [torch_steps.stepper(case) for case in cases]
     tried = [min(measure(), measure()) for measure in steppers]
     fastest = tried.index(min(tried))
     case, here = cases[fastest], steppers[fastest]
     described = f"{case.threads} thread(s){', channels last' if case.channels_last else ''}"
-    with in_own_process(case) as there:
+    with in_own_process([sys.executable, torch_steps.__file__, json.dumps(case)]) as there:
         timings = harness.alternate(REPEATS, *ours.values(), here, there)
     found = dict(zip([*ours, "PyTorch", "PyTorch as it comes"], timings, strict=True))
     asked = {"PyTorch": (target, of_sweeps), "PyTorch as it comes": (None, None)}
@@ -175,12 +175,11 @@ def against_torch(
 
 
 @contextlib.contextmanager
-def in_own_process(case: "torch_steps.Case") -> Iterator[Callable[[], float]]:
-    """Measures seconds of PyTorch's step in a process that holds nothing else."""
-    from benchmarks.peers import torch_steps
-
-    command = [sys.executable, torch_steps.__file__, json.dumps(case)]
-    with harness.answering(command) as ask:
+def in_own_process(
+    command: Sequence[str], environment: Mapping[str, str] | None = None
+) -> Iterator[Callable[[], float]]:
+    """Measures seconds of a step in a process that holds nothing else, see `harness.answering`."""
+    with harness.answering(command, environment=environment) as ask:
         ask("")
         yield lambda: ask("")[0]
 

@@ -189,9 +189,7 @@ def names(config: Config, frame: pd.DataFrame) -> report.Columns:
     there = [name for name in (*OF_CLASSES, *OF_NUMBERS) if f"validation_{name}" in frame]
     metric = there[0] if config.metric == "auto" else config.metric
     unit = "nats" if metric in OF_CLASSES else "1"
-    return report.Columns(
-        metric=f"validation_{metric}", score=f"test_{metric}", loss_unit=unit
-    )  # fmt: skip
+    return report.Columns(metric=f"validation_{metric}", score=f"test_{metric}", loss_unit=unit)
 
 
 def confirm(config: Config, plan: sweep.Plan, results: sweep.Results) -> sweep.Plan:
@@ -212,7 +210,7 @@ def conclude(
     examples, of = int(np.sum(plan.data["test"]["mask"])), names(config, frame)
     summary = report.summary(
         frame, metric=of.metric, score=of.score, fresh=fresh, examples=examples
-    )  # fmt: skip
+    )
     chosen = report.chosen_trials(fresh, summary)
     curves = confirmed.curve_frame("loss", chosen)
     headline, sections = report.comparison(frame, curves, of, fresh=fresh, examples=examples)

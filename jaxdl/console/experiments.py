@@ -1,5 +1,6 @@
 """The experiments that can be launched here: those of a checkout, by name."""
 
+import os
 from pathlib import Path
 
 PACKAGES = "experiments", "benchmarks"
@@ -20,4 +21,4 @@ def known() -> dict[str, tuple[str, Path]]:
 def with_folder(environment: dict[str, str], folder: Path) -> dict[str, str]:
     """An environment in which Python imports from a folder, too."""
     paths = [str(folder), environment.get("PYTHONPATH", "")]
-    return {**environment, "PYTHONPATH": ":".join(filter(None, paths))}
+    return {**environment, "PYTHONPATH": os.pathsep.join(filter(None, paths))}

@@ -29,7 +29,7 @@ def export(
     """
     found = load(workdir, build)
     facts = dict(found.description)
-    shape, input_scaling, own = facts.pop("input_shape"), found.scaling, None
+    shape, own = facts.pop("input_shape"), None
     if found.preparation is not None:
         inputs, target = found.preparation.inputs, found.preparation.target
         if not isinstance(inputs, Arrays):
@@ -37,7 +37,7 @@ def export(
                 f"{workdir}: rows of a table go through best/preparation.json, which is not in the "
                 "file; jaxdl.export.save takes the shape of prepared rows"
             )
-        shape, input_scaling, own = inputs.shape, inputs.scaling, target.classes
+        shape, own = inputs.shape, target.classes
         facts["target"] = target._asdict()
     if shape is None:
         raise UserError(
@@ -56,7 +56,7 @@ def export(
             found.model_state,
             input_shape=shape,
             input_dtype=input_dtype or saved_dtype,
-            scaling=input_scaling,
+            scaling=found.scaling,
             classes=classes,
             facts={"of": facts},
         )

@@ -198,15 +198,17 @@ def _scored(found: Found, best: pd.Series) -> str:
     cell = tables.cell_of(kind)
     unit = "" if kind.unit == "1" else f" {kind.unit}"
     text = f"{name} {cell(best[found.names.score])}{unit}"
-    if not np.isfinite(best[["low", "high"]].astype(float)).all():
-        return text
-    return f"{text} [{cell(best['low'])}, {cell(best['high'])}]"
+    return f"{text} [{cell(best['low'])}, {cell(best['high'])}]" if _bounded(best) else text
+
+
+def _bounded(best: pd.Series) -> bool:
+    return bool(np.isfinite(best[["low", "high"]].astype(float)).all())
 
 
 def _covered(found: Found, best: pd.Series) -> list[str]:
     """What the interval in the brackets of the first sentence is, and the wider one."""
     cell, seeds = tables.cell_of(found.score), tables.counted(best["n"], "seed")
-    if not np.isfinite(best[["low", "high"]].astype(float)).all():
+    if not _bounded(best):
         return []
     text = f"In brackets: the 95 % interval over {seeds} on this test set"
     if "wide_low" not in best:

@@ -1,7 +1,7 @@
 """What the explorer shows of a run: its trials as columns, and their training curves, thinned."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -241,12 +241,13 @@ def _windows(values: np.ndarray, at_most: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _curve(name: str, steps: np.ndarray, values: np.ndarray) -> Curve:
-    said: dict[str, Any] = {"label": "training loss" if name == "loss" else label(name)}
+    text = "training loss" if name == "loss" else label(name)
     try:
         kind = stats.kind(name)
     except ValueError:
-        return Curve(said["label"], steps, values)
-    text = said["label"] if name == "loss" else measure(said["label"], kind.unit)
+        return Curve(text, steps, values)
+    if name != "loss":
+        text = measure(text, kind.unit)
     if kind.scale == "share":
         return Curve(text, steps, 100 * values)
     return Curve(text, steps, values, log=_decades(values) > 0.5 and kind.scale == "positive")
