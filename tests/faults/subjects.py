@@ -60,7 +60,12 @@ def of_stream(workdir: Path, out: str) -> Facts:
 
 
 def files(workdir: Path) -> list[str]:
-    names = [str(path.relative_to(workdir)) for path in workdir.rglob("*") if path.is_file()]
+    names = [
+        # What follows is the time and the machine.
+        re.sub(r"(/events\.out\.tfevents)\..*", r"\1", str(path.relative_to(workdir)))
+        for path in workdir.rglob("*")
+        if path.is_file()
+    ]
     return sorted(name for name in names if not VOLATILE.fullmatch(name))
 
 
