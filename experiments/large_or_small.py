@@ -40,7 +40,7 @@ class Config(launch.Config):
     rates: tuple[float, ...] = setting((0.2, 0.5, 0.8), "Of dropout.", low=0, high=0.99)
     decays: tuple[float, ...] = setting((1e-4, 1e-3, 1e-2), "Of the L2 penalty.", low=0)
     batch_size: int = setting(50, "Examples in a step.", low=1, high=1077)
-    learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2)
+    learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2, 3e-2)
 
 
 def plan(config: Config) -> sweep.Plan:
