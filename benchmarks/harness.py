@@ -17,6 +17,8 @@ from typing import IO, Any, NamedTuple, cast
 from jaxdl import _cpu
 from jaxdl._files import write_atomic
 
+REST = 0.05
+"""Seconds before a measurement that takes turns."""
 VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}
 """By the name that Linux gives them, the widest first."""
 
@@ -58,11 +60,18 @@ def seconds(function: Callable[[], Any]) -> float:
 
 
 def alternate(repeats: int, *functions: Callable[[], float]) -> list[Timing]:
-    """Measures functions in turn, so that a slow minute of the machine hits all of them alike."""
+    """Measures functions in turn, so that a slow minute of the machine hits all of them alike.
+
+    To and fro, with a rest before each: threads of the one before may still wait for work, as
+    OpenMP's do, in which they take a core from whoever comes next.
+    """
     found: list[list[float]] = [[] for _ in functions]
+    turns = list(zip(found, functions, strict=True))
     for _ in range(repeats):
-        for values, function in zip(found, functions, strict=True):
+        for values, function in turns:
+            time.sleep(REST)
             values.append(function())
+        turns.reverse()
     return [timing(values) for values in found]
 
 
