@@ -13,7 +13,7 @@ from jaxdl._files import drop_drafts
 from jaxdl._workdir import COLUMNS, LOCK_OF_SWEEP
 from jaxdl.signals import Interrupted
 from jaxdl.sweep import chunk as chunks
-from jaxdl.sweep import hosted, ledger, legs, parts, results, store
+from jaxdl.sweep import hosted, ledger, legs, parts, results, rungs, store
 from jaxdl.sweep.chunk import Categories
 from jaxdl.sweep.compilation import metric_names
 from jaxdl.sweep.conditions import settle
@@ -223,6 +223,7 @@ def _run_pending(
     columns, facts = _described(programs, trials, sweep.facts, sweep.categories, sweep.labels)
     runs = {name: programs[name] for name in columns}
     done, codes = settle(sweep.workdir, runs, columns, facts, sweep.data, rerun_changed)
+    rungs.drop_left_over(sweep.workdir, done)
     pending = [trial for trial in trials if trial_id(trial) not in done]
     sweep.progress.start(len(trials), len(trials) - len(pending))
     errors: dict[str, Exception] = {}

@@ -269,6 +269,27 @@ def drop(workdir: Path, facts: Mapping[str, Any]) -> None:
         (workdir / RUNGS).rmdir()
 
 
+def drop_left_over(workdir: Path, done: Collection[str]) -> None:
+    """Removes what a kill during `drop` has left: rungs of programs whose trials are all done."""
+    for place in (workdir / RUNGS).glob("*"):
+        with contextlib.suppress(OSError, ValueError, checkpoint.CheckpointError):
+            if _come(place) <= {*done}:
+                shutil.rmtree(place, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        (workdir / RUNGS).rmdir()
+
+
+def _come(place: Path) -> set[str]:
+    """The trials that any file of a program's rungs tells of."""
+    found: set[str] = set()
+    for path in place.glob("*/*.npz"):
+        with _parts(path) as parts:
+            found |= {*parts["ids"].tolist()}
+    for path in place.glob(f"*/{DECIDED}"):
+        found |= {*json.loads(path.read_text())["asked"]}
+    return found
+
+
 def _directory(workdir: Path, segments: int, facts: Mapping[str, Any]) -> Path:
     # Trials go on from a rung whatever the lanes were that they came with.
     without = {name: value for name, value in facts.items() if name != "lanes"}

@@ -104,6 +104,21 @@ def test_killed_between_the_rows_of_those_that_stop(tmp_path, halved, monkeypatc
     assert execute(tmp_path).rows == halved.rows
 
 
+def test_what_a_kill_has_left_of_rungs_goes_when_all_trials_have_rows(tmp_path, halved):
+    run = tmp_path / "run"
+    with pytest.raises(sweep.Interrupted):
+        execute(run, stop=Stop(7))
+    shutil.copytree(run / "rungs", tmp_path / "rungs")
+    sweep.rungs.drop_left_over(run, {sweep.trial_id(trial) for trial in TRIALS[:-1]})
+    assert list(run.glob("rungs/*/*/*.npz"))  # one trial has no row yet
+    execute(run)
+    assert not (run / "rungs").exists()
+    shutil.copytree(tmp_path / "rungs", run / "rungs")
+    next(run.glob("rungs/*/*/*.npz")).unlink()
+    assert execute(run).rows == halved.rows
+    assert not (run / "rungs").exists()
+
+
 def first_third(segments, frame):
     """Stops the points of the first of three chunks, and others where these are not there."""
     return np.asarray(frame.index < frame.index.nunique() // 3)
