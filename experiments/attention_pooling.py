@@ -1,6 +1,6 @@
 """Where to look in a cluttered image: weights over positions, or the mean of all of them?
 
-Digits of 8 × 8 pixels somewhere on a canvas of 24 × 24, among eight pieces of 4 × 4 of other
+Digits of 8 × 8 pixels somewhere on a canvas of 24 × 24, among four pieces of 4 × 4 of other
 digits. A network of two blocks, whose 6 × 6 positions are averaged, averaged by learned weights
 (softmax over positions), or flattened into the dense layer. On the object is the part of the weight
 that lies on positions whose own 4 × 4 pixels meet the digit's; equal weights would have as much on
@@ -37,7 +37,7 @@ CLAIMS = BETTER, THAN_FLAT, ON_OBJECT = (
     Claim("V12", "the weights are on the object",
           "weight on the object, minus what equal weights have there", above=0.25, unit="points"),
 )  # fmt: skip
-CANVAS, SIDE, PIECE, PIECES, CELL = 24, 8, 4, 8, 4
+CANVAS, SIDE, PIECE, PIECES, CELL = 24, 8, 4, 4, 4
 WEIGHTED, AVERAGED, FLAT = "weighted", "averaged", "flattened"
 POOLS: dict[str, Callable[[], Callable[[Array], Array]]] = {
     WEIGHTED: AttentionPool,
@@ -49,9 +49,9 @@ POOLS: dict[str, Callable[[], Callable[[Array], Array]]] = {
 class Config(launch.Config):
     """The scenes, the networks, and their training."""
 
-    steps: int = setting(500, "Training steps of each trial.", low=1)
+    steps: int = setting(1000, "Training steps of each trial.", low=1)
     seeds: int = setting(6, "Seeds of each setting.", low=2)
-    scenes: int = setting(4, "Scenes of each training digit.", low=1)
+    scenes: int = setting(8, "Scenes of each training digit.", low=1)
     batch_size: int = setting(64, "Scenes in a step.", low=1, high=1077)
     channels: tuple[int, ...] = launch.widths(16, 32, help="Channels of the two blocks.")
     learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2, 3e-2)
