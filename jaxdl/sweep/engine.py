@@ -21,7 +21,7 @@ from jaxdl.sweep.explain import reason
 from jaxdl.sweep.fingerprint import device_name, numerics, versions
 from jaxdl.sweep.legs import Sweep, Work
 from jaxdl.sweep.placement import Placement, place
-from jaxdl.sweep.progress import Progress
+from jaxdl.sweep.progress import Progress, reporter
 from jaxdl.sweep.run import Data, Run
 from jaxdl.sweep.rungs import Best, Halving
 from jaxdl.sweep.space import Trial, checked, trial_id
@@ -68,6 +68,7 @@ def execute(
         there; its index is the number of the trial's point, the same for all seeds. Those that go
         on are packed into as few chunks, and on accelerators lanes, as hold them, and have the
         bits that they would have had alone.
+    progress: default `reporter()`, on stderr; `Progress()` shows nothing.
     stop: asked after each segment; when true, the state is saved and Interrupted raised. By
         default SIGINT (Ctrl-C) and SIGTERM ask for it, where the program does not handle them.
     checkpoint_seconds: a chunk that takes longer saves its state between segments this often.
@@ -105,7 +106,7 @@ def execute(
             labels or {},
             lanes,
             prune,
-            progress or Progress(),
+            progress or reporter(),
             stopped,
             checkpoint_seconds,
             keep_states,
@@ -117,7 +118,7 @@ def execute(
         found = _run_pending(sweep, programs, trials, rerun_changed)
         if stop is None and stopped():  # whoever asked the program to stop means all of it
             raise Interrupted
-        return found
+        return results.told(found)
 
 
 def check_prune(

@@ -5,6 +5,7 @@ Bousquet et al. 2017, https://arxiv.org/abs/1706.03200), successive halving of t
 whatever a sampler of Optuna asks for (`asking`).
 """
 
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from jaxdl.sweep.compilation import metric_names
 from jaxdl.sweep.distributions import Choice, Distribution
 from jaxdl.sweep.found import Found
 from jaxdl.sweep.plans import Plan
+from jaxdl.sweep.results import NoResult, of_more
 from jaxdl.sweep.run import Data, Run
 from jaxdl.sweep.rungs import Best, Halving, PruneRule
 from jaxdl.sweep.space import Point, halton, of_one_kind, random, trials
@@ -88,7 +90,8 @@ def search(
         options: of `execute`: `progress`, `lanes`, `rerun_changed` and so on.
 
     Returns:
-        What was found: `.best`, `.frame()`; `report.of_search` makes its page.
+        What was found: `.best`, `.frame()`; `report.of_search` makes its page. Where no point has
+        a number of every seed, it warns (NoResult), and there is no best.
 
     Raises:
         ValueError: in one line, before anything is compiled, for a space, a method or a metric that
@@ -103,8 +106,13 @@ def search(
         runs, goals, data, method=method, points=points, seeds=seeds, segments=segments,
         seed=seed, chunk=chunk,
     )  # fmt: skip
-    results = plan.execute(workdir, **options)
-    return Found(goals, plan._replace(workdir=Path(workdir)), results, _in_words(method))
+    with of_more():
+        results = plan.execute(workdir, **options)
+    found = Found(goals, plan._replace(workdir=Path(workdir)), results, _in_words(method))
+    if all(np.isnan(each.value) for each in found.winners.values()):
+        lost = f"no point has a finite {metric} of every seed: {results.losses()}"
+        warnings.warn(f"{workdir}: {lost}", NoResult, stacklevel=2)
+    return found
 
 
 def _planned(

@@ -29,7 +29,9 @@ def swept(tmp_path_factory):
 
 def experiment(workdir, trials=20, **files):
     workdir.mkdir(parents=True, exist_ok=True)
-    (workdir / "environment.json").write_text(json.dumps({"experiment": "xor", "trials": trials, **files}))
+    (workdir / "environment.json").write_text(
+        json.dumps({"experiment": "xor", "trials": trials, **files})
+    )
     return workdir
 
 
