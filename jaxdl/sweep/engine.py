@@ -91,6 +91,8 @@ def execute(
     """
     workdir, trials = Path(workdir), checked(trials)
     _check_arguments(programs, trials, labels or {}, segments, lanes)
+    if progress is not None and not isinstance(progress, Progress):
+        raise ValueError(f"progress: sweep.Progress() shows nothing; {progress!r} is none")
     if prune is not None:
         prune.check(segments)
     placement = place(devices, batched)
@@ -206,6 +208,9 @@ def _check_arguments(
     segments: int,
     lanes: int | None,
 ) -> None:
+    for count in (segments, 1 if lanes is None else lanes):
+        if not isinstance(count, int | np.integer) or isinstance(count, bool):
+            raise ValueError(f"segments and lanes are whole numbers, not {count!r}")
     if segments < 1 or (lanes is not None and lanes < 1):
         raise ValueError(f"segments and lanes must be >= 1, not {segments} and {lanes}")
     unknown = {trial.program for trial in trials} - set(programs)

@@ -5,6 +5,7 @@ Bousquet et al. 2017, https://arxiv.org/abs/1706.03200), successive halving of t
 whatever a sampler of Optuna asks for (`asking`).
 """
 
+import os
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -97,7 +98,13 @@ def search(
         ValueError: in one line, before anything is compiled, for a space, a method or a metric that
             is none, and for a metric that the runs do not measure or that is one of test.
     """
-    runs = {ONE: programs} if isinstance(programs, Run) else dict(programs)
+    runs = _runs(programs)
+    if not isinstance(data, Mapping):
+        raise ValueError(f"data: give {{'train': arrays, ...}}, not a {type(data).__name__}")
+    if not isinstance(workdir, str | os.PathLike):
+        raise ValueError(f"workdir: give a path, not {workdir!r}")
+    if not isinstance(metric, str):
+        raise ValueError(f"metric: give a name, not {metric!r}")
     goals = {
         name: Goal(_settled(name, each), metric, mode)
         for name, each in _of_each(runs, space).items()
@@ -128,9 +135,9 @@ def _planned(
     chunk: int,
 ) -> Plan:
     """The plan of a search, of which nothing has run. Raises ValueError as `search` does."""
-    least = {"points": 1, "seeds": 1, "segments": 1, "seed": 0}
-    for name, count in zip(least, (points, seeds, segments, seed), strict=True):
-        if not isinstance(count, int | np.integer):
+    least = {"points": 1, "seeds": 1, "segments": 1, "chunk": 1, "seed": 0}
+    for name, count in zip(least, (points, seeds, segments, chunk, seed), strict=True):
+        if not isinstance(count, int | np.integer) or isinstance(count, bool):
             raise ValueError(f"{name} is a whole number, not {count!r}")
         if count < least[name]:
             raise ValueError(f"{name} must be >= {least[name]}, not {count}")
@@ -175,6 +182,17 @@ def _among(plan: Plan, halving: Halving) -> Plan:
         return inner(segments, frame)
 
     return plan._replace(prune=halving._replace(rule=rule))
+
+
+def _runs(programs: Run | Mapping[str, Run]) -> dict[str, Run]:
+    """The runs by name; ValueError for what is none."""
+    runs = {ONE: programs} if isinstance(programs, Run) else programs
+    if not isinstance(runs, Mapping):
+        raise ValueError(f"programs: give a Run, or several by name, not a {type(runs).__name__}")
+    for name, run in runs.items():
+        if not isinstance(name, str) or not isinstance(run, Run):
+            raise ValueError(f"programs: give {{name: Run, ...}}; of {name!r} there is {run!r}")
+    return dict(runs)
 
 
 def _of_each(runs: Mapping[str, Run], space: Space | Mapping[str, Space]) -> dict[str, Space]:
