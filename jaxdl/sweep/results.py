@@ -13,6 +13,7 @@ from pandas.api.types import is_object_dtype
 
 from jaxdl import _bests as bests
 from jaxdl._text import significant
+from jaxdl.data.errors import warn
 from jaxdl.sweep import ledger, store
 from jaxdl.sweep.space import Trial, trial_id
 
@@ -128,8 +129,7 @@ def told(found: Results) -> Results:
     """The results; warns where trials diverged and none came to its end."""
     statuses = {row["status"] for row in found.rows}
     if "diverged" in statuses and not statuses & {*ENDED}:
-        text = f"{found.workdir}: no trial has a result: {found.losses()}"
-        warnings.warn(text, NoResult, stacklevel=3)
+        warn(f"{found.workdir}: no trial has a result: {found.losses()}", NoResult)
     return found
 
 

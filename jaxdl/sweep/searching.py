@@ -6,7 +6,6 @@ whatever a sampler of Optuna asks for (`asking`).
 """
 
 import os
-import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ import pandas as pd
 
 from jaxdl import stats
 from jaxdl._kinds import Mode
+from jaxdl.data.errors import warn
 from jaxdl.stats.selection import chosen_on
 from jaxdl.sweep import distributions, studies
 from jaxdl.sweep.asking import Goal, asked, distinct, in_float32
@@ -118,7 +118,7 @@ def search(
     found = Found(goals, plan._replace(workdir=Path(workdir)), results, _in_words(method))
     if all(np.isnan(each.value) for each in found.winners.values()):
         lost = f"no point has a finite {metric} of every seed: {results.losses()}"
-        warnings.warn(f"{workdir}: {lost}", NoResult, stacklevel=2)
+        warn(f"{workdir}: {lost}", NoResult)
     return found
 
 
