@@ -62,8 +62,9 @@ def seconds(steps: int, keep: bool) -> list[float]:
         for number in range(ROUNDS):
             if not keep:
                 programs.forget()
+            options = {**asked(number, steps), "progress": sweep.Progress()}
             began = time.perf_counter()
-            sweep.execute(**asked(number, steps), data=data, workdir=workdir, segments=SEGMENTS)
+            sweep.execute(**options, data=data, workdir=workdir, segments=SEGMENTS)
             found.append(time.perf_counter() - began)
     return found
 

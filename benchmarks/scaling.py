@@ -63,7 +63,9 @@ def streamed(count: str, repeats: str) -> list[float]:
 
     def of(train: Any) -> float:
         with tempfile.TemporaryDirectory() as workdir:
-            found = sweep.execute({"mlp": run}, trials, {"train": train}, workdir=workdir)
+            found = sweep.execute(
+                {"mlp": run}, trials, {"train": train}, workdir=workdir, progress=sweep.Progress()
+            )
             clock = found.clock().loc["mlp"]
             return float(clock["running"] / clock["steps"])
 

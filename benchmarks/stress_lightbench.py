@@ -122,7 +122,7 @@ def ours(problem: Problem, points: list[Point]) -> tuple[float, np.ndarray]:
 
     def executed() -> sweep.Results:
         with tempfile.TemporaryDirectory() as folder:
-            return plan.execute(Path(folder))
+            return plan.execute(Path(folder), progress=sweep.Progress())
 
     executed()
     began = time.perf_counter()

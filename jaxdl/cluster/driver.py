@@ -15,7 +15,7 @@ from jaxdl.sweep import ledger, parts, results, store
 from jaxdl.sweep.engine import Failed
 from jaxdl.sweep.parts import Found, Part
 from jaxdl.sweep.plans import Plan
-from jaxdl.sweep.progress import Progress
+from jaxdl.sweep.progress import Progress, reporter
 from jaxdl.sweep.space import Trial, checked, trial_id
 
 SHARES = 4
@@ -57,7 +57,7 @@ def execute(
         launcher.pool(plan, command, workdir, stopped) as run,
     ):
         checks = [RERUN if rerun_changed else CHECK]
-        shown = progress or Progress()
+        shown = progress or reporter()
         drive = Drive(plan, workdir, launcher.workers, run, shown, stopped, checks)
         return plan.in_rounds(workdir, lambda trials: _round(drive, checked(trials)))
 

@@ -78,7 +78,7 @@ def compare(
         protocol, points, seeds, fresh_seeds, shape, sampler: how they are searched and judged, as
             in `Study`.
         workdir: where trials are kept, so that the same call goes on after a kill; None: nowhere.
-        progress: `sweep.reporter()` shows it.
+        progress: default `sweep.reporter()`; `sweep.Progress()` shows nothing.
 
     Returns:
         What was found: `.text()`, `.table()`, and the trials as pandas frames.

@@ -5,9 +5,10 @@ import os
 import time
 from pathlib import Path
 
+from jaxdl import _bests as bests
 from jaxdl._errors import UserError
 from jaxdl._text import clean, significant
-from jaxdl.console import bests, runs
+from jaxdl.console import runs
 from jaxdl.console.runs import Run
 
 UNITS = (("d", 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0))

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from jaxdl import _bests as bests
 from jaxdl import report, stats, sweep
 from jaxdl._errors import UserError
 from jaxdl._workdir import METRICS
-from jaxdl.console import bests
 from jaxdl.console.watch import read_metrics
 from jaxdl.report.tables import cell_of, label, measure
 from jaxdl.sweep.fingerprint import recall

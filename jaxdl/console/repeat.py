@@ -22,6 +22,7 @@ def run(workdir: Path, to: Path, experiment: str = "") -> int:
     """
     words, environment = command(experiment or _experiment(workdir))
     _check(workdir, to)
+    same.check(workdir)  # before the second run, which may take hours
     line = [sys.executable, *words, f"--config={workdir / CONFIG}", f"--workdir={to}"]
     code = _wait(subprocess.Popen(line, env=environment))
     if code:

@@ -7,14 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jaxdl import _bests as bests
 from jaxdl import _workdir as names
-from jaxdl.console import activity, bests
+from jaxdl.console import activity
 
 DONE, RUNNING, FAILED = "done", "running", "failed"
 INTERRUPTED, UNFINISHED, NEVER_BEGUN = "interrupted", "unfinished", "never begun"
 """Unfinished: where nobody tells whether a process is at work there."""
-SIGNS = {names.ENVIRONMENT, names.LOCK_OF_SWEEP, names.LEDGER, names.METRICS}
-"""Files that only a run has."""
+SIGNS = {names.LOCK_OF_SWEEP, names.LEDGER, names.METRICS}
+"""Files that only a run has, beside an environment that names its experiment."""
+_OURS = "experiment"
+"""What an environment names that is of a run."""
 UNDER_WAY = {names.CURVES_OF_CHUNKS, names.CHECKPOINTS, names.CHUNKS, names.RUNGS}
 """Folders that a sweep leaves when it is interrupted, and removes when it is done."""
 Entries = Mapping[str, "os.DirEntry[str]"]
@@ -39,21 +42,38 @@ class Run(NamedTuple):
     best: float | None
 
 
+def of(workdir: Path) -> Run | None:
+    """The run of a folder; None where it holds none. Raises OSError."""
+    entries = _entries(str(workdir))
+    return _run(str(workdir), entries, activity.held()) if _is_run(str(workdir), entries) else None
+
+
 def below(root: Path) -> Iterator[Run]:
     """Every run in a folder and below it, but for what lies inside of runs and hidden folders."""
     locks, waiting = activity.held(), [str(root)]
     while waiting:
         folder = waiting.pop()
         try:
-            with os.scandir(folder) as found:
-                entries = {entry.name: entry for entry in found}
-            if SIGNS & entries.keys():
+            entries = _entries(folder)
+            if _is_run(folder, entries):
                 yield _run(folder, entries, locks)
                 continue
         except OSError:  # removed just now, or not ours to read
             continue
         inner = [entry for name, entry in entries.items() if not name.startswith(".")]
         waiting += [entry.path for entry in inner if entry.is_dir(follow_symlinks=False)]
+
+
+def _entries(folder: str) -> Entries:
+    with os.scandir(folder) as found:
+        return {entry.name: entry for entry in found}
+
+
+def _is_run(folder: str, entries: Entries) -> bool:
+    if SIGNS & entries.keys():
+        return True
+    # Other programs have files of this name too.
+    return names.ENVIRONMENT in entries and _OURS in _read(folder, names.ENVIRONMENT)
 
 
 def _run(folder: str, entries: Entries, locks: Mapping[str, int] | None) -> Run:
@@ -103,7 +123,7 @@ def _of_sweep(entries: Entries, rows: Rows, facts: Mapping[str, Any]) -> str:
     if not rows and not UNDER_WAY & entries.keys():
         return NEVER_BEGUN
     # A sweep from Python has no verdict: it is done when its curves are gathered.
-    from_python = names.ENVIRONMENT not in entries and names.CURVES in entries
+    from_python = _OURS not in facts and names.CURVES in entries
     return DONE if from_python and not UNDER_WAY & entries.keys() else INTERRUPTED
 
 

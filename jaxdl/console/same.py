@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxdl import params, report
+from jaxdl import checkpoint, params, report
 from jaxdl._errors import UserError
 from jaxdl.launch import read_best
 from jaxdl.sweep import ledger, store
@@ -32,14 +32,22 @@ class Compared(NamedTuple):
     first: str = ""
 
 
+def check(workdir: Path) -> None:
+    """Raises UserError where a run has nothing to compare with, or something of it is damaged."""
+    if not _rows(workdir):
+        raise UserError(f"{workdir} holds no rows to compare with")
+    _curves(workdir)
+    if (workdir / "best").is_dir():
+        read_best(workdir)
+
+
 def tell(workdir: Path, to: Path) -> int:
     """Prints what of two runs is equal, bit for bit; 0 if all that can be is, 1 if not.
 
-    Raises UserError where a ledger is damaged, or the first run has no rows.
+    Raises UserError as `check` does for the first run, and where the second is damaged.
     """
+    check(workdir)
     there, here = _rows(workdir), _rows(to)
-    if not there:
-        raise UserError(f"{workdir} holds no rows to compare with")
     conditions = _other_conditions(workdir, to, there, here)
     other = set(conditions)
     found = [_compare_rows(there, here, other), _compare_curves(workdir, to, other)]
@@ -48,7 +56,7 @@ def tell(workdir: Path, to: Path) -> int:
     rows = [(c.what, str(c.total), str(c.equal), str(c.other), c.first) for c in found]
     wrong = [each for each in found if each.first]
     caption = f"{to} is equal to {workdir}, bit for bit, in all that can be."
-    if there and other == {*there}:
+    if other == {*there}:
         caption = f"{to} and {workdir} were made under other conditions throughout."
     if wrong:
         caption = f"{to} differs from {workdir}: {wrong[0].first}."
@@ -63,6 +71,13 @@ def _rows(workdir: Path) -> dict[str, dict[str, Any]]:
     try:
         return {row["trial"]: row for row in store.rows(workdir)}
     except ledger.LedgerError as error:
+        raise UserError(str(error)) from None
+
+
+def _curves(workdir: Path) -> dict[str, np.ndarray]:
+    try:
+        return store.read_curves(workdir)
+    except checkpoint.CheckpointError as error:
         raise UserError(str(error)) from None
 
 
@@ -112,7 +127,7 @@ def _differing_columns(row: Mapping[str, Any], second: Mapping[str, Any] | None)
 
 
 def _compare_curves(workdir: Path, to: Path, other: set[str]) -> Compared:
-    there, here = store.read_curves(workdir), store.read_curves(to)
+    there, here = _curves(workdir), _curves(to)
     place = {name: number for number, name in enumerate(here.pop("trial").tolist())}
     names = there.pop("trial").tolist()
     equal, first = 0, ""

@@ -12,14 +12,14 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from jaxdl import _bests as bests
 from jaxdl import report
+from jaxdl._bests import is_number
 from jaxdl._errors import UserError
 from jaxdl._text import clean
-from jaxdl._workdir import CONFIG, ENVIRONMENT, VERDICT
-from jaxdl.console import bests
-from jaxdl.console.activity import LOCKS, worker
-from jaxdl.console.bests import is_number
-from jaxdl.console.runs import SIGNS
+from jaxdl._workdir import CONFIG, ENVIRONMENT
+from jaxdl.console import runs
+from jaxdl.console.activity import worker
 from jaxdl.report.tables import drawing, number
 from jaxdl.streaming.log import ROWS
 from jaxdl.sweep import ledger, store
@@ -36,7 +36,7 @@ def run(workdir: Path, once: bool = False) -> int:
     """
     if not workdir.is_dir():
         raise UserError(f"{workdir} is no folder")
-    if not any((workdir / name).exists() for name in SIGNS):
+    if runs.of(workdir) is None:
         raise UserError(f"{workdir} holds no run; jaxdl list {workdir} tells of those below it")
     console = Console(highlight=False)
     if once or not console.is_terminal:
@@ -55,7 +55,20 @@ def run(workdir: Path, once: bool = False) -> int:
 
 
 def _over(workdir: Path) -> bool:
-    return (workdir / VERDICT).exists() or (LOCKS.exists() and worker(workdir) is None)
+    return _status(workdir) not in (runs.RUNNING, runs.UNFINISHED)
+
+
+def _status(workdir: Path) -> str:
+    """As `jaxdl list` says it."""
+    run = runs.of(workdir)
+    return runs.NEVER_BEGUN if run is None else run.status
+
+
+def _now(workdir: Path) -> str:
+    """The status, and of a run that goes on its process."""
+    status = _status(workdir)
+    busy = worker(workdir) if status == runs.RUNNING else None
+    return status if busy is None else f"process {busy} at work"
 
 
 def frame(workdir: Path, console: Console) -> Group:
@@ -69,18 +82,12 @@ def frame(workdir: Path, console: Console) -> Group:
 
 
 def _head_of_stream(workdir: Path, steps: Rows) -> str:
-    busy, asked = worker(workdir), _read(workdir / CONFIG).get("steps", "?")
-    now = "idle" if busy is None else f"process {busy} at work"
-    saved = _saved(workdir)
-    if busy is None and saved == f", saved step {asked:0>8}":
-        now = "finished"
-    return f"{workdir}: {now}, step {steps[-1]['step'] if steps else 0} of {asked}{saved}"
+    asked, done = _read(workdir / CONFIG).get("steps", "?"), steps[-1]["step"] if steps else 0
+    return f"{workdir}: {_now(workdir)}, step {done} of {asked}{_saved(workdir)}"
 
 
 def _head(workdir: Path) -> str:
-    busy = worker(workdir)
-    now = "idle" if busy is None else f"process {busy} at work"
-    now = "finished" if (workdir / VERDICT).exists() else now
+    now = _now(workdir)
     done, facts = len(_rows(workdir)), _read(workdir / ENVIRONMENT)
     asked = facts.get("trials")
     text = f"{workdir}: {now}, {done}{f' of {asked}' if asked else ''} trials"

@@ -1,13 +1,14 @@
 """Your data in one call: a table, arrays or a name as a sweep takes them, and how to go on so."""
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from jaxdl.data import _options as options
 from jaxdl.data import catalog, cells, scaling, splits, tables, targets
 from jaxdl.data.check import check_arrays, check_finite
 from jaxdl.data.errors import DataError, warn
@@ -63,7 +64,13 @@ def read(
     `splits.rows`, `targets.fit` and `check_arrays` do, and for a class that the training part
     lacks.
     """
-    given = {"target": target, "stratify": stratify, "groups": groups, "time": time}
+    by = {"stratify": stratify, "groups": groups, "time": time}
+    options.check_target(target)
+    options.check_columns("categories", categories)
+    options.check_texts({"target_is": target_is, "scaled": scaled, **by})
+    options.check_split(validation, test, seed)
+    options.check_folder("data_dir", data_dir)
+    given = {"target": target, **by}
     shares = {"validation": validation, "test": test, "seed": seed}
     if isinstance(source, str) and source in NAMES:
         return _named(source, given, target_is, scaled, data_dir)
@@ -94,15 +101,12 @@ def read(
     return _checked("the table", parts, Preparation(columns, columns.target))
 
 
-def _names(target: Any, without: Mapping[str, str]) -> list[str]:
+def _names(target: str | Sequence[str], without: Mapping[str, str]) -> list[str]:
     """The columns of a target, which is none of those that are dropped."""
-    names = list(target) if isinstance(target, Iterable) and target != "" else [target]
-    names = [target] if isinstance(target, str) and target else names
+    names = [target] if isinstance(target, str) else list(target)
     if names in ([], [""]):
         raise DataError("target: which column of the table is to be predicted?")
     for name in names:
-        if not isinstance(name, str):
-            raise DataError(f"target: give the name of a column as text, not {name!r}")
         if names.count(name) > 1:
             raise DataError(f"target: {name!r} is named twice")
         for option in (option for option, column in without.items() if column == name):

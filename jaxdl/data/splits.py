@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from jaxdl.data._options import check_split
 from jaxdl.data.batches import padded_batches
 from jaxdl.data.catalog import Dataset
 from jaxdl.data.check import check_arrays, check_finite
@@ -37,11 +38,7 @@ def rows(
     Raises DataError where a part would have no row, a stratum is in too few for its parts, or a
     time is missing or none.
     """
-    if not 0 < validation < 1 or not 0 < test < 1 or validation + test >= 1:
-        shares = f"{validation:g} and {test:g}"
-        raise DataError(f"{shares} for validation and test are no shares that leave rows to train")
-    if not 0 <= seed < 2**32:
-        raise DataError(f"seed is a whole number from 0 to 2**32 - 1, not {seed}")
+    check_split(validation, test, seed)
     by = {"strata": strata, "groups": groups, "times": times}
     given = {name: values for name, values in by.items() if values is not None}
     if len(given) > 1:

@@ -40,6 +40,11 @@ class Columns(NamedTuple):
         """How many ids each column of categories has, for `TableNetwork`."""
         return tuple(FIRST + len(known) for known in self.categories.values())
 
+    @property
+    def width(self) -> int:
+        """How many numbers a row of `encode` has."""
+        return len(self.numbers) + len(self.gaps) + len(self.categories)
+
 
 def fit(
     frame: pd.DataFrame,

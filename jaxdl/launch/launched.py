@@ -1,5 +1,6 @@
 """How an experiment was launched: as a module of a package, or as a file of the user's."""
 
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -33,6 +34,12 @@ def name_of(experiment: Experiment) -> str:
     """That of the experiment's file, without its ending."""
     file = file_of(experiment) or Path(module_of(experiment).__file__ or "")
     return file.stem
+
+
+def question_of(experiment: Experiment) -> str:
+    """What it asks: the first paragraph of the file's docstring, in one line."""
+    doc = module_of(experiment).__doc__ or ""
+    return " ".join(re.split(r"\n\s*\n", doc.strip())[0].split())
 
 
 def words_of(experiment: Experiment) -> tuple[str, ...]:

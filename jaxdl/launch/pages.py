@@ -10,6 +10,7 @@ from jaxdl.report import Report, Section
 
 def page(
     name: str,
+    question: str,
     conclusion: Conclusion,
     explored: report.Trials | None,
     settings: Mapping[str, Any],
@@ -18,8 +19,8 @@ def page(
 ) -> Report:
     """The claims first, then what the experiment says, then what it takes to repeat it.
 
-    explored: the trials, after what the experiment says first. settings: the configuration. facts:
-    the environment. command: that repeats the run.
+    question: what the experiment asks. explored: the trials, after what the experiment says first.
+    settings: the configuration. facts: the environment. command: that repeats the run.
     """
     claims = conclusion.claims
     first = [Section("Claims", (report.Verdicts(claims),))] if claims else []
@@ -40,4 +41,5 @@ def page(
                  report.Code(command)),
             ),
         ),
+        question,
     )  # fmt: skip

@@ -274,7 +274,8 @@ def _conclude(
     settings = command.config.to_dict()
     repeating = launched.repeating(experiment, workdir)
     explored = report.trials(plan, found)
-    page = pages.page(facts["experiment"], conclusion, explored, settings, facts, repeating)
+    name, question = facts["experiment"], launched.question_of(experiment)
+    page = pages.page(name, question, conclusion, explored, settings, facts, repeating)
     report.write(page, workdir)
     seconds = facts["seconds_before"] + time.perf_counter() - began
     seeds = len({row["seed"] for row in found[-1].rows})  # those that the claims rest on

@@ -49,6 +49,7 @@ h1::first-letter { text-transform: uppercase; }
 h2 { font-size: 1.3rem; margin: 48px 0 12px; padding-top: 12px;
   border-top: 1px solid var(--line); overflow-wrap: anywhere; }
 p { max-width: 75ch; margin: 0 0 12px; overflow-wrap: anywhere; }
+.question { color: var(--soft); }
 .lead { font-size: 1.2rem; line-height: 1.45; border-left: 4px solid var(--accent);
   padding-left: 16px; margin: 16px 0; }
 nav { display: flex; flex-wrap: wrap; gap: 4px 20px; margin: 20px 0 0; font-size: 0.95rem; }

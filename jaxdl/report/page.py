@@ -67,11 +67,12 @@ class Section(NamedTuple):
 
 
 class Report(NamedTuple):
-    """A page: its title, the sentence to remember, the sections."""
+    """A page: its title, the sentence to remember, the sections; below the title what was asked."""
 
     title: str
     lead: str
     sections: tuple[Section, ...]
+    question: str = ""
 
 
 def render(report: Report) -> str:
@@ -87,6 +88,7 @@ def render(report: Report) -> str:
         _section(f"section-{i}", section) for i, section in enumerate(report.sections, start=1)
     )
     lead = f'<p class="lead">{_text(report.lead)}</p>' if report.lead else ""
+    question = f'<p class="question">{_text(report.question)}</p>' if report.question else ""
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
     style, scripts = STYLE, ""
     if any(isinstance(block, explorer.Trials) for s in report.sections for block in s.blocks):
@@ -104,6 +106,7 @@ def render(report: Report) -> str:
 <body>
 <main>
 <h1>{_text(report.title)}</h1>
+{question}
 {lead}
 <nav>
 {links}
@@ -166,6 +169,7 @@ def to_markdown(report: Report) -> str:
 
 def _markdown(report: Report) -> Iterator[str]:
     yield f"# {markdown.escaped(report.title)}"
+    yield markdown.escaped(report.question)
     yield f"**{markdown.escaped(report.lead)}**" if report.lead else ""
     for section in report.sections:
         yield f"## {markdown.escaped(section.heading)}"

@@ -23,16 +23,17 @@ SHOWN = 10
 
 def of_search(found: "Found") -> Report:
     """The page of a search (`sweep.search`)."""
-    winners, best = found.winners, found.best
+    winners = found.winners
     programs = list(winners)
     title = f"A search of {' and '.join(found.goals)}" if len(found.goals) < 4 else "A search"
-    lead = (
-        f"{best.program} at {_point(best)} is the best of {_tried(found)} ({found.method}): "
-        f"{_metric(found)} {_value(found, best.value)} in the mean of "
-        f"{counted(found.seeds, 'seed')}."
-        if math.isfinite(best.value)
-        else f"Of {_tried(found)} ({found.method}) there is none of which every seed ended."
-    )
+    lead = f"Of {_tried(found)} ({found.method}) there is none of which every seed ended."
+    if any(math.isfinite(each.value) for each in winners.values()):
+        best = found.best
+        lead = (
+            f"{best.program} at {_point(best)} is the best of {_tried(found)} ({found.method}): "
+            f"{_metric(found)} {_value(found, best.value)} in the mean of "
+            f"{counted(found.seeds, 'seed')}."
+        )
     sections = [
         Section("The winner", _winners(found, winners)),
         *what_matters(found, programs),

@@ -22,7 +22,7 @@ from jaxdl.sweep.placement import place, take_all_cores, use_all_cores
 from jaxdl.sweep.plans import Plan, plan, segments, untrained
 from jaxdl.sweep.programs import compile_run
 from jaxdl.sweep.progress import Progress, reporter
-from jaxdl.sweep.results import Results, load
+from jaxdl.sweep.results import NoResult, Results, load
 from jaxdl.sweep.run import (
     NO_DATA,
     ByRows,
@@ -76,6 +76,7 @@ __all__ = [
     "Interrupted",
     "LedgerError",
     "LogUniform",
+    "NoResult",
     "Plan",
     "Point",
     "Progress",

@@ -123,7 +123,7 @@ class Asking(NamedTuple):
             {**self.first_points(program)[0], **each.params}
             for each in study.get_trials(deepcopy=False)
             if each.state.name in ("COMPLETE", "RUNNING")
-        ]
+        ][: self.points]  # an earlier search may have asked for more
         every = distinct(in_float32([*self.first_points(program), *points]))
         return trials([program], every, self._seeds())
 

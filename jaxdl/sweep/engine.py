@@ -21,7 +21,7 @@ from jaxdl.sweep.explain import reason
 from jaxdl.sweep.fingerprint import device_name, numerics, versions
 from jaxdl.sweep.legs import Sweep, Work
 from jaxdl.sweep.placement import Placement, place
-from jaxdl.sweep.progress import Progress
+from jaxdl.sweep.progress import Progress, reporter
 from jaxdl.sweep.run import Data, Run
 from jaxdl.sweep.rungs import Best, Halving
 from jaxdl.sweep.space import Trial, checked, trial_id
@@ -68,6 +68,7 @@ def execute(
         there; its index is the number of the trial's point, the same for all seeds. Those that go
         on are packed into as few chunks, and on accelerators lanes, as hold them, and have the
         bits that they would have had alone.
+    progress: default `reporter()`, on stderr; `Progress()` shows nothing.
     stop: asked after each segment; when true, the state is saved and Interrupted raised. By
         default SIGINT (Ctrl-C) and SIGTERM ask for it, where the program does not handle them.
     checkpoint_seconds: a chunk that takes longer saves its state between segments this often.
@@ -90,6 +91,8 @@ def execute(
     """
     workdir, trials = Path(workdir), checked(trials)
     _check_arguments(programs, trials, labels or {}, segments, lanes)
+    if progress is not None and not isinstance(progress, Progress):
+        raise ValueError(f"progress: sweep.Progress() shows nothing; {progress!r} is none")
     if prune is not None:
         prune.check(segments)
     placement = place(devices, batched)
@@ -105,7 +108,7 @@ def execute(
             labels or {},
             lanes,
             prune,
-            progress or Progress(),
+            progress or reporter(),
             stopped,
             checkpoint_seconds,
             keep_states,
@@ -117,7 +120,7 @@ def execute(
         found = _run_pending(sweep, programs, trials, rerun_changed)
         if stop is None and stopped():  # whoever asked the program to stop means all of it
             raise Interrupted
-        return found
+        return results.told(found)
 
 
 def check_prune(
@@ -205,6 +208,9 @@ def _check_arguments(
     segments: int,
     lanes: int | None,
 ) -> None:
+    for count in (segments, 1 if lanes is None else lanes):
+        if not isinstance(count, int | np.integer) or isinstance(count, bool):
+            raise ValueError(f"segments and lanes are whole numbers, not {count!r}")
     if segments < 1 or (lanes is not None and lanes < 1):
         raise ValueError(f"segments and lanes must be >= 1, not {segments} and {lanes}")
     unknown = {trial.program for trial in trials} - set(programs)

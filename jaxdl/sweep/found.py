@@ -7,13 +7,12 @@ import numpy as np
 import pandas as pd
 
 from jaxdl import stats
+from jaxdl._text import significant
 from jaxdl.sweep.asking import Goal
 from jaxdl.sweep.plans import Plan
-from jaxdl.sweep.results import Results
+from jaxdl.sweep.results import ENDED, Results, point
 from jaxdl.sweep.space import Point
 
-ENDED = ("ok", "pruned")
-"""Trials that have a value: at their end, or where they were given up."""
 WORSE = (*ENDED, "diverged", "error")
 
 
@@ -32,6 +31,11 @@ class Winner(NamedTuple):
     borders: tuple[str, ...]
     rows: list[dict[str, Any]]
 
+    def __repr__(self) -> str:
+        """All but the rows, of which it says how many there are."""
+        parts = [f"{name}={value!r}" for name, value in self._asdict().items() if name != "rows"]
+        return f"Winner({', '.join(parts)}, rows=<{len(self.rows)} trials>)"
+
 
 class Found(NamedTuple):
     """The trials of a search, and the choice among them.
@@ -43,6 +47,21 @@ class Found(NamedTuple):
     plan: Plan
     results: Results
     method: str
+
+    def __repr__(self) -> str:
+        """What there is, in a few lines: points, what became of their trials, the winner."""
+        counts = {name: len(self.points(name)) for name in self.goals}
+        tried = ", ".join(f"{count} points of {name}" for name, count in counts.items())
+        lines = [
+            f"Found in {self.results.workdir} ({self.method}): {tried}, {self.seeds} seeds",
+            f"{len(self.results.rows)} trials: {self.results.statuses()}",
+        ]
+        try:
+            best = self.best
+        except ValueError as error:
+            return "\n  ".join([*lines, str(error)])
+        value = f"{self.metric} {significant(best.value)} in the mean"
+        return "\n  ".join([*lines, f"best {value}, of {best.program}: {point(best.hparams)}"])
 
     @property
     def metric(self) -> str:
@@ -93,11 +112,15 @@ class Found(NamedTuple):
 
     @property
     def best(self) -> Winner:
-        """The best of all programs. Where a value is nan it has lost."""
-        winners = list(self.winners.values())
-        sign = 1.0 if self.mode == "max" else -1.0
-        values = np.nan_to_num([sign * each.value for each in winners], nan=-np.inf)
-        return winners[int(np.argmax(values))]
+        """The best of all programs.
+
+        Raises ValueError where no point has a number of every seed, as where all diverged.
+        """
+        winners = [each for each in self.winners.values() if not np.isnan(each.value)]
+        if not winners:
+            what = f"no point has a finite {self.metric} of every seed"
+            raise ValueError(f"there is no best, {what}: {self.results.losses()}")
+        return (max if self.mode == "max" else min)(winners, key=lambda each: each.value)
 
     def _winner(self, choice: Mapping[Any, Any]) -> Winner:
         program = choice["program"]

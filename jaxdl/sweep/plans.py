@@ -1,12 +1,13 @@
 """What a sweep runs: programs, the trials of each, and their data."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxdl.sweep._replay import kept_state, replay
 from jaxdl.sweep.engine import check_prune, execute
-from jaxdl.sweep.results import Results
+from jaxdl.sweep.results import Results, of_more, told
 from jaxdl.sweep.run import NO_DATA, Data, Run, without_training
 from jaxdl.sweep.rungs import Halving
 from jaxdl.sweep.space import Point, Trial, trial_id, trials
@@ -39,25 +40,32 @@ class Plan(NamedTuple):
     follow: int = 0
     workdir: Path | None = None
 
+    def __repr__(self) -> str:
+        """What it runs, without its data."""
+        counts = Counter(trial.program for trial in self.trials)
+        listed = ", ".join(f"{count} trials of {name}" for name, count in counts.items())
+        return f"Plan({listed or 'no trials'}; segments={self.segments})"
+
     def execute(self, workdir: str | Path, **options: Any) -> Results:
         """Runs what is left of it, by `sweep.execute`."""
         workdir = Path(workdir)
 
         def run(trials: Sequence[Trial]) -> Results:
-            return execute(
-                self.programs,
-                trials,
-                self.data,
-                workdir=workdir,
-                segments=self.segments,
-                categories=self.categories,
-                labels=self.labels,
-                prune=self.prune,
-                keep_states=self.keep_states,
-                keep_curves=self.keep_curves,
-                batched=self.batched,
-                **options,
-            )
+            with of_more():
+                return execute(
+                    self.programs,
+                    trials,
+                    self.data,
+                    workdir=workdir,
+                    segments=self.segments,
+                    categories=self.categories,
+                    labels=self.labels,
+                    prune=self.prune,
+                    keep_states=self.keep_states,
+                    keep_curves=self.keep_curves,
+                    batched=self.batched,
+                    **options,
+                )
 
         return self.in_rounds(workdir, run)
 
@@ -75,7 +83,7 @@ class Plan(NamedTuple):
             if not {*map(trial_id, asked)} - {*map(trial_id, trials)}:
                 break
             found, trials = run(asked), asked
-        return found
+        return told(found)
 
     def replay(self, row: Mapping[str, Any]) -> TrainState:
         """The state at the end of the trial of a row of its results: that of the run itself where

@@ -1,6 +1,9 @@
 """What a sweep found, read back from disk."""
 
-from collections.abc import Sequence
+import contextlib
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,8 +11,18 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_object_dtype
 
+from jaxdl import _bests as bests
+from jaxdl._text import significant
+from jaxdl.data.errors import warn
 from jaxdl.sweep import ledger, store
 from jaxdl.sweep.space import Trial, trial_id
+
+ENDED = ("ok", "pruned")
+"""Trials that have a value: at their end, or where they were given up."""
+
+
+class NoResult(UserWarning):
+    """Nothing came out: the trials of a sweep diverged, or no point of a search has a number."""
 
 
 class Results(NamedTuple):
@@ -17,6 +30,23 @@ class Results(NamedTuple):
 
     rows: list[dict[str, Any]]
     workdir: Path
+
+    def __repr__(self) -> str:
+        """What there is, in a few lines: trials, what became of them, the best by one metric."""
+        programs = list(dict.fromkeys(str(row.get("program")) for row in self.rows))
+        named = f" of {', '.join(programs[:4])}{', …' * (len(programs) > 4)}" if programs else ""
+        lines = [f"Results in {self.workdir}", f"{len(self.rows)} trials{named}: {self.statuses()}"]
+        return "\n  ".join([*lines, *_best(self.rows)])
+
+    def statuses(self) -> str:
+        """How many trials have which status, in words."""
+        counts = Counter(str(row.get("status")) for row in self.rows)
+        return ", ".join(f"{count} {status}" for status, count in counts.items()) or "none ended"
+
+    def losses(self) -> str:
+        """`statuses`, and what is to be said of the first trial that is not simply `ok`."""
+        said = [f"of {row['program']}: {row['message']}" for row in self.rows if row.get("message")]
+        return "; the first, ".join([self.statuses(), *said[:1]])
 
     def to_pandas(self) -> pd.DataFrame:
         """The rows as a DataFrame."""
@@ -85,6 +115,43 @@ def load(workdir: str | Path) -> Results:
     if not any(path.exists() for path in store.ledgers(workdir)):
         raise FileNotFoundError(f"{workdir} holds no sweep: there is no {store.LEDGER}")
     return Results(store.rows(workdir), workdir)
+
+
+@contextlib.contextmanager
+def of_more() -> Iterator[None]:
+    """Within the block sweeps are parts of one, so `told` says nothing of each."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NoResult)
+        yield
+
+
+def told(found: Results) -> Results:
+    """The results; warns where trials diverged and none came to its end."""
+    statuses = {row["status"] for row in found.rows}
+    if "diverged" in statuses and not statuses & {*ENDED}:
+        warn(f"{found.workdir}: no trial has a result: {found.losses()}", NoResult)
+    return found
+
+
+def point(values: Mapping[str, Any]) -> str:
+    """Hyperparameters in words."""
+    return ", ".join(
+        f"{name} {significant(value) if isinstance(value, float) else value}"
+        for name, value in values.items()
+    )
+
+
+def _best(rows: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    """A line on the trial that is best by the metric to tell of; none where there is none."""
+    ended = [r for r in rows if r.get("status") in ENDED and {"program", "seed"} <= r.keys()]
+    metric = bests.headline(bests.measured(ended[-1])) if ended else ""
+    value = bests.best(metric, [row.get(metric) for row in ended]) if metric else None
+    if value is not None:
+        row = next(row for row in ended if row.get(metric) == value)
+        names = list(row)
+        asked = names[names.index("program") + 1 : names.index("seed") + 1]
+        where = point({name: row[name] for name in asked})
+        yield f"best {metric} {significant(value)}, of {row['program']}: {where}"
 
 
 def collect(workdir: Path, trials: Sequence[Trial]) -> Results:

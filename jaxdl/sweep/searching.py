@@ -5,6 +5,7 @@ Bousquet et al. 2017, https://arxiv.org/abs/1706.03200), successive halving of t
 whatever a sampler of Optuna asks for (`asking`).
 """
 
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ import pandas as pd
 
 from jaxdl import stats
 from jaxdl._kinds import Mode
+from jaxdl.data.errors import warn
 from jaxdl.stats.selection import chosen_on
 from jaxdl.sweep import distributions, studies
 from jaxdl.sweep.asking import Goal, asked, distinct, in_float32
@@ -23,6 +25,7 @@ from jaxdl.sweep.compilation import metric_names
 from jaxdl.sweep.distributions import Choice, Distribution
 from jaxdl.sweep.found import Found
 from jaxdl.sweep.plans import Plan
+from jaxdl.sweep.results import NoResult, of_more
 from jaxdl.sweep.run import Data, Run
 from jaxdl.sweep.rungs import Best, Halving, PruneRule
 from jaxdl.sweep.space import Point, halton, of_one_kind, random, trials
@@ -88,13 +91,20 @@ def search(
         options: of `execute`: `progress`, `lanes`, `rerun_changed` and so on.
 
     Returns:
-        What was found: `.best`, `.frame()`; `report.of_search` makes its page.
+        What was found: `.best`, `.frame()`; `report.of_search` makes its page. Where no point has
+        a number of every seed, it warns (NoResult), and there is no best.
 
     Raises:
         ValueError: in one line, before anything is compiled, for a space, a method or a metric that
             is none, and for a metric that the runs do not measure or that is one of test.
     """
-    runs = {ONE: programs} if isinstance(programs, Run) else dict(programs)
+    runs = _runs(programs)
+    if not isinstance(data, Mapping):
+        raise ValueError(f"data: give {{'train': arrays, ...}}, not a {type(data).__name__}")
+    if not isinstance(workdir, str | os.PathLike):
+        raise ValueError(f"workdir: give a path, not {workdir!r}")
+    if not isinstance(metric, str):
+        raise ValueError(f"metric: give a name, not {metric!r}")
     goals = {
         name: Goal(_settled(name, each), metric, mode)
         for name, each in _of_each(runs, space).items()
@@ -103,8 +113,13 @@ def search(
         runs, goals, data, method=method, points=points, seeds=seeds, segments=segments,
         seed=seed, chunk=chunk,
     )  # fmt: skip
-    results = plan.execute(workdir, **options)
-    return Found(goals, plan._replace(workdir=Path(workdir)), results, _in_words(method))
+    with of_more():
+        results = plan.execute(workdir, **options)
+    found = Found(goals, plan._replace(workdir=Path(workdir)), results, _in_words(method))
+    if all(np.isnan(each.value) for each in found.winners.values()):
+        lost = f"no point has a finite {metric} of every seed: {results.losses()}"
+        warn(f"{workdir}: {lost}", NoResult)
+    return found
 
 
 def _planned(
@@ -120,9 +135,9 @@ def _planned(
     chunk: int,
 ) -> Plan:
     """The plan of a search, of which nothing has run. Raises ValueError as `search` does."""
-    least = {"points": 1, "seeds": 1, "segments": 1, "seed": 0}
-    for name, count in zip(least, (points, seeds, segments, seed), strict=True):
-        if not isinstance(count, int | np.integer):
+    least = {"points": 1, "seeds": 1, "segments": 1, "chunk": 1, "seed": 0}
+    for name, count in zip(least, (points, seeds, segments, chunk, seed), strict=True):
+        if not isinstance(count, int | np.integer) or isinstance(count, bool):
             raise ValueError(f"{name} is a whole number, not {count!r}")
         if count < least[name]:
             raise ValueError(f"{name} must be >= {least[name]}, not {count}")
@@ -167,6 +182,17 @@ def _among(plan: Plan, halving: Halving) -> Plan:
         return inner(segments, frame)
 
     return plan._replace(prune=halving._replace(rule=rule))
+
+
+def _runs(programs: Run | Mapping[str, Run]) -> dict[str, Run]:
+    """The runs by name; ValueError for what is none."""
+    runs = {ONE: programs} if isinstance(programs, Run) else programs
+    if not isinstance(runs, Mapping):
+        raise ValueError(f"programs: give a Run, or several by name, not a {type(runs).__name__}")
+    for name, run in runs.items():
+        if not isinstance(name, str) or not isinstance(run, Run):
+            raise ValueError(f"programs: give {{name: Run, ...}}; of {name!r} there is {run!r}")
+    return dict(runs)
 
 
 def _of_each(runs: Mapping[str, Run], space: Space | Mapping[str, Space]) -> dict[str, Space]:

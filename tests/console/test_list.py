@@ -29,7 +29,9 @@ def swept(tmp_path_factory):
 
 def experiment(workdir, trials=20, **files):
     workdir.mkdir(parents=True, exist_ok=True)
-    (workdir / "environment.json").write_text(json.dumps({"trials": trials, **files}))
+    (workdir / "environment.json").write_text(
+        json.dumps({"experiment": "xor", "trials": trials, **files})
+    )
     return workdir
 
 
@@ -69,6 +71,18 @@ def test_the_status_is_what_really_became_of_a_run(tmp_path, swept):
             "at work": "running",
         }
     assert statuses(tmp_path)["at work"] == "never begun"
+
+
+def test_the_environment_of_another_program_makes_no_run(tmp_path, swept, capsys):
+    (tmp_path / "conda").mkdir()
+    (tmp_path / "conda/environment.json").write_text('{"name": "base", "dependencies": []}')
+    (tmp_path / "list").mkdir()
+    (tmp_path / "list/environment.json").write_text("[1]")
+    assert statuses(tmp_path) == {}
+    assert console.main(["watch", str(tmp_path / "conda")]) == 2
+    assert "holds no run" in capsys.readouterr().err
+    shutil.copytree(swept, tmp_path / "conda", dirs_exist_ok=True)
+    assert statuses(tmp_path) == {"conda": "done"}  # of the sweep that lies there, too
 
 
 def test_where_nobody_tells_who_is_at_work_nothing_is_called_interrupted(tmp_path, monkeypatch):

@@ -129,6 +129,25 @@ def test_a_run_is_asked_for_by_its_configuration_alone(second, tmp_path, monkeyp
     ]
 
 
+@pytest.mark.parametrize("name", ["curves.npz", "trials.jsonl", "best/params.safetensors"])
+def test_what_is_damaged_is_one_line_before_anything_runs(
+    second, tmp_path, monkeypatch, capsys, name
+):
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("ran"))
+    (second / name).write_bytes(b"PK\x03\x04 damaged\n")
+    assert console.main(["repeat", str(second), "--to", str(tmp_path / "new")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("jaxdl: ")
+    assert str(second / name.split("/")[0]) in said
+    assert said.count("\n") == 1
+
+
+def test_curves_that_the_second_run_lost_are_one_line(first, second):
+    (second / "curves.npz").write_bytes(b"PK")
+    with pytest.raises(launch.UserError, match=r"second/curves\.npz is damaged"):
+        same.tell(first, second)
+
+
 @pytest.mark.parametrize("damage", ["itself", "unfinished", "no environment", "no config"])
 def test_what_cannot_be_repeated_is_one_line(second, tmp_path, capsys, damage):
     to = second if damage == "itself" else tmp_path / "new"

@@ -38,7 +38,7 @@ def told(capsys):
 def test_a_finished_one(finished, told):
     code, text = told("watch", finished, "--once")
     assert code == 0
-    assert f"finished, step {STEPS} of {STEPS}, saved step 000000{STEPS}" in text
+    assert f"done, step {STEPS} of {STEPS}, saved step 000000{STEPS}" in text
     assert "train/loss" in text
     code, text = told("verify", finished)
     assert code == 0

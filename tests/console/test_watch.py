@@ -6,7 +6,7 @@ import math
 import pytest
 
 from jaxdl import checkpoint, console
-from jaxdl.console import watch
+from jaxdl.console import runs, watch
 
 COMMON = {"lanes": 2, "code": "a", "fingerprint": "b"}
 
@@ -32,15 +32,36 @@ def test_a_sweep_is_a_line_a_program_with_its_best(tmp_path, capsys):
     with (tmp_path / "trials.jsonl").open("a") as file:
         file.write('{"trial": "5')  # being written just now
     write(tmp_path / "clock.jsonl", [{"program": "adam", "running": 2.0, "steps": 8}])
-    (tmp_path / "environment.json").write_text('{"trials": 10}')
+    (tmp_path / "environment.json").write_text('{"experiment": "xor", "trials": 10}')
     assert console.main(["watch", str(tmp_path), "--once"]) == 0
     out, _ = capsys.readouterr()
-    assert "idle, 4 of 10 trials, 2 a second" in " ".join(out.split())
+    assert "interrupted, 4 of 10 trials, 2 a second" in " ".join(out.split())
     lines = {line.split("|")[1].strip(): line for line in out.splitlines() if "|" in line}
     assert "2 ok, 1 diverged" in lines["adam"]
     assert "0.25" in lines["adam"]
     assert "█ ▁" in lines["adam"]
     assert "0.75" in lines["sgd"]
+
+
+def test_what_became_of_a_run_is_as_list_says_it(tmp_path, capsys):
+    for name, files in {
+        "done": {"environment.json": '{"experiment": "xor"}', "verdict.json": "{}"},
+        "failed": {"environment.json": '{"experiment": "xor", "failed": "x"}'},
+        "never begun": {"environment.json": '{"experiment": "xor"}'},
+        "from Python": {"curves.npz": ""},
+        "interrupted": {"rungs/a": ""},
+        "stream": {"metrics.jsonl": '{"step": 2}\n', "checkpoints/a": "", "config.json": "{}"},
+    }.items():
+        for file, content in files.items():
+            (tmp_path / name / file).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name / file).write_text(content)
+        if name in ("done", "from Python", "interrupted"):
+            write(tmp_path / name / "trials.jsonl", [row("1", "adam", "ok", 0.5)])
+    found = list(runs.below(tmp_path))
+    assert len(found) == 6
+    for run in found:
+        assert console.main(["watch", run.workdir, "--once"]) == 0
+        assert f"{run.workdir}: {run.status}, " in " ".join(capsys.readouterr().out.split())
 
 
 def test_seconds_of_several_workers_are_no_time_that_is_left(tmp_path, capsys):
@@ -49,7 +70,7 @@ def test_seconds_of_several_workers_are_no_time_that_is_left(tmp_path, capsys):
     write(tmp_path / "trials.jsonl", [row("1", "adam", "ok", 0.5)])
     write(place / "trials.jsonl", [row("2", "adam", "ok", 0.25)])
     write(tmp_path / "clock.jsonl", [{"program": "adam", "running": 4.0, "steps": 8}])
-    (tmp_path / "environment.json").write_text('{"trials": 10}')
+    (tmp_path / "environment.json").write_text('{"experiment": "xor", "trials": 10}')
     with checkpoint.lock(tmp_path):
         assert console.main(["watch", str(tmp_path), "--once"]) == 0
     said = " ".join(capsys.readouterr().out.split())

@@ -240,6 +240,17 @@ WRONG = {
     "no such file": (lambda: read("nothing.csv", "y"), "nothing.csv cannot be read"),
     "a name's parts": (lambda: read("digits", stratify="y"), "digits has its own target and parts"),
 }  # fmt: skip
+SOURCES = {"frame": (PLAIN, "ill"), "arrays": ({"x": X, "y": Y},), "name": ("diabetes",)}
+NOT_TEXT = (None, 3, 0.5, True, ["age"], {}, np.array([1, 2]), PLAIN["age"], b"a", object())
+NO_SHARE = (None, "x", "", [0.1], {}, np.array([0.1, 0.2]), PLAIN["age"], 1j, np.nan, np.inf, 0, -1)
+OF_ANOTHER_KIND = {
+    **dict.fromkeys(("target_is", "scaled", "stratify", "groups", "time"), NOT_TEXT),
+    "target": (None, 3, np.array([1, 2]), PLAIN["age"], b"a", object(), [["age"]]),
+    "categories": (None, 3, "age", np.array(5), [1], [["age"]], object(), PLAIN["age"]),
+    **dict.fromkeys(("validation", "test"), NO_SHARE),
+    "seed": (None, "x", 0.5, [1], np.array([1, 2]), PLAIN["age"], 2**32),
+    "data_dir": (3, ["a"], object()),
+}
 LATER = {
     "a column": (lambda p: p.prepare(PLAIN[["age"]]), "the table lacks the column(s) 'place'"),
     "text": (
@@ -264,6 +275,19 @@ def test_what_is_wrong_with_data_is_one_line(call, message):
         call()
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("option", OF_ANOTHER_KIND)
+@pytest.mark.parametrize("source", SOURCES)
+def test_an_option_of_another_kind_is_one_line_that_names_it(source, option):
+    for value in OF_ANOTHER_KIND[option]:
+        first, *named = SOURCES[source]
+        target = {"target": named[0]} if named and option != "target" else {}
+        with pytest.raises(DataError) as caught:
+            read(first, **target, **{option: value})
+        assert option in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < 120
 
 
 @pytest.mark.parametrize(("call", "message"), LATER.values(), ids=LATER)

@@ -5,6 +5,7 @@ import numpy as np
 import optax
 import pandas as pd
 import pytest
+from support import pages
 
 from jaxdl import console, data, launch, tasks, train
 from jaxdl.data.scaling import apply, fit_per_column
@@ -96,15 +97,46 @@ def test_a_model_of_arrays_has_the_shape_and_the_scaling_of_its_preparation(tmp_
         np.testing.assert_allclose(numbers, loaded.labels(X), atol=1e-4)
 
 
-def test_a_model_of_a_table_is_refused_in_one_line(tmp_path):
-    frame = pd.DataFrame({"a": RNG.normal(size=20), "of": ["x", "y"] * 10})
-    _, preparation = data.read(frame, "of")
-    options = {"sizes": preparation.sizes, "outputs": 2, "features": (4,)}
-    task = tasks.classification(TableNetwork(**options))
-    state = train.init(task, optax.sgd(0.1), jax.random.key(0), {"x": preparation.prepare(frame)})
+GUIDE = pages.ROOT / "docs/pages/guides/export.md"
+READING = next(block for block in pages.blocks(GUIDE) if "def rows" in block)
+
+
+@pytest.mark.filterwarnings("ignore:column")  # of what training has not seen
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+def test_raw_rows_of_a_table_are_predicted_without_jaxdl_as_the_guide_says(tmp_path, kind):
+    frame = pd.DataFrame({
+        "age": np.where(RNG.random(60) < 0.2, np.nan, RNG.normal(40, 9, 60)),
+        "zone": np.where(RNG.random(60) < 0.2, np.nan, RNG.integers(1, 4, 60)),
+        "wet": RNG.random(60) < 0.5,
+        "soil": RNG.choice(["lime", "sand", "moor"], 60),
+        "height": RNG.normal(size=60),
+    })  # fmt: skip
+    y = np.where(frame["wet"], "oak", "fir") if kind == "classification" else RNG.normal(5, 3, 60)
+    _, preparation = data.read(frame.assign(y=y), "y", categories=["zone"])
+    options = {"sizes": preparation.sizes, "outputs": preparation.outputs, "features": (8,)}
+    task = getattr(tasks, kind)(TableNetwork(**options))
+    x = preparation.prepare(frame)
+    state = train.init(task, optax.sgd(0.1), jax.random.key(0), {"x": x})
     launch.save_best(
-        tmp_path, state.params, task="classification", model="table", options=options,
-        preparation=preparation,
-    )  # fmt: skip
-    with pytest.raises(UserError, match=r"rows of a table go through best/preparation\.json"):
-        launch.export(tmp_path, tmp_path / "it.zip")
+        tmp_path, state.params, task=kind, model="table", options=options, preparation=preparation
+    )
+    about = launch.export(tmp_path, tmp_path / "trees.zip")
+    assert about["input"] == {"shape": ["batch", 6], "dtype": "float32"}
+    new = frame.iloc[::-1].assign(soil=["clay", *frame["soil"][1:]])
+    new.loc[3, ["age", "zone", "soil", "height"]] = None
+    new.to_csv(tmp_path / "new.csv")
+    code = "import sys\nsys.modules['jaxdl'] = None\n" + READING.rsplit("print", 1)[0]
+    code += "np.savez('found.npz', x=rows(pd.read_csv('new.csv')), **found)"
+    pages.run(code, tmp_path)
+    loaded = launch.load(tmp_path)
+    found = np.load(tmp_path / "found.npz")
+    np.testing.assert_array_equal(found["x"], preparation.prepare(new))
+    np.testing.assert_allclose(found["outputs"], loaded.predict(new), rtol=0, atol=1e-6)
+    if kind == "classification":
+        names = np.array(about["classes"])[found["labels"]]
+        np.testing.assert_array_equal(names, loaded.labels(new))
+    else:
+        of = about["of"]["target"]
+        numbers = (np.float64(found["outputs"]) * of["scale"] + of["mean"])[:, 0]
+        np.testing.assert_allclose(numbers, loaded.labels(new), atol=1e-5)
+    found.close()

@@ -30,6 +30,15 @@ def test_an_imported_module_is_launched_by_its_name():
     assert launched.command_of(mine, "--a=b c") == "python -m experiments.xor '--a=b c'"
 
 
+def test_the_question_is_the_first_sentence_of_the_file_however_it_is_broken():
+    module = importlib.import_module("experiments.autoencoders")
+    mine = launch.Experiment(module.Config, module.plan, module.conclude)
+    assert launched.question_of(mine) == (
+        "Autoencoders of the digits, eight numbers an image: linear, dense, convolutional, "
+        "denoising and variational, against as many principal components."
+    )
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [

@@ -1,5 +1,6 @@
 """Every experiment, for a few steps, through the launcher: `make test-experiments`."""
 
+import html
 import importlib
 import json
 import pkgutil
@@ -36,4 +37,6 @@ def test_a_few_steps_go_the_whole_way(name, tmp_path, capsys):
         assert claim["verdict"] in ("holds", "fails", "inconclusive", "depends")
     page = (tmp_path / "run/report.html").read_text()
     assert "data:image/png" in page or name in TABLE_ONLY
+    asked = html.escape(module.__doc__.splitlines()[0])
+    assert f'<p class="question">{asked}' in page
     assert "report.html" in capsys.readouterr().out

@@ -50,14 +50,14 @@ def report(png, name="figure_1"):
         page.Code(f"python -m x  # {EVIL}\n  --y"),
     )
     sections = (page.Section(f"Data {EVIL}", blocks), page.Section("End", ()))
-    return page.Report(f"Title {EVIL}", f"Lead {EVIL}", sections)
+    return page.Report(f"Title {EVIL}", f"Lead {EVIL}", sections, f"Question {EVIL}")
 
 
 def test_the_page_is_balanced_and_shows_hostile_text_as_text(png):
     parsed = Parsed(page.render(report(png)))
     assert "script" not in parsed.tags
     assert not any(name.startswith("on") for name, _ in parsed.attributes)
-    for words in ("Title", "Lead", "Data", "A paragraph", "python -m x  #"):
+    for words in ("Title", "Question", "Lead", "Data", "A paragraph", "python -m x  #"):
         assert f"{words} {EVIL}" in parsed.text
     assert ("alt", EVIL) in parsed.attributes
     assert parsed.tags.count("h2") == 2
@@ -102,6 +102,7 @@ def test_tables_are_named_by_their_headings():
 def test_the_page_as_markdown_shows_hostile_text_as_text(png):
     text = page.to_markdown(report(png))
     assert text.startswith("# Title \\<script\\>")
+    assert text.split("\n\n")[1].startswith("Question \\<script\\>")
     assert '![\\<script\\>alert("x")\\</script\\> & \'"](figure_1.png)' in text
     assert "```\npython -m x  # <script>" in text
     assert "| class | count |\n| --- | ---: |\n" in text

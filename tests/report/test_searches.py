@@ -96,10 +96,11 @@ def test_a_winner_on_the_border_is_warned_of(tmp_path):
 def test_a_search_without_a_winner_has_a_page(tmp_path):
     run = sweep.without_training(lambda h, s, d: {"validation_loss": h["x"] * np.nan})
     space = {"x": sweep.Uniform(0.0, 1.0), "y": sweep.Uniform(0.0, 1.0)}
-    found = sweep.search(
-        run, space, sweep.NO_DATA, workdir=tmp_path / "run", metric="validation_loss", points=12,
-        seeds=1,
-    )  # fmt: skip
+    with pytest.warns(sweep.NoResult, match="no point has a finite validation_loss"):
+        found = sweep.search(
+            run, space, sweep.NO_DATA, workdir=tmp_path / "run", metric="validation_loss",
+            points=12, seeds=1,
+        )  # fmt: skip
     text = report.write(report.of_search(found), tmp_path / "page").read_text()
     assert "Of 12 points (halton) there is none of which every seed ended." in text
 

@@ -71,7 +71,8 @@ def test_lanes_side_by_side_rungs_and_accumulation(tmp_path):
 
 def test_of_a_trial_that_diverges_the_data_are_looked_at(tmp_path):
     arrays = {**tiny.TRAIN, "x": np.where(tiny.X[:40] > 1.5, np.inf, tiny.X[:40])}
-    row = execute(tmp_path, kept(20 * ROW, arrays), segments=1).rows[0]
+    with pytest.warns(sweep.NoResult):
+        row = execute(tmp_path, kept(20 * ROW, arrays), segments=1).rows[0]
     assert row["status"] == "diverged"
     count = np.sum(~np.isfinite(arrays["x"]))
     assert row["message"].endswith(f"data['train']['x'] holds {count} numbers that are not finite")

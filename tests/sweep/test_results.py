@@ -34,6 +34,30 @@ def test_a_finished_sweep_is_what_execute_gave(whole):
     assert found.curves()["trial"].tolist() == [sweep.trial_id(trial) for trial in ADAM]
 
 
+def test_it_is_printed_in_a_few_lines(whole):
+    frame = whole.frame()
+    best = frame.loc[frame["validation_accuracy"].idxmax()]
+    assert str(whole).splitlines() == [
+        f"Results in {whole.workdir}",
+        f"  {len(ADAM)} trials of adam: {len(ADAM)} ok",
+        f"  best validation_accuracy {best['validation_accuracy']:.3g}, of adam: initializer "
+        f"{best['initializer']}, learning_rate {best['learning_rate']:.3g}, seed {best['seed']}",
+    ]
+    assert repr(whole) == str(whole)
+
+
+def test_where_all_trials_diverged_that_is_told_and_no_best_shown(tmp_path):
+    trials = sweep.trials(
+        ["adam"], sweep.grid(initializer=tiny.NAMES[1:], learning_rate=[1e38]), [0, 1]
+    )
+    with pytest.warns(
+        sweep.NoResult, match="no trial has a result: 2 diverged; the first, of adam: "
+    ):
+        found = tiny.execute(tmp_path, trials=trials)
+    assert str(found).splitlines()[1:] == ["  2 trials of adam: 2 diverged"]
+    assert jaxdl.load_results(tmp_path) == found
+
+
 def test_of_an_interrupted_one_there_is_what_is_done_and_nothing_changes(tmp_path, whole):
     with pytest.raises(sweep.Interrupted):  # in the third chunk of four trials
         tiny.execute(tmp_path, trials=ADAM, stop=Stop(7))

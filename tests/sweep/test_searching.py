@@ -166,13 +166,62 @@ def test_a_least_value_of_zero_has_no_sign(tmp_path):
     assert math.copysign(1, found.best.value) == 1
 
 
-def test_where_every_point_diverged_there_is_no_winner(tmp_path):
+@pytest.mark.parametrize("method", ["halton", "optuna"])
+def test_where_no_point_has_a_number_it_is_told_once_and_there_is_no_winner(tmp_path, method):
     run = sweep.without_training(lambda h, s, d: {"a_loss": jnp.nan * h["x"]})
+    with pytest.warns(sweep.NoResult) as told:
+        found = sweep.search(
+            run, {"x": sweep.Uniform(0.0, 1.0)}, sweep.NO_DATA, workdir=tmp_path, metric="a_loss",
+            points=3, seeds=1, method=method,
+        )  # fmt: skip
+    assert [str(each.message) for each in told] == [
+        f"{tmp_path}: no point has a finite a_loss of every seed: 3 ok; the first, of run: not a "
+        "finite number: a_loss"
+    ]
+    assert math.isnan(found.winners["run"].value)
+    with pytest.raises(ValueError, match=r"there is no best, no point has .*: 3 ok; ") as caught:
+        _ = found.best
+    assert "\n" not in str(caught.value)
+    assert "there is no best" in str(found)
+
+
+def test_where_the_first_round_has_none_and_others_have_nothing_is_told(tmp_path):
+    run = sweep.without_training(
+        lambda h, s, d: {"a_loss": jnp.where(h["x"] == 0.5, jnp.nan, h["x"])}
+    )
     found = sweep.search(
         run, {"x": sweep.Uniform(0.0, 1.0)}, sweep.NO_DATA, workdir=tmp_path, metric="a_loss",
-        points=3, seeds=1,
+        points=3, seeds=1, method="optuna",
     )  # fmt: skip
-    assert math.isnan(found.best.value)
+    assert found.points("run")["value"].isna().tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize("method", ["random", "halton", "optuna"])
+def test_fewer_points_than_a_workdir_has_are_those_that_are_asked_for(tmp_path, method):
+    many = search(tmp_path, method=method, points=9, seeds=1)
+    few = search(tmp_path, method=method, points=6, seeds=1)
+    assert few.results.rows == many.results.rows[:6]
+    assert len(few.points("run")) == 6
+    again = search(tmp_path, method=method, points=9, seeds=1)
+    assert again.results.rows == many.results.rows
+
+
+def test_a_search_is_printed_in_a_few_lines(whole):
+    lines = str(whole).splitlines()
+    assert lines[0] == f"Found in {whole.results.workdir} (halton): 16 points of run, 2 seeds"
+    assert lines[1] == "  32 trials: 32 ok"
+    best = whole.best
+    assert lines[2].startswith(f"  best validation_loss {best.value:.3g} in the mean, of run: x ")
+    assert len(lines) == 3
+    assert repr(best).endswith(f"value={best.value!r}, borders={best.borders!r}, rows=<2 trials>)")
+    assert repr(whole.plan) == "Plan(32 trials of run; segments=10)"
+
+
+def test_progress_is_shown_unless_it_is_asked_not_to_be(tmp_path, capsys):
+    search(tmp_path, points=3, seeds=1)
+    assert "\n3/3 trials, " in capsys.readouterr().err
+    search(tmp_path, points=4, seeds=1, progress=sweep.Progress())
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
@@ -187,6 +236,18 @@ def test_where_every_point_diverged_there_is_no_winner(tmp_path):
         ({"space": {"run": {}, "x": sweep.Uniform(0, 1)}}, "space: run are spaces of programs"),
         ({"space": {"adam": SPACE}}, "space: it is one of adam, the programs are run"),
         ({"programs": {}}, "programs: there is none"),
+        ({"programs": [landscape.RUN]}, "programs: give a Run, or several by name, not a list"),
+        ({"programs": None}, "programs: give a Run, or several by name, not a NoneType"),
+        ({"programs": {"adam": 3}}, "programs: give {name: Run, ...}; of 'adam' there is 3"),
+        ({"data": None}, "data: give {'train': arrays, ...}, not a NoneType"),
+        ({"workdir": None}, "workdir: give a path, not None"),
+        ({"metric": None}, "metric: give a name, not None"),
+        ({"mode": "up"}, "mode"),
+        ({"points": True}, "points is a whole number, not True"),
+        ({"chunk": "x"}, "chunk is a whole number, not 'x'"),
+        ({"chunk": 0}, "chunk must be >= 1, not 0"),
+        ({"lanes": "x"}, "segments and lanes are whole numbers, not 'x'"),
+        ({"progress": False}, r"progress: sweep\.Progress\(\) shows nothing; False is none"),
         ({"method": "tpe"}, "method: 'tpe' is none of random, halton, halving, optuna; "),
         ({"method": "halving", "segments": 1}, "halving needs segments >= 2, .* not 1"),
         ({"method": sweep.Halving([10], sweep.Best("a_loss", 0.5))}, "prune: rungs are numbers"),

@@ -53,7 +53,8 @@ def test_another_result_is_another_version_and_the_same_one_is_not(found, tmp_pa
 
 def test_a_trial_that_diverges_is_told_up_to_there(tmp_path):
     trials = sweep.trials(["momentum"], [{"initializer": "he_normal", "learning_rate": 1e38}], [0])
-    found = tiny.execute(tmp_path, {"momentum": tiny.PROGRAMS["momentum"]}, trials)
+    with pytest.warns(sweep.NoResult):
+        found = tiny.execute(tmp_path, {"momentum": tiny.PROGRAMS["momentum"]}, trials)
     (row,) = found.rows
     sweep.track(found, told.lines(tmp_path / "told"))
     ((_, rows, status),) = told.read(tmp_path / "told").values()

@@ -277,6 +277,53 @@ def test_what_is_no_model_is_told_how_to_become_one(wrong):
         tasks.classification(wrong)
 
 
+class Plain(nnx.Module):
+    def __init__(self, rngs):
+        self.first = nnx.Linear(5, 3, rngs=rngs)
+
+    def __call__(self, x):
+        return self.first(x)
+
+
+OF_ONE_SHAPE = {
+    "nnx": (tasks.from_nnx(Plain), "Plain", "first/kernel float32[5, 3]"),
+    "equinox": (
+        tasks.from_equinox(lambda key: eqx.nn.Linear(5, 3, key=key)),
+        "the model",
+        "weight float32[3, 5]",
+    ),
+    "functions": (
+        tasks.from_functions(lambda key, x: {"w": jnp.zeros((5, 3))}, lambda p, x: x @ p["w"]),
+        "the model",
+        "w float32[5, 3]",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", OF_ONE_SHAPE)
+def test_an_input_of_another_shape_is_one_line_that_says_both(kind):
+    model, name, own = OF_ONE_SHAPE[kind]
+    task = tasks.classification(model)
+    params, model_state = task.init(KEY, BATCH)
+    for wrong in (X[:, :4], X[:, :, None], X[:, None, :, None]):
+        shape = ", ".join(map(str, wrong.shape))
+        for call in (task.predict, jax.jit(task.predict)):
+            with pytest.raises((TypeError, ValueError)) as caught:
+                call(params, model_state, {"x": wrong})
+            assert str(caught.value).startswith(f"{name} does not take inputs float32[{shape}]: ")
+            assert str(caught.value).split("parameters: ")[1].startswith(own)
+            assert "\n" not in str(caught.value)
+
+
+def test_what_a_model_says_itself_is_not_changed():
+    def apply(params, x):
+        raise ValueError("five columns are needed")
+
+    task = tasks.classification(tasks.from_functions(lambda key, x: {}, apply))
+    with pytest.raises(ValueError, match=r"^five columns are needed$"):
+        task.predict({}, {}, BATCH)
+
+
 def test_a_task_that_calls_methods_needs_a_linen_module():
     task = tasks.reconstruction(tasks.from_nnx(OfNNX))
     with pytest.raises(TypeError, match="this task needs a Linen module, not Network"):
