@@ -20,6 +20,7 @@ CORPUS = windows.corpus(SENTENCES, V)
 OBJECTIVES = {
     "negative": word2vec.negative_sampling(NOISE, negatives=5, shared=7),
     "tree": word2vec.hierarchical_softmax(huffman.tree(COUNTS)),
+    "split_tree": word2vec.hierarchical_softmax(huffman.tree(COUNTS), upper=2),
 }
 METHODS = {
     f"{predictor.__name__}-{name}": predictor(objective)
@@ -100,9 +101,10 @@ def tree_probability(tree, output, h, word):
     return probability
 
 
+@pytest.mark.parametrize("objective", ["tree", "split_tree"])
 @pytest.mark.parametrize("name", ["skip_gram", "cbow"])
-def test_hierarchical_softmax_is_the_formula(name, blocks):
-    method = METHODS[f"{name}-tree"]
+def test_hierarchical_softmax_is_the_formula(name, objective, blocks):
+    method = METHODS[f"{name}-{objective}"]
     params = random_vectors(method)
     tables = {k: np.asarray(table, np.float64) for k, table in params.items()}
     tree = huffman.tree(COUNTS)
@@ -115,9 +117,10 @@ def test_hierarchical_softmax_is_the_formula(name, blocks):
     assert float(loss) == pytest.approx(np.mean(values), rel=1e-5)
 
 
-def test_the_probabilities_of_the_tree_add_up_to_one():
+@pytest.mark.parametrize("upper", [0, 5, 128])
+def test_the_probabilities_of_the_tree_add_up_to_one(upper):
     counts = RNG.zipf(1.5, size=50)
-    objective = word2vec.hierarchical_softmax(huffman.tree(counts))
+    objective = word2vec.hierarchical_softmax(huffman.tree(counts), upper)
     output = jnp.asarray(RNG.normal(size=(49, D)), jnp.float32)
     hidden = jnp.asarray(RNG.normal(size=(1, 1, D)), jnp.float32)
 
@@ -125,7 +128,7 @@ def test_the_probabilities_of_the_tree_add_up_to_one():
     @jax.vmap
     def nats(word):
         targets = word.reshape(1, 1)
-        rows = output[objective.select(targets, KEY)]
+        rows = jax.tree.map(lambda ids: output[ids], objective.select(targets, KEY))
         return objective.loss(hidden, rows, targets, jnp.ones((1, 1, 1)))
 
     probabilities = np.exp(-np.asarray(nats(np.arange(50))))
