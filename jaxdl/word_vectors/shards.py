@@ -80,8 +80,8 @@ def epoch(
 def merged(before: Array, after: Array, axis: str) -> Array:
     """One table `[V, D]` of those that the devices of a mesh axis have made of the one before.
 
-    Each row moves by the sum s = Σ_i δ_i of its changes, times min(1, Σ_i |δ_i|² / |s|²): changes at
-    right angles add up, equal ones, each of which is already all the way, are averaged, and a row
+    Each row moves by the sum s = Σ_i δ_i of its changes, times min(1, Σ_i |δ_i|² / |s|²). Changes
+    at right angles add up; equal ones, each of which is already all the way, are averaged; a row
     that a single device has moved stays where it put it. Compare Maleki et al. 2020,
     https://arxiv.org/abs/2006.02924.
     """

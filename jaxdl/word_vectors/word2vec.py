@@ -116,7 +116,7 @@ def negative_sampling(noise: np.ndarray, negatives: int = 5, shared: int = 64) -
     return Objective(lambda vocabulary: vocabulary, select, loss)
 
 
-def hierarchical_softmax(tree: Tree, upper: int = 128) -> Objective:
+def hierarchical_softmax(tree: Tree, upper: int = 32) -> Objective:
     """−log p(w | h), p = Π_l σ(sign_l · h·v_l) over the inner nodes l on the way to the word w.
 
     A probability costs O(log V), and those of all words add up to 1. The `upper` heaviest nodes,
@@ -138,8 +138,8 @@ def hierarchical_softmax(tree: Tree, upper: int = 128) -> Objective:
         by_node = jnp.repeat(weights, length, axis=2) * jnp.abs(turn)
         nats = (softplus(-turn * logits) * by_node).sum()
         taken = turns[targets].astype(hidden.dtype)
-        logits = products.scores(hidden.reshape(1, -1, size), high[None]).reshape(*hidden.shape[:2], upper)
         visits, lefts = weights @ jnp.abs(taken), weights @ jnp.maximum(taken, 0)
+        logits = products.scores(hidden.reshape(1, -1, size), high[None]).reshape(visits.shape)
         return nats + (visits * softplus(logits) - lefts * logits).sum()
 
     return Objective(lambda vocabulary: vocabulary - 1, select, loss)

@@ -222,19 +222,22 @@ def test_padding_changes_neither_loss_nor_gradient(method, blocks):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
-def test_an_epoch_has_every_pair_once():
+@pytest.mark.parametrize("sizes", [(5, 1, 4), (70, 1, 59)], ids=["few steps", "many steps"])
+def test_an_epoch_has_every_pair_once(sizes):
     """A loss of one for every neighbour of a word, whose gradient counts them; radii are all 1."""
 
     def loss(inputs, outputs, blocks):
         return (inputs[..., 0] * blocks.near.sum(axis=2)).sum()
 
+    sentences = [RNG.integers(V, size=size) for size in sizes]
+    corpus = windows.corpus(sentences, V)
     method = METHODS["skip_gram-negative"]._replace(loss=loss)
-    plan = Plan(window=1, length=2, blocks=2)
+    plan = Plan(window=1, length=2, blocks=1)
     params = {name: np.zeros((V, D), np.float32) for name in ("input", "output")}
-    rates = np.full(plan.steps(len(CORPUS.words)), 2.0**-6, np.float32)
-    found = 64 * np.asarray(epoch(method, plan, params, CORPUS, EVEN, KEY, rates)["input"])
+    rates = np.full(plan.steps(len(corpus.words)), 2.0**-6, np.float32)
+    found = 64 * np.asarray(epoch(method, plan, params, corpus, EVEN, KEY, rates)["input"])
     expected = np.zeros(V)
-    for sentence in SENTENCES:
+    for sentence in sentences:
         for place, word in enumerate(sentence):
             expected[word] += (place > 0) + (place < len(sentence) - 1)
     np.testing.assert_array_equal(-found[:, 0], expected)
