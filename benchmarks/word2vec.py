@@ -36,7 +36,8 @@ FORMS = 3000
 class Case(NamedTuple):
     """A predictor, our first learning rate and step, gensim's settings, the least ratio of speeds.
 
-    shared: noise words of a step; with a tree there are none.
+    shared: noise words of a step; with a tree there are none. parts: of an epoch, after each of
+    which the devices merge their tables.
     """
 
     skip_gram: bool
@@ -44,6 +45,7 @@ class Case(NamedTuple):
     target: float
     plan: Plan = Plan(WINDOW)
     shared: int = 64
+    parts: int = 4
 
     @property
     def rate(self) -> float:
@@ -64,7 +66,7 @@ class Case(NamedTuple):
 
 
 CASES = {
-    "skip-gram, 5 negatives": Case(True, False, 1.0),
+    "skip-gram, 5 negatives": Case(True, False, 1.0, parts=16),
     "CBOW, 5 negatives": Case(False, False, 1.2, Plan(WINDOW, blocks=16), 32),
     "skip-gram, Huffman tree": Case(True, True, 0.6),
     "CBOW, Huffman tree": Case(False, True, 0.6),
@@ -112,7 +114,7 @@ class Ours:
         mesh = jax.make_mesh((len(devices),), ("core",), devices=devices)
         everywhere = functools.partial(jax.device_put, device=jax.NamedSharding(mesh, jax.P()))
         keep = windows.keep_probabilities(text.counts)
-        corpora = shards.corpora(text.train, size, len(devices))
+        corpora = shards.corpora(text.train, size, len(devices), case.parts)
         steps = shards.steps(case.plan, corpora, keep)
         shape = (epochs, len(corpora.words), steps)
         falling = case.rate * (1 - np.arange(np.prod(shape)) / np.prod(shape))

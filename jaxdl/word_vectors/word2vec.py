@@ -280,7 +280,7 @@ def _descend(table: Array, ids: PyTree, gradients: PyTree, learning_rate: ArrayL
     norms = [jnp.sqrt(jnp.square(each).sum(axis=1)) for each in changes]
     lengths = learning_rate * jnp.concatenate(norms)
     way = jnp.zeros(len(table), lengths.dtype).at[rows].add(lengths)[rows]
-    rates = -learning_rate * LONGEST / jnp.maximum(way, LONGEST)
+    rates = learning_rate * LONGEST / jnp.maximum(way, LONGEST)
     parts = jnp.split(rates[:, None], np.cumsum([len(each) for each in changes])[:-1])
-    moves = [rate * each for rate, each in zip(parts, changes, strict=True)]
+    moves = [-rate * each for rate, each in zip(parts, changes, strict=True)]
     return table.at[rows].add(jnp.concatenate(moves))
