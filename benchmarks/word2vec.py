@@ -36,8 +36,8 @@ FORMS = 3000
 class Case(NamedTuple):
     """A predictor, our first learning rate and step, gensim's settings, the least ratio of speeds.
 
-    shared: noise words of a step; with a tree there are none. parts: of an epoch, after each of
-    which the devices merge their tables.
+    shared: noise words of a step, or nodes of the tree that all of it reads. parts: of an epoch,
+    after each of which the devices merge their tables.
     """
 
     skip_gram: bool
@@ -60,7 +60,7 @@ class Case(NamedTuple):
         """With a tree of its own unless one is given."""
         predictor = word2vec.skip_gram if self.skip_gram else word2vec.cbow
         if self.tree:
-            return predictor(word2vec.hierarchical_softmax(tree or huffman.tree(counts)))
+            return predictor(word2vec.hierarchical_softmax(tree or huffman.tree(counts), shared))
         noise = windows.noise_probabilities(counts)
         return predictor(word2vec.negative_sampling(noise, shared=shared))
 
@@ -69,7 +69,7 @@ CASES = {
     "skip-gram, 5 negatives": Case(True, False, 1.0, parts=16),
     "CBOW, 5 negatives": Case(False, False, 1.2, Plan(WINDOW, blocks=16), 32),
     "skip-gram, Huffman tree": Case(True, True, 0.6),
-    "CBOW, Huffman tree": Case(False, True, 0.6),
+    "CBOW, Huffman tree": Case(False, True, 0.6, shared=32),
 }
 
 
@@ -215,7 +215,7 @@ def quality(
     """The loss on held-out pairs, each with its own tree."""
     params = jax.device_get(params)
     table, output, tree = peer.trained(model, found.words)
-    exact = functools.partial(case.method, found.counts, 16_384)
+    exact = functools.partial(case.method, found.counts, case.shared if case.tree else 16_384)
     mine = held_out_loss(exact(), params["input"], params["output"], found)
     other = held_out_loss(exact(tree), table, output, found)
     asked = analogies(found.words)

@@ -116,7 +116,7 @@ def negative_sampling(noise: np.ndarray, negatives: int = 5, shared: int = 64) -
     return Objective(lambda vocabulary: vocabulary, select, loss)
 
 
-def hierarchical_softmax(tree: Tree, upper: int = 32) -> Objective:
+def hierarchical_softmax(tree: Tree, upper: int = 64) -> Objective:
     """−log p(w | h), p = Π_l σ(sign_l · h·v_l) over the inner nodes l on the way to the word w.
 
     A probability costs O(log V), and those of all words add up to 1. The `upper` heaviest nodes,
