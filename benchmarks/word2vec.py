@@ -2,12 +2,14 @@
 
 Both train as many epochs on the same documentation text with the same settings; words are those of
 the corpus, before subsampling. Ours is compiled before, and its sampling is inside the measurement.
+Beside the loss stand the nearest words that both share, and the share of analogies that each finds.
 """
 
 import functools
+import itertools
 from collections import Counter
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,23 +19,58 @@ from benchmarks import harness
 from benchmarks.harness import Row
 from benchmarks.peers import gensim_word2vec as peer
 from jaxdl import similarity
-from jaxdl.data.sources import documents
+from jaxdl.data.sources import documents, inflections
 from jaxdl.data.text import tokenizers
 from jaxdl.types import Array
-from jaxdl.word_vectors import huffman, windows, word2vec
+from jaxdl.word_vectors import huffman, shards, windows, word2vec
+from jaxdl.word_vectors.word2vec import Method, Plan
 
 if TYPE_CHECKING:
     from gensim.models import Word2Vec
 
-DIMENSIONS, MIN_COUNT, FREQUENT, EPOCHS = 100, 5, 1000, 5
-PLAN = word2vec.Plan(window=5)
-METHODS = {
-    "skip-gram, 5 negatives": (word2vec.skip_gram, 0.025, {"sg": 1, "negative": 5}, 1.0),
-    "CBOW, 5 negatives": (word2vec.cbow, 0.15, {"sg": 0, "negative": 5}, None),
-    "skip-gram, Huffman tree": (word2vec.skip_gram, 0.025, {"sg": 1, "hs": 1, "negative": 0}, None),
-    "CBOW, Huffman tree": (word2vec.cbow, 0.15, {"sg": 0, "hs": 1, "negative": 0}, None),
+DIMENSIONS, MIN_COUNT, FREQUENT, EPOCHS, WINDOW = 100, 5, 1000, 5, 5
+FORMS = 3000
+"""Of the most frequent words, those whose inflections are asked for and among which they are."""
+
+
+class Case(NamedTuple):
+    """A predictor, our first learning rate and step, gensim's settings, the least ratio of speeds.
+
+    shared: noise words of a step, or nodes of the tree that all of it reads. parts: of an epoch,
+    after each of which the devices merge their tables.
+    """
+
+    skip_gram: bool
+    tree: bool
+    target: float
+    plan: Plan = Plan(WINDOW)
+    shared: int = 64
+    parts: int = 4
+
+    @property
+    def rate(self) -> float:
+        """Of the first step: that of CBOW's mean is some 2·window times as large, see `cbow`."""
+        return 0.025 if self.skip_gram else 0.15
+
+    def settings(self) -> dict[str, int]:
+        """The same for gensim."""
+        return {"sg": int(self.skip_gram), "hs": int(self.tree), "negative": 0 if self.tree else 5}
+
+    def method(self, counts: np.ndarray, shared: int, tree: huffman.Tree | None = None) -> Method:
+        """With a tree of its own unless one is given."""
+        predictor = word2vec.skip_gram if self.skip_gram else word2vec.cbow
+        if self.tree:
+            return predictor(word2vec.hierarchical_softmax(tree or huffman.tree(counts), shared))
+        noise = windows.noise_probabilities(counts)
+        return predictor(word2vec.negative_sampling(noise, shared=shared))
+
+
+CASES = {
+    "skip-gram, 5 negatives": Case(True, False, 1.0, parts=16),
+    "CBOW, 5 negatives": Case(False, False, 1.2, Plan(WINDOW, blocks=16), 32),
+    "skip-gram, Huffman tree": Case(True, True, 0.6),
+    "CBOW, Huffman tree": Case(False, True, 0.6, shared=32),
 }
-"""Predictor, our first learning rate, gensim's settings, target; without one, a single epoch."""
 
 
 class Text(NamedTuple):
@@ -69,55 +106,73 @@ def text(quick: bool) -> Text:
 
 
 class Ours:
-    """A compiled epoch and the vectors so far."""
+    """A compiled epoch on all cores, and the vectors so far."""
 
-    def __init__(self, method: word2vec.Method, rate: float, text: Text, epochs: int) -> None:
-        self.start = functools.partial(
-            word2vec.vectors, jax.random.key(0), method, len(text.words), DIMENSIONS
+    def __init__(self, case: Case, text: Text, epochs: int) -> None:
+        method, size = case.method(text.counts, case.shared), len(text.words)
+        devices = jax.local_devices()
+        mesh = jax.make_mesh((len(devices),), ("core",), devices=devices)
+        everywhere = functools.partial(jax.device_put, device=jax.NamedSharding(mesh, jax.P()))
+        keep = windows.keep_probabilities(text.counts)
+        corpora = shards.corpora(text.train, size, len(devices), case.parts)
+        steps = shards.steps(case.plan, corpora, keep)
+        shape = (epochs, len(corpora.words), steps)
+        falling = case.rate * (1 - np.arange(np.prod(shape)) / np.prod(shape))
+        self.start = lambda: everywhere(
+            word2vec.vectors(jax.random.key(0), method, size, DIMENSIONS)
         )
-        self.keep = windows.keep_probabilities(text.counts)
-        self.corpus = windows.corpus(text.train, len(text.words))
-        steps = PLAN.steps(windows.kept_at_most(np.asarray(self.corpus.words), self.keep))
-        falling = rate * (1 - np.arange(epochs * steps) / (epochs * steps))
-        rates = jnp.asarray(falling.reshape(epochs, steps), jnp.float32)
-        epoch = jax.jit(functools.partial(word2vec.epoch, method, PLAN), donate_argnums=0)
-        self.keys = list(jax.random.split(jax.random.key(1), epochs))
-        self.rates = list(rates)
-        first = (self.start(), self.corpus, self.keep, self.keys[0], self.rates[0])
-        self.epoch = epoch.lower(*first).compile()
+        self.rates = list(everywhere(jnp.asarray(falling.reshape(shape), jnp.float32)))
+        self.keys = list(everywhere(jax.random.split(jax.random.key(1), epochs)))
+        of_devices = jax.device_put(corpora, jax.NamedSharding(mesh, jax.P(None, "core")))
+        self.data = of_devices, everywhere(keep)
+        epoch = functools.partial(shards.epoch, method, case.plan, mesh)
+        first = (self.start(), *self.data, self.keys[0], self.rates[0])
+        self.epoch = jax.jit(epoch, donate_argnums=0).lower(*first).compile()
 
     def train(self) -> None:
         """All epochs from the start."""
         self.params = self.start()
         for key, rates in zip(self.keys, self.rates, strict=True):
-            self.params = self.epoch(self.params, self.corpus, self.keep, key, rates)
+            self.params = self.epoch(self.params, *self.data, key, rates)
         jax.block_until_ready(self.params)
 
 
-def expected_loss(tables: Mapping[str, Array | np.ndarray], text: Text) -> float:
-    """Mean over held-out pairs of −log σ(c·o) − 5·E[log σ(−c·n)], exact in the noise, in nats.
+def held_out_loss(
+    method: Method, input: Array | np.ndarray, output: Array | np.ndarray, text: Text
+) -> float:
+    """Mean loss of a prediction in held-out text, in nats.
 
-    Pairs are drawn as in training, by one key for all who are compared.
+    Words and noise are drawn as in training, by one key for all who are compared.
     """
-    keep, noise = (
-        f(text.counts) for f in (windows.keep_probabilities, windows.noise_probabilities)
-    )
     corpus = windows.corpus(text.held_out, len(text.words))
-    size, window = 4096, PLAN.window
+    keep, size, length = windows.keep_probabilities(text.counts), 4096, 32
     kept = windows.subsample(jax.random.key(2), corpus, jnp.asarray(keep), size)
-    laid = windows.padded(kept, window, size)
-    starts = jnp.arange(0, size, 32)
-    blocks = windows.blocks(jax.random.key(3), laid, starts, 32, window)
+    starts = jnp.arange(0, size, length)
+    laid = windows.padded(kept, WINDOW, size)
+    blocks = windows.blocks(jax.random.key(3), laid, starts, length, WINDOW)
+    task = word2vec.word2vec(method, len(text.words), DIMENSIONS)
+    batch = {"x": blocks.words, "near": blocks.near}
 
-    @jax.jit
-    def mean(input: Array, output: Array) -> Array:
-        hidden = input[blocks.centres]
-        logits = jnp.einsum("mtd,msd->mts", hidden, output[blocks.words])
-        against = jax.nn.softplus(hidden @ output.T) @ noise
-        near = blocks.near
-        return (near * (jax.nn.softplus(-logits) + 5 * against[..., None])).sum() / near.sum()
+    params = {"input": jnp.asarray(input), "output": jnp.asarray(output)}
+    loss = jax.jit(functools.partial(task.loss, train=False))
+    return float(loss(params, {}, batch, jax.random.key(4))[0])
 
-    return float(mean(jnp.asarray(tables["input"]), jnp.asarray(tables["output"])))
+
+def analogies(words: list[str]) -> np.ndarray:
+    """Ids (base, form, another base, its form) of the same ending, `[Q, 4]`: each with the next."""
+    ids = {word: number for number, word in enumerate(words[:FORMS])}
+    pairs = inflections.pairs(ids, ids)
+    asked = []
+    for suffix in inflections.SUFFIXES:
+        alike = [(ids[base], ids[form]) for base, form in pairs.items() if form.endswith(suffix)]
+        asked += [(*one, *other) for one, other in itertools.pairwise(alike)]
+    return np.array(asked)
+
+
+def solved(table: Array | np.ndarray, asked: np.ndarray) -> float:
+    """Share of the analogies whose last word is the nearest to what the other three say."""
+    _, found = similarity.analogy(jnp.asarray(table[:FORMS]), *jnp.asarray(asked[:, :3].T))
+    return float(np.mean(np.asarray(found)[:, 0] == asked[:, 3]))
 
 
 def overlap(ours: Array | np.ndarray, theirs: Array | np.ndarray) -> float:
@@ -128,69 +183,63 @@ def overlap(ours: Array | np.ndarray, theirs: Array | np.ndarray) -> float:
     return float(np.mean([len(np.intersect1d(a, b)) / 10 for a, b in zip(*found, strict=True)]))
 
 
-def compare(name: str, found: Text, epochs: int, repeats: int) -> list[Row]:
-    """Speed, and for skip-gram with noise the quality."""
-    predictor, rate, settings, target = METHODS[name]
-    negative = settings["negative"] > 0
-    objective = (
-        word2vec.negative_sampling(windows.noise_probabilities(found.counts))
-        if negative
-        else word2vec.hierarchical_softmax(huffman.tree(found.counts))
-    )
-    ours = Ours(predictor(objective), rate, found, epochs)
+def compare(name: str, case: Case, found: Text, epochs: int, repeats: int) -> list[Row]:
+    """Speed and quality."""
+    ours = Ours(case, found, epochs)
     sentences = [[found.words[word] for word in sentence] for sentence in found.train]
     counts = dict(zip(found.words, map(int, found.counts), strict=True))
+    settings = {"vector_size": DIMENSIONS, "window": WINDOW, **case.settings()}
     theirs = {}
 
     def reference() -> float:
-        theirs["model"] = peer.model(
-            counts, len(sentences), epochs, vector_size=DIMENSIONS, window=PLAN.window, **settings
-        )
+        theirs["model"] = peer.model(counts, len(sentences), epochs, **settings)
         return harness.seconds(lambda: peer.train(theirs["model"], sentences))
 
     mine, other = harness.alternate(repeats, lambda: harness.seconds(ours.train), reference)
     words = epochs * found.size / 1e6
     note = (
         f"{found.size / 1e6:.2f} million words, {len(found.words)} different ones, {epochs} epochs,"
-        f" {DIMENSIONS} dimensions, window {PLAN.window}; ours {harness.spread(mine)} s,"
-        f" theirs {harness.spread(other)} s"
+        f" {DIMENSIONS} dimensions, window {WINDOW}; ours {harness.spread(mine)} s on"
+        f" {len(jax.local_devices())} devices, theirs {harness.spread(other)} s"
     )
     against = f"gensim, {peer.WORKERS} workers"
     ratio = other.median / mine.median
     speeds = words / mine.median, words / other.median
-    rows = [Row(name, *speeds, against, "million words/s", ratio, target, note)]
-    if name.startswith("skip-gram") and negative:
-        rows += quality(name, found, ours.params, theirs["model"], against)
-    return rows
+    speed = Row(name, *speeds, against, "million words/s", ratio, case.target, note)
+    return [speed, quality(name, case, found, ours.params, theirs["model"], against)]
 
 
 def quality(
-    name: str, found: Text, params: Mapping[str, Array], model: "Word2Vec", against: str
-) -> list[Row]:
-    """The loss on held-out pairs."""
-    tables = peer.trained(model, found.words)._asdict()
-    losses = expected_loss(params, found), expected_loss(tables, found)
-    shared = overlap(params["input"], tables["input"])
+    name: str, case: Case, found: Text, params: Mapping[str, Any], model: "Word2Vec", against: str
+) -> Row:
+    """The loss on held-out pairs, each with its own tree."""
+    params = jax.device_get(params)
+    table, output, tree = peer.trained(model, found.words)
+    exact = functools.partial(case.method, found.counts, case.shared if case.tree else 16_384)
+    mine = held_out_loss(exact(), params["input"], params["output"], found)
+    other = held_out_loss(exact(tree), table, output, found)
+    asked = analogies(found.words)
+    shares = [f"{solved(each, asked):.0%}" for each in (params["input"], table)]
     note = (
-        f"{shared:.0%} of the 10 nearest of each of the {FREQUENT} most frequent words are the same"
+        f"{overlap(params['input'], table):.0%} of the 10 nearest of each of the {FREQUENT} most"
+        f" frequent words are the same; {shares[0]} against {shares[1]} of {len(asked)} analogies"
+        " of inflected words are solved"
     )
-    case = f"{name}: loss of a held-out pair"
-    return [Row(case, *losses, against, "nats", losses[1] / losses[0], 0.99, note)]
+    case_name = f"{name}: loss of a held-out pair"
+    return Row(case_name, mine, other, against, "nats", other / mine, 0.99, note)
 
 
 def measure(quick: bool) -> list[Row]:
-    """One row a method, and one of quality."""
+    """Of every method a row of speed and one of quality."""
     try:
         import gensim  # noqa: F401
     except ImportError:
         print("gensim is missing: the rows of word2vec are left out", flush=True)
         return []
     found = text(quick)
-    repeats = 1 if quick else 3
+    epochs, repeats = (1, 1) if quick else (EPOCHS, 3)
     return [
-        row
-        for name, (*_, target) in METHODS.items()
-        for row in compare(name, found, 1 if quick or target is None else EPOCHS, repeats)
+        row for name, case in CASES.items() for row in compare(name, case, found, epochs, repeats)
     ]
 
 

@@ -58,3 +58,24 @@ def _paths(parents: np.ndarray, signs: np.ndarray, words: int) -> Tree:
         signs_of[below, place] = signs[at[below]]
         at[below] = parents[at[below]]
     return Tree(nodes_of, signs_of)
+
+
+def split(tree: Tree, upper: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Each way in two: through the `upper` nodes that are last, the heaviest, and below them.
+
+    Returns the signs at those nodes, int8 `[V, upper]`, 0 at a node beside the way; nodes and signs
+    of what is below, `[V, L']` as in a `Tree`, L' its length at most.
+    """
+    first = len(tree.nodes) - 1 - upper
+    above = (tree.signs != 0) & (tree.nodes >= first)
+    turns = np.zeros((len(tree.nodes), upper), np.int8)
+    words, places = np.nonzero(above)
+    turns[words, tree.nodes[words, places] - first] = tree.signs[words, places]
+    # A node is joined before its parent, so ways lead from the last nodes to the first.
+    start = above.sum(axis=1)[:, None]
+    longest = int(((tree.signs != 0).sum(axis=1)[:, None] - start).max())
+    places = start + np.arange(longest)
+    inside = places < tree.nodes.shape[1]
+    places = np.minimum(places, tree.nodes.shape[1] - 1)
+    nodes, signs = (np.take_along_axis(x, places, axis=1) * inside for x in tree)
+    return turns, nodes, signs.astype(np.float32)

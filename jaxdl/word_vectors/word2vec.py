@@ -17,12 +17,14 @@ from jax.typing import ArrayLike
 
 from jaxdl.tasks._examples import ratio, weights, zeroed
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
-from jaxdl.word_vectors import windows
+from jaxdl.word_vectors import huffman, products, windows
 from jaxdl.word_vectors.huffman import Tree
 from jaxdl.word_vectors.windows import Blocks, Corpus
 
 LONGEST = 1.0
 """How far a row moves in a step at most; trained rows are a few units long."""
+TOGETHER = 64
+"""Steps that are drawn at once: alone, the draws of a step take as long as its products."""
 
 
 class Objective(NamedTuple):
@@ -78,7 +80,7 @@ def cbow(objective: Objective) -> Method:
 
     def loss(inputs: Array, outputs: PyTree, blocks: Blocks) -> Array:
         number = blocks.near.sum(axis=2, keepdims=True)
-        hidden = ratio(jnp.einsum("mts,msd->mtd", blocks.near, inputs), number)
+        hidden = ratio(products.sums(blocks.near, inputs), number)
         single = hidden.reshape(-1, 1, hidden.shape[-1])
         present = (number > 0).astype(hidden.dtype).reshape(-1, 1, 1)
         return objective.loss(single, outputs, blocks.centres.reshape(-1, 1), present)
@@ -106,28 +108,39 @@ def negative_sampling(noise: np.ndarray, negatives: int = 5, shared: int = 64) -
 
     def loss(hidden: Array, rows: PyTree, targets: Array, weights: Array) -> Array:
         positive, negative = rows
-        flat = hidden.reshape(-1, hidden.shape[-1])
-        each = weights.sum(axis=2).reshape(-1, 1) * (negatives / shared)
+        flat = hidden.reshape(1, -1, hidden.shape[-1])
+        each = weights.sum(axis=2).reshape(1, -1, 1) * (negatives / shared)
         true = softplus(-jnp.einsum("mad,mbd->mab", hidden, positive)) * weights
-        return true.sum() + (softplus(flat @ negative.T) * each).sum()
+        return true.sum() + (softplus(products.scores(flat, negative[None])) * each).sum()
 
     return Objective(lambda vocabulary: vocabulary, select, loss)
 
 
-def hierarchical_softmax(tree: Tree) -> Objective:
+def hierarchical_softmax(tree: Tree, upper: int = 64) -> Objective:
     """−log p(w | h), p = Π_l σ(sign_l · h·v_l) over the inner nodes l on the way to the word w.
 
-    A probability costs O(log V), and those of all words add up to 1.
+    A probability costs O(log V), and those of all words add up to 1. The `upper` heaviest nodes,
+    which are on most ways, are read once for a whole batch and make products of matrices.
     """
-    nodes, signs = jnp.asarray(tree.nodes), jnp.asarray(tree.signs)
+    upper = min(upper, len(tree.nodes) - 1)
+    ways = huffman.split(tree, upper)
+    turns, below, signs = map(jnp.asarray, ways)
+    first = len(tree.nodes) - 1 - upper
 
     def select(targets: Array, key: Array) -> PyTree:
-        return nodes[targets]
+        return below[targets], jnp.arange(first, first + upper)
 
     def loss(hidden: Array, rows: PyTree, targets: Array, weights: Array) -> Array:
-        turns = signs[targets][:, None]
-        logits = jnp.einsum("mad,mbld->mabl", hidden, rows)
-        return (softplus(-turns * logits) * jnp.abs(turns) * weights[..., None]).sum()
+        low, high = rows
+        groups, count, length, size = low.shape
+        turn = signs[targets].reshape(groups, 1, count * length)
+        logits = products.scores(hidden, low.reshape(groups, count * length, size))
+        by_node = jnp.repeat(weights, length, axis=2) * jnp.abs(turn)
+        nats = (softplus(-turn * logits) * by_node).sum()
+        taken = turns[targets].astype(hidden.dtype)
+        visits, lefts = weights @ jnp.abs(taken), weights @ jnp.maximum(taken, 0)
+        logits = products.scores(hidden.reshape(1, -1, size), high[None]).reshape(visits.shape)
+        return nats + (visits * softplus(logits) - lefts * logits).sum()
 
     return Objective(lambda vocabulary: vocabulary - 1, select, loss)
 
@@ -187,12 +200,7 @@ def step(
     longer, summed without regard to direction, all are scaled down alike. At small rates nothing
     is, and summed and sequential steps agree to first order.
     """
-    inputs, outputs = method.select(blocks, key)
-    gradients = jax.grad(method.loss, argnums=(0, 1))(*_rows(params, (inputs, outputs)), blocks)
-    return {
-        "input": _descend(params["input"], inputs, gradients[0], learning_rate),
-        "output": _descend(params["output"], outputs, gradients[1], learning_rate),
-    }
+    return _descended(method, params, blocks, method.select(blocks, key), learning_rate)
 
 
 class Plan(NamedTuple):
@@ -223,20 +231,40 @@ def epoch(
     """
     steps = len(learning_rates)
     size = steps * plan.blocks * plan.length
-    kept_key, order_key, step_key = jax.random.split(key, 3)
+    kept_key, order_key, draw_key = jax.random.split(key, 3)
     kept = windows.subsample(kept_key, corpus, keep, size)
     laid = windows.padded(kept, plan.window, size)
     starts = jax.random.permutation(order_key, steps * plan.blocks) * plan.length
+    chunks = -(-steps // TOGETHER)
+    together = -(-steps // chunks)
+    # Steps beyond have a rate of 0.
+    beyond = chunks * together - steps
+    starts = jnp.pad(starts, (0, beyond * plan.blocks)).reshape(chunks, together * plan.blocks)
+    rates = jnp.pad(learning_rates, (0, beyond)).reshape(chunks, together)
 
-    def body(params: PyTree, xs: tuple[Array, Array, Array]) -> tuple[PyTree, None]:
-        keys, starts, learning_rate = xs
-        blocks = windows.blocks(keys[0], laid, starts, plan.length, plan.window)
-        return step(method, params, blocks, keys[1], learning_rate), None
+    def chunk(params: PyTree, xs: tuple[Array, Array, Array]) -> tuple[PyTree, None]:
+        key, starts, rates = xs
+        radii_key, *keys = jax.random.split(key, 1 + together)
+        drawn = windows.blocks(radii_key, laid, starts, plan.length, plan.window)
+        blocks = jax.tree.map(lambda x: x.reshape(together, plan.blocks, *x.shape[1:]), drawn)
+        ids = jax.vmap(method.select)(blocks, jnp.stack(keys))
+        return jax.lax.scan(body, params, (blocks, ids, rates))[0], None
 
-    # Keys are made before the scan: inside, each split takes as long as a small product.
-    keys = jax.random.split(step_key, (steps, 2))
-    xs = (keys, starts.reshape(steps, plan.blocks), learning_rates)
-    return jax.lax.scan(body, params, xs)[0]
+    def body(params: PyTree, xs: tuple[Blocks, tuple[Array, PyTree], Array]) -> tuple[PyTree, None]:
+        return _descended(method, params, *xs), None
+
+    xs = (jax.random.split(draw_key, chunks), starts, rates)
+    return jax.lax.scan(chunk, params, xs)[0]
+
+
+def _descended(
+    method: Method, params: PyTree, blocks: Blocks, ids: tuple[Array, PyTree], rate: ArrayLike
+) -> dict[str, Array]:
+    gradients = jax.grad(method.loss, argnums=(0, 1))(*_rows(params, ids), blocks)
+    return {
+        name: _descend(params[name], which, slopes, rate)
+        for name, which, slopes in zip(("input", "output"), ids, gradients, strict=True)
+    }
 
 
 def _rows(params: PyTree, ids: tuple[Array, PyTree]) -> tuple[Array, PyTree]:
@@ -248,9 +276,11 @@ def _rows(params: PyTree, ids: tuple[Array, PyTree]) -> tuple[Array, PyTree]:
 def _descend(table: Array, ids: PyTree, gradients: PyTree, learning_rate: ArrayLike) -> Array:
     # Two scatters one after another would cost two copies of the table at every step of a scan.
     rows = jnp.concatenate([which.reshape(-1) for which in jax.tree.leaves(ids)])
-    size = table.shape[1]
-    changes = jnp.concatenate([leaf.reshape(-1, size) for leaf in jax.tree.leaves(gradients)])
-    lengths = learning_rate * jnp.sqrt(jnp.square(changes).sum(axis=1))
+    changes = [leaf.reshape(-1, table.shape[1]) for leaf in jax.tree.leaves(gradients)]
+    norms = [jnp.sqrt(jnp.square(each).sum(axis=1)) for each in changes]
+    lengths = learning_rate * jnp.concatenate(norms)
     way = jnp.zeros(len(table), lengths.dtype).at[rows].add(lengths)[rows]
     rates = learning_rate * LONGEST / jnp.maximum(way, LONGEST)
-    return table.at[rows].add(-rates[:, None] * changes)
+    parts = jnp.split(rates[:, None], np.cumsum([len(each) for each in changes])[:-1])
+    moves = [-rate * each for rate, each in zip(parts, changes, strict=True)]
+    return table.at[rows].add(jnp.concatenate(moves))

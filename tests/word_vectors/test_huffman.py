@@ -52,3 +52,17 @@ def test_words_of_equal_counts_have_equal_paths():
 def test_one_word_is_refused():
     with pytest.raises(DataError, match="two words"):
         huffman.tree(np.ones(1))
+
+
+@pytest.mark.parametrize("upper", [0, 3, 10, 39])
+def test_a_way_in_two_is_the_whole_way(upper):
+    tree = huffman.tree(np.random.default_rng(2).integers(1, 99, size=40))
+    turns, nodes, signs = huffman.split(tree, upper)
+    for word in range(40):
+        way = {n: s for n, s in zip(tree.nodes[word], tree.signs[word], strict=True) if s}
+        above = {39 - upper + place: s for place, s in enumerate(turns[word]) if s}
+        below = {n: s for n, s in zip(nodes[word], signs[word], strict=True) if s}
+        assert above | below == way
+        assert all(node >= 39 - upper for node in above)
+        assert all(node < 39 - upper for node in below)
+    assert (signs != 0).any(axis=0).all()

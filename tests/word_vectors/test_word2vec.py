@@ -20,6 +20,7 @@ CORPUS = windows.corpus(SENTENCES, V)
 OBJECTIVES = {
     "negative": word2vec.negative_sampling(NOISE, negatives=5, shared=7),
     "tree": word2vec.hierarchical_softmax(huffman.tree(COUNTS)),
+    "split_tree": word2vec.hierarchical_softmax(huffman.tree(COUNTS), upper=2),
 }
 METHODS = {
     f"{predictor.__name__}-{name}": predictor(objective)
@@ -100,9 +101,10 @@ def tree_probability(tree, output, h, word):
     return probability
 
 
+@pytest.mark.parametrize("objective", ["tree", "split_tree"])
 @pytest.mark.parametrize("name", ["skip_gram", "cbow"])
-def test_hierarchical_softmax_is_the_formula(name, blocks):
-    method = METHODS[f"{name}-tree"]
+def test_hierarchical_softmax_is_the_formula(name, objective, blocks):
+    method = METHODS[f"{name}-{objective}"]
     params = random_vectors(method)
     tables = {k: np.asarray(table, np.float64) for k, table in params.items()}
     tree = huffman.tree(COUNTS)
@@ -115,9 +117,10 @@ def test_hierarchical_softmax_is_the_formula(name, blocks):
     assert float(loss) == pytest.approx(np.mean(values), rel=1e-5)
 
 
-def test_the_probabilities_of_the_tree_add_up_to_one():
+@pytest.mark.parametrize("upper", [0, 5, 128])
+def test_the_probabilities_of_the_tree_add_up_to_one(upper):
     counts = RNG.zipf(1.5, size=50)
-    objective = word2vec.hierarchical_softmax(huffman.tree(counts))
+    objective = word2vec.hierarchical_softmax(huffman.tree(counts), upper)
     output = jnp.asarray(RNG.normal(size=(49, D)), jnp.float32)
     hidden = jnp.asarray(RNG.normal(size=(1, 1, D)), jnp.float32)
 
@@ -125,7 +128,7 @@ def test_the_probabilities_of_the_tree_add_up_to_one():
     @jax.vmap
     def nats(word):
         targets = word.reshape(1, 1)
-        rows = output[objective.select(targets, KEY)]
+        rows = jax.tree.map(lambda ids: output[ids], objective.select(targets, KEY))
         return objective.loss(hidden, rows, targets, jnp.ones((1, 1, 1)))
 
     probabilities = np.exp(-np.asarray(nats(np.arange(50))))
@@ -219,19 +222,22 @@ def test_padding_changes_neither_loss_nor_gradient(method, blocks):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
-def test_an_epoch_has_every_pair_once():
+@pytest.mark.parametrize("sizes", [(5, 1, 4), (70, 1, 59)], ids=["few steps", "many steps"])
+def test_an_epoch_has_every_pair_once(sizes):
     """A loss of one for every neighbour of a word, whose gradient counts them; radii are all 1."""
 
     def loss(inputs, outputs, blocks):
         return (inputs[..., 0] * blocks.near.sum(axis=2)).sum()
 
+    sentences = [RNG.integers(V, size=size) for size in sizes]
+    corpus = windows.corpus(sentences, V)
     method = METHODS["skip_gram-negative"]._replace(loss=loss)
-    plan = Plan(window=1, length=2, blocks=2)
+    plan = Plan(window=1, length=2, blocks=1)
     params = {name: np.zeros((V, D), np.float32) for name in ("input", "output")}
-    rates = np.full(plan.steps(len(CORPUS.words)), 2.0**-6, np.float32)
-    found = 64 * np.asarray(epoch(method, plan, params, CORPUS, EVEN, KEY, rates)["input"])
+    rates = np.full(plan.steps(len(corpus.words)), 2.0**-6, np.float32)
+    found = 64 * np.asarray(epoch(method, plan, params, corpus, EVEN, KEY, rates)["input"])
     expected = np.zeros(V)
-    for sentence in SENTENCES:
+    for sentence in sentences:
         for place, word in enumerate(sentence):
             expected[word] += (place > 0) + (place < len(sentence) - 1)
     np.testing.assert_array_equal(-found[:, 0], expected)
