@@ -193,6 +193,7 @@ FEWER = {
     },
     "unseen_words": {"documents": "600", "dimensions": "8", "buckets": "500", "epochs": "1"},
     "wavefront": {"widths": "8", "layers": "1,2", "lengths": "8,16"},
+    "window_ranking": {"documents": "400", "dimensions": "8", "hidden": "4"},
     "word_order": {"documents": "300", "features": "4"},
     "word_senses": {
         "pairs": "2",
