@@ -30,6 +30,7 @@ FEWER = {
     "critical_points": {"iterations": "5", "dimensions": "1,8", "units": "1"},
     "deblurring": {"patches": "64", "features": "4"},
     "decoders": {"words": "200", "width": "8", "learning_rates": "0.003"},
+    "different_kinds": {"tables": "wine"},
     "distillation": {"teacher_steps": "2", "examples": "100,200"},
     "digits_cnn": {"channels": "4,8", "hidden": "16", "learning_rates": "0.01"},
     "ensembles": {"tables": "wine", "members": "3"},
