@@ -186,13 +186,13 @@ def combined(members: Mapping[str, Mapping[str, Array]], labels: Array) -> dict[
     }
 
 
-def grown(splits: Mapping[str, Batch]) -> dict[str, np.ndarray]:
+def grown(splits: Mapping[str, Batch]) -> dict[str, Array]:
     """Probabilities by boosted trees of the validation and test examples."""
     # On tables this small, threads only wait for each other.
     with threadpool_limits(1):
         trees = HistGradientBoostingClassifier(min_samples_leaf=5)
         trees.fit(splits["train"]["x"], splits["train"]["y"])
-        return {split: trees.predict_proba(splits[split]["x"]) for split in HELD_OUT}
+        return {split: jnp.asarray(trees.predict_proba(splits[split]["x"])) for split in HELD_OUT}
 
 
 if __name__ == "__main__":

@@ -173,7 +173,12 @@ FEWER = {
     },
     "text_cnn": {"documents": "2000", "bodies": "bag of words,n-grams", "learning_rates": "0.003"},
     "topics": {"documents": "2000", "width": "8", "learning_rates": "0.01"},
-    "translation": {"dates": "200", "width": "8", "learning_rates": "0.003"},
+    "translation": {
+        "dates": "200",
+        "width": "8",
+        "learning_rates": "0.003",
+        "transformer_rates": "0.003",
+    },
     "tuned_vectors": {
         "words": "5000",
         "vocabulary": "500",
