@@ -112,6 +112,9 @@ FEWER = {
     "lbfgs": {"full_steps": "2", "depths": "0,2", "width": "8"},
     "long_memory": {
         "cells": "lstm",
+        "copy_cells": "lstm",
+        "copy_steps": "4",
+        "copy_rates": "0.01",
         "adding_lengths": "20",
         "copy_lengths": "20",
         "learning_rates": "0.01",
