@@ -16,7 +16,7 @@ is installed, xgboost.
 
 import importlib.util
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -68,23 +68,31 @@ class Config(launch.Config):
 
 def plan(config: Config) -> sweep.Plan:
     """One program per table; the rate is a number inside it."""
+    rates = sweep.grid(learning_rate=config.learning_rates)
+    programs = {name: (run(config, name), rates) for name in config.tables}
+    return sweep.plan(programs, whole_tables(config.tables), seeds=config.seeds)
+
+
+def whole_tables(names: Iterable[str]) -> dict[str, Batch]:
+    """All rows of each table, which a seed splits anew."""
     data: dict[str, Batch] = {}
-    for name in config.tables:
+    for name in names:
         table = tabular.load(name)
         parts = (table.train, table.validation, table.test)
         data[name] = {
             column: np.concatenate([part[column] for part in parts]) for column in ("x", "y")
         }
-    rates = sweep.grid(learning_rate=config.learning_rates)
-    programs = {name: (run(config, name), rates) for name in config.tables}
-    return sweep.plan(programs, data, seeds=config.seeds)
+    return data
 
 
 def run(config: Config, table: str) -> sweep.Run:
     """A trial whose parameters are what trained members say of the validation and test examples."""
 
     def init(hparams: PyTree, key: Array, data: sweep.Data) -> TrainState:
-        sizes = {split: len(split_by(config, key, data[table])[split]["y"]) for split in HELD_OUT}
+        sizes = {
+            split: len(split_by(config.examples, key, data[table])[split]["y"])
+            for split in HELD_OUT
+        }
         members, classes = config.members, CLASSES[table]
         blank = {split: jnp.zeros((members, size, classes)) for split, size in sizes.items()}
         said = {**dict.fromkeys(MEMBERS, blank), "say": jnp.zeros(config.members)}
@@ -93,7 +101,7 @@ def run(config: Config, table: str) -> sweep.Run:
     def advance(
         hparams: PyTree, state: TrainState, data: sweep.Data
     ) -> tuple[TrainState, dict[str, Array]]:
-        splits = split_by(config, state.key, data[table])
+        splits = split_by(config.examples, state.key, data[table])
         rows = splits["train"]
         inputs = {split: splits[split]["x"] for split in HELD_OUT}
         key = keys.named(state.key, "members")
@@ -103,16 +111,16 @@ def run(config: Config, table: str) -> sweep.Run:
         return state._replace(step=state.step + 1, params=said), curves
 
     def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
-        return accuracies(state.params, split_by(config, state.key, data[table]))
+        return accuracies(state.params, split_by(config.examples, state.key, data[table]))
 
     return sweep.Run(init, advance, evaluate)
 
 
-def split_by(config: Config, key: Array, table: Batch) -> dict[str, Batch]:
-    """The three splits of a table that a key draws, scaled by the first."""
+def split_by(examples: int, key: Array, table: Batch) -> dict[str, Batch]:
+    """The three splits of a table that a key draws, the first of so many rows, which scale all."""
     count = len(table["y"])
     rows = batches.permutation(keys.named(key, "examples"), count)
-    ends = [config.examples, config.examples + count // 5]
+    ends = [examples, examples + count // 5]
     parts = dict(zip(("train", *HELD_OUT), jnp.split(rows, ends), strict=True))
     found = {name: batches.take(table, part) for name, part in parts.items()}
     x = found["train"]["x"]
@@ -239,7 +247,9 @@ def trees(config: Config, plan: sweep.Plan) -> dict[str, pd.DataFrame]:
         models[XGBOOST] = XGBClassifier
 
     def score(model: Callable[[], HistGradientBoostingClassifier], table: str, seed: int) -> float:
-        parts = jax.tree.map(np.asarray, split_by(config, jax.random.key(seed), plan.data[table]))
+        parts = jax.tree.map(
+            np.asarray, split_by(config.examples, jax.random.key(seed), plan.data[table])
+        )
         train, test = parts["train"], parts["test"]
         return model().fit(train["x"], train["y"]).score(test["x"], test["y"])
 

@@ -49,11 +49,14 @@ WARM_UP, TIMED = 0.1, 10
 
 
 class Config(char_rnn.Config):
-    """Both networks and the text; what is not here is the LSTM's, as in `char_rnn`."""
+    """Both networks and the text; what is not here is the LSTM's, as in `char_rnn`.
+
+    With `full` both take six times the steps.
+    """
 
     steps: int = setting(280, "Training steps of each GPT.", low=1)
     pace: float = setting(3.0, "Steps of the LSTM in the time of one of the GPT.", low=0.01)
-    full: bool = setting(False, "Six times the steps of both.")
+    characters: int = setting(2_000_000, "Characters of the text to use.", low=10_000)
     learning_rates: tuple[float, ...] = setting((1e-2, 2e-2), "Peak rates of the LSTM.", low=1e-12)
     gpt_rates: tuple[float, ...] = setting((3e-3, 6e-3), "Peak rates of the GPT.", low=1e-12)
     width: int = setting(128, "Numbers that stand for a character in the GPT.", low=4)

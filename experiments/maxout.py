@@ -1,14 +1,14 @@
-"""Maxout against ReLU: what it costs in parameters, whether units die, whether it is better.
+"""Learned activations against ReLU: what they cost, whether units die, whether they are better.
 
-MLPs of four hidden layers on the digits: ReLU, maxout of two pieces with as many units, and maxout
-with fewer units, so that it has about the parameters of ReLU. Adam at rates up to one at which
-units of ReLU die; the rate of each is chosen on validation. A unit is dead if its output is the
-same for all training examples: that of ReLU is zero then, maxout has no such end.
+MLPs of four hidden layers on the digits: ReLU, PReLU (a slope of each unit below zero, learned),
+maxout of two pieces with as many units, and maxout with fewer units, so that it has about the
+parameters of ReLU. Adam at rates up to one at which units of ReLU die; the rate of each is chosen
+on validation. A unit is dead if its output is the same for all training examples: that of ReLU is
+zero then, maxout has no such end, and PReLU only with a slope of zero.
 
     python -m experiments.maxout --workdir=runs/maxout  # 0.7 minutes on 2 cores
 """
 
-from collections.abc import Sequence
 from typing import cast
 
 import flax.linen as nn
@@ -19,45 +19,49 @@ from jaxdl import launch, report, stats, sweep, tasks
 from jaxdl.data import catalog, scaling, splits
 from jaxdl.initializers import he_normal
 from jaxdl.launch import setting
-from jaxdl.layers import Maxout
+from jaxdl.layers import Maxout, PReLU
 from jaxdl.optimizers import adam
 from jaxdl.report import Claim, Section
 from jaxdl.types import Array, PyTree, TrainState
 
 DEAD = "share of hidden units whose output is constant, at the highest rate"
-CLAIMS = DIE, LIVE, TWICE, BETTER = (
+CLAIMS = DIE, LIVE, SLOPED, TWICE, BETTER, LEARNED = (
     Claim("F12", "units of ReLU die at the highest rate", DEAD, above=0.05, unit="%"),
     Claim("F12", "units of maxout do not", DEAD, below=0.005, unit="%"),
+    Claim("F12", "units of PReLU do not", DEAD, below=0.005, unit="%"),
     Claim("F12", "maxout of two pieces doubles the parameters of hidden layers",
           "parameters of hidden layers, of those with ReLU", above=1.95),
     Claim("F12", "maxout is better than ReLU",
           "paired difference in test accuracy", above=0.005, unit="points"),
+    Claim("F12", "PReLU is better than ReLU",
+          "paired difference in test accuracy", above=0.005, unit="points"),
 )  # fmt: skip
-RELU, MAXOUT, EQUAL = ("ReLU", "maxout", "maxout, equal parameters")
+RELU, PRELU, MAXOUT, EQUAL = ("ReLU", "PReLU", "maxout", "maxout, equal parameters")
 LAYERS, PIECES = 4, 2
 
 
 class Network(nn.Module):
-    """Hidden layers of ReLU (one piece) or of maxout, then a dense layer."""
+    """Hidden layers of ReLU or PReLU (one piece) or of maxout, then a dense layer."""
 
     width: int
-    pieces: int
+    pieces: int = 1
+    slope: bool = False
 
     def setup(self) -> None:
-        kernel = he_normal
-        if self.pieces == 1:
-            self.layers: Sequence[nn.Module] = [
-                nn.Dense(self.width, kernel_init=kernel) for _ in range(LAYERS)
-            ]
-        else:
-            self.layers = [Maxout(self.width, self.pieces) for _ in range(LAYERS)]
+        def layer() -> nn.Module:
+            if self.pieces > 1:
+                return Maxout(self.width, self.pieces)
+            dense = nn.Dense(self.width, kernel_init=he_normal)
+            return nn.Sequential([dense, PReLU() if self.slope else nn.relu])
+
+        self.layers = [layer() for _ in range(LAYERS)]
         self.last = nn.Dense(10)
 
     def hidden(self, x: Array) -> Array:
         """Outputs of the hidden layers, `[layers, B, width]`."""
         found, x = [], x.reshape(len(x), -1)
         for layer in self.layers:
-            x = layer(x) if self.pieces > 1 else nn.relu(layer(x))
+            x = layer(x)
             found.append(x)
         return jnp.stack(found)
 
@@ -76,10 +80,11 @@ class Config(launch.Config):
 
 
 def networks(config: Config) -> dict[str, Network]:
-    """The three models by name; with 0.66 of the units maxout has the parameters of ReLU."""
+    """The models by name; with 0.66 of the units maxout has the parameters of ReLU."""
     fewer = round(0.66 * config.width)
     return {
-        RELU: Network(config.width, 1),
+        RELU: Network(config.width),
+        PRELU: Network(config.width, slope=True),
         MAXOUT: Network(config.width, PIECES),
         EQUAL: Network(fewer, PIECES),
     }
@@ -133,10 +138,12 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     claims = [
         DIE.judge(dead[RELU]),
         *LIVE.judge_each({name: dead[name] for name in (MAXOUT, EQUAL)}),
+        SLOPED.judge(dead[PRELU]),
         TWICE.judge(exact),
         *BETTER.judge_each(
             {name: tuned.gain("test_accuracy", name, RELU) for name in (MAXOUT, EQUAL)}
         ),
+        LEARNED.judge(tuned.gain("test_accuracy", PRELU, RELU)),
     ]
     pictures = [
         *report.along(frame, "learning_rate", "test_accuracy", line="network",

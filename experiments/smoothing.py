@@ -24,9 +24,9 @@ from jaxdl.report import Claim, Section
 
 LOWER = "paired difference in bits a word"
 CLAIMS = BEST, ADDING = (
-    Claim("E5", "Kneser and Ney's smoothing needs fewer bits than interpolation",
+    Claim("E4", "Kneser and Ney's smoothing needs fewer bits than interpolation",
           f"{LOWER}, Kneser–Ney minus Jelinek–Mercer", below=-0.05, unit="bit"),
-    Claim("E5", "adding k to the counts needs more bits than interpolation",
+    Claim("E4", "adding k to the counts needs more bits than interpolation",
           f"{LOWER}, add-k minus Jelinek–Mercer", above=0.5, unit="bit"),
 )  # fmt: skip
 ADD, MIXED, CONTINUED = "add-k", "Jelinek–Mercer", "Kneser–Ney"

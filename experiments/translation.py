@@ -1,11 +1,13 @@
-"""Dates as people write them, translated to ISO 8601, by an LSTM that hands its states to another.
+"""Dates as people write them, translated to ISO 8601: by an LSTM that hands its states to another,
+with attention, and by a transformer.
 
 Days of a hundred years in nine ways to write them ("the 3rd of March 2021", "03/03/21"), letter by
 letter. The plain encoder and decoder: an LSTM reads the date, another begins with its last states
 (h, c), is told START and goes on to END; the date as it is, or from its end to its beginning
-(Sutskever et al. 2014). Beside them attention over an encoder of both directions. Right is a date
-that greedy decoding gives wholly, of days and ways not trained on. A seed moves the initialization
-and the batches; the rate is chosen on validation.
+(Sutskever et al. 2014). Beside them attention over an encoder of both directions, and a transformer
+of as many units, an encoder and a decoder of two layers each. Right is a date that greedy decoding
+gives wholly, of days and ways not trained on. A seed moves the initialization and the batches; the
+rate is chosen on validation.
 
     python -m experiments.translation --workdir=runs/translation  # 3 minutes on 2 cores
     python -m experiments.translation --workdir=runs/translation --translate="3rd of May 2021"
@@ -27,25 +29,30 @@ from jaxdl.data.text.vocabulary import Vocabulary
 from jaxdl.launch import setting
 from jaxdl.layers.attention import General, Soft
 from jaxdl.layers.cells import LSTM
-from jaxdl.models import Attentive, Encoder, FromStates, Seq2Seq, StateEncoder
+from jaxdl.models import Attentive, Encoder, FromStates, Seq2Seq, StateEncoder, Transformer
 from jaxdl.optimizers import schedules
 from jaxdl.report import Claim, Section, Table
 from jaxdl.tasks import sequence_to_sequence, token_errors
 from jaxdl.tasks._examples import weights
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
 
-CLAIMS = PLAIN_DOES, BACKWARDS_HELPS, ATTENTION_HELPS = (
+CLAIMS = PLAIN_DOES, BACKWARDS_HELPS, ATTENTION_HELPS, TRANSFORMER_DOES = (
     Claim("S16", "an LSTM translates dates from the last states of another",
           "dates wholly right on test", above=0.9, unit="%"),
     Claim("S16", "reading the date backwards helps the plain translator",
           "paired difference in dates wholly right", above=0.02, unit="points"),
     Claim("S9", "attention translates more dates rightly than the plain translator",
           "paired difference in dates wholly right", above=0.02, unit="points"),
+    Claim("T3", "a transformer translates as many dates rightly as LSTMs with attention",
+          "paired difference in dates wholly right", above=-0.02, unit="points"),
 )  # fmt: skip
-PLAIN, BACKWARDS, ATTENTION = "plain", "plain, backwards", "attention"
-KINDS = (PLAIN, BACKWARDS, ATTENTION)
+KINDS = PLAIN, BACKWARDS, ATTENTION, TRANSFORMER = (
+    "plain", "plain, backwards", "attention", "transformer",
+)  # fmt: skip
 ISO, LONGEST, HELD_OUT, SHOWN = 11, 32, 1000, 9
 """Tokens of an ISO date with END; letters of a date at most."""
+HEADS, DEPTH = 4, 2
+Translator = Seq2Seq | Transformer
 
 
 class Config(launch.Config):
@@ -58,6 +65,7 @@ class Config(launch.Config):
     features: int = setting(32, "Numbers that a letter is embedded in.", low=1)
     width: int = setting(64, "Units of each LSTM.", low=2)
     learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2, help="Peak rates of Adam to try.")
+    transformer_rates: tuple[float, ...] = launch.rates(1e-3, 3e-3, help="Those of a transformer.")
 
 
 def load(config: Config) -> tuple[dict[str, list[dates.Pair]], Vocabulary, Vocabulary]:
@@ -91,8 +99,15 @@ def encoded(
     return {"x": bucketing.pad(x, LONGEST)["x"], "y": bucketing.pad(y, ISO + 1)["x"]}
 
 
-def network(kind: str, letters: int, digits: int, features: int, width: int) -> Seq2Seq:
+def network(kind: str, letters: int, digits: int, features: int, width: int) -> Translator:
     """The model, from plain values."""
+    if kind == TRANSFORMER:
+        # A multiple of the heads; norms first, which train without a warm-up.
+        width += -width % HEADS
+        return Transformer(
+            digits, width, DEPTH, HEADS, LONGEST, hidden=2 * width, pre_norm=True,
+            x_vocabulary=letters,
+        )  # fmt: skip
     # Orthogonal kernels cost seconds of compilation, and dates are short.
     init = nn.initializers.lecun_normal()
     width -= width % 2
@@ -112,7 +127,7 @@ def options(config: Config, kind: str, letters: Vocabulary, digits: Vocabulary) 
     return {"kind": kind, "letters": len(letters), "digits": len(digits)} | sizes
 
 
-def translating(model: Seq2Seq) -> Task:
+def translating(model: Translator) -> Task:
     """The task, which in evaluation reports the dates that greedy decoding gives wholly."""
     task = sequence_to_sequence(model)
 
@@ -145,8 +160,11 @@ def plan(config: Config) -> sweep.Plan:
         made = sweep.make_run(build, steps=config.steps, batch_size=config.batch_size)
         return sweep.on_part("backwards" if kind == BACKWARDS else "forwards", made)
 
-    points = sweep.grid(learning_rate=config.learning_rates)
-    programs = {kind: (run(kind), points) for kind in KINDS}
+    def points(kind: str) -> list[sweep.Point]:
+        tried = config.transformer_rates if kind == TRANSFORMER else config.learning_rates
+        return sweep.grid(learning_rate=tried)
+
+    programs = {kind: (run(kind), points(kind)) for kind in KINDS}
     return sweep.plan(programs, data, seeds=config.seeds, column="translator", keep_states=True)
 
 
@@ -158,6 +176,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         PLAIN_DOES.judge(tuned.interval("test_right", PLAIN, HELD_OUT)),
         BACKWARDS_HELPS.judge(tuned.gain("test_right", BACKWARDS, PLAIN)),
         ATTENTION_HELPS.judge(tuned.gain("test_right", ATTENTION, PLAIN)),
+        TRANSFORMER_DOES.judge(tuned.gain("test_right", TRANSFORMER, ATTENTION)),
     ]
     table = report.tuned_table(tuned, "test_right", against=PLAIN)
     curves = report.tuned_curves(results, tuned, y_label="training loss (nats a character)")
@@ -185,7 +204,7 @@ def kept(config: Config, plan: sweep.Plan, row: PyTree) -> Table:
 
 
 def translated(
-    model: Seq2Seq, params: PyTree, letters: Vocabulary, digits: Vocabulary, texts: list[str]
+    model: Translator, params: PyTree, letters: Vocabulary, digits: Vocabulary, texts: list[str]
 ) -> list[str]:
     """What greedy decoding gives for dates."""
     x = bucketing.pad([read(letters, text, False) for text in texts], LONGEST)["x"]

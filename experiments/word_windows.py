@@ -4,19 +4,24 @@ Vectors with 5 negatives on a part of the docstrings, with a small and a large w
 equal, by the authors' falling rate. Judged on the 10 nearest among the 2000 most frequent words.
 Syntactic: the share with the same ending as the word (-ing, -ed, -ly or a plural -s), over words
 that have one. Topical: the share of neighbours that are in the same documents as the word 4 times
-more often than by chance or more, in documents kept out of training. A seed moves the first
-vectors, the noise, the order and what subsampling drops; it is shared by both windows.
+more often than by chance or more, in documents kept out of training. Analogies: what is to `shape`
+as `arrays` is to `array`, among the 10 best, over pairs of inflected words of these that a rule of
+spelling finds; against the 10 nearest to `shape` alone, which answer as well where vectors have no
+offsets in common (Linzen 2016). A seed moves the first vectors, the noise, the order and what
+subsampling drops; it is shared by both windows.
 
     python -m experiments.word_windows --workdir=runs/word_windows  # 0.5 minutes on 2 cores
     python -m experiments.word_windows --workdir=runs/word_windows --nearest=array
 """
 
 import dataclasses
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 
 from jaxdl import launch, report, similarity, stats, sweep
 from jaxdl.data.sources import documents, inflections
@@ -25,7 +30,7 @@ from jaxdl.report import Claim, Section
 from jaxdl.types import Array, TrainState
 from jaxdl.word_vectors import cooccurrence, indexing, training, windows, word2vec
 
-CLAIMS = SYNTACTIC, TOPICAL, ALIKE = (
+CLAIMS = SYNTACTIC, TOPICAL, ALIKE, ANSWERS = (
     Claim("E6", "neighbours by a small window are more syntactic than those by a large one",
           "share of neighbours with the same ending, difference", above=0.02, unit="points"),
     Claim("E6", "neighbours by a large window are more topical than those by a small one",
@@ -33,8 +38,11 @@ CLAIMS = SYNTACTIC, TOPICAL, ALIKE = (
     Claim("E1", "the nearest words share documents more often than any two, which are all that "
           "one-hot words know", "share of neighbours in the same documents, minus that of any two",
           above=0.05, unit="points"),
+    Claim("E8", "analogies of inflected words are answered more often than by the nearest words",
+          "share of analogies answered among 10 words, minus that by those nearest to the third",
+          above=0.02, unit="points"),
 )  # fmt: skip
-FREQUENT, NEIGHBOURS, OFTEN = 2000, 10, 4.0
+FREQUENT, NEIGHBOURS, OFTEN, QUESTIONS = 2000, 10, 4.0, 700
 SHOWN = ("array", "plotting", "computed", "thread", "keys", "probability")
 MEASURES = {"syntactic": "with the same ending", "topical": "in the same documents"}
 
@@ -53,18 +61,41 @@ class Config(launch.Config):
 
 def load(config: Config) -> tuple[sweep.Data, indexing.Indexed]:
     """The data as a run takes it, and the words that are trained."""
-    rng = np.random.default_rng(0)
-    texts = documents.sample(documents.docstrings(), 2 * config.documents, rng)
-    read = indexing.index(texts[: config.documents])
+    texts, held_out = halves(config.documents)
+    read = indexing.index(texts)
     frequent = read.words[:FREQUENT]
-    lifts = cooccurrence.lifts_in(texts[config.documents :], frequent)
+    lifts = cooccurrence.lifts_in(held_out, frequent)
     endings = np.array([inflections.ending(word) for word in frequent])
     same = (endings[:, None] == endings[None]) & (endings != "")[:, None]
     np.fill_diagonal(same, False)
     np.fill_diagonal(lifts, 0)
     has_ending = (endings != "").astype(np.float32)
     judged = {"has_ending": has_ending, "syntactic": same, "topical": lifts >= OFTEN}
-    return training.data_of(read) | judged, read
+    return training.data_of(read) | judged | {"analogies": analogies(frequent)}, read
+
+
+def halves(count: int) -> tuple[list[str], list[str]]:
+    """So many docstrings to train on, and as many others that judge."""
+    texts = documents.sample(documents.docstrings(), 2 * count, np.random.default_rng(0))
+    return texts[:count], texts[count:]
+
+
+def analogies(words: list[str]) -> np.ndarray:
+    """Places of array, arrays, shape and shapes, int32 `[Q, 4]`: two words with the same suffix.
+
+    Some of all such questions, drawn, up to as many of each suffix. Raises UserError for none.
+    """
+    rng, places = np.random.default_rng(0), {word: place for place, word in enumerate(words)}
+    found: list[tuple[int, ...]] = []
+    for suffix in inflections.SUFFIXES:
+        forms = [word for word in words if word.endswith(suffix)]
+        bases = {form: inflections.base_of(form, places) for form in forms}
+        pairs = [(places[base], places[form]) for form, base in bases.items() if base is not None]
+        asked = [one + other for one, other in itertools.permutations(pairs, 2)]
+        found += [asked[i] for i in rng.permutation(len(asked))[:QUESTIONS]]
+    if not found:
+        raise launch.UserError("config.documents: too few for two inflected words, take more")
+    return np.array(found, np.int32)
 
 
 def plan(config: Config) -> sweep.Plan:
@@ -91,15 +122,20 @@ def plan(config: Config) -> sweep.Plan:
 
 
 def evaluate(state: TrainState, data: sweep.Data) -> dict[str, Array]:
-    """Shares of the nearest words that have the ending of a word, and that share documents."""
+    """Shares of the nearest words that have the ending of a word, and that share documents; shares
+    of analogies that are answered by their offset, and by the nearest word alone."""
     rows = state.params["input"][: len(data["topical"])]
     count = min(NEIGHBOURS, len(rows) - 1)
     _, nearest = similarity.nearest(rows, rows, count, jnp.arange(len(rows))[:, None])
     related = {
         name: jnp.take_along_axis(data[name], nearest, axis=1).mean(axis=1) for name in MEASURES
     }
-    has = data["has_ending"]
+    has, (a, b, c, right) = data["has_ending"], data["analogies"].T
+    _, by_offset = similarity.analogy(rows, a, b, c, count)
+    _, alone = similarity.nearest(rows, rows[c], count, data["analogies"][:, :3])
     return {
+        "test_analogies": (by_offset == right[:, None]).any(axis=1).mean(),
+        "test_nearest": (alone == right[:, None]).any(axis=1).mean(),
         "test_syntactic": (related["syntactic"] * has).sum() / jnp.maximum(has.sum(), 1),
         "test_topical": related["topical"].mean(),
     }
@@ -124,6 +160,14 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     has = data["has_ending"] > 0
     chance = (data["syntactic"][has].mean(), data["topical"].mean())
     claims.append(ALIKE.judge(stats.mean_interval(topics[large] - chance[1])))
+    answers = {
+        name: frame.pivot(index="seed", columns="program", values=f"test_{column}")
+        for name, column in (("by the offset", "analogies"), ("by the nearest words", "nearest"))
+    }
+    offset, alone = answers.values()
+    claims += ANSWERS.judge_each(
+        {name: stats.paired_interval(offset[name], alone[name]) for name in plan.programs}
+    )
     picture, table = report.shares(
         {
             name: {window: seeds[window] for window in plan.programs} | {"any word": share}
@@ -150,9 +194,23 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     )
     sections = [
         Section("Shares of the nearest words", (table, picture)),
+        Section("Analogies of inflected words", (answered(answers, len(data["analogies"])),)),
         Section("Nearest words", (neighbours,)),
     ]
     return launch.Conclusion(claims, sections)
+
+
+def answered(answers: Mapping[str, pd.DataFrame], questions: int) -> report.Table:
+    """Shares of the analogies that are answered in each way, by window."""
+    rows = (
+        {"window": window.removeprefix("window ")}
+        | {f"answered {way} (%)": stats.mean_interval(of[window], "share")
+           for way, of in answers.items()}
+        for window in next(iter(answers.values()))
+    )  # fmt: skip
+    return report.table(
+        rows, f"Of {questions:,} analogies; means over seeds with their 95 % intervals."
+    )
 
 
 def nearest_words(

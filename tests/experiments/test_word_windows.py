@@ -3,6 +3,7 @@ import pytest
 
 from experiments import word_windows
 from jaxdl import launch
+from jaxdl.types import TrainState
 
 
 @pytest.fixture
@@ -25,3 +26,36 @@ def test_the_nearest_words_are_printed_by_window(finished):
 def test_an_unknown_word_is_one_clear_line(finished):
     with pytest.raises(ValueError, match="'zebra' is none of the 3 words"):
         word_windows.nearest(finished, "zebra")
+
+
+def test_analogies_are_asked_of_two_words_with_the_same_suffix():
+    words = ["array", "shapes", "arrays", "shape", "plotted", "shaped", "walk", "walked", "value"]
+    spelled = [" ".join(words[i] for i in places) for places in word_windows.analogies(words)]
+    assert sorted(spelled) == [
+        "array arrays shape shapes",
+        "shape shaped walk walked",
+        "shape shapes array arrays",
+        "walk walked shape shaped",
+    ]
+
+
+def test_words_without_inflected_forms_are_one_clear_line():
+    with pytest.raises(launch.UserError, match=r"config\.documents: too few for two inflected"):
+        word_windows.analogies(["array", "shape", "shapes"])
+
+
+def test_an_offset_answers_what_the_nearest_word_does_not(monkeypatch):
+    # array, arrays, shape, shapes, and another word that is nearest to shape.
+    vectors = np.array([[1, 0, 0], [1, 0, 1], [0, 1, 0], [0, 1, 1], [0, 1, 0.1]], np.float32)
+    data = {
+        "analogies": np.array([[0, 1, 2, 3], [2, 3, 0, 1]], np.int32),
+        "has_ending": np.array([0, 1, 0, 1, 0], np.float32),
+        "syntactic": np.zeros((5, 5)),
+        "topical": np.zeros((5, 5)),
+    }
+    state = TrainState(0, None, {"input": vectors}, {}, ())
+    monkeypatch.setattr(word_windows, "NEIGHBOURS", 1)
+    found = word_windows.evaluate(state, data)
+    assert float(found["test_analogies"]) == 1
+    # By itself array has arrays for its nearest, shape the last word.
+    assert float(found["test_nearest"]) == 0.5

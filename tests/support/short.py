@@ -30,6 +30,7 @@ FEWER = {
     "critical_points": {"iterations": "5", "dimensions": "1,8", "units": "1"},
     "deblurring": {"patches": "64", "features": "4"},
     "decoders": {"words": "200", "width": "8", "learning_rates": "0.003"},
+    "different_kinds": {"tables": "wine"},
     "distillation": {"teacher_steps": "2", "examples": "100,200"},
     "digits_cnn": {"channels": "4,8", "hidden": "16", "learning_rates": "0.01"},
     "ensembles": {"tables": "wine", "members": "3"},
@@ -111,6 +112,9 @@ FEWER = {
     "lbfgs": {"full_steps": "2", "depths": "0,2", "width": "8"},
     "long_memory": {
         "cells": "lstm",
+        "copy_cells": "lstm",
+        "copy_steps": "4",
+        "copy_rates": "0.01",
         "adding_lengths": "20",
         "copy_lengths": "20",
         "learning_rates": "0.01",
@@ -172,7 +176,12 @@ FEWER = {
     },
     "text_cnn": {"documents": "2000", "bodies": "bag of words,n-grams", "learning_rates": "0.003"},
     "topics": {"documents": "2000", "width": "8", "learning_rates": "0.01"},
-    "translation": {"dates": "200", "width": "8", "learning_rates": "0.003"},
+    "translation": {
+        "dates": "200",
+        "width": "8",
+        "learning_rates": "0.003",
+        "transformer_rates": "0.003",
+    },
     "tuned_vectors": {
         "words": "5000",
         "vocabulary": "500",
@@ -193,6 +202,7 @@ FEWER = {
     },
     "unseen_words": {"documents": "600", "dimensions": "8", "buckets": "500", "epochs": "1"},
     "wavefront": {"widths": "8", "layers": "1,2", "lengths": "8,16"},
+    "window_ranking": {"documents": "400", "dimensions": "8", "hidden": "4"},
     "word_order": {"documents": "300", "features": "4"},
     "word_senses": {
         "pairs": "2",
