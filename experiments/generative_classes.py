@@ -45,8 +45,8 @@ PARTS = 4
 class Config(launch.Config):
     """The sentences, the models, and their training."""
 
-    steps: int = setting(100, "Training steps of each of four parts.", low=1)
-    seeds: int = setting(5, "Seeds of each setting.", low=2)
+    steps: int = setting(60, "Training steps of each of four parts.", low=1)
+    seeds: int = setting(4, "Seeds of each setting.", low=2)
     documents: int = setting(25000, "Docstrings to take, of all splits.", low=500)
     vocabulary: int = setting(400, "Words that are known, the most frequent ones.", low=10)
     batch_size: int = setting(32, "Sentences in a step.", low=1, high=60)
