@@ -138,10 +138,15 @@ def closed(logits: Array, batch: PyTree, deepest: int) -> Array:
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Shares of brackets that are right, at the rates that other seeds chose."""
     tuned = stats.tune(results.frame(), "model", "learning_rate", "validation_right")
-    twice = f"deeper_depth_right_{2 * config.depth}"
+    twice = 2 * config.depth
+    deepest = plan.data["deeper"]["depth"] == twice
     claims = [
-        claim.judge(tuned.interval(score, LSTM))
-        for claim, score in ((SHALLOW, "test_right"), (LONGER, "longer_right"), (DEEPER, twice))
+        claim.judge(tuned.interval(score, LSTM, examples=int((here & (part["mask"] > 0)).sum())))
+        for claim, score, part, here in (
+            (SHALLOW, "test_right", plan.data["test"], True),
+            (LONGER, "longer_right", plan.data["longer"], True),
+            (DEEPER, f"deeper_depth_right_{twice}", plan.data["deeper"], deepest),
+        )
     ]
     if ELMAN in config.models:
         claims.append(GATES.judge(tuned.gain("test_right", LSTM, ELMAN)))

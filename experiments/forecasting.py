@@ -263,7 +263,7 @@ def shown(config: Config, params: PyTree, loaded: Loaded, line: np.ndarray) -> P
         test["x"][-1, :, 0], found[0, :, 0],
         {"what came": test["y"][-1, :, 0], LINE: line[-1, :, 0]},
         title="The last test window", first=int(test["step"][-1]) - config.length,
-        y_label="standard deviations from the mean",
+        y_label="standard deviations",
     )  # fmt: skip
     return report.picture(figure, "Of the first series, by one seed of the LSTM.")
 
