@@ -4,11 +4,10 @@ A sequence of 4 to 10 symbols of 16 is to be said in other symbols, one for one,
 backwards, so that the position a step should look at is known. The same bidirectional GRU encoder
 and GRU decoder with each kind: soft (Bahdanau's scores, of a small network), soft with biaffine
 scores, hard (Bahdanau's scores, one position drawn, REINFORCE), monotonic (a head that only moves
-forward). A seed moves the initialization, the batches
-and the draws. Chosen by the token accuracy on validation, for each kind and order: the rate, and
-for the monotonic head the noise that is to make its training, on expected positions, like its use.
-In the reversed order that head stays at the first position, where the backward GRU has read the
-whole line.
+forward). A seed moves the initialization, the batches and the draws. Chosen by the token accuracy
+on validation, for each kind and order: the rate, and for the monotonic head the noise that is to
+make its training, on expected positions, like its use. In the reversed order that head stays at the
+first position, where the backward GRU has read the whole line.
 
     python -m experiments.attention_kinds --workdir=runs/attention_kinds  # 2.2 minutes on 2 cores
 """

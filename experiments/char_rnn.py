@@ -5,8 +5,8 @@ carried from one to the next. Held-out documents: bits a character, against the 
 interpolated n-gram models with Kneser–Ney smoothing, counted over the same text, their order and
 discount chosen on the validation documents. A seed moves the initialization; the rate is chosen on
 validation, where the state begins at zero in every chunk, which costs the network a little. The
-steps pass over the text six times (with `full`, and as below, over a longer one nine times);
-docstrings often repeat each other word for word, which counts remember.
+steps pass over the text six times (with `full` over 4,000,000 characters nine times); docstrings
+often repeat each other word for word, which counts remember.
 
     python -m experiments.char_rnn --workdir=runs/char_rnn  # 4 minutes on 2 cores
     # 20 minutes:

@@ -5,10 +5,10 @@ n-gram model with Kneser–Ney smoothing, its discount chosen on validation for 
 Bengio's network, its rate chosen there too. Both see the same training documents, and a word
 outside the vocabulary is one and the same unknown word to both. Then by a mixture of the two, λ of
 the network and 1 − λ of the counts, λ chosen on validation. A seed moves the network's
-initialization and batches. It passes over the text five times, over a longer one than at first: of
-180,000 words it learned hardly more in seven passes than in two, by a look at two seeds. Equal
-documents are in one part only, but passages of documentation repeat each other word for word across
-documents; how many is in the report.
+initialization and batches. It passes over the text five times; of 180,000 words seven passes were
+hardly better than two, by a look at seeds 0 and 1, which are judged too. Equal documents are in one
+part only, but passages of documentation repeat each other word for word across documents; how many
+is in the report.
 
     python -m experiments.ngram_vs_neural --workdir=runs/ngram_vs_neural  # 4 minutes on 2 cores
     # Four times the text and five times the steps, 20 minutes:
