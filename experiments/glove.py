@@ -40,8 +40,8 @@ CLAIMS = TOPICAL, SYNTACTIC, BETTER = (
 class Config(launch.Config):
     """The text, the vectors, and how they are trained."""
 
-    steps: int = setting(4000, "Steps of skip-gram in an epoch, each of 128 centres.", low=1)
-    glove_steps: int = setting(130, "Steps of GloVe in as much time as such an epoch.", low=1)
+    steps: int = setting(20000, "Steps of skip-gram in an epoch, each of 128 centres.", low=1)
+    glove_steps: int = setting(260, "Steps of GloVe in as much time as such an epoch.", low=1)
     epochs: int = setting(4, "Times that the words are gone through.", low=1)
     seeds: int = setting(4, "Seeds of each method.", low=1)
     window: int = setting(10, "Largest distance of a neighbour.", low=1)
