@@ -200,9 +200,10 @@ def compare(name: str, case: Case, found: Text, epochs: int, repeats: int) -> li
     note = (
         f"{found.size / 1e6:.2f} million words, {len(found.words)} different ones, {epochs} epochs,"
         f" {DIMENSIONS} dimensions, window {WINDOW}; ours {harness.spread(mine)} s on"
-        f" {len(jax.local_devices())} devices, theirs {harness.spread(other)} s"
+        f" {len(jax.local_devices())} devices, theirs {harness.spread(other)} s on"
+        f" {theirs['model'].workers} workers"
     )
-    against = f"gensim, {peer.WORKERS} workers"
+    against = f"gensim, {theirs['model'].workers} workers"
     ratio = other.median / mine.median
     speeds = words / mine.median, words / other.median
     speed = Row(name, *speeds, against, "million words/s", ratio, case.target, note)
