@@ -15,7 +15,6 @@ subsampling drops; it is shared by both windows.
 """
 
 import dataclasses
-import itertools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -42,7 +41,7 @@ CLAIMS = SYNTACTIC, TOPICAL, ALIKE, ANSWERS = (
           "share of analogies answered among 10 words, minus that by those nearest to the third",
           above=0.02, unit="points"),
 )  # fmt: skip
-FREQUENT, NEIGHBOURS, OFTEN, QUESTIONS = 2000, 10, 4.0, 700
+FREQUENT, NEIGHBOURS, OFTEN = 2000, 10, 4.0
 SHOWN = ("array", "plotting", "computed", "thread", "keys", "probability")
 MEASURES = {"syntactic": "with the same ending", "topical": "in the same documents"}
 
@@ -71,31 +70,16 @@ def load(config: Config) -> tuple[sweep.Data, indexing.Indexed]:
     np.fill_diagonal(lifts, 0)
     has_ending = (endings != "").astype(np.float32)
     judged = {"has_ending": has_ending, "syntactic": same, "topical": lifts >= OFTEN}
-    return training.data_of(read) | judged | {"analogies": analogies(frequent)}, read
+    asked = inflections.analogies(frequent)
+    if not len(asked):
+        raise launch.UserError("config.documents: too few for two inflected words, take more")
+    return training.data_of(read) | judged | {"analogies": asked}, read
 
 
 def halves(count: int) -> tuple[list[str], list[str]]:
     """So many docstrings to train on, and as many others that judge."""
     texts = documents.sample(documents.docstrings(), 2 * count, np.random.default_rng(0))
     return texts[:count], texts[count:]
-
-
-def analogies(words: list[str]) -> np.ndarray:
-    """Places of array, arrays, shape and shapes, int32 `[Q, 4]`: two words with the same suffix.
-
-    Some of all such questions, drawn, up to as many of each suffix. Raises UserError for none.
-    """
-    rng, places = np.random.default_rng(0), {word: place for place, word in enumerate(words)}
-    found: list[tuple[int, ...]] = []
-    for suffix in inflections.SUFFIXES:
-        forms = [word for word in words if word.endswith(suffix)]
-        bases = {form: inflections.base_of(form, places) for form in forms}
-        pairs = [(places[base], places[form]) for form, base in bases.items() if base is not None]
-        asked = [one + other for one, other in itertools.permutations(pairs, 2)]
-        found += [asked[i] for i in rng.permutation(len(asked))[:QUESTIONS]]
-    if not found:
-        raise launch.UserError("config.documents: too few for two inflected words, take more")
-    return np.array(found, np.int32)
 
 
 def plan(config: Config) -> sweep.Plan:
