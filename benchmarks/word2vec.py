@@ -2,18 +2,20 @@
 
 Both train as many epochs on the same documentation text with the same settings; words are those of
 the corpus, before subsampling. Ours is compiled before, and its sampling is inside the measurement.
-Beside the loss stand the nearest words that both share, and the share of analogies that each finds.
+How many words or nodes a step shares, its blocks and the parts of an epoch differ by case: speed on
+a first part of the text chose them, and the loss that they cost stands beside the speed. Beside the
+loss stand the nearest words that both share, and the share of analogies that each finds.
 """
 
 import functools
-import itertools
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import AxisType
 
 from benchmarks import harness
 from benchmarks.harness import Row
@@ -23,7 +25,7 @@ from jaxdl.data.sources import documents, inflections
 from jaxdl.data.text import tokenizers
 from jaxdl.types import Array
 from jaxdl.word_vectors import huffman, shards, windows, word2vec
-from jaxdl.word_vectors.word2vec import Method, Plan
+from jaxdl.word_vectors.word2vec import Method, Objective, Plan
 
 if TYPE_CHECKING:
     from gensim.models import Word2Vec
@@ -34,13 +36,14 @@ FORMS = 3000
 
 
 class Case(NamedTuple):
-    """A predictor, our first learning rate and step, gensim's settings, the least ratio of speeds.
+    """How both train, and the least ratio of their speeds.
 
-    shared: noise words of a step, or nodes of the tree that all of it reads. parts: of an epoch,
-    after each of which the devices merge their tables.
+    predictor: `word2vec.skip_gram` or `cbow`. tree: by a Huffman tree, or else by negative
+    sampling. shared: noise words of a step, or nodes of the tree that all of it reads. parts: of an
+    epoch, after each of which the devices merge their tables.
     """
 
-    skip_gram: bool
+    predictor: Callable[[Objective], Method]
     tree: bool
     target: float
     plan: Plan = Plan(WINDOW)
@@ -50,26 +53,29 @@ class Case(NamedTuple):
     @property
     def rate(self) -> float:
         """Of the first step: that of CBOW's mean is some 2·window times as large, see `cbow`."""
-        return 0.025 if self.skip_gram else 0.15
+        return 0.025 if self.predictor is word2vec.skip_gram else 0.15
 
     def settings(self) -> dict[str, int]:
         """The same for gensim."""
-        return {"sg": int(self.skip_gram), "hs": int(self.tree), "negative": 0 if self.tree else 5}
+        skip_gram = self.predictor is word2vec.skip_gram
+        return {"sg": int(skip_gram), "hs": int(self.tree), "negative": 0 if self.tree else 5}
 
     def method(self, counts: np.ndarray, shared: int, tree: huffman.Tree | None = None) -> Method:
         """With a tree of its own unless one is given."""
-        predictor = word2vec.skip_gram if self.skip_gram else word2vec.cbow
         if self.tree:
-            return predictor(word2vec.hierarchical_softmax(tree or huffman.tree(counts), shared))
+            tree = tree or huffman.tree(counts)
+            return self.predictor(word2vec.hierarchical_softmax(tree, shared))
         noise = windows.noise_probabilities(counts)
-        return predictor(word2vec.negative_sampling(noise, shared=shared))
+        return self.predictor(word2vec.negative_sampling(noise, shared=shared))
 
 
 CASES = {
-    "skip-gram, 5 negatives": Case(True, False, 1.0, parts=16),
-    "CBOW, 5 negatives": Case(False, False, 1.2, Plan(WINDOW, blocks=16), 32),
-    "skip-gram, Huffman tree": Case(True, True, 0.6),
-    "CBOW, Huffman tree": Case(False, True, 0.6, shared=32),
+    "skip-gram, 5 negatives": Case(predictor=word2vec.skip_gram, tree=False, target=1.0, parts=16),
+    "CBOW, 5 negatives": Case(
+        predictor=word2vec.cbow, tree=False, target=1.2, plan=Plan(WINDOW, blocks=16), shared=32
+    ),
+    "skip-gram, Huffman tree": Case(predictor=word2vec.skip_gram, tree=True, target=0.6),
+    "CBOW, Huffman tree": Case(predictor=word2vec.cbow, tree=True, target=0.6, shared=32),
 }
 
 
@@ -111,7 +117,9 @@ class Ours:
     def __init__(self, case: Case, text: Text, epochs: int) -> None:
         method, size = case.method(text.counts, case.shared), len(text.words)
         devices = jax.local_devices()
-        mesh = jax.make_mesh((len(devices),), ("core",), devices=devices)
+        mesh = jax.make_mesh(
+            (len(devices),), ("core",), devices=devices, axis_types=(AxisType.Auto,)
+        )
         everywhere = functools.partial(jax.device_put, device=jax.NamedSharding(mesh, jax.P()))
         keep = windows.keep_probabilities(text.counts)
         corpora = shards.corpora(text.train, size, len(devices), case.parts)
@@ -158,17 +166,6 @@ def held_out_loss(
     return float(loss(params, {}, batch, jax.random.key(4))[0])
 
 
-def analogies(words: list[str]) -> np.ndarray:
-    """Ids (base, form, another base, its form) of the same ending, `[Q, 4]`: each with the next."""
-    ids = {word: number for number, word in enumerate(words[:FORMS])}
-    pairs = inflections.pairs(ids, ids)
-    asked = []
-    for suffix in inflections.SUFFIXES:
-        alike = [(ids[base], ids[form]) for base, form in pairs.items() if form.endswith(suffix)]
-        asked += [(*one, *other) for one, other in itertools.pairwise(alike)]
-    return np.array(asked)
-
-
 def solved(table: Array | np.ndarray, asked: np.ndarray) -> float:
     """Share of the analogies whose last word is the nearest to what the other three say."""
     _, found = similarity.analogy(jnp.asarray(table[:FORMS]), *jnp.asarray(asked[:, :3].T))
@@ -200,9 +197,10 @@ def compare(name: str, case: Case, found: Text, epochs: int, repeats: int) -> li
     note = (
         f"{found.size / 1e6:.2f} million words, {len(found.words)} different ones, {epochs} epochs,"
         f" {DIMENSIONS} dimensions, window {WINDOW}; ours {harness.spread(mine)} s on"
-        f" {len(jax.local_devices())} devices, theirs {harness.spread(other)} s"
+        f" {len(jax.local_devices())} devices, theirs {harness.spread(other)} s on"
+        f" {theirs['model'].workers} workers"
     )
-    against = f"gensim, {peer.WORKERS} workers"
+    against = f"gensim, {theirs['model'].workers} workers"
     ratio = other.median / mine.median
     speeds = words / mine.median, words / other.median
     speed = Row(name, *speeds, against, "million words/s", ratio, case.target, note)
@@ -218,7 +216,7 @@ def quality(
     exact = functools.partial(case.method, found.counts, case.shared if case.tree else 16_384)
     mine = held_out_loss(exact(), params["input"], params["output"], found)
     other = held_out_loss(exact(tree), table, output, found)
-    asked = analogies(found.words)
+    asked = inflections.analogies(found.words[:FORMS])
     shares = [f"{solved(each, asked):.0%}" for each in (params["input"], table)]
     note = (
         f"{overlap(params['input'], table):.0%} of the 10 nearest of each of the {FREQUENT} most"

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import pandas as pd
 
 from experiments import word_windows
-from experiments.word_windows import MEASURES, SHOWN, nearest, nearest_words
+from experiments.word_windows import MEASURES, nearest
 from jaxdl import launch, report, similarity, stats, sweep
 from jaxdl.launch import setting
 from jaxdl.optimizers import adagrad
@@ -104,46 +104,27 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     """Both shares, seed by seed, of each method and of both; the vectors of the first seed."""
     frame = results.frame()
     found = pd.concat([frame, side_by_side(plan, frame)], ignore_index=True)
-    topics, endings = (
-        found.pivot(index="seed", columns="program", values=f"test_{measure}")
-        for measure in ("topical", "syntactic")
-    )
+    shared = word_windows.in_common(found, plan.data)
+    topics, endings = shared.topical, shared.syntactic
     claims = [
         TOPICAL.judge(stats.paired_interval(topics[GLOVE], topics[SKIP_GRAM])),
         SYNTACTIC.judge(stats.paired_interval(endings[GLOVE], endings[SKIP_GRAM])),
         BETTER.judge(stats.paired_interval(topics[BOTH], topics[SKIP_GRAM])),
     ]
-    names, has = (SKIP_GRAM, GLOVE, BOTH), plan.data["has_ending"] > 0
-    chance = {
-        "syntactic": plan.data["syntactic"][has].mean(),
-        "topical": plan.data["topical"].mean(),
-    }
-    picture, table = report.shares(
-        {
-            words: {name: seeds[name] for name in names} | {"any word": chance[measure]}
-            for (measure, words), seeds in zip(MEASURES.items(), (endings, topics), strict=True)
-        },
-        title="What the nearest words have in common, by method",
-        caption="Shares of the nearest of the frequent words; means over seeds, 95 % intervals.",
-        row="neighbours",
-    )
     took = results.clock().reindex([SKIP_GRAM, GLOVE])["running"] / config.seeds
     seconds = report.table(
         [{"method": name, "seconds a seed": float(took[name])} for name in (SKIP_GRAM, GLOVE)],
         "Of the whole machine, evaluations among them; without the counting of pairs.",
     )
-    words = load(config)[1].words
-    rows = frame[frame["status"] == "ok"].drop_duplicates("program").to_dict("records")
-    vectors = {row["program"]: tables(plan.replay(row).params)["input"] for row in rows}
+    words, of_trials = load(config)[1].words, word_windows.of_first_seeds(plan, frame)
+    vectors = {name: tables(params)["input"] for name, params in of_trials.items()}
     launch.save_best(results.workdir, vectors, task="word vectors", model="glove", words=words)
-    near = report.table(
-        {"word": word, "method": method, "nearest frequent words": ", ".join(of)}
-        for word in SHOWN
-        if word in words
-        for method, of in nearest_words(vectors, words, word).items()
-    )
-    shares = Section("Shares of the nearest words", (table, picture, seconds))
-    return launch.Conclusion(claims, [shares, Section("Nearest words", (near,))])
+    shares = word_windows.shares(shared, (SKIP_GRAM, GLOVE, BOTH), "method")
+    sections = [
+        Section("Shares of the nearest words", (*shares, seconds)),
+        Section("Nearest words", (word_windows.neighbours(vectors, words, "method"),)),
+    ]
+    return launch.Conclusion(claims, sections)
 
 
 def side_by_side(plan: sweep.Plan, frame: pd.DataFrame) -> pd.DataFrame:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from experiments import word_windows
-from experiments.word_windows import MEASURES, SHOWN, nearest, nearest_words
+from experiments.word_windows import nearest
 from jaxdl import launch, report, stats, sweep
 from jaxdl.data import splits
 from jaxdl.launch import setting
@@ -46,10 +46,8 @@ of vectors at the start, from which training is to lead away."""
 class Config(launch.Config):
     """The text, the vectors, and how they are trained."""
 
-    steps: int = setting(5000, "Steps of an epoch, each of 256 windows, or of 128 centres.", low=1)
-    epochs: int = setting(
-        4, "Parts of the training, after each of which vectors are judged.", low=1
-    )
+    steps: int = setting(5000, "Steps of a part, each of 256 windows, or of 128 centres.", low=1)
+    parts: int = setting(4, "Parts of the training, after each of which vectors are judged.", low=1)
     seeds: int = setting(4, "Seeds of each setting.", low=1)
     documents: int = setting(8000, "Docstrings to train on; as many others judge.", low=50)
     dimensions: int = setting(64, "Numbers in a vector.", low=1)
@@ -97,7 +95,7 @@ def plan(config: Config) -> sweep.Plan:
     of_text = training.word_vectors(
         word2vec.skip_gram(word2vec.negative_sampling(noise)), word2vec.Plan(SIDE),
         word_windows.evaluate, size=size, dimensions=config.dimensions, steps=config.steps,
-        epochs=config.epochs,
+        epochs=config.parts,
     )  # fmt: skip
     return sweep.plan(
         {
@@ -107,7 +105,7 @@ def plan(config: Config) -> sweep.Plan:
             ),
             SKIP_GRAM: (of_text, sweep.grid(learning_rate=[config.skip_gram_rate])),
         },
-        data, seeds=config.seeds, segments=config.epochs, keep_states=True,
+        data, seeds=config.seeds, segments=config.parts, keep_states=True,
     )  # fmt: skip
 
 
@@ -133,43 +131,25 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     is_ranked = frame["program"] == RANKING
     tuned = stats.tune(frame[is_ranked], "program", "learning_rate")
     found = pd.concat([tuned.trials, frame[~is_ranked]], ignore_index=True)
-    endings, topics = (
-        found.pivot(index="seed", columns="program", values=f"test_{measure}").astype(float)
-        for measure in MEASURES
-    )
-    has = plan.data["has_ending"] > 0
-    chance = (plan.data["syntactic"][has].mean(), plan.data["topical"].mean())
+    shared = word_windows.in_common(found, plan.data)
+    endings = shared.syntactic
     claims = [
         TOLD.judge(tuned.interval("test_accuracy", RANKING)),
-        ALIKE.judge(stats.mean_interval(endings[RANKING] - chance[0])),
+        ALIKE.judge(stats.mean_interval(endings[RANKING] - shared.by_chance[0])),
         SYNTACTIC.judge(stats.paired_interval(endings[RANKING], endings[SKIP_GRAM])),
     ]
-    picture, table = report.shares(
-        {
-            name: {method: seeds[method] for method in plan.programs} | {"any word": share}
-            for name, seeds, share in zip(MEASURES.values(), (endings, topics), chance, strict=True)
-        },
-        title="What the nearest words have in common, by method",
-        caption="Shares of the nearest of the frequent words; means over seeds, 95 % intervals.",
-        row="neighbours",
-    )
-    words = load(config)[1].words
-    rows = found[found["status"] == "ok"].drop_duplicates("program").to_dict("records")
-    vectors = {row["program"]: tables(plan.replay(row).params)["input"] for row in rows}
+    words, of_trials = load(config)[1].words, word_windows.of_first_seeds(plan, found)
+    vectors = {name: tables(params)["input"] for name, params in of_trials.items()}
     launch.save_best(
         results.workdir, vectors, task="word vectors", model="window_ranking", words=words
-    )
-    near = report.table(
-        {"word": word, "method": method, "nearest frequent words": ", ".join(of)}
-        for word in SHOWN
-        if word in words
-        for method, of in nearest_words(vectors, words, word).items()
     )
     told = report.tuned_table(tuned, "test_accuracy")
     sections = [
         Section("Windows told from corrupted ones", (told, *report.tuned_curves(results, tuned))),
-        Section("Shares of the nearest words", (table, picture)),
-        Section("Nearest words", (near,)),
+        Section(
+            "Shares of the nearest words", word_windows.shares(shared, plan.programs, "method")
+        ),
+        Section("Nearest words", (word_windows.neighbours(vectors, words, "method"),)),
     ]
     return launch.Conclusion(claims, sections)
 

@@ -15,9 +15,9 @@ subsampling drops; it is shared by both windows.
 """
 
 import dataclasses
-import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -27,7 +27,7 @@ from jaxdl import launch, report, similarity, stats, sweep
 from jaxdl.data.sources import documents, inflections
 from jaxdl.launch import setting
 from jaxdl.report import Claim, Section
-from jaxdl.types import Array, TrainState
+from jaxdl.types import Array, PyTree, TrainState
 from jaxdl.word_vectors import cooccurrence, indexing, training, windows, word2vec
 
 CLAIMS = SYNTACTIC, TOPICAL, ALIKE, ANSWERS = (
@@ -42,7 +42,7 @@ CLAIMS = SYNTACTIC, TOPICAL, ALIKE, ANSWERS = (
           "share of analogies answered among 10 words, minus that by those nearest to the third",
           above=0.02, unit="points"),
 )  # fmt: skip
-FREQUENT, NEIGHBOURS, OFTEN, QUESTIONS = 2000, 10, 4.0, 700
+FREQUENT, NEIGHBOURS, OFTEN = 2000, 10, 4.0
 SHOWN = ("array", "plotting", "computed", "thread", "keys", "probability")
 MEASURES = {"syntactic": "with the same ending", "topical": "in the same documents"}
 
@@ -71,31 +71,16 @@ def load(config: Config) -> tuple[sweep.Data, indexing.Indexed]:
     np.fill_diagonal(lifts, 0)
     has_ending = (endings != "").astype(np.float32)
     judged = {"has_ending": has_ending, "syntactic": same, "topical": lifts >= OFTEN}
-    return training.data_of(read) | judged | {"analogies": analogies(frequent)}, read
+    asked = inflections.analogies(frequent)
+    if not len(asked):
+        raise launch.UserError("config.documents: too few for two inflected words, take more")
+    return training.data_of(read) | judged | {"analogies": asked}, read
 
 
 def halves(count: int) -> tuple[list[str], list[str]]:
     """So many docstrings to train on, and as many others that judge."""
     texts = documents.sample(documents.docstrings(), 2 * count, np.random.default_rng(0))
     return texts[:count], texts[count:]
-
-
-def analogies(words: list[str]) -> np.ndarray:
-    """Places of array, arrays, shape and shapes, int32 `[Q, 4]`: two words with the same suffix.
-
-    Some of all such questions, drawn, up to as many of each suffix. Raises UserError for none.
-    """
-    rng, places = np.random.default_rng(0), {word: place for place, word in enumerate(words)}
-    found: list[tuple[int, ...]] = []
-    for suffix in inflections.SUFFIXES:
-        forms = [word for word in words if word.endswith(suffix)]
-        bases = {form: inflections.base_of(form, places) for form in forms}
-        pairs = [(places[base], places[form]) for form, base in bases.items() if base is not None]
-        asked = [one + other for one, other in itertools.permutations(pairs, 2)]
-        found += [asked[i] for i in rng.permutation(len(asked))[:QUESTIONS]]
-    if not found:
-        raise launch.UserError("config.documents: too few for two inflected words, take more")
-    return np.array(found, np.int32)
 
 
 def plan(config: Config) -> sweep.Plan:
@@ -143,23 +128,17 @@ def evaluate(state: TrainState, data: sweep.Data) -> dict[str, Array]:
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Both shares, small window against large, seed by seed; the vectors of the first seed."""
-    frame, data = results.frame(), plan.data
-    endings, topics = (
-        frame.pivot(index="seed", columns="program", values=f"test_{measure}")
-        for measure in MEASURES
-    )
+    frame, found = results.frame(), in_common(results.frame(), plan.data)
     small, large = (f"window {size}" for size in (min(config.windows), max(config.windows)))
     syntactic = f"neighbours by {small} are more syntactic than those by {large}"
     topical = f"neighbours by {large} are more topical than those by {small}"
-    ending_gain = stats.paired_interval(endings[small], endings[large])
-    topic_gain = stats.paired_interval(topics[large], topics[small])
+    ending_gain = stats.paired_interval(found.syntactic[small], found.syntactic[large])
+    topic_gain = stats.paired_interval(found.topical[large], found.topical[small])
     claims = [
         dataclasses.replace(SYNTACTIC, text=syntactic).judge(ending_gain),
         dataclasses.replace(TOPICAL, text=topical).judge(topic_gain),
+        ALIKE.judge(stats.mean_interval(found.topical[large] - found.by_chance[1])),
     ]
-    has = data["has_ending"] > 0
-    chance = (data["syntactic"][has].mean(), data["topical"].mean())
-    claims.append(ALIKE.judge(stats.mean_interval(topics[large] - chance[1])))
     answers = {
         name: frame.pivot(index="seed", columns="program", values=f"test_{column}")
         for name, column in (("by the offset", "analogies"), ("by the nearest words", "nearest"))
@@ -168,36 +147,74 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     claims += ANSWERS.judge_each(
         {name: stats.paired_interval(offset[name], alone[name]) for name in plan.programs}
     )
+    words = load(config)[1].words
+    tables = {name: params["input"] for name, params in of_first_seeds(plan, frame).items()}
+    launch.save_best(results.workdir, tables, task="word2vec", model="word_windows", words=words)
+    sections = [
+        Section("Shares of the nearest words", shares(found, plan.programs, "window")),
+        Section("Analogies of inflected words", (answered(answers, len(plan.data["analogies"])),)),
+        Section("Nearest words", (neighbours(tables, words, "window"),)),
+    ]
+    return launch.Conclusion(claims, sections)
+
+
+class InCommon(NamedTuple):
+    """What a number of words has in common with the nearest: shares, a row a seed, a column a
+    program; by_chance: those of any two words."""
+
+    syntactic: pd.DataFrame
+    topical: pd.DataFrame
+    by_chance: tuple[float, float]
+    words: int
+
+
+def in_common(frame: pd.DataFrame, data: sweep.Data) -> InCommon:
+    """Of the trials of a frame, one a program and seed, which `evaluate` has judged."""
+    syntactic, topical = (
+        frame.pivot(index="seed", columns="program", values=f"test_{measure}").astype(float)
+        for measure in MEASURES
+    )
+    has = data["has_ending"] > 0
+    by_chance = (data["syntactic"][has].mean(), data["topical"].mean())
+    return InCommon(syntactic, topical, by_chance, len(has))
+
+
+def shares(
+    found: InCommon, programs: Iterable[str], row: str
+) -> tuple[report.Table, report.Picture]:
+    """Table and picture of these programs, each a `row`, "window" say, beside any two words."""
+    measured = zip(MEASURES.values(), found[:2], found.by_chance, strict=True)
     picture, table = report.shares(
         {
-            name: {window: seeds[window] for window in plan.programs} | {"any word": share}
-            for name, seeds, share in zip(MEASURES.values(), (endings, topics), chance, strict=True)
+            name: {program: seeds[program] for program in programs} | {"any word": share}
+            for name, seeds, share in measured
         },
-        title="What the nearest words have in common, by window",
-        caption=f"Shares of the {NEIGHBOURS} nearest of {len(has)} frequent words, endings over "
+        title=f"What the nearest words have in common, by {row}",
+        caption=f"Shares of the {NEIGHBOURS} nearest of {found.words} frequent words, endings over "
         "words that have one; means over seeds with 95 % intervals.",
         row="neighbours",
     )
-    words = load(config)[1].words
+    return table, picture
+
+
+def of_first_seeds(plan: sweep.Plan, frame: pd.DataFrame) -> dict[str, PyTree]:
+    """The parameters of each program's first trial that came to its end."""
     rows = frame[frame["status"] == "ok"].drop_duplicates("program").to_dict("records")
-    tables = {row["program"]: plan.replay(row).params["input"] for row in rows}
-    launch.save_best(results.workdir, tables, task="word2vec", model="word_windows", words=words)
-    near = {word: nearest_words(tables, words, word) for word in SHOWN if word in words}
-    neighbours = report.table(
+    return {row["program"]: plan.replay(row).params for row in rows}
+
+
+def neighbours(tables: Mapping[str, Array], words: list[str], row: str) -> report.Table:
+    """The frequent words nearest to those of `SHOWN`, by each table, called a `row`."""
+    return report.table(
         {
             "word": word,
-            "window": window.removeprefix("window "),
-            "nearest frequent words": ", ".join(found),
+            row: name.removeprefix(f"{row} "),
+            "nearest frequent words": ", ".join(near),
         }
-        for word, of in near.items()
-        for window, found in of.items()
+        for word in SHOWN
+        if word in words
+        for name, near in nearest_words(tables, words, word).items()
     )
-    sections = [
-        Section("Shares of the nearest words", (table, picture)),
-        Section("Analogies of inflected words", (answered(answers, len(data["analogies"])),)),
-        Section("Nearest words", (neighbours,)),
-    ]
-    return launch.Conclusion(claims, sections)
 
 
 def answered(answers: Mapping[str, pd.DataFrame], questions: int) -> report.Table:

@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from jaxdl import _cpu
 from jaxdl.word_vectors.huffman import Tree
 
 if TYPE_CHECKING:
     from gensim.models import Word2Vec
-
-WORKERS = 2
 
 
 class Trained(NamedTuple):
@@ -25,10 +24,13 @@ class Trained(NamedTuple):
 
 
 def model(counts: dict[str, int], sentences: int, epochs: int, **settings: int) -> "Word2Vec":
-    """An untrained model of words that occur `counts` times. Raises ImportError without gensim."""
+    """An untrained model of words that occur `counts` times, with a worker on each core.
+
+    Raises ImportError without gensim.
+    """
     from gensim.models import Word2Vec
 
-    found = Word2Vec(min_count=1, workers=WORKERS, epochs=epochs, seed=1, **settings)
+    found = Word2Vec(min_count=1, workers=_cpu.count(), epochs=epochs, seed=1, **settings)
     found.build_vocab_from_freq(counts, corpus_count=sentences)
     return found
 

@@ -1,4 +1,4 @@
-"""Matrix products of narrow floats that are added up, and given, in float32."""
+"""Matrix products with gradients of their own: of narrow floats, and of small matrices on CPU."""
 
 import jax
 import jax.numpy as jnp
@@ -32,4 +32,49 @@ def _backward(residuals: tuple[Array, Array], dy: Array) -> tuple[Array, Array]:
     return jnp.matmul(dy, w.T), jnp.matmul(x.T, dy)
 
 
+@jax.custom_vjp
+def inner_products(vectors: Array, rows: Array) -> Array:
+    """Inner products of each of `[M, A, D]` with each of `[M, N, D]`: `[M, A, N]`.
+
+    Its gradient is as fast on CPU as it is itself: XLA folds the transpositions of a gradient into
+    its products, and multiplies matrices that are read across their rows at half the speed and
+    less; here the smaller factor is transposed before. Forward mode (`jax.jvp`) is not defined.
+    """
+    return jnp.einsum("mad,mnd->man", vectors, rows)
+
+
+def _inner_forward(vectors: Array, rows: Array) -> tuple[Array, tuple[Array, Array]]:
+    return inner_products(vectors, rows), (vectors, rows)
+
+
+def _inner_backward(factors: tuple[Array, Array], slopes: Array) -> tuple[Array, Array]:
+    vectors, rows = factors
+    return jnp.einsum("man,mnd->mad", slopes, rows), _transposed(slopes) @ vectors
+
+
+@jax.custom_vjp
+def weighted_sums(weights: Array, rows: Array) -> Array:
+    """Sums `[M, A, D]` of rows `[M, N, D]` by weights `[M, A, N]`.
+
+    Its gradient is as fast on CPU as that of `inner_products`. Forward mode is not defined.
+    """
+    return weights @ rows
+
+
+def _sums_forward(weights: Array, rows: Array) -> tuple[Array, tuple[Array, Array]]:
+    return weighted_sums(weights, rows), (weights, rows)
+
+
+def _sums_backward(factors: tuple[Array, Array], slopes: Array) -> tuple[Array, Array]:
+    weights, rows = factors
+    return jnp.einsum("mad,mnd->man", slopes, rows), _transposed(weights) @ slopes
+
+
+def _transposed(matrices: Array) -> Array:
+    """Rows of the last two axes as columns, laid out anew."""
+    return jax.lax.optimization_barrier(jnp.swapaxes(matrices, 1, 2))
+
+
 _of_narrow.defvjp(_forward, _backward)
+inner_products.defvjp(_inner_forward, _inner_backward)
+weighted_sums.defvjp(_sums_forward, _sums_backward)

@@ -12,6 +12,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
+from jaxdl.data.errors import DataError
 from jaxdl.types import Array, PyTree
 from jaxdl.word_vectors import windows, word2vec
 from jaxdl.word_vectors.windows import Corpus
@@ -22,10 +23,17 @@ def corpora(
 ) -> Corpus:
     """The sentences of ids `[T]`, dealt out: words `[parts, shards, N]`, padded to the longest.
 
-    Raises DataError as `windows.corpus` does, and where there are fewer sentences than corpora.
+    Sentences without words are left out. Raises DataError as `windows.corpus` does, and where there
+    are fewer sentences than corpora.
     """
-    number = shards * parts
-    dealt = [windows.corpus(sentences[first::number], vocabulary) for first in range(number)]
+    number, checked = shards * parts, windows.checked(sentences, vocabulary)
+    some = [sentence for sentence in checked if len(sentence)]
+    if len(some) < number:
+        raise DataError(
+            f"{len(some)} sentences are too few for {parts} parts of {shards} shards each, take"
+            f" {number} sentences or more, or fewer parts"
+        )
+    dealt = [windows.corpus(some[first::number], vocabulary) for first in range(number)]
     size = max(len(each.words) for each in dealt)
     padded = [windows.padded(each, 0, size) for each in dealt]
     return Corpus(

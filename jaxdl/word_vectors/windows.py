@@ -47,6 +47,16 @@ class Blocks(NamedTuple):
 def corpus(sentences: Iterable[np.ndarray], vocabulary: int) -> Corpus:
     """Sentences of ids `[T]` one after another.
 
+    Raises DataError as `checked` does.
+    """
+    ids = checked(sentences, vocabulary)
+    numbers = np.repeat(np.arange(len(ids), dtype=np.int32), list(map(len, ids)))
+    return Corpus(jnp.asarray(np.concatenate(ids), jnp.int32), jnp.asarray(numbers))
+
+
+def checked(sentences: Iterable[np.ndarray], vocabulary: int) -> list[np.ndarray]:
+    """The sentences of ids `[T]`.
+
     Raises DataError if there is no word, or naming the first id outside 0..vocabulary − 1.
     """
     ids = [np.asarray(sentence) for sentence in sentences]
@@ -54,8 +64,7 @@ def corpus(sentences: Iterable[np.ndarray], vocabulary: int) -> Corpus:
         raise DataError("the corpus has no words")
     for number, sentence in enumerate(ids):
         check_ids(f"sentence {number}", sentence, vocabulary)
-    numbers = np.repeat(np.arange(len(ids), dtype=np.int32), list(map(len, ids)))
-    return Corpus(jnp.asarray(np.concatenate(ids), jnp.int32), jnp.asarray(numbers))
+    return ids
 
 
 def keep_probabilities(counts: np.ndarray, threshold: float = 1e-3) -> np.ndarray:

@@ -15,9 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from jaxdl.ops.products import inner_products, weighted_sums
 from jaxdl.tasks._examples import ratio, weights, zeroed
 from jaxdl.types import Array, Batch, Metrics, PyTree, Task
-from jaxdl.word_vectors import huffman, products, windows
+from jaxdl.word_vectors import huffman, windows
 from jaxdl.word_vectors.huffman import Tree
 from jaxdl.word_vectors.windows import Blocks, Corpus
 
@@ -80,7 +81,7 @@ def cbow(objective: Objective) -> Method:
 
     def loss(inputs: Array, outputs: PyTree, blocks: Blocks) -> Array:
         number = blocks.near.sum(axis=2, keepdims=True)
-        hidden = ratio(products.sums(blocks.near, inputs), number)
+        hidden = ratio(weighted_sums(blocks.near, inputs), number)
         single = hidden.reshape(-1, 1, hidden.shape[-1])
         present = (number > 0).astype(hidden.dtype).reshape(-1, 1, 1)
         return objective.loss(single, outputs, blocks.centres.reshape(-1, 1), present)
@@ -111,7 +112,7 @@ def negative_sampling(noise: np.ndarray, negatives: int = 5, shared: int = 64) -
         flat = hidden.reshape(1, -1, hidden.shape[-1])
         each = weights.sum(axis=2).reshape(1, -1, 1) * (negatives / shared)
         true = softplus(-jnp.einsum("mad,mbd->mab", hidden, positive)) * weights
-        return true.sum() + (softplus(products.scores(flat, negative[None])) * each).sum()
+        return true.sum() + (softplus(inner_products(flat, negative[None])) * each).sum()
 
     return Objective(lambda vocabulary: vocabulary, select, loss)
 
@@ -134,12 +135,12 @@ def hierarchical_softmax(tree: Tree, upper: int = 64) -> Objective:
         low, high = rows
         groups, count, length, size = low.shape
         turn = signs[targets].reshape(groups, 1, count * length)
-        logits = products.scores(hidden, low.reshape(groups, count * length, size))
+        logits = inner_products(hidden, low.reshape(groups, count * length, size))
         by_node = jnp.repeat(weights, length, axis=2) * jnp.abs(turn)
         nats = (softplus(-turn * logits) * by_node).sum()
         taken = turns[targets].astype(hidden.dtype)
         visits, lefts = weights @ jnp.abs(taken), weights @ jnp.maximum(taken, 0)
-        logits = products.scores(hidden.reshape(1, -1, size), high[None]).reshape(visits.shape)
+        logits = inner_products(hidden.reshape(1, -1, size), high[None]).reshape(visits.shape)
         return nats + (visits * softplus(logits) - lefts * logits).sum()
 
     return Objective(lambda vocabulary: vocabulary - 1, select, loss)
@@ -161,6 +162,7 @@ def word2vec(method: Method, vocabulary: int, dimensions: int) -> Task:
 
     Batches are `{"x": [M, S], "near": [M, T, S], "mask": [M] (optional)}`, words and near as in
     `windows.Blocks`. The key draws the noise. `predict` gives the vectors of x, `[M, S, D]`.
+    Forward mode (`jax.jvp`) is not defined for the loss, see `ops.products.inner_products`.
     """
 
     def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
@@ -230,6 +232,8 @@ def epoch(
     where steps is `plan.steps(windows.kept_at_most(words, keep))`; words beyond are left out.
     """
     steps = len(learning_rates)
+    if not steps:
+        return params
     size = steps * plan.blocks * plan.length
     kept_key, order_key, draw_key = jax.random.split(key, 3)
     kept = windows.subsample(kept_key, corpus, keep, size)
@@ -244,10 +248,10 @@ def epoch(
 
     def chunk(params: PyTree, xs: tuple[Array, Array, Array]) -> tuple[PyTree, None]:
         key, starts, rates = xs
-        radii_key, *keys = jax.random.split(key, 1 + together)
-        drawn = windows.blocks(radii_key, laid, starts, plan.length, plan.window)
+        keys = jax.random.split(key, 1 + together)
+        drawn = windows.blocks(keys[0], laid, starts, plan.length, plan.window)
         blocks = jax.tree.map(lambda x: x.reshape(together, plan.blocks, *x.shape[1:]), drawn)
-        ids = jax.vmap(method.select)(blocks, jnp.stack(keys))
+        ids = jax.vmap(method.select)(blocks, keys[1:])
         return jax.lax.scan(body, params, (blocks, ids, rates))[0], None
 
     def body(params: PyTree, xs: tuple[Blocks, tuple[Array, PyTree], Array]) -> tuple[PyTree, None]:

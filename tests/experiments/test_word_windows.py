@@ -28,20 +28,10 @@ def test_an_unknown_word_is_one_clear_line(finished):
         word_windows.nearest(finished, "zebra")
 
 
-def test_analogies_are_asked_of_two_words_with_the_same_suffix():
-    words = ["array", "shapes", "arrays", "shape", "plotted", "shaped", "walk", "walked", "value"]
-    spelled = [" ".join(words[i] for i in places) for places in word_windows.analogies(words)]
-    assert sorted(spelled) == [
-        "array arrays shape shapes",
-        "shape shaped walk walked",
-        "shape shapes array arrays",
-        "walk walked shape shaped",
-    ]
-
-
-def test_words_without_inflected_forms_are_one_clear_line():
+def test_words_without_inflected_forms_are_one_clear_line(monkeypatch):
+    monkeypatch.setattr(word_windows, "FREQUENT", 3)
     with pytest.raises(launch.UserError, match=r"config\.documents: too few for two inflected"):
-        word_windows.analogies(["array", "shape", "shapes"])
+        word_windows.load(word_windows.Config(documents=50))
 
 
 def test_an_offset_answers_what_the_nearest_word_does_not(monkeypatch):

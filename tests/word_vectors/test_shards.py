@@ -38,8 +38,14 @@ def test_sentences_are_dealt_out():
 
 
 def test_more_corpora_than_sentences_are_refused():
-    with pytest.raises(DataError, match="no words"):
-        shards.corpora(SENTENCES, V, shards=2, parts=4)
+    with pytest.raises(DataError, match="6 sentences are too few for 4 parts of 2 shards"):
+        shards.corpora([*SENTENCES, *2 * [np.zeros(0, int)]], V, shards=2, parts=4)
+
+
+def test_an_unknown_id_is_named_by_its_place_among_all_sentences():
+    wrong = [*SENTENCES[:4], np.array([0, V]), SENTENCES[5]]
+    with pytest.raises(DataError, match=r"sentence 4, position 1: id 6 is outside 0\.\.5"):
+        shards.corpora(wrong, V, shards=2, parts=2)
 
 
 def test_rows_are_merged_by_hand(mesh):

@@ -243,6 +243,14 @@ def test_an_epoch_has_every_pair_once(sizes):
     np.testing.assert_array_equal(-found[:, 0], expected)
 
 
+def test_an_epoch_without_steps_leaves_the_tables_as_they_are():
+    method = METHODS["cbow-negative"]
+    params = random_vectors(method)
+    after = epoch(method, Plan(), params, CORPUS, EVEN, KEY, np.zeros(0, np.float32))
+    for name, table in params.items():
+        np.testing.assert_array_equal(after[name], table)
+
+
 def test_words_that_subsampling_drops_are_never_centres():
     method = METHODS["skip_gram-negative"]
     params, plan = random_vectors(method), Plan(window=2, length=2, blocks=2)

@@ -1,6 +1,9 @@
 """Pairs of a word and an inflected form of it, by spelling: array and arrays, shape and shaping."""
 
-from collections.abc import Collection, Iterable
+import itertools
+from collections.abc import Collection, Iterable, Sequence
+
+import numpy as np
 
 SUFFIXES = ("s", "ed", "ing")
 LETTERS = 4
@@ -28,6 +31,22 @@ def pairs(forms: Iterable[str], words: Collection[str]) -> dict[str, str]:
         if (base := base_of(form, words)) is not None:
             found.setdefault(base, form)
     return {base: form for base, form in found.items() if form not in found}
+
+
+def analogies(words: Sequence[str], most: int = 700) -> np.ndarray:
+    """Places of array, arrays, shape and shapes, int32 `[Q, 4]`: two words with the same suffix.
+
+    Of all such questions in these words, at most so many of each suffix, always the same draw.
+    """
+    rng, places = np.random.default_rng(0), {word: place for place, word in enumerate(words)}
+    found: list[tuple[int, ...]] = []
+    for suffix in SUFFIXES:
+        forms = [word for word in words if word.endswith(suffix)]
+        bases = {form: base_of(form, places) for form in forms}
+        pairs = [(places[base], places[form]) for form, base in bases.items() if base is not None]
+        asked = [one + other for one, other in itertools.permutations(pairs, 2)]
+        found += [asked[i] for i in rng.permutation(len(asked))[:most]]
+    return np.array(found, np.int32).reshape(-1, 4)
 
 
 def ending(word: str) -> str:

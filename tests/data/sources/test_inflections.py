@@ -23,6 +23,23 @@ def test_each_base_has_its_first_form_and_no_form_is_a_base():
     assert nested == {"painting": "paintings"}
 
 
+def test_analogies_are_asked_of_two_words_with_the_same_suffix():
+    words = ["array", "shapes", "arrays", "shape", "plotted", "shaped", "walk", "walked", "value"]
+    expected = {
+        "array arrays shape shapes",
+        "shape shaped walk walked",
+        "shape shapes array arrays",
+        "walk walked shape shaped",
+    }
+    spelled = [" ".join(words[i] for i in places) for places in inflections.analogies(words)]
+    assert sorted(spelled) == sorted(expected)
+    one_each = {" ".join(words[i] for i in each) for each in inflections.analogies(words, most=1)}
+    assert one_each < expected
+    assert {each[-1] for each in one_each} == {"s", "d"}
+    none = inflections.analogies(["array", "shape", "shapes"])
+    assert none.shape == (0, 4)
+
+
 @pytest.mark.parametrize(
     ("word", "ending"),
     [("training", "ing"), ("passed", "ed"), ("exactly", "ly"), ("values", "s"), ("string", "ing"),
