@@ -1,9 +1,7 @@
 """What a sweep found, read back from disk."""
 
-import contextlib
-import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -117,16 +115,8 @@ def load(workdir: str | Path) -> Results:
     return Results(store.rows(workdir), workdir)
 
 
-@contextlib.contextmanager
-def of_more() -> Iterator[None]:
-    """Within the block sweeps are parts of one, so `told` says nothing of each."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NoResult)
-        yield
-
-
-def told(found: Results) -> Results:
-    """The results; warns where trials diverged and none came to its end."""
+def warn_if_nothing(found: Results) -> Results:
+    """The results; warns (NoResult) where trials diverged and none came to its end."""
     statuses = {row["status"] for row in found.rows}
     if "diverged" in statuses and not statuses & {*ENDED}:
         warn(f"{found.workdir}: no trial has a result: {found.losses()}", NoResult)
