@@ -86,7 +86,8 @@ def run_all(
     A trial whose parameters stop being finite, or whose loss does for good (see `chunk.update`), is
     `diverged` and stays alone in that; a step that the optimizer skips is survived. A program that
     raises gives rows with status `error` and its traceback in the log of `jaxdl`; the other
-    programs go on. Each row that is not simply `ok` has a `message`.
+    programs go on. Each row that is not simply `ok` has a `message`. Where trials diverged and none
+    came to its end, `execute` warns (NoResult); `run_all`, for parts of something larger, does not.
     Raises ForeignRows, which says in what they differ, for rows of other code, data, segments,
     categories, labels, types of hyperparameters, versions or settings of JAX; Failed where all
     programs raise; ValueError for trials and names that cannot be told apart; PruneError for rungs
@@ -137,7 +138,6 @@ def _warning(run: Callable[Arguments, results.Results]) -> Callable[Arguments, r
 
 
 execute = _warning(run_all)
-"""`run_all` of a whole sweep: where nothing came out it warns (NoResult)."""
 
 
 def check_prune(
