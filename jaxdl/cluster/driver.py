@@ -15,7 +15,7 @@ from jaxdl.sweep import ledger, parts, results, store
 from jaxdl.sweep.engine import Failed
 from jaxdl.sweep.parts import Found, Part
 from jaxdl.sweep.plans import Plan
-from jaxdl.sweep.progress import Progress, reporter
+from jaxdl.sweep.progress import Progress, showing
 from jaxdl.sweep.space import Trial, checked, trial_id
 
 SHARES = 4
@@ -50,16 +50,17 @@ def execute(
     in `sweep.execute`; besides, raises Lost for a part that killed its worker again and again.
     """
     workdir = Path(workdir)
-    workdir.mkdir(parents=True, exist_ok=True)
-    with (
-        signals.until(stop) as stopped,
-        checkpoint.lock(workdir, parts.LOCK),
-        launcher.pool(plan, command, workdir, stopped) as run,
-    ):
-        checks = [RERUN if rerun_changed else CHECK]
-        shown = progress or reporter()
-        drive = Drive(plan, workdir, launcher.workers, run, shown, stopped, checks)
-        return plan.in_rounds(workdir, lambda trials: _round(drive, checked(trials)))
+    with showing(progress) as shown:
+        workdir.mkdir(parents=True, exist_ok=True)
+        with (
+            signals.until(stop) as stopped,
+            checkpoint.lock(workdir, parts.LOCK),
+            launcher.pool(plan, command, workdir, stopped) as run,
+        ):
+            checks = [RERUN if rerun_changed else CHECK]
+            drive = Drive(plan, workdir, launcher.workers, run, shown, stopped, checks)
+            found = plan.in_rounds(workdir, lambda trials: _round(drive, checked(trials)))
+    return results.warn_if_nothing(found)
 
 
 def _round(drive: Drive, trials: Sequence[Trial]) -> results.Results:
@@ -70,10 +71,7 @@ def _round(drive: Drive, trials: Sequence[Trial]) -> results.Results:
         parts.write(drive.workdir, name, part)
     there = sum(trial_id(trial) in found.done for trial in trials)
     drive.progress.start(len(trials), there)
-    try:
-        _have_run(drive, todo, found)
-    finally:
-        drive.progress.finish()
+    _have_run(drive, todo, found)
     read = results.collect(drive.workdir, trials)
     if read.rows and all(row["status"] == "error" for row in read.rows):
         raise Failed(f"program {read.rows[0]['program']}: {read.rows[0]['message']}")

@@ -25,7 +25,6 @@ from jaxdl.sweep.ledger import LedgerError
 from jaxdl.sweep.placement import one_after_another, place
 from jaxdl.sweep.plans import Plan
 from jaxdl.sweep.progress import Progress
-from jaxdl.sweep.results import of_more
 from jaxdl.sweep.rungs import PruneError
 
 CHECK, RERUN = "check", "check_and_rerun"
@@ -149,14 +148,13 @@ def _ran(plan: Plan, workdir: Path, name: str, stop: Callable[[], bool]) -> bool
     if part is None:
         return True
     try:
-        with of_more():
-            plan._replace(trials=part.trials, ask=None).execute(
-                parts.folder(workdir, name),
-                lanes=_lanes(plan, part),
-                stop=stop,
-                progress=Progress(),
-                rerun_changed=True,  # the rows that count are those of the ledger
-            )
+        plan._replace(trials=part.trials, ask=None).run_all(
+            parts.folder(workdir, name),
+            lanes=_lanes(plan, part),
+            stop=stop,
+            progress=Progress(),
+            rerun_changed=True,  # the rows that count are those of the ledger
+        )
     except checkpoint.WorkdirBusy:
         return False
     return True

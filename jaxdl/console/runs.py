@@ -77,6 +77,7 @@ def _is_run(folder: str, entries: Entries) -> bool:
 
 
 def _run(folder: str, entries: Entries, locks: Mapping[str, int] | None) -> Run:
+    facts: Mapping[str, Any] = {}
     if names.METRICS in entries:
         rows, unit = _rows(folder, names.METRICS), "steps"
         planned = _read(folder, names.CONFIG).get("steps")
@@ -91,8 +92,8 @@ def _run(folder: str, entries: Entries, locks: Mapping[str, int] | None) -> Run:
         status = _of_sweep(entries, rows, facts)
     if locks is not None and activity.worker(folder, locks) is not None:
         status = RUNNING
-    elif locks is None and status in (INTERRUPTED, NEVER_BEGUN):
-        status = UNFINISHED
+    elif locks is None and status != DONE and "failed" not in facts:
+        status = UNFINISHED  # a trial that failed does not end the others
     metric = bests.headline(measured)
     return Run(
         folder,

@@ -40,22 +40,18 @@ def run(workdir: Path, once: bool = False) -> int:
         raise UserError(f"{workdir} holds no run; jaxdl list {workdir} tells of those below it")
     console = Console(highlight=False)
     if once or not console.is_terminal:
-        console.print(frame(workdir, console))
+        console.print(frame(workdir, console, _status(workdir)))
         return 0
     try:
         with Live(console=console, auto_refresh=False) as live:
             while True:
-                ended = _over(workdir)  # asked first, so that the last frame has all
-                live.update(frame(workdir, console), refresh=True)
-                if ended:
+                status = _status(workdir)  # asked first, so that the last frame has all
+                live.update(frame(workdir, console, status), refresh=True)
+                if status not in (runs.RUNNING, runs.UNFINISHED):
                     return 0
                 time.sleep(SECONDS)
     except KeyboardInterrupt:
         return 0
-
-
-def _over(workdir: Path) -> bool:
-    return _status(workdir) not in (runs.RUNNING, runs.UNFINISHED)
 
 
 def _status(workdir: Path) -> str:
@@ -64,39 +60,38 @@ def _status(workdir: Path) -> str:
     return runs.NEVER_BEGUN if run is None else run.status
 
 
-def _now(workdir: Path) -> str:
+def _in_words(workdir: Path, status: str) -> str:
     """The status, and of a run that goes on its process."""
-    status = _status(workdir)
     busy = worker(workdir) if status == runs.RUNNING else None
     return status if busy is None else f"process {busy} at work"
 
 
-def frame(workdir: Path, console: Console) -> Group:
-    """What there is to see now."""
+def frame(workdir: Path, console: Console, status: str) -> Group:
+    """What there is to see now, of a run of that status."""
     if (workdir / ROWS).exists():  # from the beginning on, though there are no rows yet
         steps = read_metrics(workdir)
-        head, table = _head_of_stream(workdir, steps), of_stream(steps)
+        head, table = _head_of_stream(workdir, steps, status), of_stream(steps)
     else:
-        head, table = _head(workdir), of_sweep(_rows(workdir))
+        rows = _rows(workdir)
+        head, table = _head(workdir, len(rows), status), of_sweep(rows)
     return Group(Text(clean(head)), drawing(table, console))
 
 
-def _head_of_stream(workdir: Path, steps: Rows) -> str:
+def _head_of_stream(workdir: Path, steps: Rows, status: str) -> str:
     asked, done = _read(workdir / CONFIG).get("steps", "?"), steps[-1]["step"] if steps else 0
-    return f"{workdir}: {_now(workdir)}, step {done} of {asked}{_saved(workdir)}"
+    return f"{workdir}: {_in_words(workdir, status)}, step {done} of {asked}{_saved(workdir)}"
 
 
-def _head(workdir: Path) -> str:
-    now = _now(workdir)
-    done, facts = len(_rows(workdir)), _read(workdir / ENVIRONMENT)
-    asked = facts.get("trials")
-    text = f"{workdir}: {now}, {done}{f' of {asked}' if asked else ''} trials"
+def _head(workdir: Path, done: int, status: str) -> str:
+    asked = _read(workdir / ENVIRONMENT).get("trials")
+    counted = f"{done}{f' of {asked}' if asked else ''} trials"
+    text = f"{workdir}: {_in_words(workdir, status)}, {counted}"
     seconds = sum(n.get("running", 0) + n.get("compiling", 0) for n in store.read_clock(workdir))
     # Of several workers the clock has the seconds of all.
     shared = (workdir / store.CHUNKS).is_dir()
     if done and seconds:
         text += f", {done / seconds:.3g} a second{' of a worker' * shared}"
-    if done and seconds and isinstance(asked, int) and now.startswith("process") and not shared:
+    if done and seconds and isinstance(asked, int) and status == runs.RUNNING and not shared:
         text += f", about {max(0, asked - done) * seconds / done / 60:.1f} minutes left"
     return text + _saved(workdir)
 

@@ -25,7 +25,7 @@ def export(
     A classifier gives labels and probabilities beside its logits. Of a model that was saved
     with a preparation, `of.target` says what outputs are: numbers are less `mean`, over `scale`.
     One of tables takes rows as `data.tables.encode` makes them, float32 `[B, D]`, of what
-    `of.columns` says; the guide has ten lines that do so without jaxdl.
+    `of.columns` says; the guide has a short function that does so without jaxdl.
     Returns what the file says of itself. Raises UserError where there is no model, or none that
     can be exported.
     """
@@ -38,7 +38,8 @@ def export(
             shape = inputs.shape
         else:
             shape = (inputs.width,)
-            facts["columns"] = inputs._replace(target=None)._asdict()
+            columns = inputs._asdict()
+            facts["columns"] = {name: columns[name] for name in columns if name != "target"}
         own = target.classes
         facts["target"] = target._asdict()
     if shape is None:

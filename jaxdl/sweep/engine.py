@@ -1,9 +1,10 @@
 """Many trials, compiled: programs in turn, trials in chunks, chunks in segments."""
 
+import functools
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 import jax
 import numpy as np
@@ -21,17 +22,19 @@ from jaxdl.sweep.explain import reason
 from jaxdl.sweep.fingerprint import device_name, numerics, versions
 from jaxdl.sweep.legs import Sweep, Work
 from jaxdl.sweep.placement import Placement, place
-from jaxdl.sweep.progress import Progress, reporter
+from jaxdl.sweep.progress import Progress, showing
 from jaxdl.sweep.run import Data, Run
 from jaxdl.sweep.rungs import Best, Halving
 from jaxdl.sweep.space import Trial, checked, trial_id
+
+Arguments = ParamSpec("Arguments")
 
 
 class Failed(RuntimeError):
     """No trial of the sweep has a result: every program raised. The cause is the first error."""
 
 
-def execute(
+def run_all(
     programs: Mapping[str, Run],
     trials: Sequence[Trial],
     data: Data,
@@ -83,7 +86,8 @@ def execute(
     A trial whose parameters stop being finite, or whose loss does for good (see `chunk.update`), is
     `diverged` and stays alone in that; a step that the optimizer skips is survived. A program that
     raises gives rows with status `error` and its traceback in the log of `jaxdl`; the other
-    programs go on. Each row that is not simply `ok` has a `message`.
+    programs go on. Each row that is not simply `ok` has a `message`. Where trials diverged and none
+    came to its end, `execute` warns (NoResult); `run_all`, for parts of something larger, does not.
     Raises ForeignRows, which says in what they differ, for rows of other code, data, segments,
     categories, labels, types of hyperparameters, versions or settings of JAX; Failed where all
     programs raise; ValueError for trials and names that cannot be told apart; PruneError for rungs
@@ -91,36 +95,49 @@ def execute(
     """
     workdir, trials = Path(workdir), checked(trials)
     _check_arguments(programs, trials, labels or {}, segments, lanes)
-    if progress is not None and not isinstance(progress, Progress):
-        raise ValueError(f"progress: sweep.Progress() shows nothing; {progress!r} is none")
     if prune is not None:
         prune.check(segments)
-    placement = place(devices, batched)
-    check_prune(prune, programs, trials, data, categories or {})
-    workdir.mkdir(parents=True, exist_ok=True)
-    with signals.until(stop) as stopped, checkpoint.lock(workdir, LOCK_OF_SWEEP):
-        drop_drafts(workdir)
-        sweep = Sweep(
-            hosted.put(data, placement.everywhere),
-            workdir,
-            segments,
-            categories or {},
-            labels or {},
-            lanes,
-            prune,
-            progress or reporter(),
-            stopped,
-            checkpoint_seconds,
-            keep_states,
-            keep_curves,
-            placement,
-            _conditions(data, placement, segments, prune, batched),
-        )
-        parts.merge_all(workdir)
-        found = _run_pending(sweep, programs, trials, rerun_changed)
-        if stop is None and stopped():  # whoever asked the program to stop means all of it
-            raise Interrupted
-        return results.told(found)
+    with showing(progress) as shown:
+        placement = place(devices, batched)
+        check_prune(prune, programs, trials, data, categories or {})
+        workdir.mkdir(parents=True, exist_ok=True)
+        with signals.until(stop) as stopped, checkpoint.lock(workdir, LOCK_OF_SWEEP):
+            drop_drafts(workdir)
+            sweep = Sweep(
+                hosted.put(data, placement.everywhere),
+                workdir,
+                segments,
+                categories or {},
+                labels or {},
+                lanes,
+                prune,
+                shown,
+                stopped,
+                checkpoint_seconds,
+                keep_states,
+                keep_curves,
+                placement,
+                _conditions(data, placement, segments, prune, batched),
+            )
+            parts.merge_all(workdir)
+            found = _run_pending(sweep, programs, trials, rerun_changed)
+            if stop is None and stopped():  # whoever asked the program to stop means all of it
+                raise Interrupted
+            return found
+
+
+def _warning(run: Callable[Arguments, results.Results]) -> Callable[Arguments, results.Results]:
+    """The same function, which warns where nothing came out."""
+
+    @functools.wraps(run)
+    def execute(*args: Arguments.args, **options: Arguments.kwargs) -> results.Results:
+        return results.warn_if_nothing(run(*args, **options))
+
+    execute.__name__ = execute.__qualname__ = "execute"
+    return execute
+
+
+execute = _warning(run_all)
 
 
 def check_prune(
@@ -233,16 +250,13 @@ def _run_pending(
     pending = [trial for trial in trials if trial_id(trial) not in done]
     sweep.progress.start(len(trials), len(trials) - len(pending))
     errors: dict[str, Exception] = {}
-    try:
-        for name, hparams in columns.items():
-            left = [trial for trial in pending if trial.program == name]
-            if left:
-                mine = [trial for trial in trials if trial.program == name]
-                work = Work(name, programs[name], hparams, facts[name], mine)
-                error = _run_program(sweep, work, codes.get(name, ""), left)
-                errors |= {name: error} if error else {}
-    finally:
-        sweep.progress.finish()
+    for name, hparams in columns.items():
+        left = [trial for trial in pending if trial.program == name]
+        if left:
+            mine = [trial for trial in trials if trial.program == name]
+            work = Work(name, programs[name], hparams, facts[name], mine)
+            error = _run_program(sweep, work, codes.get(name, ""), left)
+            errors |= {name: error} if error else {}
     found = results.collect(sweep.workdir, trials)
     if errors and all(row["status"] == "error" for row in found.rows):
         name, error = next(iter(errors.items()))

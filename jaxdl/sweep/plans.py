@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxdl.sweep._replay import kept_state, replay
-from jaxdl.sweep.engine import check_prune, execute
-from jaxdl.sweep.results import Results, of_more, told
+from jaxdl.sweep.engine import check_prune, run_all
+from jaxdl.sweep.progress import Progress, showing
+from jaxdl.sweep.results import Results, warn_if_nothing
 from jaxdl.sweep.run import NO_DATA, Data, Run, without_training
 from jaxdl.sweep.rungs import Halving
 from jaxdl.sweep.space import Point, Trial, trial_id, trials
@@ -47,12 +48,18 @@ class Plan(NamedTuple):
         return f"Plan({listed or 'no trials'}; segments={self.segments})"
 
     def execute(self, workdir: str | Path, **options: Any) -> Results:
-        """Runs what is left of it, by `sweep.execute`."""
-        workdir = Path(workdir)
+        """Runs what is left of it, as `sweep.execute` does."""
+        return warn_if_nothing(self.run_all(workdir, **options))
 
-        def run(trials: Sequence[Trial]) -> Results:
-            with of_more():
-                return execute(
+    def run_all(
+        self, workdir: str | Path, *, progress: Progress | None = None, **options: Any
+    ) -> Results:
+        """`execute` for a part of something larger: does not warn where nothing came out."""
+        workdir = Path(workdir)
+        with showing(progress) as shown:
+
+            def run(trials: Sequence[Trial]) -> Results:
+                return run_all(
                     self.programs,
                     trials,
                     self.data,
@@ -64,10 +71,11 @@ class Plan(NamedTuple):
                     keep_states=self.keep_states,
                     keep_curves=self.keep_curves,
                     batched=self.batched,
+                    progress=shown,
                     **options,
                 )
 
-        return self.in_rounds(workdir, run)
+            return self.in_rounds(workdir, run)
 
     def check(self) -> None:
         """Raises PruneError, and compiles nothing, for rungs or a metric that there are not."""
@@ -83,7 +91,7 @@ class Plan(NamedTuple):
             if not {*map(trial_id, asked)} - {*map(trial_id, trials)}:
                 break
             found, trials = run(asked), asked
-        return told(found)
+        return found
 
     def replay(self, row: Mapping[str, Any]) -> TrainState:
         """The state at the end of the trial of a row of its results: that of the run itself where

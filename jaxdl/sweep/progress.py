@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 from rich import progress as columns
@@ -19,12 +19,18 @@ class Progress:
         self.trials = self.compilations = self.failed = 0
         self.before = self.done = self.running = self.compiling = 0.0
         self.began = time.perf_counter()
+        self.blocks = 0
+        """Of `showing`, one within the other."""
         self.ready: Callable[[], object] = lambda: None
         """Called when a program is compiled and is to run."""
 
     def start(self, trials: int, done: int) -> None:
-        """`done` of `trials` were finished by an earlier launch."""
-        self.trials, self.before, self.done = trials, float(done), float(done)
+        """A round begins: `done` of `trials` were finished by an earlier one, or earlier launch.
+
+        What failed is tried again; what the rounds so far have done goes on counting for the rate.
+        """
+        fresh = self.done - self.before
+        self.trials, self.before, self.done, self.failed = trials, done - fresh, float(done), 0
         self.show("")
 
     def compiled(self, program: str, count: int, seconds: float) -> None:
@@ -98,7 +104,8 @@ class Lines(Progress):
         print(text, file=self.stream, flush=True)
 
     def finish(self) -> None:
-        self.note(str(self))
+        if self.trials:
+            self.note(str(self))
 
 
 class Bar(Progress):
@@ -135,6 +142,24 @@ def reporter(stream: TextIO | None = None) -> Progress:
     """A bar if `stream` (default: stderr) is a terminal, lines if not."""
     stream = sys.stderr if stream is None else stream
     return Bar(stream) if stream.isatty() else Lines(stream)
+
+
+@contextlib.contextmanager
+def showing(progress: Progress | None) -> Iterator[Progress]:
+    """That progress, or a `reporter()`; it finishes where the outermost such block ends.
+
+    Raises ValueError for what is no progress.
+    """
+    shown = reporter() if progress is None else progress
+    if not isinstance(shown, Progress):
+        raise ValueError(f"progress: sweep.Progress() shows nothing; {shown!r} is none")
+    shown.blocks += 1
+    try:
+        yield shown
+    finally:
+        shown.blocks -= 1
+        if not shown.blocks:
+            shown.finish()
 
 
 def _clock(seconds: float) -> str:

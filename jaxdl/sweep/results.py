@@ -1,9 +1,7 @@
 """What a sweep found, read back from disk."""
 
-import contextlib
-import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +9,6 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_object_dtype
 
-from jaxdl import _bests as bests
 from jaxdl._text import significant
 from jaxdl.data.errors import warn
 from jaxdl.sweep import ledger, store
@@ -32,11 +29,13 @@ class Results(NamedTuple):
     workdir: Path
 
     def __repr__(self) -> str:
-        """What there is, in a few lines: trials, what became of them, the best by one metric."""
+        """Where it lies, how many trials there are of what, and what became of them.
+
+        No best of them: a single trial's would be chosen among seeds, and perhaps on test.
+        """
         programs = list(dict.fromkeys(str(row.get("program")) for row in self.rows))
         named = f" of {', '.join(programs[:4])}{', …' * (len(programs) > 4)}" if programs else ""
-        lines = [f"Results in {self.workdir}", f"{len(self.rows)} trials{named}: {self.statuses()}"]
-        return "\n  ".join([*lines, *_best(self.rows)])
+        return f"Results in {self.workdir}\n  {len(self.rows)} trials{named}: {self.statuses()}"
 
     def statuses(self) -> str:
         """How many trials have which status, in words."""
@@ -117,16 +116,8 @@ def load(workdir: str | Path) -> Results:
     return Results(store.rows(workdir), workdir)
 
 
-@contextlib.contextmanager
-def of_more() -> Iterator[None]:
-    """Within the block sweeps are parts of one, so `told` says nothing of each."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NoResult)
-        yield
-
-
-def told(found: Results) -> Results:
-    """The results; warns where trials diverged and none came to its end."""
+def warn_if_nothing(found: Results) -> Results:
+    """The results; warns (NoResult) where trials diverged and none came to its end."""
     statuses = {row["status"] for row in found.rows}
     if "diverged" in statuses and not statuses & {*ENDED}:
         warn(f"{found.workdir}: no trial has a result: {found.losses()}", NoResult)
@@ -139,19 +130,6 @@ def point(values: Mapping[str, Any]) -> str:
         f"{name} {significant(value) if isinstance(value, float) else value}"
         for name, value in values.items()
     )
-
-
-def _best(rows: Sequence[Mapping[str, Any]]) -> Iterable[str]:
-    """A line on the trial that is best by the metric to tell of; none where there is none."""
-    ended = [r for r in rows if r.get("status") in ENDED and {"program", "seed"} <= r.keys()]
-    metric = bests.headline(bests.measured(ended[-1])) if ended else ""
-    value = bests.best(metric, [row.get(metric) for row in ended]) if metric else None
-    if value is not None:
-        row = next(row for row in ended if row.get(metric) == value)
-        names = list(row)
-        asked = names[names.index("program") + 1 : names.index("seed") + 1]
-        where = point({name: row[name] for name in asked})
-        yield f"best {metric} {significant(value)}, of {row['program']}: {where}"
 
 
 def collect(workdir: Path, trials: Sequence[Trial]) -> Results:

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from jaxdl import checkpoint, stats
-from jaxdl._files import write_atomic
+from jaxdl._files import drop_drafts, write_atomic
 from jaxdl._kinds import Mode
 from jaxdl._text import meant
 from jaxdl._workdir import RUNGS
@@ -214,7 +214,7 @@ def _parts(path: Path) -> Iterator[Any]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as parts:
             yield parts
-    except (ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise checkpoint.CheckpointError(
             f"{path} is damaged ({error}); delete it and its trials run again"
         ) from error
@@ -270,23 +270,30 @@ def drop(workdir: Path, facts: Mapping[str, Any]) -> None:
 
 
 def drop_left_over(workdir: Path, done: Collection[str]) -> None:
-    """Removes what a kill during `drop` has left: rungs of programs whose trials are all done."""
+    """Removes what a kill during `drop` has left: rungs of programs whose trials are all done.
+
+    A folder without files goes too; one with a file that cannot be read as one of a rung stays.
+    """
     for place in (workdir / RUNGS).glob("*"):
-        with contextlib.suppress(OSError, ValueError, checkpoint.CheckpointError):
-            if _come(place) <= {*done}:
+        unreadable = (OSError, ValueError, KeyError, TypeError, checkpoint.CheckpointError)
+        with contextlib.suppress(*unreadable):
+            for rung in place.glob("*"):
+                drop_drafts(rung)
+            if _trials_in(place) <= {*done}:
                 shutil.rmtree(place, ignore_errors=True)
     with contextlib.suppress(OSError):
         (workdir / RUNGS).rmdir()
 
 
-def _come(place: Path) -> set[str]:
-    """The trials that any file of a program's rungs tells of."""
+def _trials_in(place: Path) -> set[str]:
+    """The trials that any file of a program's rungs tells of; raises for a file that is another."""
     found: set[str] = set()
-    for path in place.glob("*/*.npz"):
-        with _parts(path) as parts:
-            found |= {*parts["ids"].tolist()}
-    for path in place.glob(f"*/{DECIDED}"):
-        found |= {*json.loads(path.read_text())["asked"]}
+    for path in place.rglob("*"):
+        if path.name == DECIDED:
+            found |= {*json.loads(path.read_text())["asked"]}
+        elif path.is_file():
+            with _parts(path) as parts:
+                found |= {*parts["ids"].tolist()}
     return found
 
 

@@ -25,7 +25,7 @@ from jaxdl.sweep.compilation import metric_names
 from jaxdl.sweep.distributions import Choice, Distribution
 from jaxdl.sweep.found import Found
 from jaxdl.sweep.plans import Plan
-from jaxdl.sweep.results import NoResult, of_more
+from jaxdl.sweep.results import NoResult
 from jaxdl.sweep.run import Data, Run
 from jaxdl.sweep.rungs import Best, Halving, PruneRule
 from jaxdl.sweep.space import Point, halton, of_one_kind, random, trials
@@ -113,8 +113,7 @@ def search(
         runs, goals, data, method=method, points=points, seeds=seeds, segments=segments,
         seed=seed, chunk=chunk,
     )  # fmt: skip
-    with of_more():
-        results = plan.execute(workdir, **options)
+    results = plan.run_all(workdir, **options)
     found = Found(goals, plan._replace(workdir=Path(workdir)), results, _in_words(method))
     if all(np.isnan(each.value) for each in found.winners.values()):
         lost = f"no point has a finite {metric} of every seed: {results.losses()}"

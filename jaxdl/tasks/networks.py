@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -15,10 +14,6 @@ from jaxdl.types import PyTree
 
 OTHER = "other"
 """Where a model state keeps what is neither of Linen nor running statistics."""
-
-OWN, SHOWN = "parameters:", 4
-"""What errors say of a model, of so many of its arrays."""
-_OF_SHAPES = re.compile(r"shape|dimension|\bsize|\brank|broadcast|axis|axes", re.IGNORECASE)
 
 
 class Network(NamedTuple):
@@ -43,7 +38,7 @@ Model = nn.Module | Network
 def network(model: Model) -> Network:
     """The functions of a model. TypeError, which says how to make one, for what is none.
 
-    Where its inputs are of another shape than it takes, `apply` says in one line what they are.
+    What its `apply` raises says in one line what the inputs were, too.
     """
     if isinstance(model, Network):
         return model._replace(apply=_telling(model))
@@ -60,35 +55,28 @@ def network(model: Model) -> Network:
 
 
 def _telling(model: Network) -> Callable[..., tuple[Any, PyTree]]:
-    """Its `apply`; where inputs are of another shape than it takes, that is told in one line."""
+    """Its `apply`, whose TypeErrors and ValueErrors say in one line what it was given as well.
+
+    Their subclasses stay what they are: they may be made of more than a text.
+    """
 
     def apply(params: PyTree, model_state: PyTree, *inputs: PyTree, **options: Any) -> Any:
         try:
             return model.apply(params, model_state, *inputs, **options)
         except (TypeError, ValueError) as error:
-            text = " ".join(map(str, error.args))
-            plainly = type(error) in (TypeError, ValueError) and "Tracer" not in text
-            if not plainly or OWN in text or not _OF_SHAPES.search(text):
+            if type(error) not in (TypeError, ValueError):
                 raise
-            given = ", ".join(map(_shape, jax.tree.leaves(inputs)))
-            of = ", ".join(f"{path} {_shape(leaf)}" for path, leaf in _first(params))
-            raise type(error)(
-                f"{model.name} does not take inputs {given}: {' '.join(text.split())} ({OWN} {of})"
-            ) from error
+            given = ", ".join(map(_kind, jax.tree.leaves(inputs))) or "none"
+            text = " ".join(str(error).split())
+            raise type(error)(f"{model.name}, given inputs {given}: {text}") from error
 
     return apply
 
 
-def _first(params: PyTree) -> list[tuple[str, Any]]:
-    """Names of some arrays, and these: kernels before biases."""
-    leaves = jax.tree_util.tree_leaves_with_path(params)
-    leaves.sort(key=lambda each: jax.numpy.ndim(each[1]) < 2)
-    return [("/".join(names(keys)), leaf) for keys, leaf in leaves[:SHOWN]]
-
-
-def _shape(array: Any) -> str:
-    array = jax.numpy.asarray(array) if not hasattr(array, "dtype") else array
-    return f"{array.dtype}[{', '.join(map(str, array.shape))}]"
+def _kind(leaf: Any) -> str:
+    if not hasattr(leaf, "dtype"):
+        return type(leaf).__name__
+    return f"{leaf.dtype}[{', '.join(map(str, leaf.shape))}]"
 
 
 def from_functions(init: Callable[..., PyTree], apply: Callable[..., Any]) -> Network:

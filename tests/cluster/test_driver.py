@@ -172,6 +172,12 @@ def test_points_that_are_asked_for_run_in_rounds(tmp_path):
     assert ids(found.rows) == [sweep.trial_id(trial) for trial in more.trials]
 
 
+def test_what_is_no_progress_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(ValueError, match=r"progress: sweep\.Progress\(\) shows nothing; False is"):
+        execute(tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
+
+
 def test_parts_are_as_many_as_workers_can_share_and_take_turns():
     todo = driver.cut(PLAN, PLAN.trials, set(), 2)
     assert [part.trials[0].program for part in todo.values()] == ["straight", "root"] * 4

@@ -88,7 +88,14 @@ def test_the_environment_of_another_program_makes_no_run(tmp_path, swept, capsys
 def test_where_nobody_tells_who_is_at_work_nothing_is_called_interrupted(tmp_path, monkeypatch):
     monkeypatch.setattr(activity, "LOCKS", tmp_path / "none")
     experiment(tmp_path / "run")
-    assert statuses(tmp_path) == {"run": "unfinished"}
+    one_failed = experiment(tmp_path / "one failed")
+    (one_failed / "trials.jsonl").write_text('{"trial": "a", "program": "p", "status": "error"}\n')
+    experiment(tmp_path / "failed", failed="ValueError: x")
+    assert statuses(tmp_path) == {
+        "run": "unfinished",
+        "one failed": "unfinished",  # others may be at work still
+        "failed": "failed",
+    }
 
 
 def test_a_line_says_trials_and_the_best_of_validation_and_newest_is_first(tmp_path, swept, capsys):

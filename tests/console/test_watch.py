@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 
@@ -44,24 +45,32 @@ def test_a_sweep_is_a_line_a_program_with_its_best(tmp_path, capsys):
 
 
 def test_what_became_of_a_run_is_as_list_says_it(tmp_path, capsys):
+    expected = {
+        "verdict": "done",
+        "failure": "failed",
+        "planned": "never begun",
+        "from Python": "done",
+        "rung": "interrupted",
+        "stream": "interrupted",
+    }
     for name, files in {
-        "done": {"environment.json": '{"experiment": "xor"}', "verdict.json": "{}"},
-        "failed": {"environment.json": '{"experiment": "xor", "failed": "x"}'},
-        "never begun": {"environment.json": '{"experiment": "xor"}'},
+        "verdict": {"environment.json": '{"experiment": "xor"}', "verdict.json": "{}"},
+        "failure": {"environment.json": '{"experiment": "xor", "failed": "x"}'},
+        "planned": {"environment.json": '{"experiment": "xor"}'},
         "from Python": {"curves.npz": ""},
-        "interrupted": {"rungs/a": ""},
+        "rung": {"rungs/a": ""},
         "stream": {"metrics.jsonl": '{"step": 2}\n', "checkpoints/a": "", "config.json": "{}"},
     }.items():
         for file, content in files.items():
             (tmp_path / name / file).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name / file).write_text(content)
-        if name in ("done", "from Python", "interrupted"):
+        if name in ("verdict", "from Python", "rung"):
             write(tmp_path / name / "trials.jsonl", [row("1", "adam", "ok", 0.5)])
-    found = list(runs.below(tmp_path))
-    assert len(found) == 6
-    for run in found:
-        assert console.main(["watch", run.workdir, "--once"]) == 0
-        assert f"{run.workdir}: {run.status}, " in " ".join(capsys.readouterr().out.split())
+    for name, status in expected.items():
+        assert console.main(["watch", str(tmp_path / name), "--once"]) == 0
+        assert f"{tmp_path / name}: {status}, " in " ".join(capsys.readouterr().out.split())
+    listed = {Path(run.workdir).name: run.status for run in runs.below(tmp_path)}
+    assert listed == expected
 
 
 def test_seconds_of_several_workers_are_no_time_that_is_left(tmp_path, capsys):

@@ -122,6 +122,7 @@ def test_raw_rows_of_a_table_are_predicted_without_jaxdl_as_the_guide_says(tmp_p
     )
     about = launch.export(tmp_path, tmp_path / "trees.zip")
     assert about["input"] == {"shape": ["batch", 6], "dtype": "float32"}
+    assert "target" not in about["of"]["columns"]  # it stands beside them
     new = frame.iloc[::-1].assign(soil=["clay", *frame["soil"][1:]])
     new.loc[3, ["age", "zone", "soil", "height"]] = None
     new.to_csv(tmp_path / "new.csv")

@@ -22,6 +22,14 @@ mine = launch.Experiment(launch.Config, plan, conclude)
 print(launched.name_of(mine), *launched.words_of(mine))
 """
 
+BROKEN = '''"""
+Which of two is better: the one,
+    or the other?
+
+More of it.
+"""
+'''
+
 
 def test_an_imported_module_is_launched_by_its_name():
     module = importlib.import_module("experiments.xor")
@@ -30,13 +38,11 @@ def test_an_imported_module_is_launched_by_its_name():
     assert launched.command_of(mine, "--a=b c") == "python -m experiments.xor '--a=b c'"
 
 
-def test_the_question_is_the_first_sentence_of_the_file_however_it_is_broken():
-    module = importlib.import_module("experiments.autoencoders")
-    mine = launch.Experiment(module.Config, module.plan, module.conclude)
-    assert launched.question_of(mine) == (
-        "Autoencoders of the digits, eight numbers an image: linear, dense, convolutional, "
-        "denoising and variational, against as many principal components."
-    )
+def test_the_question_is_the_first_sentence_of_the_file_however_it_is_broken(tmp_path, monkeypatch):
+    (tmp_path / "broken_question.py").write_text(BROKEN + FILE)
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("broken_question")
+    assert launched.question_of(module.mine) == "Which of two is better: the one, or the other?"
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,38 @@ def test_what_a_kill_has_left_of_rungs_goes_when_all_trials_have_rows(tmp_path, 
     assert not (run / "rungs").exists()
 
 
+FOREIGN = {
+    "text": lambda path: path.write_text("to do"),
+    "empty": lambda path: path.touch(),
+    "array": lambda path: np.save(path, np.ones(3)),
+    "arrays": lambda path: np.savez(path, a=np.ones(3)),
+    "list": lambda path: (path.parent / "decided.json").write_text("[1]"),
+    "no trials": lambda path: (path.parent / "decided.json").write_text('{"asked": 1}'),
+    "other": lambda path: (path.parent / "decided.json").write_text("{}"),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_folder_with_a_file_that_is_none_of_a_rung_stays(tmp_path, kind):
+    place = tmp_path / "rungs/a/2"
+    place.mkdir(parents=True)
+    FOREIGN[kind](place / "b.npz")
+    before = {path: path.read_bytes() for path in (tmp_path / "rungs").rglob("*.*")}
+    assert before
+    sweep.rungs.drop_left_over(tmp_path, set())
+    assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.parametrize("draft", [False, True])
+def test_folders_that_a_kill_has_left_without_files_go(tmp_path, draft):
+    place = tmp_path / "rungs/a/2"
+    place.mkdir(parents=True)
+    if draft:
+        (place / ".b.npz.1.draft").write_bytes(b"PK")
+    sweep.rungs.drop_left_over(tmp_path, set())
+    assert not (tmp_path / "rungs").exists()
+
+
 def first_third(segments, frame):
     """Stops the points of the first of three chunks, and others where these are not there."""
     return np.asarray(frame.index < frame.index.nunique() // 3)

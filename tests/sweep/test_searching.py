@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -185,6 +186,15 @@ def test_where_no_point_has_a_number_it_is_told_once_and_there_is_no_winner(tmp_
     assert "there is no best" in str(found)
 
 
+def test_filters_of_warnings_are_the_users_while_it_runs(tmp_path):
+    """They are the whole process's: what another thread warns of is not to be lost."""
+    progress, seen, before = sweep.Progress(), [], list(warnings.filters)
+    progress.show = lambda program: seen.append(list(warnings.filters))
+    search(tmp_path, method="optuna", points=2, seeds=1, chunk=1, progress=progress)
+    assert seen
+    assert all(filters == before for filters in seen)
+
+
 def test_where_the_first_round_has_none_and_others_have_nothing_is_told(tmp_path):
     run = sweep.without_training(
         lambda h, s, d: {"a_loss": jnp.where(h["x"] == 0.5, jnp.nan, h["x"])}
@@ -242,7 +252,7 @@ def test_progress_is_shown_unless_it_is_asked_not_to_be(tmp_path, capsys):
         ({"data": None}, "data: give {'train': arrays, ...}, not a NoneType"),
         ({"workdir": None}, "workdir: give a path, not None"),
         ({"metric": None}, "metric: give a name, not None"),
-        ({"mode": "up"}, "mode"),
+        ({"mode": "up"}, "mode is 'max' or 'min', not 'up'"),
         ({"points": True}, "points is a whole number, not True"),
         ({"chunk": "x"}, "chunk is a whole number, not 'x'"),
         ({"chunk": 0}, "chunk must be >= 1, not 0"),

@@ -286,23 +286,21 @@ class Plain(nnx.Module):
 
 
 OF_ONE_SHAPE = {
-    "nnx": (tasks.from_nnx(Plain), "Plain", "first/kernel float32[5, 3]"),
+    "nnx": (tasks.from_nnx(Plain), "Plain"),
     "equinox": (
         tasks.from_equinox(lambda key: eqx.nn.Linear(5, 3, key=key)),
         "the model",
-        "weight float32[3, 5]",
     ),
     "functions": (
         tasks.from_functions(lambda key, x: {"w": jnp.zeros((5, 3))}, lambda p, x: x @ p["w"]),
         "the model",
-        "w float32[5, 3]",
     ),
 }
 
 
 @pytest.mark.parametrize("kind", OF_ONE_SHAPE)
-def test_an_input_of_another_shape_is_one_line_that_says_both(kind):
-    model, name, own = OF_ONE_SHAPE[kind]
+def test_an_input_of_another_shape_is_one_line_that_says_its_own(kind):
+    model, name = OF_ONE_SHAPE[kind]
     task = tasks.classification(model)
     params, model_state = task.init(KEY, BATCH)
     for wrong in (X[:, :4], X[:, :, None], X[:, None, :, None]):
@@ -310,18 +308,44 @@ def test_an_input_of_another_shape_is_one_line_that_says_both(kind):
         for call in (task.predict, jax.jit(task.predict)):
             with pytest.raises((TypeError, ValueError)) as caught:
                 call(params, model_state, {"x": wrong})
-            assert str(caught.value).startswith(f"{name} does not take inputs float32[{shape}]: ")
-            assert str(caught.value).split("parameters: ")[1].startswith(own)
+            assert str(caught.value).startswith(f"{name}, given inputs float32[{shape}]: ")
+            assert str(caught.value).endswith(" ".join(str(caught.value.__cause__).split()))
             assert "\n" not in str(caught.value)
 
 
-def test_what_a_model_says_itself_is_not_changed():
+class Refused(ValueError):
+    def __init__(self, code, text):
+        super().__init__(code, text)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("the size of my cache\n is 3"), "the size of my cache is 3"),
+        (TypeError("no axis is named"), "no axis is named"),
+    ],
+)
+def test_what_a_model_says_itself_is_quoted_and_no_meaning_is_read_into_it(error, said):
     def apply(params, x):
-        raise ValueError("five columns are needed")
+        raise error
 
     task = tasks.classification(tasks.from_functions(lambda key, x: {}, apply))
-    with pytest.raises(ValueError, match=r"^five columns are needed$"):
+    with pytest.raises(type(error)) as caught:
         task.predict({}, {}, BATCH)
+    shape = ", ".join(map(str, X.shape))
+    assert str(caught.value) == f"the model, given inputs float32[{shape}]: {said}"
+    assert caught.value.__cause__ is error
+
+
+def test_errors_of_other_types_stay_what_they_are():
+    def apply(params, x):
+        raise refused
+
+    refused = Refused(3, "of another shape")
+    task = tasks.classification(tasks.from_functions(lambda key, x: {}, apply))
+    with pytest.raises(Refused) as caught:
+        task.predict({}, {}, BATCH)
+    assert caught.value is refused
 
 
 def test_a_task_that_calls_methods_needs_a_linen_module():
