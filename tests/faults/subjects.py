@@ -36,13 +36,15 @@ def printed(workdir: Path, out: str) -> Facts:
 
 def of_experiment(workdir: Path, out: str) -> Facts:
     """What a launch leaves: rows, curves, verdict, configuration, names of files."""
-    rows = sorted((workdir / "trials.jsonl").read_text().splitlines())
+    # What is torn at its end counts as nothing, and stays where a launch has nothing to add.
+    lines = (workdir / "trials.jsonl").read_text().splitlines(keepends=True)
+    rows = sorted(line for line in lines if line.endswith("\n"))
     verdict = json.loads((workdir / "verdict.json").read_text())
     del verdict["seconds"]
     with np.load(workdir / "curves.npz", allow_pickle=False) as curves:
         found = {f"curve {name}": curves[name].tobytes().hex() for name in curves.files}
     config = (workdir / "config.json").read_text()
-    found |= {"rows": "\n".join(rows), "verdict": json.dumps(verdict), "config": config}
+    found |= {"rows": "".join(rows), "verdict": json.dumps(verdict), "config": config}
     return {**found, "files": " ".join(files(workdir))}
 
 
