@@ -43,7 +43,9 @@ class Config(launch.Config):
     characters: int = setting(400_000, "Characters to train on.", low=10_000)
     in_step: int = setting(1024, "Characters in a step, a multiple of 64.", low=64)
     width: int = setting(96, "Units of the LSTM.", low=1)
-    learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2, 3e-2, 0.1, help="Peak rates of Adam.")
+    learning_rates: tuple[float, ...] = launch.rates(
+        3e-3, 1e-2, 3e-2, 0.1, help="Peak rates of Adam."
+    )
 
 
 def load(config: Config) -> tuple[dict[int, sweep.Data], int]:
