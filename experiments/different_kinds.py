@@ -21,14 +21,23 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
-from experiments.ensembles import CLASSES, HELD_OUT, split_by, whole_tables
-from jaxdl import ensembles, keys, launch, report, stats, sweep, tasks
+from experiments.ensembles import (
+    CLASSES,
+    HELD_OUT,
+    Splits,
+    accuracy,
+    blank_probabilities,
+    of_members,
+    split_by,
+    whole_tables,
+)
+from jaxdl import ensembles, launch, report, stats, sweep, tasks
 from jaxdl.launch import setting
 from jaxdl.models import MLP
 from jaxdl.optimizers import adam
 from jaxdl.report import Claim, Section
 from jaxdl.train import fit_scan
-from jaxdl.types import Array, Batch, PyTree, TrainState
+from jaxdl.types import Array, Batch, PyTree
 
 KINDS = NETWORK, LINEAR, TREES = ("network", "linear model", "boosted trees")
 SAME, BEST = "three networks, mean", "best kind by validation"
@@ -40,7 +49,8 @@ CLAIMS = tuple(
     for whom in ("a single network", "three networks together", "the best of them")
 )  # fmt: skip
 BASELINES = (NETWORK, SAME, BEST)
-NETWORKS, STACKING = 3, jax.jit(ensembles.fit_combiner)
+NETWORKS = 3
+STACKING = jax.jit(ensembles.fit_combiner)
 
 
 class Config(launch.Config):
@@ -64,60 +74,45 @@ def plan(config: Config) -> sweep.Plan:
 def run(config: Config, table: str) -> sweep.Run:
     """A trial whose parameters are probabilities `[M, N, K]` of three networks and a linear model
     on the validation and test examples."""
+    classes = CLASSES[table]
 
-    def init(hparams: PyTree, key: Array, data: sweep.Data) -> TrainState:
-        splits, members = split_by(config.examples, key, data[table]), NETWORKS + 1
-        said = {
-            split: jnp.zeros((members, len(splits[split]["y"]), CLASSES[table]))
-            for split in HELD_OUT
-        }
-        return TrainState(jnp.zeros((), jnp.int32), key, said, {}, {})
+    def train(hparams: PyTree, key: Array, splits: Splits) -> dict[str, Array]:
+        rate = hparams["learning_rate"]
+        networks = said_by(config, MLP(config.hidden, classes), NETWORKS, rate, key, splits)
+        linear = said_by(config, MLP((), classes), 1, rate, key, splits)
+        return {split: jnp.concatenate([networks[split], linear[split]]) for split in HELD_OUT}
 
-    def advance(
-        hparams: PyTree, state: TrainState, data: sweep.Data
-    ) -> tuple[TrainState, dict[str, Array]]:
-        splits = split_by(config.examples, state.key, data[table])
-
-        def said_by(model: MLP, count: int) -> dict[str, Array]:
-            task = tasks.classification(model)
-
-            def member(key: Array) -> dict[str, Array]:
-                tx, rows = adam(hparams["learning_rate"]), splits["train"]
-                options = {"steps": config.steps, "batch_size": config.examples}
-                params = fit_scan(task, tx, key, rows, **options).params
-                return {
-                    split: jax.nn.softmax(task.predict(params, {}, splits[split]))
-                    for split in HELD_OUT
-                }
-
-            key = keys.named(state.key, "members")
-            return ensembles.over_members(member, jax.random.split(key, count))
-
-        networks = said_by(MLP(config.hidden, CLASSES[table]), NETWORKS)
-        linear = said_by(MLP((), CLASSES[table]), 1)
-        said = {split: jnp.concatenate([networks[split], linear[split]]) for split in HELD_OUT}
-        finite = jnp.stack([jnp.isfinite(p).all() for p in said.values()]).all()
-        curves = {"loss": jnp.where(finite, 0.0, jnp.nan)[None]}
-        return state._replace(step=state.step + 1, params=said), curves
-
-    def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
-        splits = split_by(config.examples, state.key, data[table])
+    def evaluate(said: dict[str, Array], splits: Splits) -> dict[str, Array]:
         return {
-            f"{split}_{name}": right(p, splits[split]["y"])
-            for split, said in state.params.items()
+            f"{split}_{name}": accuracy(p, splits[split]["y"])
+            for split, each in said.items()
             for name, p in (
-                (NETWORK, said[0]),
-                (LINEAR, said[-1]),
-                (SAME, ensembles.mean_probability(said[:NETWORKS])),
+                (NETWORK, each[0]),
+                (LINEAR, each[-1]),
+                (SAME, ensembles.mean_probability(each[:NETWORKS])),
             )
         }
 
-    return sweep.Run(init, advance, evaluate)
+    def blank(splits: Splits) -> dict[str, Array]:
+        return blank_probabilities(splits, NETWORKS + 1, classes)
+
+    return of_members(config.examples, table, blank, train, evaluate)
 
 
-def right(probabilities: Array, labels: Array) -> Array:
-    """Share of examples whose likeliest class is theirs."""
-    return (probabilities.argmax(-1) == labels).mean()
+def said_by(
+    config: Config, model: MLP, count: int, rate: Array, key: Array, splits: Splits
+) -> dict[str, Array]:
+    """Probabilities `[M, N, K]` by so many trained models, by split."""
+    task = tasks.classification(model)
+
+    def member(key: Array) -> dict[str, Array]:
+        options = {"steps": config.steps, "batch_size": config.examples}
+        params = fit_scan(task, adam(rate), key, splits["train"], **options).params
+        return {
+            split: jax.nn.softmax(task.predict(params, {}, splits[split])) for split in HELD_OUT
+        }
+
+    return ensembles.over_members(member, jax.random.split(key, count))
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
@@ -162,7 +157,7 @@ def together(
                 members[name] = {split: p[place] for split, p in said.items()}
         labels = {split: splits[split]["y"] for split in HELD_OUT}
         votes = {TREES: members[TREES]["test"]} | combined(members, labels["validation"])
-        scores = {name: float(right(p, labels["test"])) for name, p in votes.items()}
+        scores = {name: float(accuracy(p, labels["test"])) for name, p in votes.items()}
         nothing = dict.fromkeys((BEST, MIXED, STACKED), float("nan"))
         found.append({"table": table, "seed": seed, **nothing, **scores})
     wide = pd.DataFrame(found).pivot(index="seed", columns="table")
@@ -177,7 +172,7 @@ def combined(members: Mapping[str, Mapping[str, Array]], labels: Array) -> dict[
     if len(members) < len(KINDS):
         return {}
     p = {split: jnp.stack([members[name][split] for name in KINDS]) for split in HELD_OUT}
-    best = max(KINDS, key=lambda name: float(right(members[name]["validation"], labels)))
+    best = max(KINDS, key=lambda name: float(accuracy(members[name]["validation"], labels)))
     combiner = STACKING(p["validation"], labels, jnp.ones(len(labels)))
     return {
         BEST: members[best]["test"],

@@ -52,6 +52,7 @@ CLAIMS = tuple(
 SCORE = "test accuracy (%)"
 MEMBERS = ("initializations", "bagging", "AdaBoost", "gradient boosting")
 HELD_OUT = ("validation", "test")
+Splits = Mapping[str, Batch]
 
 
 class Config(launch.Config):
@@ -86,34 +87,62 @@ def whole_tables(names: Iterable[str]) -> dict[str, Batch]:
 
 
 def run(config: Config, table: str) -> sweep.Run:
-    """A trial whose parameters are what trained members say of the validation and test examples."""
+    """A trial of all families of members."""
+    classes = CLASSES[table]
+
+    def blank(splits: Splits) -> dict[str, PyTree]:
+        family = blank_probabilities(splits, config.members, classes)
+        return {**dict.fromkeys(MEMBERS, family), "say": jnp.zeros(config.members)}
+
+    def train(hparams: PyTree, key: Array, splits: Splits) -> dict[str, PyTree]:
+        inputs = {split: splits[split]["x"] for split in HELD_OUT}
+        return trained(config, classes, hparams["learning_rate"], key, splits["train"], inputs)
+
+    return of_members(config.examples, table, blank, train, accuracies)
+
+
+def of_members(
+    examples: int,
+    table: str,
+    blank: Callable[[Splits], PyTree],
+    train: Callable[[PyTree, Array, Splits], PyTree],
+    evaluate: Callable[[PyTree, Splits], dict[str, Array]],
+) -> sweep.Run:
+    """A trial whose parameters are what trained members say of the validation and test examples.
+
+    blank: the same before training. train: `(hparams, key, splits) -> said`; evaluate: `(said,
+    splits) -> metrics`.
+    """
+
+    def splits_by(key: Array, data: sweep.Data) -> Splits:
+        return split_by(examples, key, data[table])
 
     def init(hparams: PyTree, key: Array, data: sweep.Data) -> TrainState:
-        sizes = {
-            split: len(split_by(config.examples, key, data[table])[split]["y"])
-            for split in HELD_OUT
-        }
-        members, classes = config.members, CLASSES[table]
-        blank = {split: jnp.zeros((members, size, classes)) for split, size in sizes.items()}
-        said = {**dict.fromkeys(MEMBERS, blank), "say": jnp.zeros(config.members)}
-        return TrainState(jnp.zeros((), jnp.int32), key, said, {}, {})
+        return TrainState(jnp.zeros((), jnp.int32), key, blank(splits_by(key, data)), {}, {})
 
     def advance(
         hparams: PyTree, state: TrainState, data: sweep.Data
     ) -> tuple[TrainState, dict[str, Array]]:
-        splits = split_by(config.examples, state.key, data[table])
-        rows = splits["train"]
-        inputs = {split: splits[split]["x"] for split in HELD_OUT}
         key = keys.named(state.key, "members")
-        said = trained(config, CLASSES[table], hparams["learning_rate"], key, rows, inputs)
+        said = train(hparams, key, splits_by(state.key, data))
         finite = jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(said)]).all()
         curves = {"loss": jnp.where(finite, 0.0, jnp.nan)[None]}
         return state._replace(step=state.step + 1, params=said), curves
 
-    def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
-        return accuracies(state.params, split_by(config.examples, state.key, data[table]))
+    def measured(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
+        return evaluate(state.params, splits_by(state.key, data))
 
-    return sweep.Run(init, advance, evaluate)
+    return sweep.Run(init, advance, measured)
+
+
+def blank_probabilities(splits: Splits, members: int, classes: int) -> dict[str, Array]:
+    """Zeros `[M, N, K]` for what members say of the validation and test examples."""
+    return {split: jnp.zeros((members, len(splits[split]["y"]), classes)) for split in HELD_OUT}
+
+
+def accuracy(scores: Array, labels: Array) -> Array:
+    """Share of examples whose highest score is that of their class."""
+    return (scores.argmax(-1) == labels).mean()
 
 
 def split_by(examples: int, key: Array, table: Batch) -> dict[str, Batch]:
@@ -201,7 +230,7 @@ def accuracies(said: PyTree, splits: Mapping[str, Batch]) -> dict[str, Array]:
             "gradient boosting": ensembles.additive(boosted, start, SHRINKAGE),
         }
         for name, score in scores.items():
-            found[f"{split} {name}"] = (score.argmax(-1) == splits[split]["y"]).mean()
+            found[f"{split} {name}"] = accuracy(score, splits[split]["y"])
     return found
 
 

@@ -34,8 +34,7 @@ class Compared(NamedTuple):
 
 def check(workdir: Path) -> None:
     """Raises UserError where a run has nothing to compare with, or something of it is damaged."""
-    if not _rows(workdir):
-        raise UserError(f"{workdir} holds no rows to compare with")
+    _own_rows(workdir)
     _curves(workdir)
     if (workdir / "best").is_dir():
         read_best(workdir)
@@ -46,8 +45,7 @@ def tell(workdir: Path, to: Path) -> int:
 
     Raises UserError as `check` does for the first run, and where the second is damaged.
     """
-    check(workdir)
-    there, here = _rows(workdir), _rows(to)
+    there, here = _own_rows(workdir), _rows(to)
     conditions = _other_conditions(workdir, to, there, here)
     other = set(conditions)
     found = [_compare_rows(there, here, other), _compare_curves(workdir, to, other)]
@@ -65,6 +63,14 @@ def tell(workdir: Path, to: Path) -> int:
     header = ("what", "there", "equal", "other conditions", "differs first")
     report.show(report.Table(header, tuple(rows), frozenset({1, 2, 3}), caption))
     return int(bool(wrong))
+
+
+def _own_rows(workdir: Path) -> dict[str, dict[str, Any]]:
+    """Those of the first run, which must have some."""
+    rows = _rows(workdir)
+    if not rows:
+        raise UserError(f"{workdir} holds no rows to compare with")
+    return rows
 
 
 def _rows(workdir: Path) -> dict[str, dict[str, Any]]:

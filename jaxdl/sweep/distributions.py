@@ -75,6 +75,11 @@ class Choice(NamedTuple):
 Distribution: TypeAlias = Uniform | LogUniform | Integer | Choice
 
 
+def is_whole(value: object) -> bool:
+    """Whether it is a whole number of Python's or NumPy's; a truth value is none."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
 def check(distributions: Mapping[str, Distribution]) -> None:
     """Raises ValueError, naming the hyperparameter, for what has no values or none between them."""
     if not distributions:
@@ -97,9 +102,7 @@ def check_one(name: str, distribution: Distribution) -> None:
         raise ValueError(f"{name}: the ends must be finite and low < high, not {low} and {high}")
     if isinstance(distribution, LogUniform) and low <= 0:
         raise ValueError(f"{name}: low must be > 0 on a log scale, not {low}")
-    if isinstance(distribution, Integer) and not all(
-        isinstance(end, int | np.integer) and not isinstance(end, bool) for end in distribution
-    ):
+    if isinstance(distribution, Integer) and not all(map(is_whole, distribution)):
         raise ValueError(f"{name}: the ends of an Integer are whole numbers, not {low} and {high}")
 
 

@@ -18,6 +18,7 @@ from jaxdl.sweep import hosted, ledger, legs, parts, results, rungs, store
 from jaxdl.sweep.chunk import Categories
 from jaxdl.sweep.compilation import metric_names
 from jaxdl.sweep.conditions import settle
+from jaxdl.sweep.distributions import is_whole
 from jaxdl.sweep.explain import reason
 from jaxdl.sweep.fingerprint import device_name, numerics, versions
 from jaxdl.sweep.legs import Sweep, Work
@@ -226,7 +227,7 @@ def _check_arguments(
     lanes: int | None,
 ) -> None:
     for count in (segments, 1 if lanes is None else lanes):
-        if not isinstance(count, int | np.integer) or isinstance(count, bool):
+        if not is_whole(count):
             raise ValueError(f"segments and lanes are whole numbers, not {count!r}")
     if segments < 1 or (lanes is not None and lanes < 1):
         raise ValueError(f"segments and lanes must be >= 1, not {segments} and {lanes}")

@@ -118,9 +118,12 @@ class Found(NamedTuple):
         """
         winners = [each for each in self.winners.values() if not np.isnan(each.value)]
         if not winners:
-            what = f"no point has a finite {self.metric} of every seed"
-            raise ValueError(f"there is no best, {what}: {self.results.losses()}")
+            raise ValueError(f"there is no best, {self.nothing()}")
         return (max if self.mode == "max" else min)(winners, key=lambda each: each.value)
+
+    def nothing(self) -> str:
+        """What is to be said of a search that has no best."""
+        return f"no point has a finite {self.metric} of every seed: {self.results.losses()}"
 
     def _winner(self, choice: Mapping[Any, Any]) -> Winner:
         program = choice["program"]

@@ -30,6 +30,7 @@ from jaxdl.params import is_key
 from jaxdl.sweep import chunk as chunks
 from jaxdl.sweep import store
 from jaxdl.sweep.chunk import Record
+from jaxdl.sweep.distributions import is_whole
 from jaxdl.sweep.fingerprint import described, fingerprint
 from jaxdl.sweep.space import Trial, trial_id
 from jaxdl.types import PyTree
@@ -56,7 +57,7 @@ class Halving(NamedTuple):
 
     def check(self, segments: int) -> None:
         """Raises PruneError for rungs that a sweep of so many segments does not have."""
-        whole = all(type(rung) is int or isinstance(rung, np.integer) for rung in self.rungs)
+        whole = all(map(is_whole, self.rungs))
         rising = bool(len(self.rungs)) and list(self.rungs) == sorted(set(self.rungs))
         if not whole or not rising or not all(0 < rung < segments for rung in self.rungs):
             raise PruneError(

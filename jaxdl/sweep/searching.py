@@ -22,7 +22,7 @@ from jaxdl.sweep import distributions, studies
 from jaxdl.sweep.asking import Goal, asked, distinct, in_float32
 from jaxdl.sweep.chunk import columns
 from jaxdl.sweep.compilation import metric_names
-from jaxdl.sweep.distributions import Choice, Distribution
+from jaxdl.sweep.distributions import Choice, Distribution, is_whole
 from jaxdl.sweep.found import Found
 from jaxdl.sweep.plans import Plan
 from jaxdl.sweep.results import NoResult
@@ -116,8 +116,7 @@ def search(
     results = plan.run_all(workdir, **options)
     found = Found(goals, plan._replace(workdir=Path(workdir)), results, _in_words(method))
     if all(np.isnan(each.value) for each in found.winners.values()):
-        lost = f"no point has a finite {metric} of every seed: {results.losses()}"
-        warn(f"{workdir}: {lost}", NoResult)
+        warn(f"{workdir}: {found.nothing()}", NoResult)
     return found
 
 
@@ -136,7 +135,7 @@ def _planned(
     """The plan of a search, of which nothing has run. Raises ValueError as `search` does."""
     least = {"points": 1, "seeds": 1, "segments": 1, "chunk": 1, "seed": 0}
     for name, count in zip(least, (points, seeds, segments, chunk, seed), strict=True):
-        if not isinstance(count, int | np.integer) or isinstance(count, bool):
+        if not is_whole(count):
             raise ValueError(f"{name} is a whole number, not {count!r}")
         if count < least[name]:
             raise ValueError(f"{name} must be >= {least[name]}, not {count}")

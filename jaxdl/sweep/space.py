@@ -24,6 +24,7 @@ from jaxdl.sweep.distributions import (
     as_plain,
     check,
     check_one,
+    is_whole,
     plain_values,
 )
 
@@ -142,8 +143,7 @@ def trial_id(trial: Trial) -> str:
 
 def _plain_trial(trial: Trial) -> Trial:
     seed = trial.seed
-    whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
-    if not whole or not 0 <= seed < 2**32:
+    if not is_whole(seed) or not 0 <= seed < 2**32:
         raise ValueError(f"seeds are whole numbers from 0 to {2**32 - 1}, not {seed!r}")
     hparams = {name: as_plain(name, value) for name, value in trial.hparams.items()}
     return Trial(trial.program, hparams, int(seed))
