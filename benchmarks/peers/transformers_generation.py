@@ -1,4 +1,4 @@
-"""Text from GPT-2's architecture by `transformers`: greedy, with its cache, one text at a time."""
+"""Text from GPT-2's architecture by `transformers`: greedy, with its cache."""
 
 import time
 from collections.abc import Callable
@@ -26,11 +26,11 @@ def write(folder: Path, vocabulary: int, width: int, depth: int, heads: int, len
 
 
 def generate(
-    folder: Path, prompt: np.ndarray, tokens: int
+    folder: Path, prompts: np.ndarray, tokens: int
 ) -> tuple[np.ndarray, Callable[[int], float]]:
-    """The tokens `[tokens]` that follow a prompt `[N]`, and what measures seconds by threads."""
+    """The tokens `[B, tokens]` behind prompts `[B, N]`, and what measures seconds by threads."""
     model = GPT2LMHeadModel.from_pretrained(folder).eval()
-    ids = torch.from_numpy(prompt[None]).long()
+    ids = torch.from_numpy(prompts).long()
 
     def run() -> torch.Tensor:
         with torch.inference_mode():
@@ -48,4 +48,4 @@ def generate(
         run()
         return time.perf_counter() - began
 
-    return run()[0, len(prompt) :].numpy(), measure
+    return run()[:, prompts.shape[1] :].numpy(), measure

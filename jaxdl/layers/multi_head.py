@@ -16,7 +16,7 @@ from jaxdl.ops.attention import attention_weights, dot_product_attention
 from jaxdl.types import Array
 
 KeysValues = tuple[Array, Array]
-"""Keys and values, `[B, S, H, D]` each."""
+"""Keys and values, `[B, H, S, D]` each: what a head reads lies together."""
 
 
 class AttentionMetadata(NamedTuple):
@@ -85,7 +85,7 @@ class MultiHeadAttention(nn.Module):
     ) -> tuple[Array, KeysValues]:
         """Of x `[B, T, width]` at the places `metadata.at` to itself and all before it, causal.
 
-        cache: `[B, L, H, D]` each, what stands at places 0..L−1; x is written into it.
+        cache: `[B, H, L, D]` each, what stands at places 0..L−1; x is written into it.
         """
         if metadata.at is None:
             raise ValueError("what goes on in a cache needs its places, `metadata.at` [B, T]")
@@ -93,19 +93,19 @@ class MultiHeadAttention(nn.Module):
         q, k = rotated(q, metadata.angles), rotated(k, metadata.angles)
         rows = jnp.arange(len(x))[:, None]
         keys, values = (
-            old.at[rows, metadata.at].set(new.astype(old.dtype), mode="drop")
+            old.at[rows, :, metadata.at].set(new.astype(old.dtype), mode="drop")
             for old, new in zip(cache, (k, v), strict=True)
         )
-        distance = metadata.at[:, None, :, None] - jnp.arange(keys.shape[1])[None, None, None]
+        distance = metadata.at[:, None, :, None] - jnp.arange(keys.shape[2])[None, None, None]
         bias = None
         if metadata.slopes is not None:
             bias = -metadata.slopes[None, :, None, None] * jnp.abs(distance)
-        y = self._attend(q, keys, values, {"mask": distance >= 0, "bias": bias}, False)
-        return y, (keys, values)
+        sees = {"mask": distance >= 0, "bias": bias}
+        return self._attend(q, _swapped(keys), _swapped(values), sees, False), (keys, values)
 
     def remember(self, memory: Array) -> KeysValues:
         """Keys and values of a memory `[B, S, M]`, for `look`."""
-        k, v = self._project(self.kv, memory, 2)
+        k, v = map(_swapped, self._project(self.kv, memory, 2))
         return k, v
 
     def look(
@@ -113,7 +113,8 @@ class MultiHeadAttention(nn.Module):
     ) -> Array:
         """Of x to a memory, mask `[B, S]`."""
         (q,) = self._project(self.q, x, 1)
-        return self._attend(q, *memory, {"mask": mask}, train)
+        k, v = map(_swapped, memory)
+        return self._attend(q, k, v, {"mask": mask}, train)
 
     def _project(self, dense: nn.Dense, x: Array, parts: int) -> list[Array]:
         shape = (*x.shape[:2], self.heads, self.width // self.heads)
@@ -128,3 +129,8 @@ class MultiHeadAttention(nn.Module):
             drop = functools.partial(self.drop, train=True)
         y = dot_product_attention(q, k, v, drop=drop, **sees)
         return by_rows(self.out, y.reshape(*y.shape[:2], self.width))
+
+
+def _swapped(x: Array) -> Array:
+    """Heads before places, or behind them."""
+    return jnp.swapaxes(x, 1, 2)

@@ -16,7 +16,7 @@ from jaxdl.types import Array
 
 
 class GPTCarry(NamedTuple):
-    """A cache of each layer, `[B, L, H, D]`, and how many tokens stand in them, `[B]`."""
+    """A cache of each layer, `[B, H, L, D]`, and how many tokens stand in them, `[B]`."""
 
     caches: tuple[KeysValues, ...]
     filled: Array

@@ -104,10 +104,10 @@ class OfAttention(nn.Module):
 
     def fitting(self, logits: Array, at: Array, caches: Sequence[KeysValues]) -> Array:
         """Logits `[B, T, V]`, NaN where the places `at` are past the end of a cache."""
-        return jnp.where((at < caches[0][0].shape[1])[..., None], logits, jnp.nan)
+        return jnp.where((at < caches[0][0].shape[2])[..., None], logits, jnp.nan)
 
     def empty(self, batch: int, depth: int, places: int) -> tuple[KeysValues, ...]:
         """The cache of a stack before its first token."""
-        shape = (batch, places, self.heads, self.width // self.heads)
+        shape = (batch, self.heads, places, self.width // self.heads)
         nothing: Any = jnp.zeros(shape, self.dtype or jnp.float32)
         return ((nothing, nothing),) * depth

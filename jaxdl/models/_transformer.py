@@ -20,7 +20,7 @@ class TransformerCarry(NamedTuple):
     """What a decoder goes on with; every array has B first.
 
     memories: keys and values of the encoder's states, for each layer; x_mask `[B, N]`. caches: of
-    the layers, `[B, L, H, D]`; filled `[B]`: how many tokens stand in them.
+    the layers, `[B, H, L, D]`; filled `[B]`: how many tokens stand in them.
     """
 
     memories: tuple[KeysValues, ...]
