@@ -135,7 +135,7 @@ def measure(quick: bool) -> Iterator[Row]:
     """Checkpoints, logging, and both by default, of a small and a larger model."""
     for name, widths in MODELS.items():
         probe = case(widths, 50).plain()
-        seconds = 3.0 if quick else 12.0
+        seconds = 3.0 if quick else 6.0
         one = case(widths, max(100, int(seconds / probe)))
         oftener: list[Callable[[], float]] = [
             one.plain,
