@@ -118,9 +118,9 @@ def measure(quick: bool) -> Iterator[Row]:
     """Steps and agreement over sets of seeds; seconds of one, alternating."""
     found = pd.DataFrame(drawn(quick))
     sets = f"{len(found)} draws of {SEEDS} seeds"
-    halving, grid = found["halving"].sum(), found["grid"].sum()
+    halving, grid = int(found["halving"].sum()), int(found["grid"].sum())
     yield Row("steps", halving, grid, "grid", "steps", grid / halving, 2.5, f"{sets}, all together")
-    same = found["same"].mean()
+    same = float(found["same"].mean())
     yield Row(
         "the same point is chosen, or an equal one",
         same,

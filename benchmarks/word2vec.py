@@ -70,7 +70,7 @@ class Case(NamedTuple):
 
 
 CASES = {
-    "skip-gram, 5 negatives": Case(predictor=word2vec.skip_gram, tree=False, target=1.0, parts=16),
+    "skip-gram, 5 negatives": Case(predictor=word2vec.skip_gram, tree=False, target=1.2, parts=16),
     "CBOW, 5 negatives": Case(
         predictor=word2vec.cbow, tree=False, target=1.2, plan=Plan(WINDOW, blocks=16), shared=32
     ),
