@@ -6,12 +6,12 @@
 #   as it lies; a token costs one reading of the cache.
 # Instead: the loop keeps the order of axes that the program names, and its body copies keys and
 #   values of every sequence into [B, H, D, L] before each product. Told as [B, H, L, D] the same
-#   numbers are read as they lie, and a token of eight sequences of 1,024 places costs a quarter.
+#   numbers are read as they lie, and a token of eight sequences of 1,024 places costs a tenth.
 #   (Of a single sequence both orders are copied.)
 # Seen on 2026-11-30 (the microseconds are those of one machine of two cores):
-#   [B, L, H, D]: 2 transposes of a whole cache at every token, 1561 us a token
-#   [B, H, L, D]: 0 transposes of a whole cache at every token, 342 us a token
-#   largest difference of the results 8.9e-08
+#   [B, L, H, D]: 2 transposes of a whole cache at every token, 2405 us a token
+#   [B, H, L, D]: 0 transposes of a whole cache at every token, 250 us a token
+#   largest difference of the results 5.3e-06
 # Remedy: keep what a head reads together, heads before places.
 set -eu
 folder=$(mktemp -d)
