@@ -223,26 +223,6 @@ class TestGradientNormByStep:
         np.testing.assert_allclose(*both(state), rtol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("train_error", "dev_error", "finding"),
-    [
-        (0.18, 0.19, "high bias"),
-        (0.01, 0.19, "high variance"),
-        (0.15, 0.27, "high bias and high variance"),
-        (0.01, 0.015, "near the target"),
-    ],
-)
-def test_diagnose(train_error, dev_error, finding):
-    found = diagnostics.diagnose(train_error, dev_error, 0.0, 0.05)
-    assert found.finding == finding
-    assert found.bias == pytest.approx(train_error)
-    assert found.variance == pytest.approx(dev_error - train_error)
-
-
-def test_errors_near_a_high_target_are_no_bias():
-    assert diagnostics.diagnose(0.18, 0.19, 0.17, 0.05).finding == "near the target"
-
-
 @pytest.mark.parametrize(("rate", "memorized"), [(0.1, True), (0.0, False)])
 def test_overfit_batch(rate, memorized):
     task = tasks.classification(MLP((16,), 3))
@@ -250,11 +230,6 @@ def test_overfit_batch(rate, memorized):
     assert found.memorized is memorized
     assert found.last["accuracy"] == 1 if memorized else found.last == found.first
     assert found.first["loss"] > 0.1
-
-
-def test_a_diverged_training_has_no_diagnosis():
-    with pytest.raises(ValueError, match="nan, 12 and 0 are not all finite"):
-        diagnostics.diagnose(float("nan"), 12, 0, 1)
 
 
 def test_signals_by_layer_are_those_of_a_plain_forward_and_backward_pass():

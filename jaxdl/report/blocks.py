@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from jaxdl import diagnostics, stats
+from jaxdl import stats
 from jaxdl.report import heat_maps, plots
 from jaxdl.report.page import Picture
 from jaxdl.report.summaries import BORDER, CHOSEN
@@ -168,13 +168,13 @@ def _ratio(gain: stats.Interval) -> stats.Interval:
 
 
 def diagnoses(errors: pd.DataFrame, target: float, tolerance: float) -> Table:
-    """Bias and variance by condition, as `diagnostics.diagnose` tells them from mean errors.
+    """Bias and variance by condition, as `stats.diagnose` tells them from mean errors.
 
     errors: `training` and `dev`, shares 0 … 1, one row a condition, which the named index says.
     """
     rows: list[dict[str, Cell]] = []
     for name, (training, dev) in errors[["training", "dev"]].astype(float).iterrows():
-        found = diagnostics.diagnose(training, dev, target, tolerance)
+        found = stats.diagnose(training, dev, target, tolerance)
         rows.append({
             str(errors.index.name): f"{name:g}" if isinstance(name, float) else str(name),
             "training error (%)": training, "dev error (%)": dev,

@@ -66,7 +66,7 @@ def new_figure(height: float, title: str, width: float = WIDTH) -> "Figure":
     """An empty figure, not registered with pyplot; height and width in inches."""
     from matplotlib.figure import Figure
 
-    figure = Figure((width, height), layout="constrained")
+    figure = Figure((width, height), dpi=DPI, layout="constrained")
     if title:
         wrapped = textwrap.fill(drawable(title), int(width * 10))
         figure.suptitle(wrapped, x=0.01, ha="left")
@@ -75,9 +75,17 @@ def new_figure(height: float, title: str, width: float = WIDTH) -> "Figure":
 
 def to_png(figure: "Figure") -> bytes:
     """The figure as PNG at 120 dots an inch; the same figure, the same bytes."""
-    stream = io.BytesIO()
-    with house_style():
-        figure.savefig(stream, format="png", dpi=DPI, metadata={"Software": None})
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    stream, canvas, dpi = io.BytesIO(), figure.canvas, figure.dpi
+    figure.set_dpi(DPI)
+    try:
+        with house_style():
+            # `savefig` draws twice, the first time for the layout alone.
+            FigureCanvasAgg(figure).print_png(stream, metadata={"Software": None})
+    finally:
+        figure.set_dpi(dpi)
+        figure.set_canvas(canvas)
     return stream.getvalue()
 
 

@@ -4,6 +4,7 @@ from jaxdl._kinds import KINDS, SHARE, Kind, Mode, Scale, direction, kind
 from jaxdl.stats.bootstrap import ENOUGH, Aggregate, bootstrap_interval, pooled_iqm
 from jaxdl.stats.budgets import best_of_first_k, best_of_k, performance_profile
 from jaxdl.stats.comparisons import Direction, Verdict, holm, paired_p, verdict
+from jaxdl.stats.diagnosis import Diagnosis, diagnose
 from jaxdl.stats.importances import Importance, fanova, importance, ped_anova, permutation
 from jaxdl.stats.improvement import probability_of_improvement
 from jaxdl.stats.intervals import (
@@ -47,6 +48,7 @@ __all__ = [
     "SHARE",
     "TIE",
     "Aggregate",
+    "Diagnosis",
     "Direction",
     "Importance",
     "Interval",
@@ -63,6 +65,7 @@ __all__ = [
     "border_warning",
     "choices_of_others",
     "chosen_trials",
+    "diagnose",
     "direction",
     "exact",
     "example",
