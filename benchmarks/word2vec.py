@@ -72,10 +72,17 @@ class Case(NamedTuple):
 CASES = {
     "skip-gram, 5 negatives": Case(predictor=word2vec.skip_gram, tree=False, target=1.2, parts=16),
     "CBOW, 5 negatives": Case(
-        predictor=word2vec.cbow, tree=False, target=1.2, plan=Plan(WINDOW, blocks=16), shared=32
+        predictor=word2vec.cbow,
+        tree=False,
+        target=1.2,
+        plan=Plan(WINDOW, blocks=16),
+        shared=32,
+        parts=2,
     ),
     "skip-gram, Huffman tree": Case(predictor=word2vec.skip_gram, tree=True, target=0.6),
-    "CBOW, Huffman tree": Case(predictor=word2vec.cbow, tree=True, target=0.6, shared=32),
+    "CBOW, Huffman tree": Case(
+        predictor=word2vec.cbow, tree=True, target=0.6, plan=Plan(WINDOW, blocks=16), shared=32
+    ),
 }
 
 
