@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jaxdl.sweep import _options
 from jaxdl.sweep._replay import kept_state, replay
 from jaxdl.sweep.engine import check_prune, run_all
 from jaxdl.sweep.progress import Progress, showing
@@ -55,6 +56,7 @@ class Plan(NamedTuple):
         self, workdir: str | Path, *, progress: Progress | None = None, **options: Any
     ) -> Results:
         """`execute` for a part of something larger: does not warn where nothing came out."""
+        _options.check_names(options)
         workdir = Path(workdir)
         with showing(progress) as shown:
 

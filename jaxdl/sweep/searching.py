@@ -5,6 +5,7 @@ Bousquet et al. 2017, https://arxiv.org/abs/1706.03200), successive halving of t
 whatever a sampler of Optuna asks for (`asking`).
 """
 
+import inspect
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +19,7 @@ from jaxdl import stats
 from jaxdl._kinds import Mode
 from jaxdl.data.errors import warn
 from jaxdl.stats.selection import chosen_on
-from jaxdl.sweep import distributions, studies
+from jaxdl.sweep import _options, distributions, studies
 from jaxdl.sweep.asking import Goal, asked, distinct, in_float32
 from jaxdl.sweep.chunk import columns
 from jaxdl.sweep.compilation import metric_names
@@ -95,9 +96,11 @@ def search(
         a number of every seed, it warns (NoResult), and there is no best.
 
     Raises:
-        ValueError: in one line, before anything is compiled, for a space, a method or a metric that
-            is none, and for a metric that the runs do not measure or that is one of test.
+        ValueError: in one line, before anything is compiled, for a space, a method, a metric or
+            another option that is none, and for a metric that the runs do not measure or that is
+            one of test.
     """
+    _options.check_names(options, [*inspect.signature(search).parameters][:-1])
     runs = _runs(programs)
     if not isinstance(data, Mapping):
         raise ValueError(f"data: give {{'train': arrays, ...}}, not a {type(data).__name__}")
