@@ -8,18 +8,26 @@ from typing import Any
 import jax
 
 from jaxdl._text import meant
+from jaxdl.sweep.distributions import is_whole
 
 NAMES = ("lanes", "progress", "stop", "checkpoint_seconds", "rerun_changed", "devices")
 """Of `execute`, beside what a plan says itself."""
 
 
-def check_names(given: Iterable[str], others: Collection[str] = ()) -> None:
-    """Raises ValueError for a name that is none of these, nor of the others."""
-    known = [*others, *NAMES]
+def check_names(given: Iterable[str], known: Collection[str]) -> None:
+    """Raises ValueError for a name that is not known."""
     for name in given:
         if name not in known:
             listed = ", ".join(known)
             raise ValueError(f"{name}: there is no such option, but {listed}{meant(name, known)}")
+
+
+def check_count(name: str, count: Any, least: int = 1) -> None:
+    """Raises ValueError for what is no whole number of at least so much."""
+    if not is_whole(count):
+        raise ValueError(f"{name} is a whole number, not {count!r}")
+    if count < least:
+        raise ValueError(f"{name} must be >= {least}, not {count}")
 
 
 def check(

@@ -275,6 +275,7 @@ def test_progress_is_shown_unless_it_is_asked_not_to_be(tmp_path, capsys):
         ({"method": sweep.Halving([10], sweep.Best("a_loss", 0.5))}, "prune: rungs are numbers"),
         ({"method": None}, "method: None is none of random, halton, halving, optuna; "),
         ({"space": {1: sweep.Uniform(0.0, 1.0)}}, "run: hyperparameters have names, not 1"),
+        ({"space": {"value": sweep.Uniform(0.0, 1.0)}}, "run: value is said of a point, give an"),
         ({"points": 0}, "points must be >= 1, not 0"),
         ({"points": 4.0}, r"points is a whole number, not 4\.0"),
         ({"seeds": [0, 1]}, r"seeds is a whole number, not \[0, 1\]"),
