@@ -32,7 +32,7 @@ def check_count(name: str, count: Any, least: int = 1) -> None:
 
 def check(
     stop: Callable[[], bool] | None,
-    checkpoint_seconds: float,
+    checkpoint_seconds: Any,
     rerun_changed: bool,
     devices: Sequence[jax.Device] | None,
 ) -> None:
