@@ -149,7 +149,7 @@ def together(
     found: list[dict[str, object]] = []
     for table, seed in itertools.product(config.tables, range(config.seeds)):
         splits = split_by(config.examples, jax.random.key(seed), plan.data[table])
-        members = {TREES: grown(jax.tree.map(np.asarray, splits))}
+        members = {TREES: grown(jax.tree.map(np.asarray, splits), CLASSES[table])}
         for name, place in ((NETWORK, 0), (LINEAR, -1)):
             rows = tuned[name].of(table)
             for row in rows[(rows["seed"] == seed) & (rows["status"] == "ok")].to_dict("records"):
@@ -181,13 +181,18 @@ def combined(members: Mapping[str, Mapping[str, Array]], labels: Array) -> dict[
     }
 
 
-def grown(splits: Mapping[str, Batch]) -> dict[str, Array]:
-    """Probabilities by boosted trees of the validation and test examples."""
+def grown(splits: Mapping[str, Batch], classes: int) -> dict[str, Array]:
+    """Probabilities `[N, K]` by boosted trees of the validation and test examples; 0 of a class
+    that no training example has."""
     # On tables this small, threads only wait for each other.
     with threadpool_limits(1):
         trees = HistGradientBoostingClassifier(min_samples_leaf=5)
         trees.fit(splits["train"]["x"], splits["train"]["y"])
-        return {split: jnp.asarray(trees.predict_proba(splits[split]["x"])) for split in HELD_OUT}
+        said = {split: trees.predict_proba(splits[split]["x"]) for split in HELD_OUT}
+    return {
+        split: jnp.zeros((len(p), classes)).at[:, trees.classes_].set(p)
+        for split, p in said.items()
+    }
 
 
 if __name__ == "__main__":

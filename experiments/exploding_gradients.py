@@ -74,8 +74,8 @@ def plan(config: Config) -> sweep.Plan:
     points = sweep.grid(
         scale=config.scales, clip=config.clips, layer_clip=[0.0], learning_rate=rates
     )
-    norms = [norm for norm in config.clips if norm]
-    points += sweep.grid(scale=config.scales, clip=[0.0], layer_clip=norms, learning_rate=rates)
+    if norms := [norm for norm in config.clips if norm]:
+        points += sweep.grid(scale=config.scales, clip=[0.0], layer_clip=norms, learning_rate=rates)
     data = {"train": {"x": x[512:], "y": y[512:]}, "test": test}
     return sweep.plan({"elman": (echoing(config), points)}, data, seeds=config.seeds)
 

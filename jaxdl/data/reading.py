@@ -18,6 +18,7 @@ from jaxdl.types import Batch
 
 NAMES = (*catalog.DATASETS, *tabular.NAMES)
 """Data sets that `read` knows by name."""
+_SHARES = {"validation": 0.15, "test": 0.15, "seed": 0}
 _SHOWN = 3
 """How many columns a warning names."""
 
@@ -32,9 +33,9 @@ def read(
     stratify: str = "",
     groups: str = "",
     time: str = "",
-    validation: float = 0.15,
-    test: float = 0.15,
-    seed: int = 0,
+    validation: float | None = None,
+    test: float | None = None,
+    seed: int | None = None,
     data_dir: str | os.PathLike | None = None,
 ) -> tuple[dict[str, Any], Preparation]:
     """Data as a sweep takes them, `{"train": [N, ...], "validation", "test": [batches, B, ...]}`,
@@ -55,8 +56,10 @@ def read(
         same in each part; of which no value is in two parts; by which the oldest rows are trained
         on and the newest tested on. One of these at most; by default rows are drawn. A column of
         groups or times is not read as an input.
-    validation, test: shares of the rows. seed: of the draw.
+    validation, test: shares of the rows, 0.15 by default. seed: of the draw, 0 by default.
     data_dir: where the named data sets lie, see `catalog.load`.
+
+    An option that this source has no use for is refused, too.
 
     What is learned of the data, is learned of the training part. Warns of columns that are
     constant there, and of categories that are hardly seen twice. Raises DataError, in one
@@ -68,13 +71,23 @@ def read(
     options.check_target(target)
     options.check_columns("categories", categories)
     options.check_texts({"target_is": target_is, "scaled": scaled, **by})
-    options.check_split(validation, test, seed)
+    asked = {"validation": validation, "test": test, "seed": seed}
+    shares = {**_SHARES, **{name: value for name, value in asked.items() if value is not None}}
+    options.check_split(**shares)
     options.check_folder("data_dir", data_dir)
     given = {"target": target, **by}
-    shares = {"validation": validation, "test": test, "seed": seed}
     if isinstance(source, str) and source in NAMES:
-        return _named(source, given, target_is, scaled, data_dir)
+        named = {**given, "categories": categories}
+        used = [name for name, value in named.items() if len(value)]
+        used += [name for name, value in asked.items() if value is not None]
+        if used:
+            raise DataError(f"{source} has its own target and parts: no {used[0]} for it")
+        return _named(source, target_is, scaled, data_dir)
+    if data_dir is not None:
+        raise DataError("data_dir: only data sets with a name lie in a folder")
     if isinstance(source, Mapping):
+        if len(categories):
+            raise DataError("categories are columns of a table; arrays have numbers")
         return _arrays(source, given, shares, target_is, scaled)
     if scaled:
         raise DataError(f"scaled={scaled!r} is of arrays; columns of a table are standardized")
@@ -203,14 +216,8 @@ def _array(name: str, values: Any) -> np.ndarray:
 
 
 def _named(
-    name: str,
-    given: Mapping[str, Any],
-    target_is: targets.Kind,
-    scaled: str,
-    data_dir: str | os.PathLike | None,
+    name: str, target_is: targets.Kind, scaled: str, data_dir: str | os.PathLike | None
 ) -> tuple[dict[str, Any], Preparation]:
-    if asked := [option for option, value in given.items() if len(value)]:
-        raise DataError(f"{name} has its own target and parts: no {asked[0]} for it")
     found: Any = tabular.load(name) if name in tabular.NAMES else catalog.load(name, data_dir)
     parts = {part: getattr(found, part) for part in splits.PARTS}
     everything = np.arange(found.num_classes) if found.num_classes else found.train["y"]

@@ -37,6 +37,10 @@ def export(
         if isinstance(inputs, Arrays):
             shape = inputs.shape
         else:
+            if input_dtype not in (None, "float32"):
+                raise UserError(
+                    f"{workdir}: prepared rows of a table are float32, no {input_dtype}"
+                )
             shape = (inputs.width,)
             columns = inputs._asdict()
             facts["columns"] = {name: columns[name] for name in columns if name != "target"}

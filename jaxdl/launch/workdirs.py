@@ -15,6 +15,7 @@ import jax
 
 from jaxdl._errors import UserError
 from jaxdl._files import write_atomic
+from jaxdl._text import clean
 from jaxdl._workdir import CONFIG, ENVIRONMENT, VERDICT
 from jaxdl.sweep.fingerprint import device_name
 
@@ -40,12 +41,40 @@ def check_workdir(workdir: Path) -> None:
 
 
 def check_owner(workdir: Path, name: str) -> None:
-    """Raises UserError if another experiment has begun the workdir."""
-    owner = name
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        owner = json.loads((workdir / ENVIRONMENT).read_text())["experiment"]
+    """Raises UserError if another experiment, or another program, has begun the workdir.
+
+    A run says whose it is, in its environment, before it writes anything else but its settings.
+    """
+    if not _there(workdir / ENVIRONMENT):
+        if _there(workdir / VERDICT):
+            raise UserError(
+                f"--workdir={workdir} holds a {VERDICT} and no {ENVIRONMENT}, so it is no run of "
+                f"{name}; use another workdir"
+            )
+        return
+    try:
+        owner = json.loads((workdir / ENVIRONMENT).read_bytes())["experiment"]
+    except OSError as error:
+        raise UserError(
+            f"{workdir / ENVIRONMENT} cannot be read: {error.strerror}; use another workdir"
+        ) from None
+    except (ValueError, LookupError, TypeError, RecursionError):
+        owner = None
+    if not isinstance(owner, str):
+        raise UserError(
+            f"--workdir={workdir} holds an {ENVIRONMENT} that names no experiment: it is of "
+            "another program, or damaged; use another workdir"
+        )
     if owner != name:
-        raise UserError(f"--workdir={workdir} belongs to {owner}, not to {name}")
+        other = " ".join(clean(owner).split())
+        raise UserError(f"--workdir={workdir} belongs to {other}, not to {name}")
+
+
+def _there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # such as a name that is too long, which `check_workdir` tells of
+        return False
 
 
 def differences(

@@ -49,7 +49,7 @@ def _inner_forward(vectors: Array, rows: Array) -> tuple[Array, tuple[Array, Arr
 
 def _inner_backward(factors: tuple[Array, Array], slopes: Array) -> tuple[Array, Array]:
     vectors, rows = factors
-    return jnp.einsum("man,mnd->mad", slopes, rows), _transposed(slopes) @ vectors
+    return _as(factors, jnp.einsum("man,mnd->mad", slopes, rows), _transposed(slopes) @ vectors)
 
 
 @jax.custom_vjp
@@ -67,12 +67,18 @@ def _sums_forward(weights: Array, rows: Array) -> tuple[Array, tuple[Array, Arra
 
 def _sums_backward(factors: tuple[Array, Array], slopes: Array) -> tuple[Array, Array]:
     weights, rows = factors
-    return jnp.einsum("mad,mnd->man", slopes, rows), _transposed(weights) @ slopes
+    return _as(factors, jnp.einsum("mad,mnd->man", slopes, rows), _transposed(weights) @ slopes)
 
 
 def _transposed(matrices: Array) -> Array:
     """Rows of the last two axes as columns, laid out anew."""
     return jax.lax.optimization_barrier(jnp.swapaxes(matrices, 1, 2))
+
+
+def _as(factors: tuple[Array, Array], *gradients: Array) -> tuple[Array, Array]:
+    """The gradients in the dtypes of the factors, which may be two."""
+    first, second = (x.astype(of.dtype) for of, x in zip(factors, gradients, strict=True))
+    return first, second
 
 
 _of_narrow.defvjp(_forward, _backward)

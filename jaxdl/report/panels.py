@@ -179,6 +179,9 @@ def set_scale(axes: "Axes", which: Literal["x", "y"], scale: Scale) -> None:
         return
     (axes.set_xscale if which == "x" else axes.set_yscale)("log")
     low, high = axis.get_view_interval()
+    if high < low * (1 + 1e-9):  # equal but for rounding, which Matplotlib would draw
+        low, high = low / 1.1, high * 1.1
+        (axes.set_xlim if which == "x" else axes.set_ylim)(low, high)
     long = high / low >= 50
     between = () if long else (3.0,) if high / low >= 10 else (2.0, 5.0)
     axis.set_major_locator(LogLocator(subs=(1.0, *between), numticks=6))
@@ -195,7 +198,7 @@ def _leave_out_extremes(axes: "Axes", values: pd.Series) -> None:
     decades = np.log10(values[np.isfinite(values) & (values > 0)])
     first, third = np.quantile(decades, [0.25, 0.75])
     reach = 3 * (third - first)
-    if not reach:
+    if reach < 1e-9:  # rounding, which tells no extremes
         return
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, 10 ** (first - reach)), min(high, 10 ** (third + reach)))

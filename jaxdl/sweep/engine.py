@@ -13,8 +13,8 @@ from jaxdl import checkpoint, signals
 from jaxdl._files import drop_drafts
 from jaxdl._workdir import COLUMNS, LOCK_OF_SWEEP
 from jaxdl.signals import Interrupted
+from jaxdl.sweep import _options, hosted, ledger, legs, parts, results, rungs, store
 from jaxdl.sweep import chunk as chunks
-from jaxdl.sweep import hosted, ledger, legs, parts, results, rungs, store
 from jaxdl.sweep.chunk import Categories
 from jaxdl.sweep.compilation import metric_names
 from jaxdl.sweep.conditions import settle
@@ -91,11 +91,12 @@ def run_all(
     came to its end, `execute` warns (NoResult); `run_all`, for parts of something larger, does not.
     Raises ForeignRows, which says in what they differ, for rows of other code, data, segments,
     categories, labels, types of hyperparameters, versions or settings of JAX; Failed where all
-    programs raise; ValueError for trials and names that cannot be told apart; PruneError for rungs
-    or a metric of `prune` that there are not.
+    programs raise; ValueError for trials and names that cannot be told apart, and for an option of
+    the wrong kind; PruneError for rungs or a metric of `prune` that there are not.
     """
     workdir, trials = Path(workdir), checked(trials)
     _check_arguments(programs, trials, labels or {}, segments, lanes)
+    _options.check(stop, checkpoint_seconds, rerun_changed, devices)
     if prune is not None:
         prune.check(segments)
     with showing(progress) as shown:

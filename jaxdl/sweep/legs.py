@@ -210,13 +210,17 @@ def _compile(
 
 
 def _check_names(program: Program, columns: Sequence[str]) -> None:
-    """Raises ValueError for an evaluation or curve that would hide another column or curve."""
+    """Raises ValueError for an evaluation or curve that would hide another column or curve, and for
+    an evaluation that is no single number."""
     taken = set(program.metrics) & {*COLUMNS, *columns, *program.curves}
     taken |= set(program.curves) & {"trial"}
     if taken:
         raise ValueError(
             f"the run evaluates {', '.join(sorted(taken))}: a row or its curves have that already"
         )
+    for name, found in program.metrics.items():
+        if len(getattr(found, "shape", ())) != 1:
+            raise ValueError(f"the run evaluates {name}, no single number; see sweep.numbered")
 
 
 def _run_chunk(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jaxdl.sweep import _options
 from jaxdl.sweep._replay import kept_state, replay
 from jaxdl.sweep.engine import check_prune, run_all
 from jaxdl.sweep.progress import Progress, showing
@@ -55,6 +56,7 @@ class Plan(NamedTuple):
         self, workdir: str | Path, *, progress: Progress | None = None, **options: Any
     ) -> Results:
         """`execute` for a part of something larger: does not warn where nothing came out."""
+        _options.check_names(options, _options.NAMES)
         workdir = Path(workdir)
         with showing(progress) as shown:
 
@@ -141,7 +143,11 @@ def plan(
         column: under which the names of the programs stand in the results, beside `program`.
         labels: further columns, `{name of a program: {column: value}}`.
         options: `segments`, `categories` and so on, as in `Plan`.
+
+    Raises ValueError for another option, and for seeds that are no number of them.
     """
+    _options.check_names(options, Plan._fields[3:])
+    _options.check_count("seeds", seeds)
     runs = {name: run for name, (run, _) in programs.items()}
     tried = [
         trial

@@ -5,6 +5,7 @@ Bousquet et al. 2017, https://arxiv.org/abs/1706.03200), successive halving of t
 whatever a sampler of Optuna asks for (`asking`).
 """
 
+import inspect
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -18,12 +19,12 @@ from jaxdl import stats
 from jaxdl._kinds import Mode
 from jaxdl.data.errors import warn
 from jaxdl.stats.selection import chosen_on
-from jaxdl.sweep import distributions, studies
+from jaxdl.sweep import _options, distributions, studies
 from jaxdl.sweep.asking import Goal, asked, distinct, in_float32
 from jaxdl.sweep.chunk import columns
 from jaxdl.sweep.compilation import metric_names
-from jaxdl.sweep.distributions import Choice, Distribution, is_whole
-from jaxdl.sweep.found import Found
+from jaxdl.sweep.distributions import Choice, Distribution
+from jaxdl.sweep.found import TAKEN, Found
 from jaxdl.sweep.plans import Plan
 from jaxdl.sweep.results import NoResult
 from jaxdl.sweep.run import Data, Run
@@ -95,9 +96,12 @@ def search(
         a number of every seed, it warns (NoResult), and there is no best.
 
     Raises:
-        ValueError: in one line, before anything is compiled, for a space, a method or a metric that
-            is none, and for a metric that the runs do not measure or that is one of test.
+        ValueError: in one line, before anything is compiled, for a space, a method, a metric or
+            another option that is none, and for a metric that the runs do not measure or that is
+            one of test.
     """
+    own = [name for name in inspect.signature(search).parameters if name != "options"]
+    _options.check_names(options, [*own, *_options.NAMES])
     runs = _runs(programs)
     if not isinstance(data, Mapping):
         raise ValueError(f"data: give {{'train': arrays, ...}}, not a {type(data).__name__}")
@@ -135,10 +139,7 @@ def _planned(
     """The plan of a search, of which nothing has run. Raises ValueError as `search` does."""
     least = {"points": 1, "seeds": 1, "segments": 1, "chunk": 1, "seed": 0}
     for name, count in zip(least, (points, seeds, segments, chunk, seed), strict=True):
-        if not is_whole(count):
-            raise ValueError(f"{name} is a whole number, not {count!r}")
-        if count < least[name]:
-            raise ValueError(f"{name} must be >= {least[name]}, not {count}")
+        _options.check_count(name, count, least[name])
     begin, sampler = _begin(method)
     tried = {
         name: distinct(in_float32(begin(points, seed, **goal.space)))
@@ -215,6 +216,8 @@ def _of_each(runs: Mapping[str, Run], space: Space | Mapping[str, Space]) -> dic
 
 def _settled(program: str, space: Space) -> dict[str, Distribution]:
     """The space with the values of each choice of one kind; ValueError for one of no values."""
+    if taken := sorted(TAKEN & set(space)):
+        raise ValueError(f"space of {program}: {taken[0]} is said of a point, give another name")
     if nameless := [name for name in space if not isinstance(name, str)]:
         raise ValueError(f"space of {program}: hyperparameters have names, not {nameless[0]!r}")
     try:

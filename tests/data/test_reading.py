@@ -238,17 +238,32 @@ WRONG = {
     "no source": (lambda: read(7, "y"), "a int is no source: a data frame is"),
     "no file": (lambda: read("nothing", "y"), "'nothing' is no file, and none of digits"),
     "no such file": (lambda: read("nothing.csv", "y"), "nothing.csv cannot be read"),
-    "a name's parts": (lambda: read("digits", stratify="y"), "digits has its own target and parts"),
+    **{
+        f"{option} of a name": (
+            lambda option=option, value=value: read("digits", **{option: value}),
+            f"digits has its own target and parts: no {option} for it",
+        )
+        for option, value in {
+            "target": np.array(["a", "b"]), "stratify": "y", "groups": "y", "time": "y",
+            "validation": 0.15, "test": 0.2, "seed": 0, "categories": ["0"],
+        }.items()
+    },
+    "categories of arrays": (
+        lambda: read({"x": X, "y": Y}, categories=["0"]), "categories are columns of a table"
+    ),
+    "a folder of a frame": (
+        lambda: read(PLAIN, "ill", data_dir="."), "data_dir: only data sets with a name lie in"
+    ),
 }  # fmt: skip
 SOURCES = {"frame": (PLAIN, "ill"), "arrays": ({"x": X, "y": Y},), "name": ("diabetes",)}
 NOT_TEXT = (None, 3, 0.5, True, ["age"], {}, np.array([1, 2]), PLAIN["age"], b"a", object())
-NO_SHARE = (None, "x", "", [0.1], {}, np.array([0.1, 0.2]), PLAIN["age"], 1j, np.nan, np.inf, 0, -1)
+NO_SHARE = ("x", "", [0.1], {}, np.array([0.1, 0.2]), PLAIN["age"], 1j, np.nan, np.inf, 0, -1)
 OF_ANOTHER_KIND = {
     **dict.fromkeys(("target_is", "scaled", "stratify", "groups", "time"), NOT_TEXT),
     "target": (None, 3, np.array([1, 2]), PLAIN["age"], b"a", object(), [["age"]]),
     "categories": (None, 3, "age", np.array(5), [1], [["age"]], object(), PLAIN["age"]),
     **dict.fromkeys(("validation", "test"), NO_SHARE),
-    "seed": (None, "x", 0.5, [1], np.array([1, 2]), PLAIN["age"], 2**32),
+    "seed": ("x", 0.5, [1], np.array([1, 2]), PLAIN["age"], 2**32),
     "data_dir": (3, ["a"], object()),
 }
 LATER = {

@@ -120,6 +120,8 @@ def test_raw_rows_of_a_table_are_predicted_without_jaxdl_as_the_guide_says(tmp_p
     launch.save_best(
         tmp_path, state.params, task=kind, model="table", options=options, preparation=preparation
     )
+    with pytest.raises(launch.UserError, match="rows of a table are float32, no int32"):
+        launch.export(tmp_path, tmp_path / "trees.zip", input_dtype="int32")
     about = launch.export(tmp_path, tmp_path / "trees.zip")
     assert about["input"] == {"shape": ["batch", 6], "dtype": "float32"}
     assert "target" not in about["of"]["columns"]  # it stands beside them

@@ -102,6 +102,26 @@ def test_a_workdir_that_cannot_be_used_is_one_line(tmp_path, within, kind):
     assert "--workdir" in err
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "message"),
+    [
+        ("environment.json", '{"name": "base", "dependencies": []}', "names no experiment"),
+        ("environment.json", "[1]", "names no experiment"),
+        ("environment.json", '{"experiment": 3}', "names no experiment"),
+        ("environment.json", '{"experiment": "xo', "names no experiment"),
+        ("environment.json", '{"experiment": "a\\nb"}', "belongs to a b, not to xor"),
+        ("verdict.json", '{"guilty": true}', "no environment.json"),
+    ],
+)
+@pytest.mark.parametrize("more", [(), ("--dry_run",), ("--allow_config_change",)])
+def test_a_file_of_another_program_is_not_overwritten(tmp_path, within, file, text, message, more):
+    (tmp_path / file).write_text(text)
+    code, out, err = within(f"--workdir={tmp_path}", *SMALL, *more)
+    assert (code, out, err.count("\n")) == (2, "", 1), err
+    assert message in err
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {file: text}
+
+
 def test_jaxdl_alone_loads_neither_jax_nor_numpy():
     program = "import sys, jaxdl; dir(jaxdl); sys.exit(bool({'jax', 'numpy'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0

@@ -89,3 +89,17 @@ def test_gradients_of_the_gradients_of_batched_products(product, indices, a, b):
     )
     for each, expected in zip(found(tuple(narrow[:3]), *narrow[3:]), by_hand, strict=True):
         np.testing.assert_allclose(each, expected, rtol=1e-5, atol=1e-5)
+
+
+@batched
+@pytest.mark.parametrize("dtypes", [("bfloat16", "float32"), ("float32", "float16")])
+def test_gradients_of_batched_products_have_the_dtypes_of_the_factors(
+    product, indices, a, b, dtypes
+):
+    narrow = [jnp.asarray(np.round(x), dtype) for x, dtype in zip((a, b), dtypes, strict=True)]
+    value, pull = jax.vjp(product, *narrow)
+    pulled = pull(jnp.ones_like(value))
+    assert tuple(each.dtype.name for each in pulled) == dtypes
+    rounded = [np.asarray(x, np.float64) for x in narrow]
+    for each, by_hand in zip(pulled, gradients(indices, *rounded, value * 0 + 1), strict=True):
+        np.testing.assert_array_equal(np.asarray(each, np.float64), by_hand)

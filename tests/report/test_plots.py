@@ -189,6 +189,19 @@ def test_lines_of_which_nothing_is_finite_are_left_out(curves, trials, everythin
     assert style.to_png(figure).startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("scale", ["log", "linear"])
+@pytest.mark.parametrize("ulps", [0, 1, 3])
+def test_lines_that_are_equal_but_for_rounding_are_level(scale, ulps):
+    values = 0.2072248309850692 * (1 + np.array([0, ulps, ulps, 0, 0, 0]) * 2.3e-16)
+    frame = pd.DataFrame({"points": range(1, 7), "value": values, "program": "run", "seed": 0})
+    figure = plots.lines(
+        frame, "points", "value", line="program", x_label="", y_label="", y_scale=scale
+    )
+    assert style.to_png(figure).startswith(b"\x89PNG")  # a warning is an error in tests
+    low, high = figure.axes[0].get_ylim()
+    assert high / low > 1.01
+
+
 def test_matplotlib_is_imported_late_and_pyplot_never():
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     ended = subprocess.run([sys.executable, "-c", ALONE], env=environment, capture_output=True)

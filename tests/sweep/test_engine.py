@@ -484,6 +484,13 @@ def test_an_evaluation_may_not_hide_a_column_or_a_curve(tmp_path, name, labels):
         tiny.execute(tmp_path, programs={"adam": run}, trials=tiny.TRIALS[:1], labels=labels)
 
 
+@pytest.mark.parametrize("value", [jnp.zeros(3), {"a": jnp.float32(0)}, ()])
+def test_an_evaluation_is_a_single_number(tmp_path, value):
+    run = tiny.PROGRAMS["adam"]._replace(evaluate=lambda h, state, data: {"score": value})
+    with pytest.raises(sweep.Failed, match="evaluates score, no single number"):
+        tiny.execute(tmp_path, programs={"adam": run}, trials=tiny.TRIALS[:1])
+
+
 def test_ctrl_c_in_the_last_segment_ends_the_program_with_all_rows(tmp_path, whole):
     progress, sent = sweep.Progress(), []
 

@@ -10,6 +10,7 @@ import sys
 import warnings
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -258,11 +259,23 @@ def test_progress_is_shown_unless_it_is_asked_not_to_be(tmp_path, capsys):
         ({"chunk": 0}, "chunk must be >= 1, not 0"),
         ({"lanes": "x"}, "segments and lanes are whole numbers, not 'x'"),
         ({"progress": False}, r"progress: sweep\.Progress\(\) shows nothing; False is none"),
+        ({"stop": True}, "stop: give a function that tells whether to stop, not True"),
+        ({"checkpoint_seconds": "30"}, "checkpoint_seconds: give a number >= 0, not '30'"),
+        ({"checkpoint_seconds": math.nan}, "checkpoint_seconds: give a number >= 0, not nan"),
+        ({"checkpoint_seconds": None}, "checkpoint_seconds: give a number >= 0, not None"),
+        ({"rerun_changed": "no"}, "rerun_changed: give True or False, not 'no'"),
+        ({"devices": 2}, r"devices: give some of jax\.local_devices\(\) in a list, not 2"),
+        ({"devices": "cpu"}, r"devices: give some of jax\.local_devices\(\) in a list, not 'cpu'"),
+        ({"devices": []}, r"devices: give some of jax\.local_devices\(\) in a list, not \[\]"),
+        ({"devices": 2 * jax.local_devices()}, "devices: each once, not"),
+        ({"pionts": 4}, "pionts: there is no such option, but programs, .*did you mean points?"),
+        ({"keep_states": True}, "keep_states: there is no such option, but programs, .*devices"),
         ({"method": "tpe"}, "method: 'tpe' is none of random, halton, halving, optuna; "),
         ({"method": "halving", "segments": 1}, "halving needs segments >= 2, .* not 1"),
         ({"method": sweep.Halving([10], sweep.Best("a_loss", 0.5))}, "prune: rungs are numbers"),
         ({"method": None}, "method: None is none of random, halton, halving, optuna; "),
         ({"space": {1: sweep.Uniform(0.0, 1.0)}}, "run: hyperparameters have names, not 1"),
+        ({"space": {"value": sweep.Uniform(0.0, 1.0)}}, "run: value is said of a point, give an"),
         ({"points": 0}, "points must be >= 1, not 0"),
         ({"points": 4.0}, r"points is a whole number, not 4\.0"),
         ({"seeds": [0, 1]}, r"seeds is a whole number, not \[0, 1\]"),

@@ -1,0 +1,28 @@
+"""What is wrong with a plan, before any of it runs."""
+
+import pytest
+
+from jaxdl import sweep
+
+PROGRAMS = {"one": (sweep.without_training(lambda h, s, d: {"a": h["x"]}), sweep.grid(x=[1.0]))}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"segmens": 2}, "segmens: there is no such option, but segments, .*did you mean segments"),
+        ({"seeds": "3"}, "seeds is a whole number, not '3'"),
+        ({"seeds": 0}, "seeds must be >= 1, not 0"),
+    ],
+)
+def test_mistakes_in_a_plan_are_one_line(wrong, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        sweep.plan(PROGRAMS, sweep.NO_DATA, **{"seeds": 1, **wrong})
+    assert "\n" not in str(caught.value)
+
+
+def test_an_option_of_execute_that_there_is_not_is_one_line(tmp_path):
+    plan = sweep.plan(PROGRAMS, sweep.NO_DATA, seeds=1)
+    with pytest.raises(ValueError, match=r"laens: there is no .*; did you mean lanes\?"):
+        plan.execute(tmp_path / "run", laens=2)
+    assert not (tmp_path / "run").exists()
