@@ -144,10 +144,16 @@ def plan(
         labels: further columns, `{name of a program: {column: value}}`.
         options: `segments`, `categories` and so on, as in `Plan`.
 
-    Raises ValueError for another option, and for seeds that are no number of them.
+    Raises ValueError for another option, for seeds that are no number of them, and for a program
+    without points.
     """
     _options.check_names(options, Plan._fields[3:])
     _options.check_count("seeds", seeds)
+    for name, given in programs.items():
+        if not isinstance(given, tuple) or len(given) != 2:
+            raise ValueError(
+                f"programs: give (run, points) of {name}, not a {type(given).__name__}"
+            )
     runs = {name: run for name, (run, _) in programs.items()}
     tried = [
         trial

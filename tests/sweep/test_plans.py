@@ -1,8 +1,11 @@
 """What is wrong with a plan, before any of it runs."""
 
+import inspect
+
 import pytest
 
 from jaxdl import sweep
+from jaxdl.sweep import _options
 
 PROGRAMS = {"one": (sweep.without_training(lambda h, s, d: {"a": h["x"]}), sweep.grid(x=[1.0]))}
 
@@ -19,6 +22,17 @@ def test_mistakes_in_a_plan_are_one_line(wrong, message):
     with pytest.raises(ValueError, match=message) as caught:
         sweep.plan(PROGRAMS, sweep.NO_DATA, **{"seeds": 1, **wrong})
     assert "\n" not in str(caught.value)
+
+
+def test_a_program_without_points_is_one_line():
+    run, _ = PROGRAMS["one"]
+    with pytest.raises(ValueError, match=r"give \(run, points\) of one, not a Run"):
+        sweep.plan({"one": run}, sweep.NO_DATA, seeds=1)
+
+
+def test_the_options_of_execute_are_those_that_a_plan_does_not_say():
+    options = inspect.signature(sweep.execute).parameters
+    assert set(_options.NAMES) == {*options} - {*sweep.Plan._fields, "trials", "data", "workdir"}
 
 
 def test_an_option_of_execute_that_there_is_not_is_one_line(tmp_path):
