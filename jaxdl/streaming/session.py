@@ -37,12 +37,24 @@ class Evaluation(NamedTuple):
     mode: Literal["max", "min"] = "max"
 
 
+class Due(NamedTuple):
+    """A row that is not written: of step `number`; its sums and when it diverged may still be
+    computed. steps: how many it is of by the clock.
+    """
+
+    number: int
+    metrics: Metrics
+    diverged_at: Array
+    steps: int
+
+
 @dataclasses.dataclass
 class Session:
     """Goes from step `number` to step `steps`.
 
     conditions: kept in every checkpoint. place: puts a batch where the step wants it. log: None in
-    the processes that write nothing. zeros: metrics of no step. best: the best value so far.
+    the processes that write nothing. zeros: metrics of no step. best: the best value so far. row:
+    one that is due; it is written while the device computes the next step.
     """
 
     steps: int
@@ -61,15 +73,18 @@ class Session:
     carry: Carry
     zeros: Metrics
     best: float | None
+    row: Due | None = None
 
     def train(self) -> TrainState:
         """The state after the last step, once that is on disk. Raises Interrupted if stopped."""
         every = self.evaluation.steps if self.evaluation else math.inf
         while self.number < self.steps:
             self._step()
+            self._report()
             last = self.number == self.steps
             if last or self.number % self.log_steps == 0:
-                self._report()
+                _, sums, diverged_at = self.carry
+                self.row = Due(self.number, sums, diverged_at, self.speed.take())
                 self.carry = self.carry._replace(metrics=self.zeros)
             if self.evaluation and (last or self.number % every == 0):
                 self._evaluate(self.evaluation)
@@ -94,29 +109,36 @@ class Session:
         try:
             return next(self.stream)
         except StopIteration:
+            self._report()
             raise ValueError(
                 f"the data end after {self.number} of {self.steps} steps; "
                 "data.batches.epochs goes on without end"
             ) from None
 
     def _report(self) -> None:
-        self._check()
-        steps = (self.number - 1) % self.log_steps + 1
-        sums = jax.device_get(self.carry.metrics)
+        """Writes the row that is due."""
+        if self.row is None:
+            return
+        row, self.row = self.row, None
+        self._check(row.diverged_at)
+        steps = (row.number - 1) % self.log_steps + 1
+        sums = jax.device_get(row.metrics)
         with np.errstate(invalid="ignore", divide="ignore"):  # 0/0: of nothing that has a weight
-            row = {f"train/{name}": float(value) for name, value in train.mean(sums).items()}
-        self._write(row | self.speed.read(float(sums["loss"][1]) / steps))
+            found = {f"train/{name}": float(value) for name, value in train.mean(sums).items()}
+        speed = self.speed.read(row.steps, float(sums["loss"][1]) / steps)
+        self._write(row.number, found | speed)
 
-    def _write(self, row: Mapping[str, float]) -> None:
+    def _write(self, number: int, row: Mapping[str, float]) -> None:
         if self.log is not None:
             with self.agreement.held():
-                self.log.write(self.number, row)
+                self.log.write(number, row)
 
     def _evaluate(self, evaluation: Evaluation) -> None:
-        self._check()
+        self._report()
+        self._check(self.carry.diverged_at)
         with self.speed.aside():
             measured = {n: float(v) for n, v in evaluation.measure(self.carry.state).items()}
-        self._write({f"evaluation/{n}": v for n, v in measured.items()})
+        self._write(self.number, {f"evaluation/{n}": v for n, v in measured.items()})
         if evaluation.best is None:
             return
         if evaluation.best not in measured:
@@ -137,7 +159,8 @@ class Session:
         return value > self.best if mode == "max" else value < self.best
 
     def _save(self) -> None:
-        self._check()
+        self._report()
+        self._check(self.carry.diverged_at)
         self._check_parameters()
         positions, held = self.stream.positions(), self._held(self.carry)
         if self.log is None:
@@ -157,8 +180,8 @@ class Session:
         """What process 0 can write; in a process alone it is fetched beside the training."""
         return tree if jax.process_count() == 1 else distributed.gathered(tree)
 
-    def _check(self) -> None:
-        if (step := int(self.carry.diverged_at)) >= 0:
+    def _check(self, diverged_at: Array) -> None:
+        if (step := int(diverged_at)) >= 0:
             self._diverged(f"the loss is not finite at step {step}")
 
     def _check_parameters(self) -> None:

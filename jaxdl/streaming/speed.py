@@ -38,17 +38,22 @@ class Speed:
         if self._began is not None:
             self._began += time.perf_counter() - began
 
-    def read(self, examples: float) -> dict[str, float]:
-        """Columns of a row, and begins anew; empty while only the first step is done.
+    def take(self) -> int:
+        """How many steps were started since this was last asked, the first one left out."""
+        steps, self._steps = self._steps, 0
+        return steps
+
+    def read(self, steps: int, examples: float) -> dict[str, float]:
+        """Columns of a row of so many steps, done by now; empty where there is no such step.
 
         examples: in a step, on average. Of memory there is what the device tells: CPUs tell
         nothing.
         """
         now = time.perf_counter()
-        began, steps = self._began, self._steps
+        began = self._began
         if began is None or not steps:
             return {}
-        self._began, self._steps = now, 0
+        self._began = now
         seconds = (now - began) / steps
         found = {"speed/step_seconds": seconds, "speed/examples_per_second": examples / seconds}
         if self._flops is not None and self._peak is not None:

@@ -276,6 +276,13 @@ def test_a_workdir_that_is_used_or_cannot_be(tmp_path):
         fit(tmp_path)
 
 
+def test_a_row_that_was_due_when_the_data_end_is_written(tmp_path):
+    with pytest.raises(ValueError, match="the data end after 6 of 23 steps"):
+        fit(tmp_path, batches=Listed([DATA] * 6), log_steps=3)
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [3, 6]
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
