@@ -22,7 +22,9 @@ beyond the threshold, *fails* where it lies on the other side, is *inconclusive*
 across, and *depends* where named conditions disagree. A sentence has the verdict that all its
 claims share, depends where some hold and some fail, and is inconclusive otherwise. Small plots:
 `│` the threshold, `●` the estimate, `─` its interval; of a claim under several conditions the
-estimates alone. `python docs/make_claims.py` writes this page.
+estimates alone. The last column names the sentence's system in [the curriculum](curriculum.md), and
+the experiment of a claim, whose head says what is measured and how. Runs without a date were
+made before it was kept. `python docs/make_claims.py` writes this page.
 """
 
 

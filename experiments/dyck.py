@@ -161,12 +161,14 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     by_depth = by_depth.assign(depth=by_depth["depth"].map(columns), right=100 * by_depth["right"])
     figure = report.lines(
         by_depth, "depth", "right", line="model", x_scale="linear", y_scale="linear",
-        title=f"Brackets that are right, trained with up to {config.depth} open",
+        title=f"Right in words with up to {twice} open, trained with up to {config.depth}",
         x_label="brackets open where one closes",
         y_label="kind is right (%)",
         references={"a guess": lambda depth: np.full(len(depth), 50.0)},
     )  # fmt: skip
-    picture = report.picture(figure, "Words with up to twice as many open. Bands: over seeds.")
+    picture = report.picture(
+        figure, "Closing brackets of words with up to twice as many open as in training."
+    )
     return launch.Conclusion(claims, [Section("By network", (*tables, picture))])
 
 

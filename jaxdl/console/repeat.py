@@ -58,6 +58,14 @@ def _experiment(workdir: Path) -> str:
         facts = json.loads((workdir / ENVIRONMENT).read_bytes())
         json.loads((workdir / CONFIG).read_bytes())
         name = check_name(str(facts["experiment"]))
+    except FileNotFoundError as error:
+        if not workdir.is_dir():
+            raise UserError(f"{workdir} is no folder") from None
+        missing = Path(error.filename).name
+        raise UserError(
+            f"{workdir} has no {missing}: it is of no experiment that was launched; what a program "
+            "of yours ran, that program repeats"
+        ) from None
     except OSError as error:
         raise UserError(f"{error.filename} cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError):

@@ -20,7 +20,7 @@ from jaxdl._text import clean
 from jaxdl._workdir import CONFIG, ENVIRONMENT
 from jaxdl.console import runs
 from jaxdl.console.activity import worker
-from jaxdl.report.tables import drawing, number
+from jaxdl.report.tables import cell_of, drawing, label, measure, number
 from jaxdl.streaming.log import ROWS
 from jaxdl.sweep import ledger, store
 
@@ -134,14 +134,20 @@ def of_sweep(rows: Rows) -> report.Table:
     programs = dict.fromkeys(str(row.get("program")) for row in rows)
     measured = next(filter(None, map(bests.measured, reversed(rows))), [])
     metric = bests.headline(measured)
+    known = bests.kind(metric)
+    cell = cell_of(known) if known else number
     body = []
     for program in programs:
         mine = [row for row in rows if str(row.get("program")) == program]
         statuses = Counter(str(row.get("status")) for row in mine)
         words = ", ".join(f"{count} {status}" for status, count in statuses.items())
         values = [row.get(metric) for row in mine]
-        body.append((program, words, number(bests.best(metric, values)), sparkline(values)))
-    header = ("program", "trials", f"best {metric}", "trial by trial")
+        best = bests.best(metric, values)
+        body.append(
+            (program, words, number(best) if best is None else cell(best), sparkline(values))
+        )
+    of = f"best {measure(label(metric), known.unit)}" if known else "best"
+    header = ("program", "trials", of, "trial by trial")
     return report.Table(header, tuple(body), frozenset({2}))
 
 

@@ -86,7 +86,7 @@ def save_best(
     facts: anything else worth knowing, such as the trial and its metrics.
     """
     folder = Path(workdir) / "best"
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     tree = {"params": params, "model_state": model_state or {}}
     if scaling is not None:
         tree["scaling"] = scaling._asdict()

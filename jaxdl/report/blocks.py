@@ -41,11 +41,16 @@ def tuned_table(tuned: stats.Tuned, score: str, against: Hashable | None = None)
             gain = None if key == base else tuned.gain(score, key, base, log=positive)
             row[gained] = _ratio(gain) if gain is not None and positive else gain
         rows.append(row)
-    caption = (
+    chosen = (
         f"{CHOSEN[0].upper()}{CHOSEN[1:]}, by {label(tuned.metric)}; 95 % intervals over seeds, of "
-        f"changes paired.  {BORDER} that of all seeds is on the border of its grid."
+        f"changes paired.  {BORDER} that of all seeds is"
     )
-    return table(rows, caption)
+    if tuned.trials["seed"].nunique() == 1:
+        chosen = (
+            f"One seed, at the rate that it chose itself by {label(tuned.metric)}: there is no "
+            f"interval.  {BORDER} it is"
+        )
+    return table(rows, f"{chosen} on the border of its grid.")
 
 
 def searched(

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdl.sweep.chunk import DIVERGED, Record
-from jaxdl.sweep.hosted import not_finite
+from jaxdl.sweep.hosted import TRAIN, not_finite
 from jaxdl.sweep.run import Data, Run
 from jaxdl.types import Array
 
@@ -41,7 +41,10 @@ def reason(error: Exception, run: Run, hparams: Mapping[str, np.ndarray], data: 
     message = f"{type(error).__name__}: {first}"
     if isinstance(error, KeyError) and (unknown := _unknown(run, hparams, data)):
         have = ", ".join(hparams) or "none"
-        return f"the run asks for the hyperparameter {unknown!r}, which its trials lack: {have}"
+        return f"the run asks for the hyperparameter {unknown!r}; its trials have {have}"
+    if isinstance(error, KeyError) and error.args == (TRAIN,) and TRAIN not in data:
+        have = ", ".join(data) or "none"
+        return f"the run trains on data[{TRAIN!r}]; the splits that it was given are {have}"
     if not _is_of_tracing(error):
         return message
     names = [name for name in hparams if _needs_a_number(run, name, hparams, data)]

@@ -40,6 +40,14 @@ def rewrite(workdir, change):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
+def test_a_sweep_from_python_has_nothing_to_launch_again(second, tmp_path):
+    (second / "environment.json").unlink()
+    with pytest.raises(launch.UserError, match=r"second has no environment\.json: it is of no exp"):
+        repeat.run(second, tmp_path / "to")
+    with pytest.raises(launch.UserError, match="nowhere is no folder"):
+        repeat.run(tmp_path / "nowhere", tmp_path / "to")
+
+
 def test_equal_runs_are_equal(first, second, capsys):
     assert same.tell(first, second) == 0
     assert "equal" in words(capsys)

@@ -44,6 +44,17 @@ def test_a_sweep_is_a_line_a_program_with_its_best(tmp_path, capsys):
     assert "0.75" in lines["sgd"]
 
 
+def test_a_share_is_in_per_cent_as_list_says_it(tmp_path, capsys):
+    asked = {"trial": "1", "program": "adam", "learning_rate": 0.1, "seed": 0}
+    outcome = {"status": "ok", "steps": 4, "diverged_at": None, "message": None}
+    write(tmp_path / "trials.jsonl", [{**asked, **outcome, "validation_accuracy": 0.875, **COMMON}])
+    assert console.main(["watch", str(tmp_path), "--once"]) == 0
+    out = " ".join(capsys.readouterr().out.replace("|", " ").split())
+    assert "(%)" in out
+    assert "87.5" in out
+    assert "validation_accuracy" not in out
+
+
 def test_what_became_of_a_run_is_as_list_says_it(tmp_path, capsys):
     expected = {
         "verdict": "done",

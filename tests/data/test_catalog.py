@@ -91,6 +91,10 @@ def test_unknown_name_lists_the_known_ones(tmp_path):
     )
 
 
+def test_who_asks_for_a_table_is_told_what_reads_it(tmp_path):
+    assert _refusal("wine", tmp_path).endswith("; jaxdl.data.read('wine') reads that table")
+
+
 @pytest.mark.parametrize("name", OTHERS)
 def test_unprepared_dataset_names_directory_and_command(name, tmp_path):
     root = tmp_path / "my data"

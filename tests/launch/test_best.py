@@ -45,6 +45,14 @@ def test_a_loaded_model_predicts_from_raw_inputs_to_the_bit(saved):
     assert len(repr(loaded)) < 300  # the facts, not the arrays
 
 
+def test_a_workdir_that_is_not_there_is_made(tmp_path):
+    workdir = tmp_path / "runs" / "mine"
+    launch.save_best(workdir, {"kernel": np.ones((2, 3))}, task="mine", model="mine")
+    np.testing.assert_array_equal(
+        launch.load(workdir, lambda _: tasks.classification(MLP((), 3))).params["kernel"], 1
+    )
+
+
 @pytest.mark.parametrize("shape", [(), (3,), (20, 4), (20, 3, 1)])
 def test_inputs_of_another_shape_are_one_line(saved, shape):
     loaded = launch.load(saved[0])

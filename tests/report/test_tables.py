@@ -375,3 +375,14 @@ def test_a_tuned_table_marks_the_hyperparameter_on_the_border_and_writes_names_a
     table = blocks.tuned_table(tuned, "test_loss")
     cells = dict(zip(table.header, table.rows[0], strict=True))
     assert (cells["rate"], cells["decay"], cells["course"]) == ("0.1", "0*", "constant")
+    assert table.caption.startswith("Each seed at the rate that other seeds chose")
+    alone = stats.tune(
+        frame.query("seed == 0 and decay == 0 and course == 'constant'"),
+        "model",
+        "rate",
+        "validation_loss",
+    )
+    assert blocks.tuned_table(alone, "test_loss").caption == (
+        "One seed, at the rate that it chose itself by validation loss: there is no interval.  "
+        "* it is on the border of its grid."
+    )

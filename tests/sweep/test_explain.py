@@ -63,7 +63,21 @@ def test_a_hyperparameter_that_the_trials_lack_is_named(tmp_path):
     with pytest.raises(sweep.Failed) as failure:
         sweep.execute({"a": run}, trials, tiny.DATA, workdir=tmp_path)
     assert str(failure.value) == (
-        "program a: the run asks for the hyperparameter 'learning_rate', which its trials lack: lr"
+        "program a: the run asks for the hyperparameter 'learning_rate'; its trials have lr"
+    )
+
+
+def test_a_training_split_that_is_not_there_is_named(tmp_path):
+    def build(h):
+        return tiny.task({"initializer": 1}), adam(h["lr"])
+
+    run = sweep.make_run(build, steps=2, batch_size=8)
+    trials = sweep.trials(["a"], sweep.grid(lr=[0.1]), [0])
+    data = {"validation": tiny.DATA["validation"]}
+    with pytest.raises(sweep.Failed) as failure:
+        sweep.execute({"a": run}, trials, data, workdir=tmp_path)
+    assert str(failure.value) == (
+        "program a: the run trains on data['train']; the splits that it was given are validation"
     )
 
 
