@@ -47,9 +47,9 @@ LAYERS = {DENSE: ("Dense_0", "Dense_1"), CONVOLUTIONAL: ("Conv_0", "Conv_1")}
 TARGETS = ("similar", "different")
 CELLS = {
     ("similar", "little"): (TOP, SCRATCH, 0.02),
-    ("similar", "lots"): (ALL, TOP, 0.01),
+    ("similar", "much"): (ALL, TOP, 0.01),
     ("different", "little"): (LOWER, TOP, 0.01),
-    ("different", "lots"): (ALL, TOP, 0.02),
+    ("different", "much"): (ALL, TOP, 0.02),
 }
 """What should win, against what, and by how much."""
 CLAIMS = tuple(
@@ -148,7 +148,7 @@ def run(config: Config, model: nn.Module, layers: Sequence[str]) -> sweep.Run:
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Rates chosen on validation; strategies compared seed by seed within each cell."""
     frame = results.frame()
-    frame["data"] = frame["labels"].map({float(config.few): "little", float(MANY): "lots"})
+    frame["data"] = frame["labels"].map({float(config.few): "little", float(MANY): "much"})
     tuned = stats.tune(frame, ("network", "target", "data", "strategy"), "learning_rate")
     judged = [
         each
@@ -183,7 +183,7 @@ def strategies(config: Config, tuned: stats.Tuned, network: str, examples: int) 
         scores, down="strategy", across="target data, task", best=True,
         title=f"Transfer from the digits 0-4, {network} network", label="test accuracy (%)",
         caption=f"Mean over seeds and its 95 % interval, {report.CHOSEN}. "
-        f"Little: {config.few} labels, lots: {MANY}.",
+        f"Little: {config.few} labels, much: {MANY}.",
     )  # fmt: skip
     return drawn._replace(name=f"{network}_network")
 
