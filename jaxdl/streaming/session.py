@@ -37,15 +37,17 @@ class Evaluation(NamedTuple):
     mode: Literal["max", "min"] = "max"
 
 
-class Due(NamedTuple):
-    """A row that is not written: of step `number`; its sums and when it diverged may still be
-    computed. steps: how many it is of by the clock.
+class PendingRow(NamedTuple):
+    """A row that is not written yet: of step `number`, the last of its steps.
+
+    metrics, diverged_at: as in `Carry`; the device may still compute them. timed: how many of its
+    steps the clock counts.
     """
 
     number: int
     metrics: Metrics
     diverged_at: Array
-    steps: int
+    timed: int
 
 
 @dataclasses.dataclass
@@ -53,8 +55,8 @@ class Session:
     """Goes from step `number` to step `steps`.
 
     conditions: kept in every checkpoint. place: puts a batch where the step wants it. log: None in
-    the processes that write nothing. zeros: metrics of no step. best: the best value so far. row:
-    one that is due; it is written while the device computes the next step.
+    the processes that write nothing. zeros: metrics of no step. best: the best value so far.
+    pending: written while the device computes the next step.
     """
 
     steps: int
@@ -73,18 +75,20 @@ class Session:
     carry: Carry
     zeros: Metrics
     best: float | None
-    row: Due | None = None
+    pending: PendingRow | None = None
 
     def train(self) -> TrainState:
         """The state after the last step, once that is on disk. Raises Interrupted if stopped."""
         every = self.evaluation.steps if self.evaluation else math.inf
         while self.number < self.steps:
-            self._step()
-            self._report()
+            try:
+                self._step()
+            finally:  # a step that fails takes no row with it
+                self._report()
             last = self.number == self.steps
             if last or self.number % self.log_steps == 0:
                 _, sums, diverged_at = self.carry
-                self.row = Due(self.number, sums, diverged_at, self.speed.take())
+                self.pending = PendingRow(self.number, sums, diverged_at, self.speed.take())
                 self.carry = self.carry._replace(metrics=self.zeros)
             if self.evaluation and (last or self.number % every == 0):
                 self._evaluate(self.evaluation)
@@ -109,23 +113,22 @@ class Session:
         try:
             return next(self.stream)
         except StopIteration:
-            self._report()
             raise ValueError(
                 f"the data end after {self.number} of {self.steps} steps; "
                 "data.batches.epochs goes on without end"
             ) from None
 
     def _report(self) -> None:
-        """Writes the row that is due."""
-        if self.row is None:
+        """Writes the row that is pending."""
+        if self.pending is None:
             return
-        row, self.row = self.row, None
+        row, self.pending = self.pending, None
         self._check(row.diverged_at)
         steps = (row.number - 1) % self.log_steps + 1
         sums = jax.device_get(row.metrics)
         with np.errstate(invalid="ignore", divide="ignore"):  # 0/0: of nothing that has a weight
             found = {f"train/{name}": float(value) for name, value in train.mean(sums).items()}
-        speed = self.speed.read(row.steps, float(sums["loss"][1]) / steps)
+        speed = self.speed.read(row.timed, float(sums["loss"][1]) / steps)
         self._write(row.number, found | speed)
 
     def _write(self, number: int, row: Mapping[str, float]) -> None:
@@ -160,6 +163,7 @@ class Session:
 
     def _save(self) -> None:
         self._report()
+        self.agreement.meet()  # if it could not be written, a checkpoint would be without it
         self._check(self.carry.diverged_at)
         self._check_parameters()
         positions, held = self.stream.positions(), self._held(self.carry)

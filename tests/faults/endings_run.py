@@ -12,6 +12,7 @@ from support.streams import DATA, STEPS, TASK, TX, Listed, after
 
 from jaxdl import checkpoint, distributed, parallel, params, streaming
 from jaxdl.data.batches import epochs
+from jaxdl.streaming.log import Log
 
 RATES = {"config": {"rate": 0.1}}
 
@@ -21,10 +22,10 @@ def rows(mesh, seed=0):
     return epochs(DATA, 8, seed, rows=parallel.rows_here(mesh, 8))
 
 
-def poisoned(mesh, at):
+def poisoned(mesh, at, count=STEPS):
     """What one process reads becomes NaN."""
     source = rows(mesh)
-    found = [dict(next(source)) for _ in range(STEPS)]
+    found = [dict(next(source)) for _ in range(count)]
     if not distributed.is_first():
         found[at]["y"] = found[at]["y"] * np.float32("nan")
     return Listed(found)
@@ -46,14 +47,13 @@ def apart(mesh):
     return batches
 
 
-def failing(number):
+def failing(write_at, number):
     """A disk that is full at a step."""
-    save = checkpoint.save
 
-    def write(directory, step, *arguments, **options):
+    def write(where, step, *arguments, **options):
         if step == number:
             raise OSError("no space left")
-        return save(directory, step, *arguments, **options)
+        return write_at(where, step, *arguments, **options)
 
     return write
 
@@ -83,10 +83,12 @@ def trained(folder):
     fit("differing", tx=optax.adam(0.1 + second))
     fit("alone", state=streams.initial(TASK, TX, jax.random.key(streams.SEED), DATA))
     fit("nan", poisoned(mesh, 9))
+    fit("end", poisoned(mesh, 9, 10))
     fit("short", short(mesh, 9))
     fit("asked", apart(mesh), stop=after(6 if second else 100))
     fit("asked", apart(mesh), stop=after(100))
-    checkpoint.save, save = failing(STEPS), checkpoint.save
+    checkpoint.save, save = failing(checkpoint.save, STEPS), checkpoint.save
     fit("full")
-    checkpoint.save = save
+    checkpoint.save, Log.write = save, failing(Log.write, STEPS)
+    fit("row")
     return 0

@@ -98,10 +98,12 @@ def test_all_end_alike_and_one_says_why(tmp_path):
         ["differing", "Ended"],
         ["alone", "Ended"],
         ["nan", "Ended"],
+        ["end", "Ended"],
         ["short", "ValueError"],
         ["asked", "Interrupted"],
         ["asked", first[0][1]],
         ["full", "Ended"],
+        ["row", "Ended"],
     ]
     assert [words[:2] for words in first] == [
         ["done", first[0][1]],
@@ -111,12 +113,15 @@ def test_all_end_alike_and_one_says_why(tmp_path):
         ["differing", "Refused"],
         ["alone", "ValueError"],
         ["nan", "Diverged"],
+        ["end", "Diverged"],
         ["short", "Ended"],
         ["asked", "Interrupted"],
         ["asked", first[0][1]],
         ["full", "OSError"],
+        ["row", "OSError"],
     ]
-    assert [words[2].strip() for words in second if words[1] == "Ended"] == [*"222111"]
+    assert [words[2].strip() for words in second if words[1] == "Ended"] == [*"22211111"]
+    assert 23 not in steps(tmp_path / "run" / "row")  # which would go on without its row
     text = said[0]
     for message in (
         "rate (0.1 there, 0.2 here)",

@@ -11,7 +11,7 @@ import numpy as np
 import optax
 import pytest
 from support import streams
-from support.streams import DATA, STEPS, TASK, TX, Listed, after, events, fit, of_rows, rows
+from support.streams import DATA, STEPS, TASK, TX, Listed, after, events, fit, lines, of_rows, rows
 
 from jaxdl import checkpoint, params, streaming, train
 from jaxdl.streaming import Evaluation
@@ -276,11 +276,15 @@ def test_a_workdir_that_is_used_or_cannot_be(tmp_path):
         fit(tmp_path)
 
 
-def test_a_row_that_was_due_when_the_data_end_is_written(tmp_path):
-    with pytest.raises(ValueError, match="the data end after 6 of 23 steps"):
-        fit(tmp_path, batches=Listed([DATA] * 6), log_steps=3)
-    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert [row["step"] for row in rows] == [3, 6]
+@pytest.mark.parametrize(
+    ("last", "message"),
+    [((), "the data end after 6 of 23 steps"), (({"x": DATA["x"]},), "'y'")],
+    ids=["the data end", "a batch fails"],
+)
+def test_a_row_that_is_pending_is_written_before_what_fails(tmp_path, last, message):
+    with pytest.raises((ValueError, KeyError), match=message):
+        fit(tmp_path, batches=Listed([*[DATA] * 6, *last]), log_steps=3)
+    assert [row["step"] for row in lines(tmp_path)] == [3, 6]
 
 
 @pytest.mark.parametrize(
