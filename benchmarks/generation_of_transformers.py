@@ -13,7 +13,6 @@ import numpy as np
 from benchmarks import harness
 from benchmarks.harness import Row
 from jaxdl import _cpu, decoding
-from jaxdl.layers.multi_head import KeysValues
 from jaxdl.models import GPT, pretrained
 from jaxdl.ops.attention import dot_product_attention
 from jaxdl.types import Array, PyTree
@@ -88,7 +87,7 @@ def reading(places: int) -> Callable[[], Array]:
     mask = jnp.ones((1, 1, 1, places), bool)
 
     @jax.jit
-    def read(q: Array, layers: list[KeysValues]) -> Array:
+    def read(q: Array, layers: list[tuple[Array, Array]]) -> Array:
         def body(q: Array, _: None) -> tuple[Array, None]:
             for k, v in layers:
                 q = dot_product_attention(q, k, v, mask=mask)

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from benchmarks import harness
 from benchmarks.harness import Row
+from jaxdl._workdir import LEDGER
 
 ALONE = "--alone"
 ROOT = Path(__file__).parents[1]
-FLAGSHIP, LEDGER = "optimizers_x_initializers", "trials.jsonl"
+FLAGSHIP = "optimizers_x_initializers"
 RUNS, STEPS = 1000, 30
 FIRST_ROWS, LIST, REPORT = 5.0, 1.0, 3.0
 """Seconds that are asked for."""

@@ -72,7 +72,7 @@ class Config(launch.Config):
     steps: int = setting(400, "Steps of pretraining of each trial.", low=1)
     tuning_steps: int = setting(80, "Steps of tuning, for each task and rate.", low=1)
     seeds: int = setting(4, "Seeds of each condition.", low=1)
-    full: bool = setting(False, "Eight times the steps of pretraining.")
+    full: bool = setting(False, "A long run: eight times the steps of pretraining.")
     batch_size: int = setting(32, "Sentences, or pairs of them, in a step.", low=1, high=100)
     documents: int = setting(20_000, "Docstrings to pretrain on, at most.", low=100)
     vocabulary: int = setting(2000, "Words, the special ones among them.", low=10)

@@ -62,7 +62,7 @@ class Config(launch.Config):
     """The network, how it is trained, and on which text."""
 
     steps: int = setting(2400, "Training steps of each trial.", low=1)
-    full: bool = setting(False, "Six times the steps.")
+    full: bool = setting(False, "A long run: six times the steps.")
     batch_size: int = setting(32, "Streams read side by side.", low=1)
     length: int = setting(64, "Characters in a chunk.", low=1)
     seeds: int = setting(3, "Seeds of each rate.", low=1)

@@ -123,7 +123,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         for name in (NETWORK, LINEAR, SAME)
     }
     scores = {name: chosen.scores(f"test_{name}") for name, chosen in tuned.items()}
-    scores |= together(config, plan, tuned)
+    scores |= ensemble_scores(config, plan, tuned)
     shown = {table: table.replace("_", " ") for table in sorted(config.tables)}
     judged = []
     for claim, baseline in zip(CLAIMS, BASELINES, strict=True):
@@ -139,7 +139,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     return launch.Conclusion(judged, [Section("By table", (table, picture))])
 
 
-def together(
+def ensemble_scores(
     config: Config, plan: sweep.Plan, tuned: Mapping[str, stats.Tuned]
 ) -> dict[str, pd.DataFrame]:
     """Test accuracy of the trees and of what the three kinds say together, a column a table.
@@ -149,7 +149,7 @@ def together(
     found: list[dict[str, object]] = []
     for table, seed in itertools.product(config.tables, range(config.seeds)):
         splits = split_by(config.examples, jax.random.key(seed), plan.data[table])
-        members = {TREES: grown(jax.tree.map(np.asarray, splits), CLASSES[table])}
+        members = {TREES: tree_probabilities(jax.tree.map(np.asarray, splits), CLASSES[table])}
         for name, place in ((NETWORK, 0), (LINEAR, -1)):
             rows = tuned[name].of(table)
             for row in rows[(rows["seed"] == seed) & (rows["status"] == "ok")].to_dict("records"):
@@ -181,7 +181,7 @@ def combined(members: Mapping[str, Mapping[str, Array]], labels: Array) -> dict[
     }
 
 
-def grown(splits: Mapping[str, Batch], classes: int) -> dict[str, Array]:
+def tree_probabilities(splits: Mapping[str, Batch], classes: int) -> dict[str, Array]:
     """Probabilities `[N, K]` by boosted trees of the validation and test examples; 0 of a class
     that no training example has."""
     # On tables this small, threads only wait for each other.

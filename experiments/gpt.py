@@ -49,10 +49,7 @@ WARM_UP, TIMED = 0.1, 10
 
 
 class Config(char_rnn.Config):
-    """Both networks and the text; what is not here is the LSTM's, as in `char_rnn`.
-
-    With `full` both take six times the steps.
-    """
+    """Both networks and the text; what is not here is the LSTM's, as in `char_rnn`."""
 
     steps: int = setting(280, "Training steps of each GPT.", low=1)
     pace: float = setting(3.0, "Steps of the LSTM in the time of one of the GPT.", low=0.01)

@@ -56,7 +56,7 @@ class Config(launch.Config):
     )
     vocabulary: int = setting(2000, "Words, the special ones among them.", low=10)
     words: int = setting(500_000, "Words of documentation to use.", low=10_000)
-    full: bool = setting(False, "Four times the words, and five times the steps.")
+    full: bool = setting(False, "A long run: four times the words and five times the steps.")
     features: int = setting(32, "Numbers in a word's vector.", low=1)
     hidden: int = setting(128, "Units of the hidden layer.", low=1)
 

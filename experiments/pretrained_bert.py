@@ -14,6 +14,7 @@ docstrings had shown its test accuracy; the claims stayed.
     python -m experiments.pretrained_bert --workdir=runs/pretrained_bert
     python -m experiments.pretrained_bert --workdir=runs/pretrained_bert \\
         --similar="The fitted model is returned."
+    # MiniLM tuned too, half an hour:
     python -m experiments.pretrained_bert --config.full=true --workdir=runs/pretrained_bert_full
 """
 
@@ -63,7 +64,7 @@ class Config(launch.Config):
 
     steps: int = setting(200, "Training steps of each trial; of MiniLM tuned half.", low=2)
     seeds: int = setting(6, "Seeds of each setting.", low=1)
-    full: bool = setting(False, "Tune MiniLM too, which takes half an hour.")
+    full: bool = setting(False, "A long run: MiniLM is tuned, too.")
     labels: tuple[int, ...] = setting((8, 64, 512), "Labelled sentences.", low=1, high=512)
     sentences: int = setting(600, "Sentences in training, and in test, of each task.", low=16)
     length: int = setting(48, "Word pieces, or words, of a sentence that are read.", low=4)

@@ -147,7 +147,8 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     is_ranked = frame["program"] == RANKING
     tuned = stats.tune(frame[is_ranked], "program", "learning_rate")
     found = pd.concat([tuned.trials, frame[~is_ranked]], ignore_index=True)
-    shared, (_, read) = word_windows.in_common(found, plan.data), load(config)
+    shared = word_windows.in_common(found, plan.data)
+    _, read = load(config)
     endings, by_frequency = shared.syntactic, told_by_frequency(plan.data["windows"]["test"], read)
     claims = [
         TOLD.judge(stats.mean_interval(tuned.scores("test_accuracy")[RANKING] - by_frequency)),

@@ -4,7 +4,7 @@ import json
 import math
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,20 +134,15 @@ def of_sweep(rows: Rows) -> report.Table:
     programs = dict.fromkeys(str(row.get("program")) for row in rows)
     measured = next(filter(None, map(bests.measured, reversed(rows))), [])
     metric = bests.headline(measured)
-    known = bests.kind(metric)
-    cell = cell_of(known) if known else number
+    best, cell = _written(metric, f"best {label(metric)}".strip())
     body = []
     for program in programs:
         mine = [row for row in rows if str(row.get("program")) == program]
         statuses = Counter(str(row.get("status")) for row in mine)
         words = ", ".join(f"{count} {status}" for status, count in statuses.items())
         values = [row.get(metric) for row in mine]
-        best = bests.best(metric, values)
-        body.append(
-            (program, words, number(best) if best is None else cell(best), sparkline(values))
-        )
-    of = f"best {measure(label(metric), known.unit)}" if known else "best"
-    header = ("program", "trials", of, "trial by trial")
+        body.append((program, words, cell(bests.best(metric, values)), sparkline(values)))
+    header = ("program", "trials", best, "trial by trial")
     return report.Table(header, tuple(body), frozenset({2}))
 
 
@@ -158,9 +153,16 @@ def of_stream(steps: Rows) -> report.Table:
     for name in names:
         values = [row[name] for row in steps if is_number(row.get(name))]
         if values:
-            best = number(bests.best(name, values))
-            body.append((name, number(values[-1]), best, sparkline(values)))
+            words, cell = _written(name, name)
+            best = cell(bests.best(name, values))
+            body.append((words, cell(values[-1]), best, sparkline(values)))
     return report.Table(("metric", "last", "best", "step by step"), tuple(body), frozenset({1, 2}))
+
+
+def _written(metric: str, name: str) -> tuple[str, Callable[[float | None], str]]:
+    """The name with the metric's unit, and how its values are written."""
+    kind = bests.kind(metric)
+    return (measure(name, kind.unit), cell_of(kind)) if kind else (name, number)
 
 
 def sparkline(values: Sequence[Any], width: int = WIDTH) -> str:

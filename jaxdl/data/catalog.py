@@ -118,10 +118,10 @@ def _open(
 ) -> tuple[Source, "tfds.core.DatasetBuilder", str]:
     """The source, its prepared builder, and what to do when a file turns out to be damaged."""
     if name not in DATASETS:
-        from jaxdl.data.sources import tabular  # it needs this module in its turn
-
-        table = f"; jaxdl.data.read({name!r}) reads that table" if name in tabular.NAMES else ""
-        raise DataError(f"unknown dataset {name!r}, choose from {', '.join(DATASETS)}{table}")
+        known = ", ".join(DATASETS)
+        raise DataError(
+            f"unknown dataset {name!r}, choose from {known}; jaxdl.data.read reads tables too"
+        )
     from jaxdl.data import records
 
     root = Path(data_dir).expanduser() if data_dir is not None else default_data_dir()

@@ -71,16 +71,15 @@ def read(
     options.check_target(target)
     options.check_columns("categories", categories)
     options.check_texts({"target_is": target_is, "scaled": scaled, **by})
-    asked = {"validation": validation, "test": test, "seed": seed}
-    shares = {**_SHARES, **{name: value for name, value in asked.items() if value is not None}}
+    drawn = {"validation": validation, "test": test, "seed": seed}
+    asked = {name: value for name, value in drawn.items() if value is not None}
+    shares = _SHARES | asked
     options.check_split(**shares)
     options.check_folder("data_dir", data_dir)
     given = {"target": target, **by}
     if isinstance(source, str) and source in NAMES:
         named = {**given, "categories": categories}
-        used = [name for name, value in named.items() if len(value)]
-        used += [name for name, value in asked.items() if value is not None]
-        if used:
+        if used := [*(name for name, value in named.items() if len(value)), *asked]:
             raise DataError(f"{source} has its own target and parts: no {used[0]} for it")
         return _named(source, target_is, scaled, data_dir)
     if data_dir is not None:

@@ -83,7 +83,7 @@ def distinct(values: Iterable[float]) -> str:
     return ", ".join(number(value) for value in sorted(set(values)))
 
 
-def cell_of(kind: stats.Kind) -> Callable[[float], str]:
+def cell_of(kind: stats.Kind) -> Callable[[float | None], str]:
     """How a metric of this kind is written: a share in per cent, another number as it is."""
     return percent if kind.scale == "share" else number
 

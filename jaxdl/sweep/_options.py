@@ -1,4 +1,4 @@
-"""Options of `execute` that there are not, or of the wrong kind, told in one line."""
+"""Options of a sweep that there are not, or of the wrong kind, told in one line."""
 
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence

@@ -18,7 +18,6 @@ from jaxdl.sweep import chunk as chunks
 from jaxdl.sweep.chunk import Categories
 from jaxdl.sweep.compilation import metric_names
 from jaxdl.sweep.conditions import settle
-from jaxdl.sweep.distributions import is_whole
 from jaxdl.sweep.explain import reason
 from jaxdl.sweep.fingerprint import device_name, numerics, versions
 from jaxdl.sweep.legs import Sweep, Work
@@ -227,11 +226,9 @@ def _check_arguments(
     segments: int,
     lanes: int | None,
 ) -> None:
-    for count in (segments, 1 if lanes is None else lanes):
-        if not is_whole(count):
-            raise ValueError(f"segments and lanes are whole numbers, not {count!r}")
-    if segments < 1 or (lanes is not None and lanes < 1):
-        raise ValueError(f"segments and lanes must be >= 1, not {segments} and {lanes}")
+    _options.check_count("segments", segments)
+    if lanes is not None:
+        _options.check_count("lanes", lanes)
     unknown = {trial.program for trial in trials} - set(programs)
     if unknown:
         raise ValueError(f"trials name programs that are not given: {', '.join(sorted(unknown))}")

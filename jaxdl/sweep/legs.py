@@ -121,7 +121,7 @@ def _advance(
 ) -> Program:
     """Runs trials to the end of a leg, chunk after chunk; the program, of fewer lanes where memory
     was short."""
-    _check_names(program, [*work.hparams, *sweep.labels.get(work.name, {})])
+    _check_metrics(program, [*work.hparams, *sweep.labels.get(work.name, {})])
     while left:
         done = sweep.progress.done
         try:
@@ -209,7 +209,7 @@ def _compile(
     return program
 
 
-def _check_names(program: Program, columns: Sequence[str]) -> None:
+def _check_metrics(program: Program, columns: Sequence[str]) -> None:
     """Raises ValueError for an evaluation or curve that would hide another column or curve, and for
     an evaluation that is no single number."""
     taken = set(program.metrics) & {*COLUMNS, *columns, *program.curves}

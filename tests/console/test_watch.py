@@ -112,8 +112,9 @@ def test_a_stream_is_a_line_a_metric(tmp_path, capsys):
     assert console.main(["watch", str(tmp_path), "--once"]) == 0
     out, _ = capsys.readouterr()
     assert "step 3 of 9, saved step 00000002" in " ".join(out.split())
-    loss = next(line for line in out.splitlines() if "train/loss" in line)
-    assert [cell.strip() for cell in loss.split("|")[2:5]] == ["2", "1", "█▁▅"]
+    cells = [[cell.strip() for cell in line.split("|")[1:5]] for line in out.splitlines()]
+    assert ["train/loss (nats)", "2", "1", "█▁▅"] in cells
+    assert ["train/accuracy (%)", "50.0", "50.0", "▁█"] in cells
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ def test_a_class_that_no_training_example_has_keeps_its_column():
     x = rng.normal(size=(60, 2)).astype(np.float32)
     y = np.where(x[:, 0] > 0, 2, 0)
     splits = {name: {"x": x, "y": y} for name in ("train", "validation", "test")}
-    found = different_kinds.grown(splits, 3)
+    found = different_kinds.tree_probabilities(splits, 3)
     for split in ("validation", "test"):
         probabilities = np.asarray(found[split])
         assert probabilities.shape == (60, 3)

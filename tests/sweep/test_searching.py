@@ -257,7 +257,7 @@ def test_progress_is_shown_unless_it_is_asked_not_to_be(tmp_path, capsys):
         ({"points": True}, "points is a whole number, not True"),
         ({"chunk": "x"}, "chunk is a whole number, not 'x'"),
         ({"chunk": 0}, "chunk must be >= 1, not 0"),
-        ({"lanes": "x"}, "segments and lanes are whole numbers, not 'x'"),
+        ({"lanes": "x"}, "lanes is a whole number, not 'x'"),
         ({"progress": False}, r"progress: sweep\.Progress\(\) shows nothing; False is none"),
         ({"stop": True}, "stop: give a function that tells whether to stop, not True"),
         ({"checkpoint_seconds": "30"}, "checkpoint_seconds: give a number >= 0, not '30'"),
