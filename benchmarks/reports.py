@@ -1,5 +1,6 @@
 """What people wait for: the first rows of a run, a list of 1,000 runs, the flagship's report."""
 
+import importlib
 import itertools
 import os
 import shutil
@@ -28,8 +29,7 @@ def reported(workdir: str) -> float:
     from jaxdl import report
 
     importing = time.perf_counter() - began
-    from experiments import optimizers_x_initializers as flagship
-
+    flagship = importlib.import_module(f"experiments.{FLAGSHIP}")
     config = flagship.Config(steps=STEPS)
     plan = flagship.plan(config)
     results = plan.execute(Path(workdir))

@@ -145,7 +145,7 @@ def plan(
         options: `segments`, `categories` and so on, as in `Plan`.
 
     Raises ValueError for another option, for seeds that are no number of them, and for a program
-    without points.
+    that is no `(run, points)`.
     """
     _options.check_names(options, Plan._fields[3:])
     _options.check_count("seeds", seeds)
