@@ -172,7 +172,7 @@ def drawing(table: Table, console: "Console") -> "Drawing":
 
 
 def _widths(table: Table) -> tuple[list[int], list[int]]:
-    """The width of each column in which nothing is folded; in which only the header is, at spaces."""
+    """The width of each column in which nothing is folded; in which the header is, at spaces."""
     columns = [*zip(table.header, *table.rows, strict=True)]
     tight = [max(map(len, [*name.split(), *cells])) for name, *cells in columns]
     return [max(map(len, column)) for column in columns], tight
