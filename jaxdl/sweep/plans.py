@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxdl.sweep import _options
+from jaxdl.sweep import _options, chunk
 from jaxdl.sweep._replay import kept_state, replay
 from jaxdl.sweep.engine import check_prune, run_all
 from jaxdl.sweep.progress import Progress, showing
@@ -144,8 +144,8 @@ def plan(
         labels: further columns, `{name of a program: {column: value}}`.
         options: `segments`, `categories` and so on, as in `Plan`.
 
-    Raises ValueError for another option, for seeds that are no number of them, and for a program
-    without points.
+    Raises ValueError for another option, for seeds that are no number of them, for a program
+    without points, and for a text among them that is not in `categories`.
     """
     _options.check_names(options, Plan._fields[3:])
     _options.check_count("seeds", seeds)
@@ -155,11 +155,11 @@ def plan(
                 f"programs: give (run, points) of {name}, not a {type(given).__name__}"
             )
     runs = {name: run for name, (run, _) in programs.items()}
-    tried = [
-        trial
-        for name, (_, points) in programs.items()
-        for trial in trials([name], points, range(seeds))
-    ]
+    tried: list[Trial] = []
+    for name, (_, points) in programs.items():
+        mine = trials([name], points, range(seeds))
+        chunk.columns(mine, options.get("categories", {}))
+        tried += mine
     known = {name: dict((labels or {}).get(name, {})) for name in programs}
     if column != "program":
         known = {name: {column: name, **columns} for name, columns in known.items()}
