@@ -142,10 +142,11 @@ def plan(
         seeds: how many.
         column: under which the names of the programs stand in the results, beside `program`.
         labels: further columns, `{name of a program: {column: value}}`.
-        options: `segments`, `categories` and so on, as in `Plan`.
+        options: `segments`, `categories` and so on, as in `Plan`. ValueError for a text in a point
+            that is not among the categories.
 
-    Raises ValueError for another option, for seeds that are no number of them, for a program
-    without points, and for a text among them that is not in `categories`.
+    Raises ValueError for another option, for seeds that are no number of them, and for a program
+    without points.
     """
     _options.check_names(options, Plan._fields[3:])
     _options.check_count("seeds", seeds)
