@@ -48,7 +48,7 @@ class Config(launch.Config):
 
     steps: int = setting(0, "Training steps of each trial; 0: the budget of its workload.", low=0)
     candidate: str = setting(
-        "adamw", "An optimizer by name, or module:function of your own, of any kind."
+        "adamw", "An optimizer by name, or module:function or FILE:function of yours, of any kind."
     )
     baselines: tuple[str, ...] = setting(
         (USUAL,),

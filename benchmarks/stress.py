@@ -30,7 +30,9 @@ class Config(launch.Config):
 
     steps: int = setting(0, "Training steps of each attempt; 0: those of its problem.", low=0)
     seeds: int = setting(1, "Not used: each attempt has a seed of its own.", low=1, high=1)
-    candidate: str = setting("adamw", "An optimizer by name, or module:function of your own.")
+    candidate: str = setting(
+        "adamw", "An optimizer by name, or module:function or FILE:function of yours."
+    )
     baselines: tuple[str, ...] = setting(BASELINES, f"Out of {', '.join(comparison.ENTRANTS)}.")
     problems: tuple[str, ...] = setting(tuple(PROBLEMS), "Which problems.")
     attempts: int = setting(100, "Random points of each optimizer at each difficulty.", low=1)

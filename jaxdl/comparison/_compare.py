@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from jaxdl import sweep
-from jaxdl.comparison.candidates import OPTIMIZER, entrant, find
+from jaxdl.comparison.candidates import OPTIMIZER, entrant, find, unknown
 from jaxdl.comparison.comparison import Comparison
 from jaxdl.comparison.entrants import Entrant, Kind
 from jaxdl.comparison.study import BY, FRESH_SEEDS, POINTS, SEEDS, Study, program_of
@@ -71,7 +71,7 @@ def compare(
 
     Args:
         candidate: as `entrant` takes it, `learning_rate -> optax.GradientTransformation` say; a
-            name in `ENTRANTS`; or `module:function`.
+            name in `ENTRANTS`; or `module:function`, `FILE:function`.
         baselines: names, as `against` takes them; None: those that are `USUAL`.
         workloads: names in `workloads.WORKLOADS`, or workloads; None: those that are `USUAL`.
         optimizer: with which a candidate and its baselines are tuned that is none itself.
@@ -142,10 +142,7 @@ def _baseline(candidate: Entrant, text: str) -> tuple[str, Entrant]:
     if text in known:
         return f"own {kind}" if text == OWN else text, known[text]
     if known and ":" not in text:
-        raise ValueError(
-            f"{text!r} is no {kind} here: give module:function of yours, or one of "
-            f"{', '.join(known)}"
-        )
+        raise unknown(text, kind, known)
     name, found = find(text)
     if found.kind != kind:
         raise ValueError(

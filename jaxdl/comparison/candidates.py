@@ -4,7 +4,7 @@ import functools
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +45,7 @@ def find(text: str, optimizer: str = OPTIMIZER) -> tuple[str, Entrant]:
         return text, ENTRANTS[text]
     module, colon, attribute = text.rpartition(":")
     if not colon:
-        raise ValueError(
-            f"{text!r} is no optimizer here: give module:function of yours, or one of "
-            f"{', '.join(ENTRANTS)}{meant(text, ENTRANTS)}"
-        )
+        raise unknown(text, "optimizer", ENTRANTS)
     folder, name = Path.cwd(), module
     if module.endswith(".py"):
         path = Path(module).expanduser().resolve()
@@ -74,6 +71,16 @@ def find(text: str, optimizer: str = OPTIMIZER) -> tuple[str, Entrant]:
         hint = meant(attribute, dir(found))
         raise ValueError(f"{text!r}: {where} has no {attribute!r}{hint}")
     return attribute, entrant(getattr(found, attribute), attribute, optimizer)
+
+
+def unknown(text: str, kind: Kind, known: Collection[str]) -> ValueError:
+    """What is wrong with a text that is no name and does not say where a function is."""
+    if text.endswith(".py"):
+        return ValueError(f"{text!r}: which function of this file? Give {text}:function")
+    return ValueError(
+        f"{text!r} is no {kind} here: give module:function or FILE:function of yours, or one of "
+        f"{', '.join(known)}{meant(text, known)}"
+    )
 
 
 def entrant(
@@ -137,11 +144,16 @@ def kind_of(candidate: Callable[..., Any], name: str = "candidate") -> Kind:
     lost, of_labels = _tried(candidate, *_examples())
     if isinstance(lost, jax.Array | np.ndarray):
         return "loss"
-    raise ValueError(
-        f"{name} needs {' and '.join(needed)}. As an optimizer it is to need the rate alone: give "
-        "the others defaults, or the function a `space` and `defaults`. As an initializer it gives "
-        f"{of_key or type(drawn).__name__}, as a loss {of_labels or type(lost).__name__} ({FORMS})"
+    told = {
+        "key": f"As an initializer it gives {of_key or type(drawn).__name__}",
+        "outputs": f"As a loss it gives {of_labels or type(lost).__name__}",
+    }
+    otherwise = (
+        "As an optimizer it is to need the rate alone: give the others defaults, or the function "
+        "a `space` and `defaults`"
     )
+    said = told.get(needed[0], otherwise)
+    raise ValueError(f"{name} needs {' and '.join(needed)}. {said} ({FORMS})")
 
 
 def _needed(candidate: Callable[..., Any]) -> list[str]:

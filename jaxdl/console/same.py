@@ -41,7 +41,7 @@ def check(workdir: Path) -> None:
 
 
 def tell(workdir: Path, to: Path) -> int:
-    """Prints what of two runs is equal, bit for bit; 0 if all that can be is, 1 if not.
+    """Prints what of two runs is equal, bit for bit; 0 if all is, of equal conditions, 1 if not.
 
     Raises UserError as `check` does for the first run, and where the second is damaged.
     """
@@ -53,7 +53,11 @@ def tell(workdir: Path, to: Path) -> int:
         found.append(_compare_best(workdir, to, bool(other)))
     rows = [(c.what, str(c.total), str(c.equal), str(c.other), c.first) for c in found]
     wrong = [each for each in found if each.first]
-    caption = f"{to} is equal to {workdir}, bit for bit, in all that can be."
+    alike = {each: each.total - each.other for each in found}
+    caption = f"Equal bit for bit in {to} and {workdir}: {_counted(alike)}."
+    if other:
+        apart = {each: each.other for each in found}
+        caption += f" Not comparable, since made under other conditions: {_counted(apart)}."
     if other == {*there}:
         caption = f"{to} and {workdir} were made under other conditions throughout."
     if wrong:
@@ -63,6 +67,11 @@ def tell(workdir: Path, to: Path) -> int:
     header = ("what", "there", "equal", "other conditions", "differs first")
     report.show(report.Table(header, tuple(rows), frozenset({1, 2, 3}), caption))
     return int(bool(wrong))
+
+
+def _counted(numbers: Mapping[Compared, int]) -> str:
+    """2 of 4 rows, 2 of 4 curves; without those of which there are none."""
+    return ", ".join(f"{n} of {each.total} {each.what}" for each, n in numbers.items() if n)
 
 
 def _own_rows(workdir: Path) -> dict[str, dict[str, Any]]:

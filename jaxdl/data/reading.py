@@ -62,10 +62,10 @@ def read(
     An option that this source has no use for is refused, too.
 
     What is learned of the data, is learned of the training part. Warns of columns that are
-    constant there, and of categories that are hardly seen twice. Raises DataError, in one
-    line with column, row (of the source) and count, as `tables.fit`, `tables.encode`,
-    `splits.rows`, `targets.fit` and `check_arrays` do, and for a class that the training part
-    lacks.
+    constant there, of row numbers, and of categories that are hardly seen twice. Raises
+    DataError, in one line with column, row (of the source) and count, as `tables.fit`,
+    `tables.encode`, `splits.rows`, `targets.fit` and `check_arrays` do, and for a class that the
+    training part lacks.
     """
     by = {"stratify": stratify, "groups": groups, "time": time}
     options.check_target(target)
@@ -103,6 +103,11 @@ def read(
     _check_classes(columns.target, frame, rows["train"])
     whole = tables.encode(columns, frame)
     _warn_of(tables.constant(columns, whole["x"][rows["train"]]))
+    for name in tables.numbered(columns, frame):
+        warn(
+            f"column {name!r}: another whole number on each row, from {frame[name].min()} to "
+            f"{frame[name].max()}, as numbers of rows are: leave it out, unless it is measured"
+        )
     for name in tables.scattered(columns, len(train)):
         warn(
             f"column {name!r}: {len(columns.categories[name])} categories on {len(train)} training "

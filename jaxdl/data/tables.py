@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from pandas.api import types
 
 from jaxdl.data import cells, scaling, targets
 from jaxdl.data.cells import FIRST, UNSEEN
@@ -127,6 +128,20 @@ def constant(columns: Columns, x: np.ndarray) -> list[str]:
 def scattered(columns: Columns, rows: int) -> list[str]:
     """The columns that have more than one category for two of the rows that were fitted."""
     return [name for name, known in columns.categories.items() if 2 * len(known) > rows]
+
+
+def numbered(columns: Columns, frame: pd.DataFrame) -> list[str]:
+    """The columns of whole numbers, another on each row and nearly consecutive, in any order.
+
+    Numbers of rows and of customers are; measured ones that are never twice lie far apart.
+    """
+    return [
+        name
+        for name in columns.numbers
+        if types.is_integer_dtype(frame[name])
+        and frame[name].is_unique
+        and int(frame[name].max()) - int(frame[name].min()) < 1.5 * len(frame)
+    ]
 
 
 def strange(columns: Columns, frame: pd.DataFrame) -> list[str]:

@@ -1,18 +1,18 @@
 """What a launch would run, and for how long."""
 
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 
 from jaxdl import sweep
 from jaxdl.sweep.plans import Plan
+from jaxdl.sweep.space import Trial
 
 REPORT_SECONDS = 6.0
 """What tables and pictures take on a laptop's core, most of it Matplotlib's start."""
 
 
-def print_plan(plan: Plan, workdir: Path) -> None:
-    """What a launch would run; what the workdir holds already is not run again."""
-    left = sweep.pending(workdir, plan.trials)
+def print_plan(plan: Plan, left: Sequence[Trial]) -> None:
+    """What a launch would run. left: the trials that are not done already."""
     for name in plan.programs:
         count = sum(trial.program == name for trial in plan.trials)
         print(f"{name:<16} {count:>7} trials")

@@ -117,13 +117,17 @@ def _launch(experiment: Experiment, name: str, command: Command) -> int:
         plan = experiment.plan(command.config)
     except ValueError as error:
         raise UserError(" ".join(str(error).split())) from error
+    refused = ""
     if differing and not command.allow_config_change:
-        raise UserError(
+        refused = (
             f"--workdir={workdir} was begun under another configuration: {'; '.join(differing)}; "
             "use another workdir, or --allow_config_change"
         )
+        # Of a folder that says whose it is `check_owner` has taken care.
+        if not tells_only or not (workdir / ENVIRONMENT).exists():
+            raise UserError(refused)
     if tells_only:
-        return _tell(command, plan)
+        return _tell(command, plan, refused)
     execute = launchers.make(experiment, command, job)
     begin = functools.partial(_begin, experiment, name, command, plan, execute, began)
     if job is None:
@@ -131,14 +135,16 @@ def _launch(experiment: Experiment, name: str, command: Command) -> int:
     return job.take_part(workdir, begin, functools.partial(launchers.plan_of, experiment, command))
 
 
-def _tell(command: Command, plan: Plan) -> int:
-    """Does what writes nothing."""
+def _tell(command: Command, plan: Plan, refused: str) -> int:
+    """Does what writes nothing. refused: why a run in this workdir would be."""
     try:
         plan.check()
     except sweep.PruneError as error:
         raise UserError(str(error)) from error
     if command.dry_run:
-        print_plan(plan, command.workdir)
+        print_plan(plan, plan.trials if refused else sweep.pending(command.workdir, plan.trials))
+        if refused:
+            print(f"a run is refused: {refused}")
         return DONE
     try:
         return DONE if check_overfit(plan) else FAILED

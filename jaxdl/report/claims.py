@@ -13,7 +13,7 @@ from jaxdl.report.tables import Table, between, measure, number, percent
 
 Outcome = Literal["holds", "fails", "inconclusive", "depends"]
 SHOWN = ("%", "points")
-UNWRITTEN = ("shown", "direction", "where")
+UNWRITTEN = ("shown", "direction", "where", "lacking")
 """Fields of a judged claim that `verdict.json` does not have."""
 
 
@@ -31,6 +31,7 @@ class Judged(NamedTuple):
     shown: the unit of print, `%` or `points`, of a share that is a fraction here and in the file
     direction: on which side of the threshold the claim holds; not in the file
     where: the condition that ends the sentence, in brackets; not in the file
+    lacking: why nothing can be said, in words, where there are too few seeds; not in the file
     """
 
     row: str
@@ -45,6 +46,7 @@ class Judged(NamedTuple):
     shown: str = ""
     direction: stats.Direction = "above"
     where: str = ""
+    lacking: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,6 +115,7 @@ class Claim:
             where="",
             quantity=self.quantity,
             verdict=verdicts.pop() if len(verdicts) == 1 else mixed,
+            lacking=next((claim.lacking for claim in claims if claim.lacking), ""),
         )
 
 
@@ -130,12 +133,13 @@ def judge(
     With fewer values than the interval needs it is inconclusive, and the method says so.
     """
     outcome = stats.verdict(interval, threshold, direction)
-    limits, method = (interval.low, interval.high), interval.method
+    limits, method, lacking = (interval.low, interval.high), interval.method, ""
     if interval.n < interval.needs:
-        method += f"; a claim needs {interval.needs} seeds or more, not {interval.n}"
+        lacking = f"a claim needs {interval.needs} seeds or more, not {interval.n}"
+        method += f"; {lacking}"
     return Judged(
         row, claim, quantity, unit, threshold, interval.mean, limits, method, outcome,
-        direction=direction,
+        direction=direction, lacking=lacking,
     )  # fmt: skip
 
 

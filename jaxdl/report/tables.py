@@ -155,22 +155,27 @@ def drawing(table: Table, console: "Console") -> "Drawing":
     caption = Text(clean(table.caption)) if table.caption else None
     box = SIMPLE_HEAD if console.is_terminal else MARKDOWN
     drawn = Drawing(box=box, caption=caption, caption_justify="left")
-    for position, (name, width) in enumerate(zip(table.header, _tight(table), strict=True)):
+    whole, tight = _widths(table)
+    room = console.width - 3 * len(table.header)
+    # Plain text is read in windows of any width, so it is kept narrow.
+    folded = sum(tight) < room and not (console.is_terminal and sum(whole) < room)
+    for position, (name, width) in enumerate(zip(table.header, tight, strict=True)):
         drawn.add_column(
             Text(clean(name)),
             justify="right" if position in table.right else "left",
             overflow="fold",
-            width=width if sum(_tight(table)) + 3 * len(table.header) < console.width else None,
+            width=width if folded else None,
         )
     for row in table.rows:
         drawn.add_row(*(Text(clean(cell)) for cell in row))
     return drawn
 
 
-def _tight(table: Table) -> list[int]:
-    """The width of each column in which no cell and no word of the header is folded."""
-    columns = zip(table.header, *table.rows, strict=True)
-    return [max(map(len, [*name.split(), *cells])) for name, *cells in columns]
+def _widths(table: Table) -> tuple[list[int], list[int]]:
+    """The width of each column in which nothing is folded; in which the header is, at spaces."""
+    columns = [*zip(table.header, *table.rows, strict=True)]
+    tight = [max(map(len, [*name.split(), *cells])) for name, *cells in columns]
+    return [max(map(len, column)) for column in columns], tight
 
 
 def to_html(table: Table) -> str:

@@ -84,7 +84,8 @@ def headline(claims: Sequence[Judged]) -> str:
 
 def sentence(claim: Judged) -> str:
     """The claim, and what was measured of it: `It is better. Gain: 2.4 points [2.1, 2.7], …`."""
-    return f"{claim.claim}. {_capital(claim.quantity)}: {effect(claim)}, {asked(claim)}"
+    measured = f"{_capital(claim.quantity)}: {effect(claim)}, {asked(claim)}"
+    return f"{claim.claim}. {measured}{_lacking([claim])}"
 
 
 def effect(claim: Judged) -> str:
@@ -183,7 +184,13 @@ def _said(family: Family) -> str:
 def _goal(family: Family) -> str:
     first = family.claims[0]
     one = len({claim.threshold for claim in family.claims}) == 1
-    return asked(first) if one else f"to be {first.direction} the threshold of each"
+    goal = asked(first) if one else f"to be {first.direction} the threshold of each"
+    return goal + _lacking(family.claims)
+
+
+def _lacking(claims: Sequence[Judged]) -> str:
+    """Why nothing can be said, each reason once."""
+    return "".join(f"; {words}" for words in dict.fromkeys(c.lacking for c in claims) if words)
 
 
 def _alone(claim: Judged) -> Outcome:

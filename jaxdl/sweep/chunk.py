@@ -79,7 +79,12 @@ def _column(name: str, values: list[Any], categories: Categories) -> np.ndarray:
                 raise ValueError(f"{name}: {value!r} is none of {', '.join(map(str, known))}")
         return np.array([known.index(value) for value in values], np.int32)
     if isinstance(values[0], str):
-        raise ValueError(f"{name}: {values[0]!r} is a name; list its values in `categories`")
+        wrong = f"{name}: {values[0]!r} is a text: give the number, without quotes"
+        try:
+            float(values[0])
+        except ValueError:
+            wrong = f"{name}: {values[0]!r} is a name; list its values in `categories`"
+        raise ValueError(wrong)
     kinds: dict[type, Any] = {bool: np.bool_, int: np.int32, float: np.float32}
     return np.array(values, kinds[type(values[0])])
 

@@ -1,22 +1,40 @@
 """Of what kind a hyperparameter is that is searched, and where its values lie in the unit interval.
 
-A kind maps [0, 1) onto its values, each part of equal length being equally likely, and back.
+A kind maps [0, 1) onto its values, each part of equal length being equally likely, and back. One
+that has no values raises ValueError where it is made.
 """
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Self, TypeAlias
 
 import numpy as np
 
 Value: TypeAlias = float | int | str
 
 
-class Uniform(NamedTuple):
-    """Numbers between two ends, all equally likely."""
-
+class _Ends(NamedTuple):
     low: float
     high: float
+
+
+class _WholeEnds(NamedTuple):
+    low: int
+    high: int
+
+
+class _Values(NamedTuple):
+    values: Sequence[Value]
+
+
+class Uniform(_Ends):
+    """Numbers between two ends, all equally likely."""
+
+    __slots__ = ()
+
+    def __new__(cls, low: float, high: float) -> Self:
+        _check_ends("Uniform", low, high)
+        return super().__new__(cls, low, high)
 
     def from_unit(self, u: float) -> float:
         """The value at u in [0, 1)."""
@@ -27,11 +45,14 @@ class Uniform(NamedTuple):
         return (value - self.low) / (self.high - self.low)
 
 
-class LogUniform(NamedTuple):
+class LogUniform(_Ends):
     """Numbers between two positive ends, all orders of magnitude equally likely."""
 
-    low: float
-    high: float
+    __slots__ = ()
+
+    def __new__(cls, low: float, high: float) -> Self:
+        check_log_ends("LogUniform", low, high)
+        return super().__new__(cls, low, high)
 
     def from_unit(self, u: float) -> float:
         """The value at u in [0, 1)."""
@@ -43,11 +64,16 @@ class LogUniform(NamedTuple):
         return math.log(value / self.low) / math.log(self.high / self.low)
 
 
-class Integer(NamedTuple):
+class Integer(_WholeEnds):
     """Whole numbers from the lowest to the highest, both included, all equally likely."""
 
-    low: int
-    high: int
+    __slots__ = ()
+
+    def __new__(cls, low: int, high: int) -> Self:
+        _check_ends("Integer", low, high)
+        if not (is_whole(low) and is_whole(high)):
+            raise ValueError(f"Integer: the ends are whole numbers, not {low} and {high}")
+        return super().__new__(cls, low, high)
 
     def from_unit(self, u: float) -> int:
         """The value at u in [0, 1)."""
@@ -58,10 +84,14 @@ class Integer(NamedTuple):
         return (value - self.low + 0.5) / (self.high - self.low + 1)
 
 
-class Choice(NamedTuple):
+class Choice(_Values):
     """One of some values, all equally likely."""
 
-    values: Sequence[Value]
+    __slots__ = ()
+
+    def __new__(cls, values: Sequence[Value]) -> Self:
+        plain_values("Choice", values)
+        return super().__new__(cls, values)
 
     def from_unit(self, u: float) -> Value:
         """The value at u in [0, 1)."""
@@ -81,29 +111,28 @@ def is_whole(value: object) -> bool:
 
 
 def check(distributions: Mapping[str, Distribution]) -> None:
-    """Raises ValueError, naming the hyperparameter, for what has no values or none between them."""
+    """Raises ValueError, naming the hyperparameter, for what is no distribution."""
     if not distributions:
         raise ValueError("give at least one distribution")
     for name, distribution in distributions.items():
-        check_one(name, distribution)
+        if not isinstance(distribution, Distribution):
+            raise ValueError(
+                f"{name}: give a Uniform, LogUniform, Integer or Choice, not {distribution!r}"
+            )
 
 
-def check_one(name: str, distribution: Distribution) -> None:
-    """As `check`, of one hyperparameter."""
-    if isinstance(distribution, Choice):
-        plain_values(name, distribution.values)
-        return
-    if not isinstance(distribution, Uniform | LogUniform | Integer):
-        raise ValueError(
-            f"{name}: give a Uniform, LogUniform, Integer or Choice, not {distribution!r}"
-        )
-    low, high = distribution
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise ValueError(f"{name}: the ends must be finite and low < high, not {low} and {high}")
-    if isinstance(distribution, LogUniform) and low <= 0:
+def _check_ends(name: str, low: float, high: float) -> None:
+    numbers = all(isinstance(end, int | float | np.number) for end in (low, high))
+    if not (numbers and math.isfinite(low) and math.isfinite(high) and low < high):
+        ends = f"{low!s} and {high!s}" if numbers else f"{low!r} and {high!r}"
+        raise ValueError(f"{name}: the ends must be finite and low < high, not {ends}")
+
+
+def check_log_ends(name: str, low: float, high: float) -> None:
+    """Raises ValueError, beginning with the name, unless 0 < low < high and both are finite."""
+    _check_ends(name, low, high)
+    if low <= 0:
         raise ValueError(f"{name}: low must be > 0 on a log scale, not {low}")
-    if isinstance(distribution, Integer) and not all(map(is_whole, distribution)):
-        raise ValueError(f"{name}: the ends of an Integer are whole numbers, not {low} and {high}")
 
 
 def as_plain(name: str, value: Value) -> Value:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxdl.sweep import _options
+from jaxdl.sweep import _options, chunk
 from jaxdl.sweep._replay import kept_state, replay
 from jaxdl.sweep.engine import check_prune, run_all
 from jaxdl.sweep.progress import Progress, showing
@@ -142,7 +142,8 @@ def plan(
         seeds: how many.
         column: under which the names of the programs stand in the results, beside `program`.
         labels: further columns, `{name of a program: {column: value}}`.
-        options: `segments`, `categories` and so on, as in `Plan`.
+        options: `segments`, `categories` and so on, as in `Plan`. ValueError for a text in a point
+            that is not among the categories.
 
     Raises ValueError for another option, for seeds that are no number of them, and for a program
     that is no `(run, points)`.
@@ -155,11 +156,11 @@ def plan(
                 f"programs: give (run, points) of {name}, not a {type(given).__name__}"
             )
     runs = {name: run for name, (run, _) in programs.items()}
-    tried = [
-        trial
-        for name, (_, points) in programs.items()
-        for trial in trials([name], points, range(seeds))
-    ]
+    tried: list[Trial] = []
+    for name, (_, points) in programs.items():
+        mine = trials([name], points, range(seeds))
+        chunk.columns(mine, options.get("categories", {}))
+        tried += mine
     known = {name: dict((labels or {}).get(name, {})) for name in programs}
     if column != "program":
         known = {name: {column: name, **columns} for name, columns in known.items()}

@@ -19,11 +19,10 @@ import numpy as np
 
 from jaxdl.sweep.distributions import (
     Distribution,
-    LogUniform,
     Value,
     as_plain,
     check,
-    check_one,
+    check_log_ends,
     is_whole,
     plain_values,
 )
@@ -75,7 +74,7 @@ def halton(count: int, seed: int, /, **distributions: Distribution) -> list[Poin
 def log_spaced(low: float, high: float, count: int) -> list[float]:
     """`count` numbers of equal ratio from `low` to `high`, both exact, the others rounded to six
     significant digits."""
-    check_one("log_spaced", LogUniform(low, high))
+    check_log_ends("log_spaced", low, high)
     if count < 2:
         raise ValueError(f"log_spaced: there are two ends, so count must be >= 2, not {count}")
     inner = [float(f"{value:.6g}") for value in np.geomspace(low, high, count)[1:-1]]

@@ -81,6 +81,22 @@ def test_what_is_wrong_is_said_in_one_line(said):
     assert "\n" not in str(caught.value)
 
 
+def test_a_wrong_signature_is_not_quoted_as_what_it_does_not_mean_to_be():
+    rate = "the rate alone: give the others defaults, or the function a `space` and `defaults`"
+    said = {
+        f"needs a and b. As an optimizer it is to need {rate}": lambda a, b: a.nothing,
+        "needs key and size. As an initializer it gives TypeError: ": lambda key, size: size + key,
+        "needs outputs and y. As a loss it gives NoneType": lambda outputs, y: None,
+    }
+    for words, function in said.items():
+        with pytest.raises(ValueError) as caught:
+            entrant(function, "mine")
+        before, *others = str(caught.value).partition(" (an optimizer is")
+        assert before.startswith(f"mine {words}")
+        assert before.count("it gives") == ("it gives" in words)
+        assert others[0]
+
+
 def heavy(learning_rate, decay):
     return optax.sgd(learning_rate, momentum=decay)
 
@@ -147,6 +163,8 @@ def test_baselines_are_of_the_kind_of_the_candidate():
     assert found["orthogonal"].kernel_init is initializers.orthogonal
     with pytest.raises(ValueError, match="'adam' is no initializer here: give module:function"):
         against("mine", entrant(small_uniform), ("adam",))
+    with pytest.raises(ValueError, match=r"which function of this file\? Give draws.py:function"):
+        against("mine", entrant(small_uniform), ("draws.py",))
     with pytest.raises(
         ValueError, match="is of the kind loss, the candidate is of the kind optimizer"
     ):
@@ -216,6 +234,8 @@ def test_a_file_may_be_given_by_its_path(tmp_path, monkeypatch):
     assert find(f"{tmp_path}/rules_by_path.py:mine")[0] == "mine"
     with pytest.raises(ValueError, match="has no 'mime'; did you mean mine"):
         find(f"{tmp_path}/rules_by_path.py:mime")
+    with pytest.raises(ValueError, match=r"file\? Give \S*/rules_by_path.py:function$"):
+        find(f"{tmp_path}/rules_by_path.py")
     with pytest.raises(ValueError, match="there is no file"):
         find(f"{tmp_path}/rules.py:mine")
     (tmp_path / "json.py").write_text("")

@@ -108,7 +108,8 @@ def test_what_is_no_optimizer_is_said_in_one_line(candidate, message):
 
 
 def test_a_name_that_is_not_there_names_those_that_are():
-    with pytest.raises(ValueError, match="give module:function of yours, or one of sgd, momentum"):
+    said = "give module:function or FILE:function of yours, or one of sgd, momentum"
+    with pytest.raises(ValueError, match=said):
         find("adamm")
     with pytest.raises(ValueError, match="the module is not found"):
         find("no_such_module_here:f")

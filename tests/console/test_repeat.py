@@ -50,7 +50,8 @@ def test_a_sweep_from_python_has_nothing_to_launch_again(second, tmp_path):
 
 def test_equal_runs_are_equal(first, second, capsys):
     assert same.tell(first, second) == 0
-    assert "equal" in words(capsys)
+    said = f"Equal bit for bit in {second} and {first}: 4 of 4 rows, 4 of 4 curves, 1 of 1 arrays"
+    assert said.replace(" ", "") in words(capsys).replace(" ", "")
 
 
 def test_the_first_trial_that_differs_is_named(first, second, capsys):
@@ -107,6 +108,19 @@ def test_rows_of_other_conditions_are_said_and_not_called_wrong(first, second, c
     assert "made under other conditions throughout" in text
     assert f"jaxlib ({facts['jaxlib']} there, 0.0.1 here)" in text
     assert name != renamed
+
+
+def test_rows_that_cannot_be_compared_are_counted_apart(first, second, capsys):
+    facts = next(iter(fingerprint.recall(second).values()))
+    other = {**facts, "jaxlib": "0.0.1"}
+    renamed = fingerprint.fingerprint(other)
+    known = {**fingerprint.recall(second), renamed: other}
+    (second / "conditions.json").write_text(json.dumps(known))
+    rewrite(second, lambda n, row: {**row, "fingerprint": renamed} if n == 0 else row)
+    assert same.tell(first, second) == 0
+    text = words(capsys)
+    assert "1 of 4 rows, 1 of 4 curves, 1 of 1 arrays of best" in text.partition("comparable")[2]
+    assert ": 3 of 4 rows, 3 of 4 curves. Not" in text
 
 
 @pytest.mark.parametrize("name", ["os", "../xor", "xor; rm -rf .", "__init__", "", "x" * 200, None])

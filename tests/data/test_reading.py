@@ -161,6 +161,38 @@ def test_what_training_did_not_see_is_told_and_what_is_constant():
     assert caught[0].filename == __file__
 
 
+@pytest.mark.parametrize(
+    "ids",
+    [
+        np.arange(120),
+        RNG.permutation(np.arange(7001, 7121)),
+        np.delete(np.arange(140), np.arange(0, 140, 7)),
+        pd.array(range(-60, 60), "Int64"),
+    ],
+    ids=["sorted", "in any order", "some gone", "nullable"],
+)
+def test_row_numbers_are_told(ids):
+    words = f"column 'id': another whole number on each row, from {min(ids)} to {max(ids)}, as"
+    with pytest.warns(UserWarning, match=words) as caught:
+        read(PLAIN.assign(id=ids), "ill")
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    "measured",
+    [
+        np.arange(120) / 7,
+        np.linspace(0, 119, 120),
+        RNG.choice(10_000, 120, replace=False),
+        [*range(119), 0],
+    ],
+    ids=["floats", "floats that are whole", "far apart", "one twice"],
+)
+def test_measured_columns_are_no_row_numbers(measured):
+    read(PLAIN.assign(height=measured), "ill")  # a warning is an error
+
+
 X, Y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
 WRONG = {
     "no target": (lambda: read(PLAIN), "target: which column"),

@@ -159,6 +159,21 @@ def test_a_dry_run_counts_what_is_done_already(finished):
     assert "about 0.1 minutes on this machine, with the report" in out
 
 
+def test_what_writes_nothing_needs_no_workdir_of_its_own(finished):
+    workdir, _, _ = finished
+    before = {path: path.stat().st_mtime_ns for path in workdir.rglob("*")}
+    longer = [*SMALL[1:], "--config.steps=30"]
+    code, out, err = run(f"--workdir={workdir}", "--dry_run", *longer)
+    assert code == 0, err
+    assert "2 programs, 4 trials" in out
+    assert "done already" not in out  # they were of other steps
+    assert out.splitlines()[-1].startswith("a run is refused: --workdir=")
+    assert "steps (20 there, 30 asked); use another workdir" in out
+    code, out, err = run(f"--workdir={workdir}", "--check_overfit", *longer)
+    assert "| memorized |" in out, err
+    assert {path: path.stat().st_mtime_ns for path in workdir.rglob("*")} == before
+
+
 def test_what_cannot_memorize_a_few_examples_is_told(tmp_path):
     # A hidden layer can learn XOR's four points, and no straight line can.
     steps, rates = "--config.steps=1000", "--config.learning_rates=0.1"

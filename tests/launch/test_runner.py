@@ -122,6 +122,14 @@ def test_a_file_of_another_program_is_not_overwritten(tmp_path, within, file, te
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {file: text}
 
 
+@pytest.mark.parametrize("more", [(), ("--dry_run",), ("--check_overfit",)])
+def test_a_configuration_of_another_program_is_not_gone_on_from(tmp_path, within, more):
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    code, out, err = within(f"--workdir={tmp_path}", *SMALL, *more)
+    assert (code, out, err.count("\n")) == (2, "", 1), err
+    assert "model_type (bert there, None asked)" in err
+
+
 def test_jaxdl_alone_loads_neither_jax_nor_numpy():
     program = "import sys, jaxdl; dir(jaxdl); sys.exit(bool({'jax', 'numpy'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0

@@ -148,6 +148,27 @@ def test_weights_that_do_not_fit(folder):
     refused("key.weight holds 2 numbers that are not finite in f", {**arrays, name: broken})
 
 
+@pytest.mark.parametrize(
+    ("name", "stem", "head"),
+    [
+        ("bert", "bert.", ("classifier.bias", "classifier.weight")),  # of sequences
+        ("gpt2", "transformer.", ("score.weight",)),
+    ],
+)
+def test_the_head_of_another_task_is_told_with_the_remedy(folder, name, stem, head):
+    path = folder(name)
+    body = load_file(path / "model.safetensors")
+    body = {stem + name.removeprefix(stem): array for name, array in body.items()}
+    arrays = body | {each: np.zeros(2, np.float32) for each in head}
+    save_file(arrays, path / "model.safetensors")
+    with pytest.raises(DataError) as caught:
+        pretrained.load(path)
+    assert str(caught.value).endswith(
+        f"unexpected: {', '.join(head)}, of the head of another task: save the body alone, "
+        f'model.{stem}save_pretrained("FOLDER")'
+    )
+
+
 def test_a_file_of_another_architecture(folder, folders):
     path = folder("bert")
     (path / "config.json").write_bytes((folders / "gpt2/config.json").read_bytes())

@@ -345,6 +345,16 @@ def test_a_terminal_gets_a_drawing_of_its_width(trials, monkeypatch):
     assert "…rmal" not in stream.getvalue()
 
 
+@pytest.mark.parametrize(("columns", "lines"), [("60", 1), ("30", 4)])
+def test_a_header_is_folded_only_where_the_terminal_is_narrow(columns, lines, monkeypatch):
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    header, stream = ("optimizer", "gain over depth 1 (points)"), Terminal()
+    tables.show(tables.Table(header, (("adam", "2.1"),), frozenset({1})), stream)
+    head = stream.getvalue().split("─")[0].strip("\n").splitlines()
+    assert len([line for line in head if line.strip()]) == lines
+
+
 def test_text_from_data_neither_marks_up_nor_moves_the_cursor():
     stream = io.StringIO()
     tables.show(tables.Table(("[bold]name",), (("[red]x[/red]",), ("\x1b[2Jy",))), stream)

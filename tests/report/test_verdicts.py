@@ -7,7 +7,7 @@ import pytest
 
 from jaxdl import stats
 from jaxdl.report import verdicts
-from jaxdl.report.claims import Claim
+from jaxdl.report.claims import Claim, to_json
 
 AHEAD = Claim("O2", "momentum is ahead of SGD", "gain in test accuracy", above=0.01, unit="points")
 FAST = Claim("O2", "it is fast", "time of the other over its own", above=1.5)
@@ -35,6 +35,24 @@ def test_a_sentence_has_its_numbers_in_the_unit_of_print():
     assert (
         verdicts.effect(HOLDS._replace(measured=math.nan, interval=(math.nan,) * 2)) == "– points"
     )
+
+
+def test_too_few_seeds_are_told_where_the_claim_is_read():
+    first, second = stats.mean_interval([0.4]), stats.mean_interval([0.3, 0.5])
+    (alone,) = claims = [LOW.judge(second)]
+    words = "to be below 0.2 nats; a claim needs 3 seeds or more, not 2"
+    stream = io.StringIO()
+    verdicts.show_claims(claims, stream)
+    assert stream.getvalue().rstrip().endswith(words)
+    assert words in verdicts.to_html(verdicts.Verdicts(claims))
+    assert words in verdicts.to_markdown(verdicts.Verdicts(claims))
+    assert verdicts.headline(claims).endswith(f"{words}.")
+    each = LOW.judge_each({"a": second, "b": second})
+    assert verdicts.told(verdicts.families(each)[0]).endswith(f"under 2 conditions, {words}")
+    enough = LOW.judge(stats.mean_interval([0.3, 0.4, 0.5]))
+    assert "seeds" not in verdicts.sentence(enough)
+    assert LOW.judge_together([enough, LOW.judge(first, "c")]).lacking.endswith("not 1")
+    assert "lacking" not in to_json(alone)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,22 @@ def test_a_program_without_points_is_one_line():
         sweep.plan({"one": run}, sweep.NO_DATA, seeds=1)
 
 
+@pytest.mark.parametrize(
+    ("values", "categories", "message"),
+    [
+        (["0.1"], {}, "^x: '0.1' is a text: give the number, without quotes$"),
+        (["adam"], {}, "^x: 'adam' is a name; list its values in `categories`$"),
+        (["adam"], {"x": ["sgd"]}, "^x: 'adam' is none of sgd$"),
+    ],
+)
+def test_a_text_that_is_no_category_is_told_when_the_plan_is_made(values, categories, message):
+    programs = {"one": (PROGRAMS["one"][0], sweep.grid(x=values))}
+    with pytest.raises(ValueError, match=message):
+        sweep.plan(programs, sweep.NO_DATA, seeds=1, categories=categories)
+    made = sweep.plan(programs, sweep.NO_DATA, seeds=1, categories={"x": values})
+    assert [trial.hparams["x"] for trial in made.trials] == values
+
+
 def test_the_options_of_execute_are_those_that_a_plan_does_not_say():
     options = inspect.signature(sweep.execute).parameters
     assert set(_options.NAMES) == {*options} - {*sweep.Plan._fields, "trials", "data", "workdir"}

@@ -240,10 +240,7 @@ def test_progress_is_shown_unless_it_is_asked_not_to_be(tmp_path, capsys):
     [
         ({"space": {}}, "space of run: give at least one distribution"),
         ({"space": [1]}, r"space: give \{name: LogUniform"),
-        ({"space": {"x": sweep.Uniform(1.0, 0.0)}}, r"space of run: x: .* low < high, not 1\.0 an"),
-        ({"space": {"x": sweep.LogUniform(0.0, 1.0)}}, "x: low must be > 0 on a log scale, not 0"),
-        ({"space": {"x": sweep.Integer(1.5, 3)}}, "x: .* whole numbers, not 1.5 and 3"),
-        ({"space": {"x": (0, 1)}}, "x: give a Uniform, LogUniform, Integer or Choice, not"),
+        ({"space": {"x": (0, 1)}}, "space of run: x: give a Uniform, LogUniform, .*, not"),
         ({"space": {"run": {}, "x": sweep.Uniform(0, 1)}}, "space: run are spaces of programs"),
         ({"space": {"adam": SPACE}}, "space: it is one of adam, the programs are run"),
         ({"programs": {}}, "programs: there is none"),

@@ -126,6 +126,11 @@ def _fill(body: BERT | GPT, arrays: dict[str, np.ndarray]) -> tuple[Model, PyTre
         arrays = {name if name.startswith(("cls.", "lm_head.")) else stem + name: array
                   for name, array in arrays.items()}  # fmt: skip
     arrays = _names.without_tied(arrays, tied)
+    if others := [name for name in arrays if not name.startswith((stem, "cls.", "lm_head."))]:
+        raise DataError(
+            f"unexpected: {_names.listed(others)}, of the head of another task: save the body "
+            f'alone, model.{stem}save_pretrained("FOLDER")'
+        )
     pooler = f"{stem}pooler.dense.weight" in arrays
     names, _ = _layout(model, pooler)
     if isinstance(model, BERT):

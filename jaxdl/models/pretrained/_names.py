@@ -119,7 +119,7 @@ def taken(
     """
     wanted = {name for kept in names.values() for name in kept.names}
     wrong = [
-        f"{what}: {_listed(group)}"
+        f"{what}: {listed(group)}"
         for what, group in (("missing", wanted - set(arrays)), ("unexpected", set(arrays) - wanted))
         if group
     ]
@@ -154,7 +154,7 @@ def given(params: Mapping[str, np.ndarray], names: Names) -> dict[str, np.ndarra
     Raises DataError for a parameter that has no name.
     """
     if strange := set(params) ^ set(names):
-        raise DataError(f"parameters without a place in the format: {_listed(strange)}")
+        raise DataError(f"parameters without a place in the format: {listed(strange)}")
     found = {}
     for path, (targets, turned) in names.items():
         parts = np.split(np.asarray(params[path], np.float32), len(targets), axis=-1)
@@ -175,7 +175,7 @@ def _norm(ours: str, theirs: str) -> dict[str, Kept]:
     return {f"{ours}/scale": Kept((f"{theirs}.weight",)), f"{ours}/bias": Kept((f"{theirs}.bias",))}
 
 
-def _listed(names: Iterable[str], most: int = 3) -> str:
+def listed(names: Iterable[str], most: int = 3) -> str:
     """The first few names, and how many more there are."""
     first, *rest = (ordered := sorted(names))[:most]
     more = len(ordered) - 1 - len(rest)
