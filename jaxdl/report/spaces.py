@@ -47,7 +47,7 @@ def _ticks(searched: "Distribution") -> Sequence[Any]:
 
     if isinstance(searched, Choice):
         return list(searched.values)
-    low, high = searched
+    low, high = searched.low, searched.high
     if isinstance(searched, Integer) and high - low < MANY:
         return range(int(low), int(high) + 1)
     if isinstance(searched, LogUniform):

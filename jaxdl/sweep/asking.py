@@ -204,7 +204,7 @@ def _check(program: str, goal: Goal, points: Sequence[Point]) -> None:
         raise ValueError(f"{program}: the plan has no point of it, with which its study begins")
     stats.direction(goal.metric, goal.mode)
     for name, values in goal.space.items():
-        for end in () if isinstance(values, Choice) else values:
+        for end in () if isinstance(values, Choice) else (values.low, values.high):
             whole = isinstance(values, Integer)
             checked([Trial(program, {name: int(end) if whole else float(end)}, 0)])
     for point in points:

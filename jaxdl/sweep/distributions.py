@@ -6,35 +6,23 @@ that has no values raises ValueError where it is made.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, Self, TypeAlias
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 Value: TypeAlias = float | int | str
 
 
-class _Ends(NamedTuple):
+@dataclass(frozen=True)
+class Uniform:
+    """Numbers between two ends, all equally likely."""
+
     low: float
     high: float
 
-
-class _WholeEnds(NamedTuple):
-    low: int
-    high: int
-
-
-class _Values(NamedTuple):
-    values: Sequence[Value]
-
-
-class Uniform(_Ends):
-    """Numbers between two ends, all equally likely."""
-
-    __slots__ = ()
-
-    def __new__(cls, low: float, high: float) -> Self:
-        _check_ends("Uniform", low, high)
-        return super().__new__(cls, low, high)
+    def __post_init__(self) -> None:
+        _check_ends("Uniform", self.low, self.high)
 
     def from_unit(self, u: float) -> float:
         """The value at u in [0, 1)."""
@@ -45,14 +33,15 @@ class Uniform(_Ends):
         return (value - self.low) / (self.high - self.low)
 
 
-class LogUniform(_Ends):
+@dataclass(frozen=True)
+class LogUniform:
     """Numbers between two positive ends, all orders of magnitude equally likely."""
 
-    __slots__ = ()
+    low: float
+    high: float
 
-    def __new__(cls, low: float, high: float) -> Self:
-        check_log_ends("LogUniform", low, high)
-        return super().__new__(cls, low, high)
+    def __post_init__(self) -> None:
+        check_log_ends("LogUniform", self.low, self.high)
 
     def from_unit(self, u: float) -> float:
         """The value at u in [0, 1)."""
@@ -64,16 +53,17 @@ class LogUniform(_Ends):
         return math.log(value / self.low) / math.log(self.high / self.low)
 
 
-class Integer(_WholeEnds):
+@dataclass(frozen=True)
+class Integer:
     """Whole numbers from the lowest to the highest, both included, all equally likely."""
 
-    __slots__ = ()
+    low: int
+    high: int
 
-    def __new__(cls, low: int, high: int) -> Self:
-        _check_ends("Integer", low, high)
-        if not (is_whole(low) and is_whole(high)):
-            raise ValueError(f"Integer: the ends are whole numbers, not {low} and {high}")
-        return super().__new__(cls, low, high)
+    def __post_init__(self) -> None:
+        _check_ends("Integer", self.low, self.high)
+        if not (is_whole(self.low) and is_whole(self.high)):
+            raise ValueError(f"Integer: the ends are whole numbers, not {self.low} and {self.high}")
 
     def from_unit(self, u: float) -> int:
         """The value at u in [0, 1)."""
@@ -84,14 +74,14 @@ class Integer(_WholeEnds):
         return (value - self.low + 0.5) / (self.high - self.low + 1)
 
 
-class Choice(_Values):
+@dataclass(frozen=True)
+class Choice:
     """One of some values, all equally likely."""
 
-    __slots__ = ()
+    values: Sequence[Value]
 
-    def __new__(cls, values: Sequence[Value]) -> Self:
-        plain_values("Choice", values)
-        return super().__new__(cls, values)
+    def __post_init__(self) -> None:
+        plain_values("Choice", self.values)
 
     def from_unit(self, u: float) -> Value:
         """The value at u in [0, 1)."""
