@@ -4,7 +4,13 @@ import pytest
 
 from jaxdl.launch import DatasetConfig, UserError, read
 
-TREES = pd.DataFrame({"height": np.arange(40.0), "kind": ["oak", "fir"] * 20, "rings": range(40)})
+TREES = pd.DataFrame(
+    {
+        "height": np.arange(40.0),
+        "kind": ["oak", "fir"] * 20,
+        "rings": [n * n for n in range(40)],
+    }
+)
 
 
 @pytest.fixture
