@@ -30,8 +30,15 @@ class Subject(NamedTuple):
 
 
 def printed(workdir: Path, out: str) -> Facts:
-    """What the program said of itself, and which files it left."""
-    return {**json.loads(out.splitlines()[-1]), "files": " ".join(files(workdir))}
+    """What the program said of itself, and which files it left.
+
+    Of states that are kept it says what is in them; trials whose rows were lost with the end of a
+    ledger run again in chunks of their own, whose folders have other names.
+    """
+    said = json.loads(out.splitlines()[-1])
+    keeps = any(name.startswith("state ") for name in said)
+    left = [name for name in files(workdir) if not (keeps and name.startswith("states/"))]
+    return {**said, "files": " ".join(left)}
 
 
 def of_experiment(workdir: Path, out: str) -> Facts:
