@@ -75,8 +75,12 @@ def compare(
         baselines: names, as `against` takes them; None: those that are `USUAL`.
         workloads: names in `workloads.WORKLOADS`, or workloads; None: those that are `USUAL`.
         optimizer: with which a candidate and its baselines are tuned that is none itself.
-        protocol, points, seeds, fresh_seeds, shape, sampler: how they are searched and judged, as
-            in `Study`.
+        protocol: how the best of each is searched: grid, halton, halving, optuna or defaults.
+        points: of the protocol, for each optimizer.
+        seeds: of the search.
+        fresh_seeds: others, that run the chosen points again and are judged.
+        shape: of a schedule, `steps -> shape`; None: constant rates.
+        sampler: of `optuna`, see `sweep.asked`.
         workdir: where trials are kept, so that the same call goes on after a kill; None: nowhere.
         progress: default `sweep.reporter()`; `sweep.Progress()` shows nothing.
 

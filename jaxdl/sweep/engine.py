@@ -1,6 +1,7 @@
 """Many trials, compiled: programs in turn, trials in chunks, chunks in segments."""
 
 import functools
+import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -34,7 +35,18 @@ class Failed(RuntimeError):
     """No trial of the sweep has a result: every program raised. The cause is the first error."""
 
 
-def run_all(
+def _warning(run: Callable[Arguments, results.Results]) -> Callable[Arguments, results.Results]:
+    """The same function, which warns where nothing came out."""
+
+    @functools.wraps(run)
+    def warning(*args: Arguments.args, **options: Arguments.kwargs) -> results.Results:
+        return results.warn_if_nothing(run(*args, **options))
+
+    return warning
+
+
+@_warning
+def execute(
     programs: Mapping[str, Run],
     trials: Sequence[Trial],
     data: Data,
@@ -127,18 +139,8 @@ def run_all(
             return found
 
 
-def _warning(run: Callable[Arguments, results.Results]) -> Callable[Arguments, results.Results]:
-    """The same function, which warns where nothing came out."""
-
-    @functools.wraps(run)
-    def execute(*args: Arguments.args, **options: Arguments.kwargs) -> results.Results:
-        return results.warn_if_nothing(run(*args, **options))
-
-    execute.__name__ = execute.__qualname__ = "execute"
-    return execute
-
-
-execute = _warning(run_all)
+run_all: Callable[..., results.Results] = inspect.unwrap(execute)
+"""`execute` for a part of something larger: does not warn where nothing came out."""
 
 
 def check_prune(

@@ -1,6 +1,8 @@
 """The site has a page for every room of jaxdl, and every page is found."""
 
+import ast
 import importlib
+import inspect
 import pkgutil
 import re
 from types import ModuleType
@@ -34,6 +36,17 @@ def test_the_page_of_a_room_shows_its_public_modules(room):
     text = (DOCS / f"pages/reference/{room}.md").read_text()
     shown = re.findall(r"^::: (\S+)$", text, re.MULTILINE)
     assert shown == [name, *(f"{name}.{module}" for module in public_modules(name))]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_reference_shows_what_a_room_exports(room):
+    """It is made from the source: a function that another one makes has no `def` there."""
+    module = getattr(jaxdl, room)
+    for each in [getattr(module, name) for name in getattr(module, "__all__", dir(module))]:
+        ours = getattr(each, "__module__", "").startswith("jaxdl.")
+        if ours and (inspect.isfunction(each) or inspect.isclass(each)):
+            source = inspect.getsource(importlib.import_module(each.__module__))
+            assert each.__name__ in [getattr(part, "name", "") for part in ast.parse(source).body]
 
 
 def public_modules(name):
