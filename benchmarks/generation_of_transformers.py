@@ -65,7 +65,8 @@ def against_transformers(quick: bool) -> Iterator[Row]:
             )
             best = min(timings, key=lambda timing: timing.median)
             yield Row(
-                f"{texts} text{'s' * (texts > 1)} of {tokens} tokens, greedy, {DEPTH} layers of {WIDTH}",
+                f"{texts} text{'s' * (texts > 1)} of {tokens} tokens, greedy, "
+                f"{DEPTH} layers of {WIDTH}",
                 expected.size / ours.median,
                 expected.size / best.median,
                 f"transformers.generate on the same weights, {timings.index(best) + 1} thread(s)",
