@@ -108,6 +108,13 @@ def timed(
     return Row(case, mine.median, other.median, against, unit, ratio, target, note)
 
 
+def within(case: str, found: Timing, limit: float, against: str, note: str = "") -> Row:
+    """The row of a measurement in seconds that is to take no longer than a limit."""
+    spreads = f"{spread(found)} s"
+    note = f"{note}; {spreads}" if note else spreads
+    return Row(case, found.median, limit, against, "s", limit / found.median, 1, note)
+
+
 @contextlib.contextmanager
 def answering(
     command: Sequence[str], count: int = 1, environment: Mapping[str, str] | None = None

@@ -165,10 +165,8 @@ def measure(quick: bool) -> Iterator[Row]:
     yield _streamed_row(500 if quick else 2000, repeats)
     yield from _weak_rows(DEVICES[:2] if quick else DEVICES, repeats)
     for name in EXPERIMENTS[:1] if quick else EXPERIMENTS:
-        found = restarts(name, repeats)
-        note = f"from the start of the process; {harness.spread(found)} s"
-        ratio = 5 / found.median
-        yield Row(f"restart of {name}", found.median, 5, "five seconds", "s", ratio, 1, note)
+        found, since = restarts(name, repeats), "from the start of the process"
+        yield harness.within(f"restart of {name}", found, 5, "five seconds", since)
 
 
 def _cores_row(count: int, repeats: int) -> Row:
