@@ -38,7 +38,7 @@ class Config(launch.Config):
     """Which lengths are timed, and how often."""
 
     steps: int = setting(5, "Timed calls in each repeat, of which the median counts.", low=1)
-    seeds: int = setting(8, "Repeats of the measurement.", low=2)
+    seeds: int = setting(24, "Repeats of the measurement.", low=2)
     lengths: tuple[int, ...] = setting(
         (32, 64, 128, 256, 512), "Queries, and as many keys; and half as many.", low=4
     )

@@ -40,6 +40,7 @@ class Config(launch.Config):
     """The blur, and the network."""
 
     steps: int = setting(700, "Training steps of each trial.", low=1)
+    seeds: int = setting(10, "Seeds of each rate.", low=1)
     patches: int = setting(512, "Patches to train on, each in four orientations.", low=16)
     batch_size: int = setting(8, "Patches in a step.", low=1, high=64)
     features: int = setting(32, "Channels of the hidden layers.", low=1)

@@ -57,7 +57,7 @@ class Config(launch.Config):
     """Which tables, and how the members are trained."""
 
     steps: int = setting(150, "Training steps of each member, on all examples.", low=1)
-    seeds: int = setting(40, "Seeds of each setting.", low=1)
+    seeds: int = setting(300, "Seeds of each setting.", low=1)
     tables: tuple[str, ...] = setting(tuple(CLASSES), "Tables.", choices=tuple(CLASSES))
     examples: int = setting(60, "Training examples of each split.", low=10, high=90)
     hidden: tuple[int, ...] = launch.widths(16)

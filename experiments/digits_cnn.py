@@ -37,6 +37,7 @@ class Config(launch.DatasetConfig):
     """Which network is trained on which images, and how well it is to do."""
 
     steps: int = setting(800, "Training steps of each trial.", low=1)
+    seeds: int = setting(12, "Seeds of each rate.", low=1)
     batch_size: int = setting(64, "Examples in a step.", low=1)
     learning_rates: tuple[float, ...] = launch.rates(1e-3, 3e-3, 1e-2)
     dropout: float = setting(0.4, "Dropout rate in front of each dense layer.", low=0.0, high=0.99)

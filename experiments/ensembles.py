@@ -59,7 +59,7 @@ class Config(launch.Config):
     """Which tables, how many members, how they are trained."""
 
     steps: int = setting(150, "Training steps of each member, on all examples.", low=1)
-    seeds: int = setting(20, "Seeds of each setting.", low=1)
+    seeds: int = setting(100, "Seeds of each setting.", low=1)
     tables: tuple[str, ...] = setting(tuple(CLASSES), "Tables.", choices=tuple(CLASSES))
     members: int = setting(11, "Members of an ensemble.", low=2)
     examples: int = setting(60, "Training examples of each split.", low=10, high=90)

@@ -55,7 +55,7 @@ class Config(launch.Config):
     """The series, what is read and said of it, and the networks."""
 
     steps: int = setting(500, "Training steps of each trial.", low=1)
-    seeds: int = setting(5, "Seeds of each setting.", low=2)
+    seeds: int = setting(10, "Seeds of each setting.", low=2)
     csv: str = setting("", "File of comma-separated values with a header; empty: generated series.")
     column: str = setting("", "Column of that file.")
     longest_gap: int = setting(

@@ -43,7 +43,7 @@ class Config(launch.Config):
     steps: int = setting(20000, "Steps of skip-gram in an epoch, each of 128 centres.", low=1)
     glove_steps: int = setting(260, "Steps of GloVe in as much time as such an epoch.", low=1)
     epochs: int = setting(4, "Times that the words are gone through.", low=1)
-    seeds: int = setting(4, "Seeds of each method.", low=1)
+    seeds: int = setting(16, "Seeds of each method.", low=1)
     window: int = setting(10, "Largest distance of a neighbour.", low=1)
     documents: int = setting(8000, "Docstrings to train on; as many others judge.", low=50)
     dimensions: int = setting(64, "Numbers in a vector.", low=1)

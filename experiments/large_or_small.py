@@ -34,7 +34,7 @@ class Config(launch.Config):
     """How many units, examples and strengths there are."""
 
     steps: int = setting(600, "Training steps of each trial.", low=1)
-    seeds: int = setting(16, "Seeds of each setting.", low=2)
+    seeds: int = setting(64, "Seeds of each setting.", low=2)
     examples: tuple[int, ...] = setting((100, 500), "Numbers of images.", low=10, high=1077)
     widths: tuple[int, ...] = setting((4, 8, 16, 32, 64, 512), "Units; the last is large.", low=1)
     rates: tuple[float, ...] = setting((0.2, 0.5, 0.8), "Of dropout.", low=0, high=0.99)

@@ -73,7 +73,7 @@ class Config(launch.Config):
     """How wide the networks are, and at which rates they train."""
 
     steps: int = setting(500, "Training steps of each trial.", low=1)
-    seeds: int = setting(12, "Seeds of each setting.", low=2)
+    seeds: int = setting(120, "Seeds of each setting.", low=2)
     batch_size: int = setting(64, "Examples in a step.", low=1, high=1077)
     width: int = setting(64, "Units of each hidden layer.", low=2)
     learning_rates: tuple[float, ...] = launch.rates(1e-3, 3e-3, 1e-2, 3e-2, 0.1)

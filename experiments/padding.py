@@ -39,7 +39,7 @@ class Config(launch.Config):
     """How much is passed over, and in how many buckets."""
 
     steps: int = setting(100, "Batches of words in a repeat.", low=1)
-    seeds: int = setting(8, "Repeats of the measurement.", low=2)
+    seeds: int = setting(24, "Repeats of the measurement.", low=2)
     batch_size: int = setting(128, "Words in a batch.", low=1)
     buckets: tuple[int, ...] = setting((2, 4, 8), "Numbers of buckets.", low=2)
     units: int = setting(128, "Cells of the LSTM.", low=1)

@@ -44,7 +44,7 @@ class Config(launch.Config):
     """Which sizes are measured."""
 
     steps: int = setting(7, "Timed calls in each repeat, of which the median counts.", low=1)
-    seeds: int = setting(10, "Repeats of the measurement.", low=2)
+    seeds: int = setting(40, "Repeats of the measurement.", low=2)
     lengths: tuple[int, ...] = setting(
         (16, 32, 64, 128), "Positions, two lengths or more.", low=1, high=255
     )

@@ -68,7 +68,7 @@ class Config(launch.Config):
     """How large the network is, and how it is trained."""
 
     steps: int = setting(600, "Training steps of each trial.", low=1)
-    seeds: int = setting(8, "Seeds.", low=2)
+    seeds: int = setting(24, "Seeds.", low=2)
     batch_size: int = setting(64, "Examples in a step.", low=1, high=1077)
     channels: int = setting(24, "Channels of each block.", low=1)
     learning_rate: float = setting(1e-2, "Peak rate of Adam.", low=1e-12)

@@ -45,7 +45,7 @@ class Config(launch.Config):
     """How many dimensions there are, and how long SGD goes."""
 
     steps: int = setting(500, "Steps of SGD.", low=2)
-    seeds: int = setting(12, "Fields of each dimension, and starts at each saddle.", low=2)
+    seeds: int = setting(24, "Fields of each dimension, and starts at each saddle.", low=2)
     dimensions: tuple[int, ...] = setting((1, 2, 4, 8, 16, 32), "Of the fields.", low=1)
     saddles: tuple[int, ...] = setting((2, 10, 100, 1000), "Dimensions of the saddles.", low=2)
 

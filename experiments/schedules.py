@@ -33,7 +33,7 @@ class Config(launch.Config):
     """Which schedules are compared, on what, at which peaks."""
 
     steps: int = setting(1000, "Training steps, and the length of each schedule.", low=4)
-    seeds: int = setting(10, "Seeds of each setting.", low=1)
+    seeds: int = setting(80, "Seeds of each setting.", low=1)
     batch_size: int = setting(16, "Digits per step.", low=1, high=1077)
     hidden: tuple[int, ...] = launch.widths(64, 64)
     dimensions: int = setting(100, "Coordinates of the quadratic.", low=1)

@@ -36,7 +36,7 @@ class Config(launch.Config):
     """At which rates the orders are compared, and how many examples there are."""
 
     steps: int = setting(600, "Training steps of each trial.", low=1)
-    seeds: int = setting(10, "Seeds of each setting.", low=1)
+    seeds: int = setting(48, "Seeds of each setting.", low=1)
     batch_size: int = setting(32, "Examples in a step.", low=1, high=1077)
     hidden: tuple[int, ...] = launch.widths(64)
     learning_rates: tuple[float, ...] = launch.rates(0.01, 0.03, 0.1, 0.3, 1.0, 3.0)

@@ -50,7 +50,7 @@ class Config(launch.Config):
     """The network, and how it is trained."""
 
     steps: int = setting(400, "Training steps of each trial.", low=1)
-    seeds: int = setting(12, "Seeds of each setting.", low=2)
+    seeds: int = setting(40, "Seeds of each setting.", low=2)
     examples: int = setting(40, "Training signals, drawn by the seed.", low=4, high=1000)
     batch_size: int = setting(40, "Signals in a step.", low=1)
     channels: tuple[int, ...] = launch.widths(16, 32, help="Channels of each block.")

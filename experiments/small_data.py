@@ -68,7 +68,7 @@ class Config(launch.Config):
     steps: int = setting(
         600, "Training steps of each trial, in up to 20 segments of equal length.", low=1
     )
-    seeds: int = setting(16, "Seeds of each setting.", low=1)
+    seeds: int = setting(26, "Seeds of each setting.", low=1)
     examples: tuple[int, ...] = setting(
         (100, 1000), "Numbers of training images.", low=1, high=1077
     )

@@ -46,7 +46,7 @@ class Config(launch.Config):
     """The vocabularies, the network and the training."""
 
     steps: int = setting(500, "Training steps of each trial.", low=1)
-    seeds: int = setting(5, "Seeds of each setting.", low=2)
+    seeds: int = setting(18, "Seeds of each setting.", low=2)
     documents: int = setting(25000, "Docstrings to take, of all splits.", low=500)
     vocabulary: int = setting(600, "Tokens of each vocabulary at most.", low=50)
     batch_size: int = setting(32, "Sentences in a step.", low=1, high=100)

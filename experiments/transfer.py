@@ -63,7 +63,7 @@ class Config(launch.Config):
     """How much is learned from what, at which rates."""
 
     steps: int = setting(300, "Training steps, of pretraining and of each target.", low=1)
-    seeds: int = setting(8, "Seeds of each setting.", low=1)
+    seeds: int = setting(16, "Seeds of each setting.", low=1)
     few: int = setting(50, "Labels of a target with little data.", low=1, high=500)
     batch_size: int = setting(50, "Examples in a step.", low=1, high=500)
     hidden: tuple[int, ...] = launch.widths(64, 64, help="Widths of the two hidden layers.")

@@ -39,7 +39,7 @@ class Config(pretrained_embeddings.Texts):
     """The vectors, how they are tuned, and the training on them."""
 
     steps: int = setting(300, "Training steps of each trial.", low=1)
-    seeds: int = setting(10, "Seeds of each setting.", low=2)
+    seeds: int = setting(40, "Seeds of each setting.", low=2)
     documents: int = setting(25000, "Docstrings whose sentences to take, of all splits.", low=500)
     tuning_steps: int = setting(300, "Steps in which vectors are tuned.", low=1)
     tuning_rate: float = setting(1e-2, "Rate of Adam in these.", low=1e-12)

@@ -36,7 +36,7 @@ class Config(launch.Config):
     """The network, and its training."""
 
     steps: int = setting(800, "Training steps of each trial.", low=2)
-    seeds: int = setting(12, "Seeds of each setting.", low=2)
+    seeds: int = setting(40, "Seeds of each setting.", low=2)
     examples: int = setting(500, "Training images.", low=10, high=1077)
     batch_size: int = setting(16, "Examples in a step.", low=1, high=1077)
     hidden: tuple[int, ...] = launch.widths(64)

@@ -46,7 +46,7 @@ class Config(launch.Config):
     """How few the examples are, and which pairs of rate and λ are tried."""
 
     steps: int = setting(1000, "Training steps of each trial.", low=1)
-    seeds: int = setting(10, "Seeds of each setting.", low=1)
+    seeds: int = setting(50, "Seeds of each setting.", low=1)
     examples: int = setting(200, "Training examples, drawn by the seed.", low=1, high=1077)
     wrong: float = setting(0.2, "Share of their labels that are wrong.", low=0, high=1)
     batch_size: int = setting(50, "Examples in a step.", low=1, high=1077)

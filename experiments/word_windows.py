@@ -52,7 +52,7 @@ class Config(launch.Config):
 
     steps: int = setting(4000, "Steps of an epoch, each with 128 words as centres.", low=1)
     epochs: int = setting(4, "Times that the words are gone through.", low=1)
-    seeds: int = setting(4, "Seeds of each window.", low=1)
+    seeds: int = setting(20, "Seeds of each window.", low=1)
     windows: tuple[int, ...] = setting((2, 10), "Largest distances of a neighbour.", low=1)
     documents: int = setting(8000, "Docstrings to train on; as many others judge.", low=50)
     dimensions: int = setting(64, "Numbers in a vector.", low=1)

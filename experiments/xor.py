@@ -31,7 +31,7 @@ class Config(launch.Config):
     """Which widths are tried, at which rates."""
 
     steps: int = setting(2000, "Training steps of each trial, each on all four points.", low=1)
-    seeds: int = setting(400, "Seeds of each setting; half of them choose the rate.", low=2)
+    seeds: int = setting(600, "Seeds of each setting; half of them choose the rate.", low=2)
     hidden: tuple[int, ...] = setting(
         (0, 2, 3, 4), "Widths of the hidden layer; 0 is a linear model.", low=0
     )
