@@ -34,7 +34,7 @@ class Config(launch.Config):
     """Which sizes are timed, and how often."""
 
     steps: int = setting(5, "Timed calls in each repeat, of which the median counts.", low=1)
-    seeds: int = setting(40, "Repeats of the measurement.", low=2)
+    seeds: int = setting(160, "Repeats of the measurement.", low=2)
     sizes: tuple[int, ...] = setting((1000, 30_000, 1_000_000), "Numbers in the array.", low=1)
     hidden: tuple[int, ...] = launch.widths(128, 128)
 

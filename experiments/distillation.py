@@ -49,7 +49,7 @@ class Config(launch.Config):
     """The student, its teacher, and how many images there are."""
 
     steps: int = setting(1000, "Training steps of each student.", low=1)
-    seeds: int = setting(12, "Seeds of each setting.", low=2)
+    seeds: int = setting(24, "Seeds of each setting.", low=2)
     examples: tuple[int, ...] = setting(
         (100, 200, 400, 800), "Numbers of training images, each twice the one before.", low=10,
         high=1077,

@@ -43,7 +43,7 @@ class Config(launch.Config):
     """Which sizes are timed, and how often."""
 
     steps: int = setting(5, "Timed calls in each repeat, of which the median counts.", low=1)
-    seeds: int = setting(5, "Repeats of the measurement.", low=2)
+    seeds: int = setting(20, "Repeats of the measurement.", low=2)
     sizes: tuple[int, ...] = setting((1000, 3000, 10_000, 30_000, 100_000), "Words known.", low=10)
     dimensions: int = setting(64, "Numbers in a vector.", low=1)
 

@@ -39,7 +39,7 @@ class Config(launch.Config):
     """Which sizes are measured."""
 
     steps: int = setting(5, "Timed calls in each repeat, of which the median counts.", low=1)
-    seeds: int = setting(30, "Repeats of the measurement.", low=2)
+    seeds: int = setting(80, "Repeats of the measurement.", low=2)
     widths: tuple[int, ...] = setting((8, 16, 256), "Units of each layer.", low=1)
     layers: tuple[int, ...] = setting((1, 4, 8), "Numbers of layers.", low=1)
     lengths: tuple[int, ...] = setting((64, 256), "Time steps.", low=1)
