@@ -23,8 +23,9 @@ across, and *depends* where named conditions disagree. A sentence has the verdic
 claims share, depends where some hold and some fail, and is inconclusive otherwise. Small plots:
 `│` the threshold, `●` the estimate, `─` its interval; of a claim under several conditions the
 estimates alone. The last column names the sentence's system in [the curriculum](curriculum.md), and
-the experiment of a claim, whose head says what is measured and how. Runs without a date were
-made before it was kept. `python docs/make_claims.py` writes this page.
+the experiment of a claim, whose head says what is measured and how. Where intervals lay across the
+threshold, some experiments were given more seeds, as many as the spread called for, once, and run
+anew as a whole. `python docs/make_claims.py` writes this page.
 """
 
 

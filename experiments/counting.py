@@ -49,7 +49,7 @@ class Config(launch.Config):
     """Which cells are compared, and how far they are to count."""
 
     steps: int = setting(3000, "Training steps of each trial, each on all words.", low=1)
-    seeds: int = setting(12, "Seeds of each setting.", low=2)
+    seeds: int = setting(48, "Seeds of each setting.", low=2)
     cells: tuple[str, ...] = setting(("lstm", "gru", "elman"), "Recurrent cells.")
     trained: int = setting(10, "Longest n in training.", low=2)
     tested: int = setting(60, "Longest n that is tested.", low=6)

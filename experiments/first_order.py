@@ -73,7 +73,7 @@ class Config(launch.Config):
     """On what is trained, and how much is tried."""
 
     steps: int = setting(500, "Steps of each trial.", low=PARTS)
-    seeds: int = setting(6, "Seeds of each setting.", low=2)
+    seeds: int = setting(12, "Seeds of each setting.", low=2)
     points: int = setting(16, "Points that are tried of each optimizer.", low=2)
     workloads: tuple[str, ...] = setting(
         ("quadratic_deep", "breast_cancer", "topics", "digits_mlp", "digits_cnn"),

@@ -60,7 +60,7 @@ class Config(launch.Config):
     """Which λ are tried, on how little data, how long."""
 
     steps: int = setting(5000, "Training steps; an idle weight shrinks by rate·λ at each.", low=1)
-    seeds: int = setting(5, "Seeds; one moves initialization and batches.", low=1)
+    seeds: int = setting(10, "Seeds; one moves initialization and batches.", low=1)
     examples: int = setting(300, "Training examples, the first of the split.", low=1, high=1077)
     batch_size: int = setting(30, "Examples in a small batch.", low=1, high=1077)
     hidden: int = setting(32, "Width of the MLP's hidden layer.", low=1)
