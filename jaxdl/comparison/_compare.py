@@ -89,7 +89,8 @@ def compare(
 
     Raises:
         ValueError: for what is no optimizer, baseline or workload, in one line.
-        RuntimeError: for a program that raises, naming it.
+        RuntimeError: where the candidate raises on every workload, all baselines do, or all of them
+            on one. Who raises on some has lost there.
     """
     name, one = (
         find(candidate, optimizer) if isinstance(candidate, str) else _named(candidate, optimizer)
@@ -160,11 +161,29 @@ def _baseline(candidate: Entrant, text: str) -> tuple[str, Entrant]:
 def run(
     study: Study, candidate: str, workdir: Path, progress: sweep.Progress | None = None
 ) -> Comparison:
-    """Searches, chooses and confirms. Raises RuntimeError for a program that raises, naming it."""
+    """Searches, chooses and confirms. Raises RuntimeError as `check_raised`."""
     plan = study.plan()
-    found = _sound(plan.execute(workdir, progress=progress))
-    again = _sound(study.confirm(plan, found).execute(workdir, progress=progress))
+    found = plan.execute(workdir, progress=progress)
+    check_raised(study, candidate, found)
+    again = study.confirm(plan, found).execute(workdir, progress=progress)
     return conclude(study, candidate, found, again)
+
+
+def check_raised(study: Study, candidate: str, results: sweep.Results) -> None:
+    """Raises RuntimeError, in one line, where there is nothing to compare: the candidate raised on
+    every workload, all baselines did, or all of them on one."""
+    said = {
+        (row["workload"], row["optimizer"]): row["message"]
+        for row in results.rows
+        if row["status"] == "error"
+    }
+    others = [name for name in study.entrants if name != candidate]
+    names = [workload.name for workload in study.workloads]
+    groups = [itertools.product(names, [candidate]), itertools.product(names, others)]
+    groups += [itertools.product([name], study.entrants) for name in names]
+    for group in map(list, groups):
+        if set(group) <= set(said):
+            raise RuntimeError("; ".join(f"{program_of(*one)}: {said[one]}" for one in group))
 
 
 def conclude(
@@ -173,8 +192,9 @@ def conclude(
     """What the two sweeps of a study say of the candidate."""
     frame, fresh = found.frame(), again.frame()
     clock = _clock(study, again)
-    curves = again.curves()
-    times = pd.concat([_times(study, each, fresh, curves) for each in study.workloads])
+    frame = frame.assign(arrived=_arrived(study, frame, found.curves()))
+    times = fresh[[*BY, "seed"]].assign(steps=_arrived(study, fresh, again.curves()))
+    times = times[times["steps"].notna()]
     paces = times[list(BY)].merge(clock, "left", list(BY))["running"].to_numpy(float)
     times = times.assign(seconds=times["steps"].to_numpy(float) * paces)
     return Comparison(candidate, study, frame, fresh, study.choose(found), times, clock)
@@ -192,23 +212,16 @@ def _clock(study: Study, results: sweep.Results) -> pd.DataFrame:
     return programs.join(measured)
 
 
-def _sound(results: sweep.Results) -> sweep.Results:
-    said = {row["program"]: row["message"] for row in results.rows if row["status"] == "error"}
-    if said:
-        raise RuntimeError("; ".join(f"{program}: {message}" for program, message in said.items()))
-    return results
-
-
-def _times(
-    study: Study, workload: Workload, fresh: pd.DataFrame, curves: dict[str, np.ndarray]
-) -> pd.DataFrame:
-    """The columns `workload`, `optimizer`, `seed` and `steps`; no row where there is no target."""
-    mine = fresh["workload"].eq(workload.name).to_numpy()
-    rows = fresh.loc[mine, ["workload", "optimizer", "seed"]]
-    if workload.target is None:
-        return rows.iloc[:0].assign(steps=[])
-    measured = curves[f"validation_{workload.metric}"][mine]
-    return rows.assign(steps=study.steps_to_target(workload, measured))
+def _arrived(study: Study, frame: pd.DataFrame, curves: dict[str, np.ndarray]) -> np.ndarray:
+    """Steps to the target of each trial, `[N]`; inf for a miss, nan where there is no target."""
+    steps = np.full(len(frame), np.nan)
+    for workload in study.workloads:
+        if workload.target is not None:
+            mine = frame["workload"].eq(workload.name).to_numpy()
+            steps[mine] = study.steps_to_target(
+                workload, curves[f"validation_{workload.metric}"][mine]
+            )
+    return steps
 
 
 def _named(candidate: Entrant | Callable[..., Any], optimizer: str) -> tuple[str, Entrant]:

@@ -1,5 +1,6 @@
 """What an interval of a gain says: who is better, and by how much in words."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
@@ -20,6 +21,12 @@ def floor(workload: Workload) -> float | None:
 def least(workload: Workload) -> float:
     """Below which positive scores are not told apart."""
     return floor(workload) or float(np.finfo(np.float32).tiny)
+
+
+def steps_of(budgets: Iterable[int]) -> str:
+    """Budgets of one training or more, in steps: `500 steps`, `500 … 2,000 steps`."""
+    known = sorted(set(budgets))
+    return " … ".join(f"{steps:,}" for steps in dict.fromkeys((known[0], known[-1]))) + " steps"
 
 
 def outcome(found: stats.Interval) -> Outcome:
