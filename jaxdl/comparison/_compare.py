@@ -19,6 +19,8 @@ from jaxdl.optimizers import schedules
 from jaxdl.optimizers.schedules import Shape
 from jaxdl.workloads import Workload, named
 
+Given = str | Entrant | Callable[..., Any]
+"""What is compared: a name or a place of one, an `Entrant`, or a function that `entrant` takes."""
 OWN = "own"
 """The initializer or the loss that a workload has itself."""
 SCHEDULES: dict[str, Callable[[int], Shape]] = {
@@ -53,8 +55,8 @@ USUAL: dict[Kind, Usual] = {
 
 
 def compare(
-    candidate: str | Entrant | Callable[..., Any],
-    baselines: Sequence[str] | None = None,
+    candidate: Given,
+    baselines: Sequence[Given] | None = None,
     workloads: Sequence[str | Workload] | None = None,
     *,
     optimizer: str = OPTIMIZER,
@@ -72,7 +74,7 @@ def compare(
     Args:
         candidate: as `entrant` takes it, `learning_rate -> optax.GradientTransformation` say; a
             name in `ENTRANTS`; or `module:function`, `FILE:function`.
-        baselines: names, as `against` takes them; None: those that are `USUAL`.
+        baselines: names or functions, as `against` takes them; None: those that are `USUAL`.
         workloads: names in `workloads.WORKLOADS`, or workloads; None: those that are `USUAL`.
         optimizer: with which a candidate and its baselines are tuned that is none itself.
         protocol: how the best of each is searched: grid, halton, halving, optuna or defaults.
@@ -92,15 +94,17 @@ def compare(
         RuntimeError: where the candidate raises on every workload, all baselines do, or all of them
             on one. Who raises on some has lost there.
     """
-    name, one = (
-        find(candidate, optimizer) if isinstance(candidate, str) else _named(candidate, optimizer)
-    )
+    sweep.take_all_cores()  # before the candidate is tried, which starts JAX
+    name, one = _found(candidate, optimizer, "candidate")
     if isinstance(workloads, str):
         raise ValueError(f"workloads: give a sequence of names, such as ({workloads!r},)")
     usual = USUAL[one.kind]
     name, entrants = against(name, one, usual.baselines if baselines is None else baselines)
     asked = usual.workloads if workloads is None else workloads
     chosen = [named(each) if isinstance(each, str) else each for each in asked]
+    others = [each for each in chosen if not isinstance(each, Workload)]
+    if others:
+        raise ValueError(f"workloads: give names or workloads, not {others[0]!r}")
     study = Study(entrants, chosen, protocol, points, seeds, fresh_seeds, shape, sampler)
     if workdir is not None:
         return run(study, name, Path(workdir), progress)
@@ -109,13 +113,14 @@ def compare(
 
 
 def against(
-    name: str, candidate: Entrant, baselines: Sequence[str]
+    name: str, candidate: Entrant, baselines: Sequence[Given]
 ) -> tuple[str, dict[str, Entrant]]:
     """The name of a candidate, and it with its baselines: none of another's name is lost.
 
     baselines: of an optimizer names in `ENTRANTS`; of a schedule in `SCHEDULES`; of an initializer
         in `initializers.INITIALIZERS`; `own` is a workload's own initializer or loss. Or
-        `module:function` of the same kind. ValueError where none is left, or one is another thing.
+        `module:function`, or what `entrant` takes, of the same kind. ValueError where none is left,
+        or one is another thing.
     """
     if isinstance(baselines, str):
         raise ValueError(f"baselines: give a sequence of names, such as ({baselines!r},)")
@@ -133,7 +138,7 @@ def against(
     return name, {name: candidate, **found}
 
 
-def _baseline(candidate: Entrant, text: str) -> tuple[str, Entrant]:
+def _baseline(candidate: Entrant, text: Given) -> tuple[str, Entrant]:
     """What a candidate of this kind is compared with, by its name; ValueError for another."""
     kind, alone = candidate.kind, candidate._replace(shape=None, kernel_init=None, loss=None)
     known: dict[str, Entrant] = {}
@@ -144,11 +149,11 @@ def _baseline(candidate: Entrant, text: str) -> tuple[str, Entrant]:
         known = {OWN: alone, **drawn}
     elif kind == "loss":
         known = {OWN: alone}
-    if text in known:
+    if isinstance(text, str) and text in known:
         return f"own {kind}" if text == OWN else text, known[text]
-    if known and ":" not in text:
+    if known and isinstance(text, str) and ":" not in text:
         raise unknown(text, kind, known)
-    name, found = find(text)
+    name, found = _found(text, OPTIMIZER, "baseline")
     if found.kind != kind:
         raise ValueError(
             f"{text!r} is of the kind {found.kind}, the candidate is of the kind {kind}"
@@ -224,7 +229,10 @@ def _arrived(study: Study, frame: pd.DataFrame, curves: dict[str, np.ndarray]) -
     return steps
 
 
-def _named(candidate: Entrant | Callable[..., Any], optimizer: str) -> tuple[str, Entrant]:
-    made = candidate.make if isinstance(candidate, Entrant) else candidate
-    name = getattr(made, "__name__", "candidate").replace("<lambda>", "candidate")
-    return name, entrant(candidate, name, optimizer)
+def _found(given: Given, optimizer: str, unnamed: str) -> tuple[str, Entrant]:
+    """Name and entrant of what was given; `unnamed` where it has no name of its own."""
+    if isinstance(given, str):
+        return find(given, optimizer)
+    made = given.make if isinstance(given, Entrant) else given
+    name = getattr(made, "__name__", unnamed).replace("<lambda>", unnamed)
+    return name, entrant(given, name, optimizer)

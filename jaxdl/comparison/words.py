@@ -51,4 +51,7 @@ def amount(workload: Workload, found: stats.Interval) -> str:
     sign = 1 if better else -1
     with np.errstate(over="ignore"):
         low, ratio, high = np.exp(np.sort(sign * np.array([found.low, found.mean, found.high])))
-    return f"{workload.metric} {ratio:.3g} times {how}, {low:.3g} … {high:.3g}"
+    told = [f"{each:.3g}" for each in (ratio, low, high)]
+    if set(told) == {"1"}:
+        return f"{workload.metric} equal to three digits"
+    return f"{workload.metric} {told[0]} times {how}, {told[1]} … {told[2]}"

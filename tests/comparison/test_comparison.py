@@ -101,6 +101,8 @@ def test_ratios_are_put_so_that_they_are_above_one():
     worse = Interval(-mean, -high, -low, 5, "")
     assert amount(RAVINE, better) == "distance 4 times smaller, 2 … 8"
     assert amount(RAVINE, worse) == "distance 4 times larger, 2 … 8"
+    assert amount(RAVINE, Interval(0.001, -0.003, 0.004, 5, "")) == "distance equal to three digits"
+    assert amount(RAVINE, Interval(0.0, -0.003, 0.003, 5, "")) == "equal distance"
 
 
 def test_a_candidate_of_a_baselines_name_replaces_nobody():
@@ -116,12 +118,24 @@ def test_a_candidate_of_a_baselines_name_replaces_nobody():
     assert (name, list(entrants)) == ("adam", ["adam", "sgd"])
 
 
+def test_a_baseline_may_be_a_function():
+    _, entrants = comparison.against("mine", Entrant(twin), (optimizers.sgd, WEIGHTED))
+    assert list(entrants) == ["mine", "sgd", "weighted"]
+    assert entrants["sgd"].make is optimizers.sgd
+    _, entrants = comparison.against(
+        "mine", comparison.entrant(schedules.cosine), (schedules.slanted_triangular,)
+    )
+    assert entrants["slanted_triangular"].shape is schedules.slanted_triangular
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"baselines": ()}, "there is none that twin is compared with"),
         ({"baselines": "lion"}, r"give a sequence of names, such as \('lion',\)"),
         ({"workloads": ()}, "workloads: there is none"),
+        ({"workloads": [3]}, "workloads: give names or workloads, not 3"),
+        ({"baselines": (3,)}, "baseline: give a function learning_rate -> optax"),
         ({"workloads": "ravine"}, r"workloads: give a sequence of names, such as \('ravine',\)"),
         (
             {"baselines": ("jaxdl.optimizers:sgd", "sgd")},
