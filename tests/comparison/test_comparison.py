@@ -101,7 +101,9 @@ def test_ratios_are_put_so_that_they_are_above_one():
     worse = Interval(-mean, -high, -low, 5, "")
     assert amount(RAVINE, better) == "distance 4 times smaller, 2 … 8"
     assert amount(RAVINE, worse) == "distance 4 times larger, 2 … 8"
-    assert amount(RAVINE, Interval(0.001, -0.003, 0.004, 5, "")) == "distance equal to three digits"
+    assert (
+        amount(RAVINE, Interval(0.0002, -0.0003, 0.0004, 5, "")) == "distance equal to three digits"
+    )
     assert amount(RAVINE, Interval(0.0, -0.003, 0.003, 5, "")) == "equal distance"
 
 
