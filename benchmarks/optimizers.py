@@ -39,8 +39,10 @@ CLAIMS = POINTS, RATIO, RUNS = (
           "probability on test where a fresh seed diverged, which has lost", above=0.5, unit="%"),
 )  # fmt: skip
 USUAL, FIGURES = "usual", "figures.md"
-USUALLY, QUICK = (15, 10), (8, 5)
+USUALLY, QUICK = (comparison.POINTS, comparison.FRESH_SEEDS), (8, 5)
 """Points, and fresh seeds."""
+OF_STUDIES = 15
+"""Points of `halton`: AlgoPerf's three studies of five."""
 
 
 class Config(launch.Config):
@@ -67,11 +69,16 @@ class Config(launch.Config):
     protocol: str = setting("grid", f"How they are searched: {', '.join(comparison.PROTOCOLS)}.")
     sampler: str = setting("TPESampler", "Of the protocol optuna: a class of optuna.samplers.")
     points: int = setting(
-        0, f"Points that are tried of each on each workload; 0: {USUALLY[0]}, or {QUICK[0]}.", low=0
+        0,
+        f"Points that are tried of each on each workload; 0: {USUALLY[0]}, of halton {OF_STUDIES}, "
+        f"or {QUICK[0]} if quick.",
+        low=0,
     )
     seeds: int = setting(3, "Seeds of the search.", low=1)
     fresh_seeds: int = setting(
-        0, f"Seeds that run the chosen points again; 0: {USUALLY[1]}, or {QUICK[1]}.", low=0
+        0,
+        f"Seeds that run the chosen points again; 0: {USUALLY[1]}, or {QUICK[1]} if quick.",
+        low=0,
     )
     schedule: str = setting("constant", f"Of the rate: {', '.join(SCHEDULES)}.")
     quick: bool = setting(
@@ -96,6 +103,8 @@ def study(config: Config) -> tuple[Study, str]:
     names = usual.quick if config.quick else usual.workloads
     names = names if config.workloads == (USUAL,) else config.workloads
     points, fresh = QUICK if config.quick else USUALLY
+    if config.protocol == "halton" and not config.quick:
+        points = OF_STUDIES
     launch.choose("protocol", config.protocol, comparison.PROTOCOLS)
     shape = launch.choose("schedule", config.schedule, SCHEDULES)
     chosen = launch.choose_all("workloads", names, workloads.WORKLOADS)
@@ -122,7 +131,12 @@ def plan(config: Config) -> sweep.Plan:
 
 def confirm(config: Config, plan: sweep.Plan, results: sweep.Results) -> sweep.Plan:
     """The chosen points on fresh seeds."""
-    return study(config)[0].confirm(plan, results)
+    chosen, candidate = study(config)
+    try:
+        comparison.check_raised(chosen, candidate, results)
+    except RuntimeError as error:
+        raise launch.UserError(f"there is nothing to compare: {error}") from error
+    return chosen.confirm(plan, results)
 
 
 def conclude(
@@ -181,6 +195,7 @@ if __name__ == "__main__":
             conclude,
             CLAIMS,
             confirm=confirm,
+            tolerant=True,
             uses={
                 "record": launch.Use("Keep the figures in benchmarks/RESULTS.md by a name.", record)
             },

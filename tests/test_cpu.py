@@ -147,6 +147,28 @@ def test_all_cores_are_taken_where_jax_has_not_started_and_else_it_says_so(
     assert words in done.stderr if words else done.stderr == ""
 
 
+COMPARED = """
+import jax, optax
+import jaxdl
+
+def mine(learning_rate):
+    return optax.sgd(learning_rate)
+
+try:
+    jaxdl.compare(mine, workloads=["none"])
+except ValueError as error:
+    assert "unknown workload" in str(error)
+print(jax.local_device_count())
+"""
+
+
+def test_a_comparison_takes_all_cores_before_its_candidate_starts_jax():
+    own = {name: value for name, value in os.environ.items() if name not in OWN}
+    done = subprocess.run([sys.executable, "-c", COMPARED], env=own, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"{_cpu.count()}\n"), done.stderr
+    assert done.stderr == ""
+
+
 def test_devices_without_a_worker_besides_are_warned_of(monkeypatch):
     place()
     monkeypatch.setenv("NPROC", "2")

@@ -7,6 +7,7 @@ from jaxdl.comparison._compare import (
     WORKLOADS,
     Usual,
     against,
+    check_raised,
     compare,
     conclude,
 )
@@ -17,12 +18,14 @@ from jaxdl.comparison.comparison import Comparison
 from jaxdl.comparison.entrants import ENTRANTS, Entrant
 from jaxdl.comparison.exam import Exam
 from jaxdl.comparison.page import sections
-from jaxdl.comparison.study import PROTOCOLS, SEGMENTS, Study
+from jaxdl.comparison.study import FRESH_SEEDS, POINTS, PROTOCOLS, SEGMENTS, Study
 
 __all__ = [
     "BASELINES",
     "ENTRANTS",
+    "FRESH_SEEDS",
     "OPTIMIZER",
+    "POINTS",
     "PROTOCOLS",
     "SCHEDULES",
     "SEGMENTS",
@@ -36,6 +39,7 @@ __all__ = [
     "Usual",
     "against",
     "card_sections",
+    "check_raised",
     "compare",
     "conclude",
     "entrant",

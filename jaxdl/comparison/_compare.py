@@ -19,6 +19,8 @@ from jaxdl.optimizers import schedules
 from jaxdl.optimizers.schedules import Shape
 from jaxdl.workloads import Workload, named
 
+Given = str | Entrant | Callable[..., Any]
+"""What is compared: a name or a place of one, an `Entrant`, or a function that `entrant` takes."""
 OWN = "own"
 """The initializer or the loss that a workload has itself."""
 SCHEDULES: dict[str, Callable[[int], Shape]] = {
@@ -53,8 +55,8 @@ USUAL: dict[Kind, Usual] = {
 
 
 def compare(
-    candidate: str | Entrant | Callable[..., Any],
-    baselines: Sequence[str] | None = None,
+    candidate: Given,
+    baselines: Sequence[Given] | None = None,
     workloads: Sequence[str | Workload] | None = None,
     *,
     optimizer: str = OPTIMIZER,
@@ -72,7 +74,7 @@ def compare(
     Args:
         candidate: as `entrant` takes it, `learning_rate -> optax.GradientTransformation` say; a
             name in `ENTRANTS`; or `module:function`, `FILE:function`.
-        baselines: names, as `against` takes them; None: those that are `USUAL`.
+        baselines: names or functions, as `against` takes them; None: those that are `USUAL`.
         workloads: names in `workloads.WORKLOADS`, or workloads; None: those that are `USUAL`.
         optimizer: with which a candidate and its baselines are tuned that is none itself.
         protocol: how the best of each is searched: grid, halton, halving, optuna or defaults.
@@ -89,17 +91,20 @@ def compare(
 
     Raises:
         ValueError: for what is no optimizer, baseline or workload, in one line.
-        RuntimeError: for a program that raises, naming it.
+        RuntimeError: where the candidate raises on every workload, all baselines do, or all of them
+            on one. Who raises on some has lost there.
     """
-    name, one = (
-        find(candidate, optimizer) if isinstance(candidate, str) else _named(candidate, optimizer)
-    )
+    sweep.take_all_cores()  # before the candidate is tried, which starts JAX
+    name, one = _found(candidate, optimizer, "candidate")
     if isinstance(workloads, str):
         raise ValueError(f"workloads: give a sequence of names, such as ({workloads!r},)")
     usual = USUAL[one.kind]
     name, entrants = against(name, one, usual.baselines if baselines is None else baselines)
     asked = usual.workloads if workloads is None else workloads
     chosen = [named(each) if isinstance(each, str) else each for each in asked]
+    others = [each for each in chosen if not isinstance(each, Workload)]
+    if others:
+        raise ValueError(f"workloads: give names or workloads, not {others[0]!r}")
     study = Study(entrants, chosen, protocol, points, seeds, fresh_seeds, shape, sampler)
     if workdir is not None:
         return run(study, name, Path(workdir), progress)
@@ -108,13 +113,14 @@ def compare(
 
 
 def against(
-    name: str, candidate: Entrant, baselines: Sequence[str]
+    name: str, candidate: Entrant, baselines: Sequence[Given]
 ) -> tuple[str, dict[str, Entrant]]:
     """The name of a candidate, and it with its baselines: none of another's name is lost.
 
     baselines: of an optimizer names in `ENTRANTS`; of a schedule in `SCHEDULES`; of an initializer
         in `initializers.INITIALIZERS`; `own` is a workload's own initializer or loss. Or
-        `module:function` of the same kind. ValueError where none is left, or one is another thing.
+        `module:function`, or what `entrant` takes, of the same kind. ValueError where none is left,
+        or one is another thing.
     """
     if isinstance(baselines, str):
         raise ValueError(f"baselines: give a sequence of names, such as ({baselines!r},)")
@@ -132,7 +138,7 @@ def against(
     return name, {name: candidate, **found}
 
 
-def _baseline(candidate: Entrant, text: str) -> tuple[str, Entrant]:
+def _baseline(candidate: Entrant, text: Given) -> tuple[str, Entrant]:
     """What a candidate of this kind is compared with, by its name; ValueError for another."""
     kind, alone = candidate.kind, candidate._replace(shape=None, kernel_init=None, loss=None)
     known: dict[str, Entrant] = {}
@@ -143,11 +149,11 @@ def _baseline(candidate: Entrant, text: str) -> tuple[str, Entrant]:
         known = {OWN: alone, **drawn}
     elif kind == "loss":
         known = {OWN: alone}
-    if text in known:
+    if isinstance(text, str) and text in known:
         return f"own {kind}" if text == OWN else text, known[text]
-    if known and ":" not in text:
+    if known and isinstance(text, str) and ":" not in text:
         raise unknown(text, kind, known)
-    name, found = find(text)
+    name, found = _found(text, OPTIMIZER, "baseline")
     if found.kind != kind:
         raise ValueError(
             f"{text!r} is of the kind {found.kind}, the candidate is of the kind {kind}"
@@ -160,11 +166,29 @@ def _baseline(candidate: Entrant, text: str) -> tuple[str, Entrant]:
 def run(
     study: Study, candidate: str, workdir: Path, progress: sweep.Progress | None = None
 ) -> Comparison:
-    """Searches, chooses and confirms. Raises RuntimeError for a program that raises, naming it."""
+    """Searches, chooses and confirms. Raises RuntimeError as `check_raised`."""
     plan = study.plan()
-    found = _sound(plan.execute(workdir, progress=progress))
-    again = _sound(study.confirm(plan, found).execute(workdir, progress=progress))
+    found = plan.execute(workdir, progress=progress)
+    check_raised(study, candidate, found)
+    again = study.confirm(plan, found).execute(workdir, progress=progress)
     return conclude(study, candidate, found, again)
+
+
+def check_raised(study: Study, candidate: str, results: sweep.Results) -> None:
+    """Raises RuntimeError, in one line, where there is nothing to compare: the candidate raised on
+    every workload, all baselines did, or all of them on one."""
+    said = {
+        (row["workload"], row["optimizer"]): row["message"]
+        for row in results.rows
+        if row["status"] == "error"
+    }
+    others = [name for name in study.entrants if name != candidate]
+    names = [workload.name for workload in study.workloads]
+    groups = [itertools.product(names, [candidate]), itertools.product(names, others)]
+    groups += [itertools.product([name], study.entrants) for name in names]
+    for group in map(list, groups):
+        if set(group) <= set(said):
+            raise RuntimeError("; ".join(f"{program_of(*one)}: {said[one]}" for one in group))
 
 
 def conclude(
@@ -173,8 +197,9 @@ def conclude(
     """What the two sweeps of a study say of the candidate."""
     frame, fresh = found.frame(), again.frame()
     clock = _clock(study, again)
-    curves = again.curves()
-    times = pd.concat([_times(study, each, fresh, curves) for each in study.workloads])
+    frame = frame.assign(arrived=_arrived(study, frame, found.curves()))
+    times = fresh[[*BY, "seed"]].assign(steps=_arrived(study, fresh, again.curves()))
+    times = times[times["steps"].notna()]
     paces = times[list(BY)].merge(clock, "left", list(BY))["running"].to_numpy(float)
     times = times.assign(seconds=times["steps"].to_numpy(float) * paces)
     return Comparison(candidate, study, frame, fresh, study.choose(found), times, clock)
@@ -192,26 +217,22 @@ def _clock(study: Study, results: sweep.Results) -> pd.DataFrame:
     return programs.join(measured)
 
 
-def _sound(results: sweep.Results) -> sweep.Results:
-    said = {row["program"]: row["message"] for row in results.rows if row["status"] == "error"}
-    if said:
-        raise RuntimeError("; ".join(f"{program}: {message}" for program, message in said.items()))
-    return results
+def _arrived(study: Study, frame: pd.DataFrame, curves: dict[str, np.ndarray]) -> np.ndarray:
+    """Steps to the target of each trial, `[N]`; inf for a miss, nan where there is no target."""
+    steps = np.full(len(frame), np.nan)
+    for workload in study.workloads:
+        if workload.target is not None:
+            mine = frame["workload"].eq(workload.name).to_numpy()
+            steps[mine] = study.steps_to_target(
+                workload, curves[f"validation_{workload.metric}"][mine]
+            )
+    return steps
 
 
-def _times(
-    study: Study, workload: Workload, fresh: pd.DataFrame, curves: dict[str, np.ndarray]
-) -> pd.DataFrame:
-    """The columns `workload`, `optimizer`, `seed` and `steps`; no row where there is no target."""
-    mine = fresh["workload"].eq(workload.name).to_numpy()
-    rows = fresh.loc[mine, ["workload", "optimizer", "seed"]]
-    if workload.target is None:
-        return rows.iloc[:0].assign(steps=[])
-    measured = curves[f"validation_{workload.metric}"][mine]
-    return rows.assign(steps=study.steps_to_target(workload, measured))
-
-
-def _named(candidate: Entrant | Callable[..., Any], optimizer: str) -> tuple[str, Entrant]:
-    made = candidate.make if isinstance(candidate, Entrant) else candidate
-    name = getattr(made, "__name__", "candidate").replace("<lambda>", "candidate")
-    return name, entrant(candidate, name, optimizer)
+def _found(given: Given, optimizer: str, unnamed: str) -> tuple[str, Entrant]:
+    """Name and entrant of what was given; `unnamed` where it has no name of its own."""
+    if isinstance(given, str):
+        return find(given, optimizer)
+    made = given.make if isinstance(given, Entrant) else given
+    name = getattr(made, "__name__", unnamed).replace("<lambda>", unnamed)
+    return name, entrant(given, name, optimizer)

@@ -231,6 +231,10 @@ _PARTS: dict[Kind, str] = {"schedule": "shape", "initializer": "kernel_init", "l
 
 
 def _check_optimizer(entrant: Entrant, name: str) -> None:
+    for what in ("space", "defaults"):
+        given = getattr(entrant, what)
+        if not isinstance(given, Mapping):
+            raise ValueError(f"{name}: its {what} is to be a dict by hyperparameter, not {given!r}")
     for one, values in entrant.space.items():
         if not isinstance(values, Distribution):
             raise ValueError(f"{name}: the space of {one} is {values!r}, no LogUniform or the like")

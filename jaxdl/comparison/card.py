@@ -8,6 +8,7 @@ import pandas as pd
 
 from jaxdl import report, stats
 from jaxdl.comparison.exam import Exam
+from jaxdl.comparison.words import steps_of
 from jaxdl.report import Picture, Section
 from jaxdl.report.tables import Cell, Table, counted
 
@@ -58,6 +59,12 @@ class Card(NamedTuple):
         """Attempts until the first success at the easiest difficulty, the median over problems."""
         easiest = self.grades[self.grades["level"].eq(1) & self.grades["optimizer"].eq(optimizer)]
         return float(easiest["needed"].median())
+
+    @property
+    def tried(self) -> str:
+        """What is tried at each difficulty, for a caption."""
+        budget = steps_of(problem.steps for problem in self.exam.problems)
+        return f"{counted(self.exam.attempts, 'attempt')} of up to {budget}"
 
     def headline(self) -> str:
         """How far the candidate and the others come."""
@@ -153,9 +160,9 @@ def _totals(card: Card) -> Table:
     return report.table(
         rows,
         f"{counted(len(card.exam.problems), 'problem')} at 4 difficulties each, "
-        f"{counted(card.exam.attempts, 'attempt')} a difficulty: random points of the optimizer's "
-        "space, from random starts. Needed: in the median over problems; – where half of them or "
-        "more are never solved.",
+        f"{card.tried} a difficulty: random points of the optimizer's space, each from a start of "
+        "its own. Needed: in the median over problems; – where half of them or more are never "
+        "solved.",
     )
 
 
@@ -174,8 +181,8 @@ def _map(card: Card) -> Picture:
     alt = f"How many of four difficulties {', '.join(levels)} solve, problem by problem"
     caption = (
         f"{alt}; beside it the share of attempts that succeed over the four, of "
-        f"{card.exam.attempts} each. A difficulty counts if one attempt solves it and all easier "
-        "ones are solved."
+        f"{card.tried} each, from a start of its own. A difficulty counts if one attempt solves it "
+        "and all easier ones are solved."
     )
     return Picture("card", figure, alt, caption)
 
@@ -204,7 +211,7 @@ def _problems(card: Card) -> Table:
     return report.table(
         rows,
         f"{card.candidate}: attempts until the first success, in the mean over their orders, and "
-        f"the median steps of those that succeed; – where none of {card.exam.attempts} does.",
+        f"the median steps of those that succeed; – where none of {card.tried} does.",
     )
 
 

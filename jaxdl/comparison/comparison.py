@@ -1,5 +1,6 @@
 """What a study found about one optimizer, against each of the others."""
 
+import itertools
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 
 from jaxdl import stats
 from jaxdl.comparison.study import Study
-from jaxdl.comparison.words import Outcome, amount, least, outcome
+from jaxdl.comparison.words import Outcome, amount, least, outcome, steps_of
 from jaxdl.report.tables import counted
 from jaxdl.workloads import Workload
 
@@ -18,10 +19,11 @@ class Comparison(NamedTuple):
     """A candidate against baselines.
 
     search, fresh: the trials of the search and those of the chosen points on fresh seeds, with the
-    columns `workload` and `optimizer`. chosen: as `Study.choose` gives it. times: steps and seconds
-    until the target was reached on validation, of fresh seeds; inf for a miss, of a diverged trial
-    too. clock: of each workload and optimizer the seconds of a step, `running`, and those of
-    `compiling`; nan where no time was taken.
+    columns `workload` and `optimizer`; of the search `arrived`, too, the steps until validation was
+    at the target. What raised has no fresh trials, see `raised`. chosen: as `Study.choose` gives
+    it. times: steps and seconds until the target was reached on validation, of fresh seeds; inf for
+    a miss, of a diverged trial too. clock: of each workload and optimizer the seconds of a step,
+    `running`, and those of `compiling`; nan where no time was taken.
     """
 
     candidate: str
@@ -38,15 +40,24 @@ class Comparison(NamedTuple):
         return tuple(name for name in self.study.entrants if name != self.candidate)
 
     @property
+    def raised(self) -> dict[tuple[str, str], str]:
+        """What programs raised, by workload and optimizer."""
+        rows = self.search[self.search["status"].eq("error")].to_dict("records")
+        return {(row["workload"], row["optimizer"]): row["message"] for row in rows}
+
+    @property
     def whose(self) -> str:
         """Of whom a number is, for a caption: seeds, points, budget."""
         study = self.study
-        steps = sorted({study.budget(each) for each in study.workloads})
-        budget = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,} … {steps[-1]:,}"
         return (
             f"{study.fresh_seeds} fresh seeds at the best of {self._tried()} over "
-            f"{counted(study.seeds, 'seed')}, within {budget} steps"
+            f"{counted(study.seeds, 'seed')}, within {self.budget}"
         )
+
+    @property
+    def budget(self) -> str:
+        """Steps of a trial, from the fewest to the most of a workload, for a caption."""
+        return steps_of(self.study.budget(each) for each in self.study.workloads)
 
     def gain(self, workload: Workload, baseline: str) -> stats.Interval:
         """How much better the candidate is on test, paired over fresh seeds; above 0 is better.
@@ -61,7 +72,8 @@ class Comparison(NamedTuple):
     def improvement(self, workload: Workload, baseline: str) -> stats.Interval:
         """The probability that a run of the candidate is better than one of the baseline.
 
-        A run that diverged is worse than any that did not. ValueError for a single fresh seed.
+        A run that diverged or raised is worse than any that did not. ValueError for a single fresh
+        seed.
         """
         scores = self.scores(workload).fillna(-np.inf)
         return stats.probability_of_improvement(scores[self.candidate], scores[baseline])
@@ -69,8 +81,8 @@ class Comparison(NamedTuple):
     def outcome(self, workload: Workload, baseline: str) -> Outcome:
         """Who is better, as the `gain` says.
 
-        There is none where a seed diverged. Then it is the interval of the `improvement`: one that
-        diverges where the other does not has lost.
+        There is none where a seed diverged or raised. Then it is the interval of the `improvement`:
+        one that diverges where the other does not has lost.
         """
         gain = self.gain(workload, baseline)
         if not np.isnan(gain.mean) or gain.n < 2:
@@ -79,22 +91,39 @@ class Comparison(NamedTuple):
         return outcome(found._replace(low=found.low - 0.5, high=found.high - 0.5))
 
     def words(self, workload: Workload, baseline: str) -> str:
-        """The `gain` in words, or how many fresh seeds diverged."""
-        gain = self.gain(workload, baseline)
+        """The `gain` in words, or who raised, or how many fresh seeds diverged and what that makes
+        of the `improvement`."""
+        gain, names = self.gain(workload, baseline), [self.candidate, baseline]
         if not np.isnan(gain.mean):
             return amount(workload, gain)
-        lost = self.scores(workload)[[self.candidate, baseline]].isna().sum()
+        raised = self.raised
+        told = [(name, raised.get((workload.name, name))) for name in names]
+        if any(message for _, message in told):
+            return ", ".join(f"{name} raises {message}" for name, message in told if message)
+        lost = self.scores(workload)[names].isna().sum()
         said = [f"{count} of {gain.n} seeds of {name}" for name, count in lost.items() if count]
-        return f"{' and '.join(said)} diverged" if said else amount(workload, gain)
+        if not said:
+            return amount(workload, gain)
+        if gain.n < 2:
+            return f"{' and '.join(said)} diverged"
+        better = self.improvement(workload, baseline)
+        share, low, high = 100 * np.array(better[:3])
+        return (
+            f"{' and '.join(said)} diverged: a run is better with a probability of {share:.0f} %, "
+            f"{low:.0f} … {high:.0f}"
+        )
 
     def scores(self, workload: Workload) -> pd.DataFrame:
-        """Of fresh seeds on test, `[seeds, optimizers]`, more is better; NaN where one diverged.
+        """Of fresh seeds on test, `[seeds, optimizers]`, more is better; NaN where one diverged or
+        raised.
 
         Of positive quantities the logarithm.
         """
         scores = self.fresh[self.fresh["workload"].eq(workload.name)].pivot(
             index="seed", columns="optimizer", values=f"test_{workload.metric}"
         )
+        seeds = pd.Index(self.fresh["seed"].unique(), name="seed")
+        scores = scores.reindex(index=seeds, columns=[*self.study.entrants]).astype(float)
         if workload.kind.scale == "positive":
             scores = np.log(scores.clip(lower=least(workload)))
         return scores if workload.kind.mode == "max" else -scores
@@ -123,13 +152,22 @@ class Comparison(NamedTuple):
         ).drop(columns="needs")
 
     def times_of_workloads(self, unit: Literal["steps", "seconds"] = "steps") -> pd.DataFrame:
-        """Median time to the target over fresh seeds, `[workloads that have one, optimizers]`.
+        """Median time to the target over fresh seeds, `[workloads that have one, optimizers]`, inf
+        for who raised.
 
         Seconds are those of a step where many trials run at once on the whole machine, evaluations
         among them, compilation apart; nan where no time was taken.
         """
         wide = self.times.groupby(["workload", "optimizer"], sort=False)[unit].median()
-        return wide.unstack("optimizer").reindex(columns=list(self.study.entrants))
+        table = wide.unstack("optimizer").reindex(columns=list(self.study.entrants))
+        for workload, name in set(self.raised) & set(itertools.product(table.index, table)):
+            table.loc[workload, name] = np.inf
+        return table
+
+    def paces(self) -> pd.DataFrame:
+        """Seconds of a step, `[workloads, optimizers]`; nan where no time was taken."""
+        wide = self.clock.pivot(index="workload", columns="optimizer", values="running")
+        return wide.astype(float)
 
     def text(self) -> str:
         """Where the candidate wins, ties and loses against its strongest baseline, in a paragraph.
@@ -148,7 +186,7 @@ class Comparison(NamedTuple):
         return (
             f"{'; '.join(parts)}. {self._against()}, each at the best of {self._tried()} over "
             f"{counted(study.seeds, 'seed')}, then judged on test by {study.fresh_seeds} "
-            f"fresh seeds, with 95 % intervals.{self._floor()}{self._border()}"
+            f"fresh seeds, with 95 % intervals.{self._few()}{self._floor()}{self._border()}"
         )
 
     def headline(self) -> str:
@@ -193,6 +231,11 @@ class Comparison(NamedTuple):
             return "its defaults"
         return f"{counted(self.study.points, 'point')} ({self.study.protocol})"
 
+    def _few(self) -> str:
+        if self.study.fresh_seeds >= stats.ENOUGH:
+            return ""
+        return f" Of fewer than {stats.ENOUGH} seeds the coverage of an interval is not assured."
+
     def _floor(self) -> str:
         known = [each.name for each in self.study.workloads if least(each) == each.target]
         if not known:
@@ -206,7 +249,7 @@ class Comparison(NamedTuple):
         edges = [
             f"{row['optimizer']} on {row['workload']} ({', '.join(row['borders'])})"
             for row in self.chosen.to_dict("records")
-            if row["on_border"]
+            if row["on_border"] and not np.isnan(row["validation"])
         ]
         if not edges:
             return ""

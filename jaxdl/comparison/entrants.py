@@ -7,6 +7,8 @@ Momentum and the decay of averages are searched as 1 − β on a logarithmic sca
 from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import optax
 
 from jaxdl import optimizers, train
@@ -14,7 +16,7 @@ from jaxdl.initializers import Initializer
 from jaxdl.optimizers import Scalar
 from jaxdl.optimizers.schedules import Shape
 from jaxdl.sweep.distributions import Distribution, LogUniform, Value
-from jaxdl.types import Array
+from jaxdl.types import Array, PyTree
 
 Make = Callable[..., optax.GradientTransformation]
 """`(learning_rate, **others) -> transformation`"""
@@ -87,6 +89,26 @@ def _with_decay(make: Make) -> Make:
     return made
 
 
+def _sophia(learning_rate: optax.ScalarOrSchedule) -> optax.GradientTransformationExtraArgs:
+    """optax's, with `optimizers.hessian_diagonal` for its own estimate, which asks for `obj_fn` and
+    passes through no layer that knows reverse mode alone."""
+
+    def update(
+        updates: PyTree,
+        step: Array,
+        params: PyTree,
+        *,
+        value_fn: Callable[[PyTree], Array],
+        **others: object,
+    ) -> tuple[PyTree, Array]:
+        del updates, others
+        key = jax.random.fold_in(jax.random.key(0), step)
+        return optimizers.hessian_diagonal(value_fn, params, key), step + 1
+
+    estimate = optax.GradientTransformationExtraArgs(lambda _: jnp.zeros([], jnp.int32), update)
+    return optax.contrib.sophia(learning_rate, hessian_diagonal_fn=estimate)
+
+
 _RATE: dict[str, Distribution] = {"learning_rate": RATES}
 _HEAVY = {**_RATE, "one_minus_decay": MOMENTUM}
 _ADAM = {**_RATE, "one_minus_b1": MOMENTUM, "one_minus_b2": AVERAGE}
@@ -97,13 +119,17 @@ _SGD_RATE = {"learning_rate": 1e-2}
 ENTRANTS: dict[str, Entrant] = {
     "sgd": Entrant(optimizers.sgd, _RATE, _SGD_RATE),
     "momentum": Entrant(_with_decay(optimizers.momentum), _HEAVY, _SGD_RATE),
+    "momentum_averaged": Entrant(_with_decay(optimizers.momentum_averaged), _HEAVY, _SGD_RATE),
     "nesterov": Entrant(_with_decay(optimizers.nesterov), _HEAVY, _SGD_RATE),
     "adagrad": Entrant(optimizers.adagrad, _RATE, _SGD_RATE),
     "rmsprop": Entrant(_with_decay(optimizers.rmsprop), _HEAVY),
+    "rmsprop_centered": Entrant(_with_decay(optimizers.rmsprop_centered), _HEAVY),
+    "rmsprop_momentum": Entrant(_with_decay(optimizers.rmsprop_momentum), _HEAVY),
     "adam": Entrant(_with_betas(optimizers.adam), _ADAM),
     "adamw": Entrant(_with_betas(optimizers.adamw), _DECAYED),
     "nadam": Entrant(_with_betas(optax.nadam), _ADAM),
     "amsgrad": Entrant(_with_betas(optax.amsgrad), _ADAM),
+    "adafactor": Entrant(optax.adafactor, _RATE, {"learning_rate": 1e-2}),
     "lion": Entrant(optax.lion, _RATE, {"learning_rate": 1e-4}),
     "muon": Entrant(optax.contrib.muon, _RATE, {"learning_rate": 2e-2}),
     "ademamix": Entrant(optax.contrib.ademamix, _RATE),
@@ -114,12 +140,13 @@ ENTRANTS: dict[str, Entrant] = {
         _RATE,
         eval_params=optax.contrib.schedule_free_eval_params,
     ),
+    "sophia": Entrant(_sophia, _RATE),
     "newton": Entrant(optimizers.newton, _DAMPED, {"learning_rate": 1.0, "damping": 1.0}),
     "adahessian": Entrant(_with_betas(optimizers.adahessian), _ADAM, {"learning_rate": 0.15}),
     "lbfgs": Entrant(optax.lbfgs, _RATE, {"learning_rate": 1.0}),
 }
 """Own and optax's, by name. Defaults are those of the papers where these name one.
 
-A step of the last three costs more than a gradient: of Newton up to 100 Hessian-vector products, of
-AdaHessian one, of L-BFGS what its line search evaluates.
+A step of the last four costs more than a gradient: of Newton up to 100 Hessian-vector products, of
+AdaHessian one, of Sophia one in ten steps, of L-BFGS what its line search evaluates.
 """

@@ -20,6 +20,7 @@ DIFFERS = {
     "loss": "the workload's own loss, the optimizer tuned for each",
 }
 """What a candidate of each kind is compared with."""
+RAISED = "raised"
 GAINS: dict[stats.Scale, str] = {"share": "gain (points)", "positive": "times smaller"}
 """How a mean gain on the metrics of a scale is headed."""
 WIDTHS = (
@@ -38,7 +39,8 @@ def sections(found: Comparison) -> list[Section]:
     made = [first, Section("On each workload", (pictures.victories(found), _scores(found)))]
     steps = found.times_of_workloads()
     if not steps.empty:
-        tables = [_times(found, steps), *_seconds(found)]
+        told = f"the median of {found.whose}, evaluated {SEGMENTS} times"
+        tables = [*_times(found, steps, told), *_externally_tuned(found)]
         made.append(Section("Time to the target", (*tables, *pictures.profile(found, steps))))
     search: list[Block] = [*searched.warnings(found), _chosen(found)]
     search += [*pictures.rates(found), *pictures.best_so_far(found)]
@@ -114,6 +116,9 @@ def _scores(found: Comparison) -> Table:
         metric = f"{workload.metric} (%)" if share else workload.metric
         row: dict[str, Cell] = {"workload": workload.name, "metric": metric}
         for name in found.study.entrants:
+            if (workload.name, name) in found.raised:
+                row[name] = RAISED
+                continue
             values = mine.loc[mine["optimizer"].eq(name), f"test_{workload.metric}"]
             row[name] = (
                 cells.estimate(
@@ -130,41 +135,51 @@ def _scores(found: Comparison) -> Table:
     )
 
 
-def _times(found: Comparison, times: pd.DataFrame) -> Table:
-    score = stats.algoperf_score(times.to_numpy())
-    rows: list[dict[str, Cell]] = [
-        {"workload": str(name), **{one: _steps(value) for one, value in row.items()}}
-        for name, row in times.iterrows()
-    ]
-    rows.append({"workload": "score", **{n: f"{v:.2f}" for n, v in zip(times, score, strict=True)}})
-    return report.table(
-        rows,
-        f"Steps until validation is at the target, the median of {found.whose}, evaluated "
-        f"{SEGMENTS} times; – where half of them or more miss it. Score: AlgoPerf's, 1 for the "
-        "fastest on every workload.",
+def _externally_tuned(found: Comparison) -> list[Table]:
+    """Times by AlgoPerf's protocol, of the points that it draws."""
+    steps = searched.of_studies(found)
+    if found.study.protocol != "halton" or steps.empty:
+        return []
+    return _times(
+        found,
+        steps,
+        f"AlgoPerf's external tuning: of every {searched.TRIALS} of the {found.study.points} "
+        "points, in their order, the first that is there, by one of the seeds, and the median over "
+        f"these {found.study.points // searched.TRIALS} studies",
     )
 
 
-def _seconds(found: Comparison) -> list[Table]:
-    """Nothing where no time was taken."""
-    times = found.times_of_workloads("seconds")
-    if times.isna().all(axis=None):
-        return []
-    score = stats.algoperf_score(times.fillna(np.inf).to_numpy())
+def _times(found: Comparison, steps: pd.DataFrame, told: str) -> list[Table]:
+    """Steps, and seconds where a time was taken."""
+    caption = (
+        f"Steps until validation is at the target, {told}; – where half of them or more miss it. "
+        "Score: AlgoPerf's, 1 for the fastest on every workload."
+    )
     rows: list[dict[str, Cell]] = [
+        {"workload": str(name), **{one: _steps(value) for one, value in row.items()}}
+        for name, row in steps.iterrows()
+    ]
+    tables = [report.table([*rows, _score(steps)], caption)]
+    seconds = steps * found.paces().reindex_like(steps)
+    if seconds.isna().all(axis=None):
+        return tables
+    rows = [
         {"workload": str(name), **row.to_dict()}
-        for name, row in times.replace(np.inf, None).iterrows()
+        for name, row in seconds.replace(np.inf, None).iterrows()
     ]
-    rows.append({"workload": "score", **{n: f"{v:.2f}" for n, v in zip(times, score, strict=True)}})
     compiling = found.clock.groupby("optimizer", sort=False)["compiling"].sum()
-    rows.append({"workload": "compilation", **{name: float(compiling[name]) for name in times}})
-    return [
-        report.table(
-            rows,
-            "The same in seconds: those steps at the pace of search and fresh seeds, which share "
-            "the machine; evaluations are among them, compilation stands apart.",
-        )
-    ]
+    rows.append(_score(seconds.fillna(np.inf)))
+    rows.append({"workload": "compilation", **{name: float(compiling[name]) for name in seconds}})
+    caption = (
+        "The same in seconds: those steps at the pace of search and fresh seeds, which share the "
+        "machine; evaluations are among them, compilation stands apart."
+    )
+    return [*tables, report.table(rows, caption)]
+
+
+def _score(times: pd.DataFrame) -> dict[str, Cell]:
+    score = stats.algoperf_score(times.to_numpy(float))
+    return {"workload": "score", **{n: f"{v:.2f}" for n, v in zip(times, score, strict=True)}}
 
 
 def _steps(value: float) -> str:
@@ -177,6 +192,9 @@ def _chosen(found: Comparison) -> Table:
     for workload in found.study.workloads:
         row: dict[str, Cell] = {"workload": workload.name}
         for name in found.study.entrants:
+            if (workload.name, name) in found.raised:
+                row[name] = RAISED
+                continue
             choice = rates.loc[(workload.name, name)]
             border = BORDER if "learning_rate" in choice["borders"] else ""
             width = searched.width(found, workload, name)

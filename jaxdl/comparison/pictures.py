@@ -80,8 +80,8 @@ def rates(found: Comparison) -> list[Picture]:
     return _by_scale(
         found, shown, "rates", "learning_rate", "The metric by the learning rate",
         "learning rate (log scale)",
-        f"{study.points} points ({study.protocol}) of each; lines: means of its {study.seeds} "
-        "seeds; bands: lowest to highest seed; broken where a seed diverged.",
+        f"{study.points} points ({study.protocol}) of each, within {found.budget}; lines: means of "
+        f"its {study.seeds} seeds; bands: lowest to highest seed; broken where a seed diverged.",
     )  # fmt: skip
 
 
@@ -97,7 +97,8 @@ def best_so_far(found: Comparison) -> list[Picture]:
     return _by_scale(
         found, shown, "best_of", "points", "The best of so many points", "points tried (log scale)",
         f"Expected best of k of the {study.points} points ({study.protocol}) in random order, each "
-        f"the mean of {study.seeds} seeds; what diverged counts as the worst that did not.",
+        f"the mean of {study.seeds} seeds within {found.budget}; what diverged counts as the worst "
+        "that did not.",
     )  # fmt: skip
 
 

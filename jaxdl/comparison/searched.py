@@ -13,6 +13,8 @@ from jaxdl.workloads import Workload
 
 ENDED = ("ok", "pruned")
 """Trials that have a value: at their end, or where they were given up."""
+TRIALS = 5
+"""Points of a study in AlgoPerf's external tuning, of which there are three."""
 CHAIN = ("adam", "momentum", "sgd")
 """Each includes the next by its hyperparameters (Choi et al. 2019)."""
 
@@ -21,9 +23,10 @@ def points(found: Comparison, workload: Workload) -> pd.DataFrame:
     """One row a point that was tried: `optimizer`, `learning_rate`, `value`.
 
     value: of the metric on validation, the mean over seeds, geometric where it is positive; nan
-    where a seed diverged.
+    where a seed diverged. None of an optimizer that raised.
     """
-    mine = found.search[found.search["workload"].eq(workload.name)]
+    there = found.search["workload"].eq(workload.name) & found.search["status"].ne("error")
+    mine = found.search[there]
     metric = mine[f"validation_{workload.metric}"].astype(float).where(mine["status"].isin(ENDED))
     if workload.kind.scale == "positive":
         metric = np.log(metric.clip(lower=least(workload)))
@@ -66,6 +69,33 @@ def best_so_far(found: Comparison, workload: Workload) -> pd.DataFrame:
         best = stats.best_of_first_k(values.fillna(worst), count, kind.mode)
         parts.append(pd.DataFrame({"optimizer": name, "points": count, "value": best}))
     return pd.concat(parts, ignore_index=True)
+
+
+def of_studies(found: Comparison) -> pd.DataFrame:
+    """Steps to the target by AlgoPerf's external tuning, `[workloads that have one, optimizers]`.
+
+    A study is `TRIALS` points of the search that follow each other, by a seed of its own, or the
+    first seed again where there are no more. Of each study the point counts that is there first,
+    and of the studies the median; inf where half of them or more miss. No rows of fewer points.
+    """
+    rows = {}
+    for workload in found.study.workloads:
+        mine = found.search[found.search["workload"].eq(workload.name)]
+        if workload.target is not None and found.study.points >= TRIALS:
+            rows[workload.name] = {
+                name: float(stats.median_of_best(_studies(mine[mine["optimizer"].eq(name)])))
+                for name in found.study.entrants
+            }
+    return pd.DataFrame.from_dict(rows, "index", columns=list(found.study.entrants))
+
+
+def _studies(trials: pd.DataFrame) -> np.ndarray:
+    """Steps to the target, `[studies, TRIALS]`."""
+    by_seed = [times.to_numpy(float) for _, times in trials.groupby("seed")["arrived"]]
+    firsts = range(0, len(by_seed[0]) - TRIALS + 1, TRIALS)
+    return np.stack(
+        [by_seed[n % len(by_seed)][first : first + TRIALS] for n, first in enumerate(firsts)]
+    )
 
 
 def warnings(found: Comparison) -> Iterator[str]:

@@ -185,11 +185,14 @@ class Study(NamedTuple):
         )
 
     def confirm(self, plan: sweep.Plan, results: sweep.Results) -> sweep.Plan:
-        """The chosen points on fresh seeds."""
+        """The chosen points on fresh seeds, of programs that do not raise."""
         fresh = range(self.seeds, self.seeds + self.fresh_seeds)
         trials: list[Trial] = []
+        raised = {each["program"] for each in results.rows if each["status"] == "error"}
         for row in self.choose(results).to_dict("records"):
             program = program_of(row["workload"], row["optimizer"])
+            if program in raised:
+                continue
             names = self.entrants[row["optimizer"]].point()
             # As it was tried: in a column that others lack, whole numbers have become floats.
             tried = [

@@ -16,9 +16,10 @@ SEEDS = 3
 def ways(found: Comparison, workload: Workload) -> dict[str, np.ndarray]:
     """Where the first fresh seeds of each optimizer went, `[seeds, steps + 1, 2]`.
 
-    They are the trials of the comparison again; nan from where one diverged.
+    They are the trials of the comparison again; nan from where one diverged. Who raised has none.
     """
-    return {name: _way(found, workload, name) for name in found.study.entrants}
+    walked = [name for name in found.study.entrants if (workload.name, name) not in found.raised]
+    return {name: _way(found, workload, name) for name in walked}
 
 
 def _way(found: Comparison, workload: Workload, name: str) -> np.ndarray:

@@ -1,5 +1,6 @@
 """What an interval of a gain says: who is better, and by how much in words."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
@@ -20,6 +21,12 @@ def floor(workload: Workload) -> float | None:
 def least(workload: Workload) -> float:
     """Below which positive scores are not told apart."""
     return floor(workload) or float(np.finfo(np.float32).tiny)
+
+
+def steps_of(budgets: Iterable[int]) -> str:
+    """Budgets of one training or more, in steps: `500 steps`, `500 … 2,000 steps`."""
+    known = sorted(set(budgets))
+    return " … ".join(f"{steps:,}" for steps in dict.fromkeys((known[0], known[-1]))) + " steps"
 
 
 def outcome(found: stats.Interval) -> Outcome:
@@ -44,4 +51,7 @@ def amount(workload: Workload, found: stats.Interval) -> str:
     sign = 1 if better else -1
     with np.errstate(over="ignore"):
         low, ratio, high = np.exp(np.sort(sign * np.array([found.low, found.mean, found.high])))
-    return f"{workload.metric} {ratio:.3g} times {how}, {low:.3g} … {high:.3g}"
+    told = [f"{each:.3g}" for each in (ratio, low, high)]
+    if set(told) == {"1"}:
+        return f"{workload.metric} equal to three digits"
+    return f"{workload.metric} {told[0]} times {how}, {told[1]} … {told[2]}"

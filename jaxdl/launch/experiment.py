@@ -41,8 +41,8 @@ class Experiment(NamedTuple):
     uses: what `--NAME=TEXT` does with a finished run, by name.
     confirm: `(config, plan, results) -> Plan` of the chosen settings on fresh seeds, run in the
         same workdir; its results are a fourth argument of `conclude`.
-    tolerant: whether it concludes although programs have failed: it is told by rows of the status
-        `error`.
+    tolerant: whether it confirms and concludes although programs have failed: it is told by rows of
+        the status `error`.
     """
 
     config: type[Config]

@@ -226,7 +226,7 @@ def _run(
             found = [execute(plan, PLAN, progress=progress, **options)]
         if command.profile:
             progress.note(tracing.told(workdir))
-        if experiment.confirm is not None and not _failed(found):
+        if experiment.confirm is not None and (experiment.tolerant or not _failed(found)):
             second = experiment.confirm(command.config, plan, found[0])
             progress.note(f"what was chosen, on fresh seeds: {len(second.trials)} trials")
             found.append(execute(second, CONFIRM, progress=sweep.reporter(), **options))

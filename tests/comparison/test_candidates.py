@@ -126,6 +126,16 @@ NO_SPACE = {
 }
 
 
+@pytest.mark.parametrize("what", ["space", "defaults"])
+def test_a_space_that_is_no_dict_is_said_in_one_line(what):
+    def mine(learning_rate):
+        return optax.sgd(learning_rate)
+
+    setattr(mine, what, LogUniform(1e-3, 1.0))
+    with pytest.raises(ValueError, match=f"mine: its {what} is to be a dict by hyperparameter"):
+        entrant(mine, "mine")
+
+
 @pytest.mark.parametrize("said", NO_SPACE)
 def test_what_is_no_space_is_said_in_one_line(said):
     with pytest.raises(ValueError, match=said):

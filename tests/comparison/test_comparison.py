@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from support.compared import made_up
 
-from jaxdl import comparison, optimizers, sweep, workloads
+from jaxdl import comparison, optimizers, report, sweep, workloads
 from jaxdl.comparison import Entrant, Study
 from jaxdl.comparison.words import amount, outcome
 from jaxdl.optimizers import schedules
@@ -101,6 +101,10 @@ def test_ratios_are_put_so_that_they_are_above_one():
     worse = Interval(-mean, -high, -low, 5, "")
     assert amount(RAVINE, better) == "distance 4 times smaller, 2 … 8"
     assert amount(RAVINE, worse) == "distance 4 times larger, 2 … 8"
+    assert (
+        amount(RAVINE, Interval(0.0002, -0.0003, 0.0004, 5, "")) == "distance equal to three digits"
+    )
+    assert amount(RAVINE, Interval(0.0, -0.003, 0.003, 5, "")) == "equal distance"
 
 
 def test_a_candidate_of_a_baselines_name_replaces_nobody():
@@ -116,12 +120,24 @@ def test_a_candidate_of_a_baselines_name_replaces_nobody():
     assert (name, list(entrants)) == ("adam", ["adam", "sgd"])
 
 
+def test_a_baseline_may_be_a_function():
+    _, entrants = comparison.against("mine", Entrant(twin), (optimizers.sgd, WEIGHTED))
+    assert list(entrants) == ["mine", "sgd", "weighted"]
+    assert entrants["sgd"].make is optimizers.sgd
+    _, entrants = comparison.against(
+        "mine", comparison.entrant(schedules.cosine), (schedules.slanted_triangular,)
+    )
+    assert entrants["slanted_triangular"].shape is schedules.slanted_triangular
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"baselines": ()}, "there is none that twin is compared with"),
         ({"baselines": "lion"}, r"give a sequence of names, such as \('lion',\)"),
         ({"workloads": ()}, "workloads: there is none"),
+        ({"workloads": [3]}, "workloads: give names or workloads, not 3"),
+        ({"baselines": (3,)}, "baseline: give a function learning_rate -> optax"),
         ({"workloads": "ravine"}, r"workloads: give a sequence of names, such as \('ravine',\)"),
         (
             {"baselines": ("jaxdl.optimizers:sgd", "sgd")},
@@ -172,8 +188,8 @@ def test_a_seed_that_diverged_is_worse_than_any_that_did_not():
     workload = lost.study.workloads[0]
     assert [one.outcome(workload, "b") for one in (lost, won, both)] == ["loses", "wins", "ties"]
     assert lost.table()["outcome"].tolist() == ["loses"]
-    assert lost.text().startswith("a loses on digits_mlp (5 of 5 seeds of a diverged against b)")
-    assert "(5 of 5 seeds of a and 5 of 5 seeds of b diverged against b)" in both.text()
+    assert lost.text().startswith("a loses on digits_mlp (5 of 5 seeds of a diverged: a run is")
+    assert "(5 of 5 seeds of a and 5 of 5 seeds of b diverged: a run is better" in both.text()
     once = made_up(a=[np.nan, *good[1:]], b=good)
     assert once.outcome(workload, "b") == "ties"
     alone = made_up(a=[np.nan], b=[0.5])
@@ -286,18 +302,55 @@ def test_what_a_study_cannot_run_is_said_before_anything_runs(said):
     assert "\n" not in str(error.value)
 
 
-def test_a_program_that_raises_is_no_tie():
-    def of_two_axes(learning_rate):
-        def update(updates, state, params=None):
-            if "point" in updates:
-                raise TypeError("a matrix is needed")
-            return updates, state
+def of_matrices(learning_rate):
+    def update(updates, state, params=None):
+        if "point" in updates:
+            raise TypeError("a matrix is needed")
+        return updates, state
 
-        return optax.GradientTransformation(lambda params: (), update)
+    return optax.GradientTransformation(lambda params: (), update)
 
+
+def test_what_raises_on_every_workload_is_no_tie():
     options = {"protocol": "defaults", "seeds": 1, "fresh_seeds": 3}
-    with pytest.raises(RuntimeError, match=r"^ravine: of_two_axes: TypeError: a matrix is needed$"):
-        comparison.compare(of_two_axes, ("sgd",), [RAVINE], **options)
+    with pytest.raises(RuntimeError, match=r"^ravine: of_matrices: TypeError: a matrix is needed$"):
+        comparison.compare(of_matrices, ("sgd",), [RAVINE], **options)
+
+
+def test_what_raises_on_some_has_lost_there_and_the_rest_is_compared():
+    on = [RAVINE, workloads.named("breast_cancer")._replace(steps=20)]
+    options = {"points": 2, "seeds": 1, "fresh_seeds": 3}
+    found = comparison.compare(of_matrices, ("sgd",), on, **options)
+    assert found.raised == {("ravine", "of_matrices"): "TypeError: a matrix is needed"}
+    assert found.table().set_index("workload")["outcome"]["ravine"] == "loses"
+    assert found.scores(RAVINE)["of_matrices"].isna().all()
+    assert np.isinf(found.times_of_workloads().loc["ravine", "of_matrices"])
+    text = found.text()
+    assert "ravine (of_matrices raises TypeError: a matrix is needed against " in text
+    assert "of_matrices on ravine (learning_rate)" not in text
+    blocks = [block for section in comparison.sections(found) for block in section.blocks]
+    tables = [block for block in blocks if isinstance(block, report.Table)]
+    told = [row for table in tables for row in table.rows if "raised" in row]
+    assert [row[0] for row in told] == ["ravine", "ravine"]
+
+
+def test_where_some_seeds_diverge_the_probability_is_said():
+    # Of 25 pairs 20 are won by b and 5, those of its diverged seed, are lost: 20 %.
+    good = [0.5, 0.51, 0.52, 0.53, 0.54]
+    found = made_up(a=good, b=[0.9, 0.91, 0.92, 0.93, np.nan])
+    (workload,) = found.study.workloads
+    low, high = found.improvement(workload, "b")[1:3]
+    assert found.words(workload, "b") == (
+        "1 of 5 seeds of b diverged: a run is better with a probability of 20 %, "
+        f"{100 * low:.0f} … {100 * high:.0f}"
+    )
+
+
+def test_few_fresh_seeds_are_marked():
+    found = made_up(a=[0.1, 0.2, 0.3], b=[0.2, 0.3, 0.4])
+    few = found._replace(study=found.study._replace(fresh_seeds=3))
+    said = "Of fewer than 5 seeds the coverage of an interval is not assured."
+    assert (said in few.text(), said in found.text()) == (True, False)
 
 
 def test_a_grid_is_of_rates_alone_and_halton_of_the_whole_space():

@@ -7,8 +7,28 @@ import optax
 import pytest
 
 from jaxdl.comparison import ENTRANTS, Entrant, entrant, find
-from jaxdl.optimizers import adam
+from jaxdl.optimizers import OPTIMIZERS, adam
 from jaxdl.sweep.distributions import LogUniform
+
+
+def trained(one, hparams, loss, params, steps):
+    """The parameters after so many steps, where they are evaluated."""
+    tx = optax.with_extra_args_support(one.make(**hparams))
+
+    def body(carry, _):
+        params, state = carry
+        value, grad = jax.value_and_grad(loss)(params)
+        updates, state = tx.update(grad, state, params, value=value, grad=grad, value_fn=loss)
+        return (optax.apply_updates(params, updates), state), None
+
+    (params, state), _ = jax.lax.scan(body, (params, tx.init(params)), None, steps)
+    return params if one.eval_params is None else one.eval_params(state, params)
+
+
+def test_what_the_house_has_and_the_field_names_can_be_compared():
+    assert set(OPTIMIZERS) <= set(ENTRANTS)
+    field = {"nadam", "amsgrad", "adafactor", "lion", "muon", "schedule_free", "prodigy", "sophia"}
+    assert field | {"lbfgs", "newton", "adahessian"} <= set(ENTRANTS)
 
 
 @pytest.mark.parametrize("name", ENTRANTS)
@@ -21,24 +41,57 @@ def test_every_entrant_lowers_a_bowl_with_traced_numbers(name):
         return optax.tree.norm(optax.tree.sub(params, target), squared=True)
 
     @jax.jit
-    def trained(hparams):
-        tx = optax.with_extra_args_support(one.make(**hparams))
-        params = jax.tree.map(jnp.zeros_like, target)
-
-        def body(carry, _):
-            params, state = carry
-            value, grad = jax.value_and_grad(loss)(params)
-            updates, state = tx.update(grad, state, params, value=value, grad=grad, value_fn=loss)
-            return (optax.apply_updates(params, updates), state), None
-
-        (params, state), _ = jax.lax.scan(body, (params, tx.init(params)), None, 50)
-        if one.eval_params is not None:
-            params = one.eval_params(state, params)
-        return loss(params)
+    def reached(hparams):
+        return loss(trained(one, hparams, loss, jax.tree.map(jnp.zeros_like, target), 50))
 
     start = float(loss(jax.tree.map(jnp.zeros_like, target)))
     point = {key: jnp.float32(value) for key, value in one.defaults.items()}
-    assert float(trained({**point, "learning_rate": jnp.float32(1e-2)})) < start
+    assert float(reached({**point, "learning_rate": jnp.float32(1e-2)})) < start
+
+
+@pytest.mark.parametrize("name", ENTRANTS)
+def test_a_batch_of_rates_equals_single_runs(name):
+    one, x = ENTRANTS[name], np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
+
+    def loss(params):
+        return jnp.mean((jnp.tanh(x @ params["matrix"] + params["vector"][None]) - 0.5) ** 2)
+
+    def run(rate):
+        start = {"matrix": jnp.full((4, 3), 0.1), "vector": jnp.zeros(3)}
+        return trained(one, {**one.defaults, "learning_rate": rate}, loss, start, 5)
+
+    rates = np.float32([1e-3, 1e-2])
+    batch, single = jax.jit(jax.vmap(run))(rates), jax.jit(run)
+    for place, rate in enumerate(rates):
+        for found, wanted in zip(
+            jax.tree.leaves(batch), jax.tree.leaves(single(rate)), strict=True
+        ):
+            np.testing.assert_allclose(found[place], wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_sophia_takes_the_steps_of_its_paper():
+    # With H = diag(2, 8) the estimate is exact; gamma 0.01, b1 0.965, b2 0.99, decay 1e-4.
+    curvature, rate = np.array([2.0, 8.0]), 0.1
+    tx = ENTRANTS["sophia"].make(learning_rate=rate)
+    params = {"x": jnp.array([0.001, -3.0])}
+    state, theta, m, h = tx.init(params), np.array([0.001, -3.0]), np.zeros(2), np.zeros(2)
+
+    def loss(params):
+        return jnp.sum(curvature.astype(np.float32) * params["x"] ** 2) / 2
+
+    @jax.jit
+    def stepped(params, state):
+        updates, state = tx.update(jax.grad(loss)(params), state, params, value_fn=loss)
+        return optax.apply_updates(params, updates), state
+
+    for step in range(12):
+        params, state = stepped(params, state)
+        m = 0.965 * m + 0.035 * curvature * theta
+        ahead = m / (1 - 0.965 ** (step + 1)) / np.maximum(0.01 * h, 1e-8)
+        theta = theta - rate * (np.clip(ahead, -1, 1) + 1e-4 * theta)
+        if step % 10 == 0:
+            h = 0.99 * h + 0.01 * curvature
+        np.testing.assert_allclose(params["x"], theta, rtol=1e-4)
 
 
 def test_one_minus_beta_is_what_the_decay_lacks_to_one():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jaxdl import comparison, report
+from jaxdl import comparison, report, workloads
 from jaxdl.comparison import pictures, ways
 from jaxdl.report import Picture
 
@@ -26,6 +26,32 @@ def test_sections_have_captions_with_seeds_and_budget(small, tmp_path):
     report.write(report.Report("x", "y", tuple(sections)), tmp_path)
     assert (tmp_path / "ways_ravine.png").exists()
     assert (tmp_path / "tables/time_to_the_target_2.tex").exists()
+
+
+def test_halton_is_told_by_the_protocol_of_algoperf():
+    found = comparison.compare(
+        "adam",
+        ("sgd",),
+        [workloads.named("himmelblau")._replace(steps=100)],
+        protocol="halton",
+        points=15,
+        seeds=3,
+        fresh_seeds=3,
+    )
+    (times,) = [each for each in comparison.sections(found) if each.heading == "Time to the target"]
+    told = [block for block in times.blocks if "external tuning" in getattr(block, "caption", "")]
+    assert "the median over these 3 studies" in told[0].caption
+    # Of Adam, from the trials: five points of each seed.
+    target, expected = found.study.workloads[0].target, []
+    for seed in range(3):
+        mine = found.search[found.search["optimizer"].eq("adam") & found.search["seed"].eq(seed)]
+        study = mine.iloc[5 * seed : 5 * seed + 5]
+        assert len(mine) == 15
+        ended = study["validation_distance"].le(target)
+        assert study.loc[ended, "arrived"].le(100).all()
+        expected.append(study["arrived"].min())
+    assert np.isfinite(expected).sum() >= 2
+    assert told[0].rows[0][1] == f"{np.median(expected):.0f}"
 
 
 def test_rates_are_drawn_though_there_are_no_more_points_than_optimizers(small):

@@ -71,3 +71,33 @@ def test_an_optimizer_that_is_beaten_by_what_it_includes_is_named():
     assert line.endswith("in accuracy on test.")
     assert list(searched.warnings(made_up(adam=[0.9, 0.92, 0.91], sgd=[0.7, 0.71, 0.72]))) == []
     assert list(searched.warnings(made_up(mine=[0.9] * 3, lion=[0.8] * 3))) == []
+
+
+def arrivals(**times):
+    """A search of two seeds, `{optimizer: [seeds][points]}` steps to the target of the ravine."""
+    found = search("distance", {name: {1.0: 0.1} for name in times})
+    rows = [
+        {"workload": "ravine", "optimizer": name, "learning_rate": point, "seed": seed,
+         "status": "ok", "arrived": steps}
+        for name, by_seed in times.items()
+        for point in range(len(by_seed[0]))
+        for seed, steps in enumerate([each[point] for each in by_seed])
+    ]  # fmt: skip
+    study = found.study._replace(points=len(by_first(times)), protocol="halton")
+    return found._replace(search=pd.DataFrame(rows), study=study)
+
+
+def by_first(times):
+    return next(iter(times.values()))[0]
+
+
+def test_external_tuning_is_the_median_over_studies_of_five_of_the_first_to_arrive():
+    inf = np.inf
+    first = [50.0, inf, 30.0, inf, inf, *[1.0] * 5, 70.0, 60.0, inf, inf, inf, 1.0]
+    second = [2.0] * 5 + [90.0, 80.0, inf, inf, 85.0] + [2.0] * 6
+    # Studies: the first seed's first five, 30; the second's second, 80; the first's third, 60.
+    found = arrivals(a=[first, second], b=[[inf] * 16, [9.0] * 16])
+    table = searched.of_studies(found)
+    assert table.loc["ravine"].tolist() == [60.0, inf]
+    few = found._replace(study=found.study._replace(points=4))
+    assert searched.of_studies(few).empty

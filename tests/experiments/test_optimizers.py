@@ -28,7 +28,7 @@ def test_a_candidate_that_diverges_where_the_baseline_does_not_has_lost():
             == "a run of the candidate is better than one of the strongest baseline (digits_mlp)"
         )
     lost = made_up(a=[NAN] * 3, b=good[:3])
-    assert lost.text().startswith("a loses on digits_mlp (3 of 3 seeds of a diverged against b)")
+    assert lost.text().startswith("a loses on digits_mlp (3 of 3 seeds of a diverged: a run is")
 
 
 def test_where_all_end_the_claim_is_of_the_difference():
@@ -89,3 +89,10 @@ def test_a_candidate_of_another_kind_has_baselines_and_workloads_of_its_kind(tmp
     assert list(study.entrants) == ["half", "constant", "cosine"]
     with pytest.raises(launch.UserError, match="'adam' is no schedule here: give module"):
         asked("--config.candidate=my_kinds:half", "--config.baselines=adam")
+
+
+def test_a_grid_has_36_rates_and_halton_three_studies_of_five():
+    given = {"": 36, "--config.protocol=halton": 15, "--config.quick=true": 8}
+    for text, points in given.items():
+        asked = config.parse(["x", *filter(None, [text])], optimizers.Config, "x").config
+        assert optimizers.study(asked)[0].points == points
