@@ -180,7 +180,7 @@ def _check_found(found: Array) -> None:
         rows = np.flatnonzero(~np.asarray(found)).tolist()
         raise ValueError(
             f"no next token: logits of rows {rows} hold NaN or are all −inf, as they do where a "
-            "model diverged, or past the last place of a cache"
+            "model diverged, behind an id outside its vocabulary, or past the last place of a cache"
         )
 
 
