@@ -158,7 +158,7 @@ def plan(config: Config) -> sweep.Plan:
     def run(name: str, model: nn.Module) -> sweep.Run:
         def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
             tx = adam(schedules.scaled(hparams["learning_rate"], shape))
-            if name in OURS:
+            if isinstance(model, Classifier):
                 decay = jnp.array([*WAYS.values()])[hparams["way"]]
                 factors = optimizers.by_depth(model.groups, decay)
                 tx = optax.chain(tx, optimizers.scale_by_path(factors))
