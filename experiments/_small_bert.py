@@ -85,13 +85,20 @@ def loaded(workdir: Path) -> tuple[Loaded, Vocabulary]:
     return found, Vocabulary(tuple(found.description["words"]))
 
 
+def whole(known: Vocabulary, words: Sequence[str]) -> np.ndarray:
+    """`framed`, of a user's words. ValueError where there are none, or more than are read."""
+    if not 1 <= len(words) <= LENGTH - 2:
+        raise ValueError(f"a text of {len(words)} words; 1 to {LENGTH - 2} are read")
+    return framed(known, words)
+
+
 def fill(workdir: Path, text: str) -> str:
     """The likeliest words in the place of each [MASK]."""
     first, *others = (tokenizers.words(part) for part in text.split("[MASK]"))
     if not others:
         raise ValueError("there is no [MASK] in it")
     model, known = loaded(workdir)
-    ids = framed(known, [*first, *(word for part in others for word in (MASK, *part))])
+    ids = whole(known, [*first, *(word for part in others for word in (MASK, *part))])
     logits = model.task.predict(model.params, {}, {"x": jnp.asarray(ids)[None]})["tokens"][0]
     lines = []
     for shares in np.asarray(jax.nn.softmax(logits))[ids == known.ids[MASK]]:
@@ -103,7 +110,7 @@ def fill(workdir: Path, text: str) -> str:
 def attend(workdir: Path, text: str) -> str:
     """A picture of what each word of a sentence looks at in the last layer, by head."""
     model, known = loaded(workdir)
-    ids = framed(known, tokenizers.words(text))
+    ids = whole(known, tokenizers.words(text))
     body = network(**model.description["options"])
     _, kept = body.apply(
         {"params": model.params["body"]}, jnp.asarray(ids)[None], mutable=["intermediates"]

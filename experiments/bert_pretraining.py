@@ -26,8 +26,9 @@ import jax.numpy as jnp
 import optax
 import pandas as pd
 
+from experiments import _costs
+from experiments._costs import Phase
 from experiments._small_bert import PACKAGES, attend, fill, load, network, symbols
-from experiments.gpt import TIMED, seconds, step_of
 from jaxdl import keys, launch, metrics, report, stats, sweep, tasks, train
 from jaxdl.data.text import masking
 from jaxdl.data.text.vocabulary import END, Vocabulary
@@ -250,32 +251,17 @@ def costs(config: Config, plan: sweep.Plan, known: Vocabulary) -> report.Table:
     body = network(**options(config, known))
     alone = tasks.masked_language_model(BERTPretraining(body, next_sentence=False))
     mask = functools.partial(masking.masked, symbols=symbols(known))
-    phases: dict[str, tuple[Task, str, int]] = {
-        "pretraining": (pretraining(body, known, STUDY[BASE]), "text", steps_of(config)),
-        "without pairs": (tasks.noise.in_training(alone, mask), "text", steps_of(config)),
-        "tuning on pairs": (readers(body)["pairs"], "pairs", config.tuning_steps),
+    of_text, of_pairs = (first(config, plan, name) for name in ("text", "pairs"))
+    both, without = pretraining(body, known, STUDY[BASE]), tasks.noise.in_training(alone, mask)
+    phases = {
+        "pretraining": Phase(both, of_text, steps_of(config)),
+        "pretraining without pairs": Phase(without, of_text, steps_of(config)),
+        "tuning on pairs": Phase(readers(body)["pairs"], of_pairs, config.tuning_steps),
     }
-    counts = {
-        phase: (step_of(task, first(config, plan, name))[0].cost_analysis() or {})["flops"]
-        for phase, (task, name, _) in phases.items()
-    }
-    task, name, _ = phases["pretraining"]
-    speed = counts["pretraining"] / seconds(task, first(config, plan, name))
-    rows: list[dict[str, report.tables.Cell]] = []
-    for phase, (_, _, steps) in phases.items():
-        total = steps * counts[phase]
-        rows.append(
-            {
-                "phase": phase, "steps": steps, "operations (10¹²)": total / 1e12,
-                "seconds": total / speed, "energy (J)": config.watts * total / speed,
-            }
-        )  # fmt: skip
-    return report.table(
-        rows,
-        "Of one trial: a step's operations, as XLA counts them, times the steps; seconds at "
-        f"{speed / 1e9:.3g}·10⁹ of them a second, as a step of pretraining alone on the machine "
-        f"has them, the median of {TIMED}; energy at {config.watts:g} W, an assumption. All "
-        "conditions cost the same: logits are computed at all places, of pairs too where their "
+    return _costs.table(
+        phases,
+        config.watts,
+        "All conditions cost the same: logits are computed at all places, of pairs too where their "
         "loss weighs nothing.",
     )
 

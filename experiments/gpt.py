@@ -16,15 +16,13 @@ GPT, the order of chunks; the rate is chosen on validation.
 
 import functools
 import math
-import time
 from pathlib import Path
 
-import jax
 import numpy as np
 import optax
 
-from experiments import char_rnn
-from jaxdl import launch, report, stats, sweep, train
+from experiments import _costs, char_rnn
+from jaxdl import launch, report, stats, sweep
 from jaxdl.data import batches
 from jaxdl.data.text import vocabulary
 from jaxdl.data.text.vocabulary import PAD, Vocabulary
@@ -35,7 +33,7 @@ from jaxdl.models import GPT
 from jaxdl.optimizers import adam, schedules
 from jaxdl.report import Claim, Section
 from jaxdl.tasks import language_model
-from jaxdl.types import Array, Batch, PyTree, Task, TrainState
+from jaxdl.types import Array, PyTree, Task
 
 CLAIMS = RECURRENT, COUNTED = (
     Claim("T4", "a GPT needs fewer bits a character than an LSTM that trains as long",
@@ -45,7 +43,7 @@ CLAIMS = RECURRENT, COUNTED = (
           "bits of the n-gram model minus those of the GPT", above=0.0, unit="bit a character"),
 )  # fmt: skip
 OURS, LSTM = "GPT", "LSTM"
-WARM_UP, TIMED = 0.1, 10
+WARM_UP = 0.1
 
 
 class Config(char_rnn.Config):
@@ -133,26 +131,6 @@ def plan(config: Config) -> sweep.Plan:
     )
 
 
-def step_of(task: Task, batch: Batch) -> tuple[jax.stages.Lowered, TrainState]:
-    """A training step, not yet compiled, and a state of zeros that it takes."""
-    init = functools.partial(train.init, task, adam(1e-3))
-    shapes = jax.eval_shape(init, jax.random.key(0), batch)._replace(key=())
-    state = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
-    state = state._replace(key=jax.random.key(0))
-    return jax.jit(functools.partial(train.step, task, adam(1e-3))).lower(state, batch), state
-
-
-def seconds(task: Task, batch: Batch) -> float:
-    """What a training step takes alone on the machine, the median of `TIMED`."""
-    lowered, state = step_of(task, batch)
-    step, taken = lowered.compile(), []
-    for _ in range(1 + TIMED):
-        began = time.perf_counter()
-        jax.block_until_ready(step(state, batch))
-        taken.append(time.perf_counter() - began)
-    return float(np.median(taken[1:]))
-
-
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Bits a character on test, at the rates that others chose; samples of the first seed."""
     parts = char_rnn.texts(config)
@@ -171,17 +149,22 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
             "rate": None,
             "steps": None,
             "a step (ms)": None,
+            "operations (10¹²)": None,
+            "energy (J)": None,
             "characters read": len(parts["train"]),
         }
     ]
     for name in (LSTM, OURS):
         mine = tuned.of(name)
         steps = int(mine["steps"].max())
+        seconds = _costs.seconds(learned[name], batch)
         rows.append(
             {
                 "model": name, **{part: stats.mean_interval(bits[part][name]) for part in bits},
                 "rate": report.distinct(mine["learning_rate"]), "steps": steps,
-                "a step (ms)": 1000 * seconds(learned[name], batch),
+                "a step (ms)": 1000 * seconds,
+                "operations (10¹²)": steps * _costs.operations(learned[name], batch) / 1e12,
+                "energy (J)": steps * seconds * _costs.WATTS,
                 "characters read": steps * config.batch_size * config.length,
             }
         )  # fmt: skip
@@ -189,7 +172,8 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         rows,
         f"Bits a character, the order chosen on validation; networks: means of {config.seeds} "
         f"seeds, {report.CHOSEN}, and 95 % intervals. A step was timed alone, the median of "
-        f"{TIMED}.",
+        f"{_costs.TIMED}. Operations: two for each number that a product multiplies and adds; "
+        f"energy: at {_costs.WATTS:g} W, an assumption. Both are of one trial.",
     )
     picture = report.course(
         results, tuned.trials.assign(text="docstrings"), panel="text", line="model",

@@ -20,6 +20,7 @@ docstrings had shown its test accuracy; the claims stayed.
 
 import itertools
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,33 +110,45 @@ def fits(text: str) -> bool:
 
 def load(config: Config) -> dict[str, Any]:
     """`{split: {task: {method: what it sees of the sentences}}}`, and what else runs need."""
-    model, length = pretrained.minilm(), config.length
-    assert model.tokenizer is not None
+    model = pretrained.minilm()
     data: dict[str, Any] = {name: {} for name in SHARES} | {"scale": {}}
     for task, parts in read(config).items():
-        for name, pairs in parts.items():
-            texts = [text for text, _ in pairs]
-            words = [tokenizers.words(text)[:length] for text in texts]
-            vectors = pretrained.encode(model, texts, length=length)
-            if name == "train":
-                known = vocabulary.build((word for each in words for word in each), None, 2)
-                mean, spread = vectors.mean(axis=0), vectors.std(axis=0).mean()
-                data["scale"][task] = {"mean": mean, "spread": spread}
-            x = bucketing.pad([vocabulary.encode(known, each) for each in words], length)["x"]
-            counts = vocabulary.bag_of_words(x, len(known))
-            if name == "train":
-                weigher = TfidfTransformer().fit(counts)
-            pieces = pretrained.tokenized(model.tokenizer, texts, length)["x"]
-            arrays = {
-                "y": np.array([CLASSES[task].index(label) for _, label in pairs], np.int32),
-                SCRATCH: x,
-                TUNED: np.pad(pieces, ((0, 0), (0, length - pieces.shape[1]))),
-                BAG: (counts > 0).astype(np.float32),
-                TFIDF: weigher.transform(counts).toarray().astype(np.float32),
-                FROZEN: (vectors - mean) / spread,
-            }
+        found, data["scale"][task] = seen(model, parts, CLASSES[task], config.length)
+        for name, arrays in found.items():
             data[name][task] = arrays if name == "train" else batches.padded_batches(arrays, 60)
     return data | ({"body": model.body.params} if config.full else {})
+
+
+def seen(
+    model: pretrained.Pretrained,
+    parts: Mapping[str, Sequence[tuple[str, str]]],
+    classes: Sequence[str],
+    length: int,
+) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, np.ndarray]]:
+    """`{split: {method: what it sees of the sentences}}` of a task, and the scale of vectors."""
+    assert model.tokenizer is not None
+    found = {}
+    for name, pairs in parts.items():
+        texts = [text for text, _ in pairs]
+        words = [tokenizers.words(text)[:length] for text in texts]
+        vectors = pretrained.encode(model, texts, length=length)
+        if name == "train":
+            known = vocabulary.build((word for each in words for word in each), None, 2)
+            mean, spread = vectors.mean(axis=0), vectors.std(axis=0).mean()
+        x = bucketing.pad([vocabulary.encode(known, each) for each in words], length)["x"]
+        counts = vocabulary.bag_of_words(x, len(known))
+        if name == "train":
+            weigher = TfidfTransformer().fit(counts)
+        pieces = pretrained.tokenized(model.tokenizer, texts, length)["x"]
+        found[name] = {
+            "y": np.array([classes.index(label) for _, label in pairs], np.int32),
+            SCRATCH: x,
+            TUNED: np.pad(pieces, ((0, 0), (0, length - pieces.shape[1]))),
+            BAG: (counts > 0).astype(np.float32),
+            TFIDF: weigher.transform(counts).toarray().astype(np.float32),
+            FROZEN: (vectors - mean) / spread,
+        }
+    return found, {"mean": mean, "spread": spread}
 
 
 def plan(config: Config) -> sweep.Plan:

@@ -178,7 +178,10 @@ def _below_best(logits: Array) -> Array:
 def _check_found(found: Array) -> None:
     if _known(found) and not found.all():
         rows = np.flatnonzero(~np.asarray(found)).tolist()
-        raise ValueError(f"no next token: logits of rows {rows} hold NaN or are all −inf")
+        raise ValueError(
+            f"no next token: logits of rows {rows} hold NaN or are all −inf, as they do where a "
+            "model diverged, behind an id outside its vocabulary, or past the last place of a cache"
+        )
 
 
 def _check_nucleus(p: ArrayLike | None) -> None:

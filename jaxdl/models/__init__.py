@@ -15,7 +15,7 @@ from jaxdl.models._dcgan import DCDiscriminator, DCGenerator
 from jaxdl.models._elmo import Contextual, ELMo
 from jaxdl.models._forecaster import Forecaster
 from jaxdl.models._gan import Discriminator, Generator
-from jaxdl.models._gpt import GPT, GPTCarry
+from jaxdl.models._gpt import GPT, GPTCarry, GPTClassifier
 from jaxdl.models._language import LanguageModel
 from jaxdl.models._mlp import MLP
 from jaxdl.models._multitask import Head, SharedTrunk
@@ -92,6 +92,7 @@ __all__ = [
     "Forecaster",
     "FromStates",
     "GPTCarry",
+    "GPTClassifier",
     "Generator",
     "Head",
     "Hierarchical",

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
@@ -11,7 +12,7 @@ from jax.typing import DTypeLike
 from jaxdl.initializers import Initializer
 from jaxdl.layers.multi_head import KeysValues
 from jaxdl.layers.positions import places_in
-from jaxdl.models._of_attention import OfAttention
+from jaxdl.models._of_attention import OfAttention, groups_of_body
 from jaxdl.types import Array
 
 
@@ -53,11 +54,19 @@ class GPT(OfAttention):
             if segments is not None:
                 raise ValueError("a carry goes on with one sequence in each row: no segments")
             return self._extended(ids, carry)
+        return None, self.logits(
+            self.states(ids, segments=segments, train=train), self.words.embedding
+        )
+
+    def states(self, ids: Array, *, segments: Array | None = None, train: bool = False) -> Array:
+        """What logits are made of, `[B, T, D]`: each token's state, of it and those before it.
+
+        For a bigger network that has a GPT in it, such as `GPTClassifier`.
+        """
         at = None if segments is None else places_in(segments)
         x = self.drop(self.placed(self.words(ids), at), train=train)
         metadata = self.metadata(ids.shape[1], at, segments=segments)
-        x = self.stack(x, metadata=metadata, causal=True, train=train)
-        return None, self.logits(x, self.words.embedding)
+        return self.stack(x, metadata=metadata, causal=True, train=train)
 
     def _extended(self, ids: Array, carry: GPTCarry) -> tuple[GPTCarry, Array]:
         length = ids.shape[1]
@@ -75,7 +84,8 @@ class GPT(OfAttention):
 
         mask `[B, N]`: 0 where a shorter prompt has no token, before, behind or between.
         places: of the cache, for prompt and what follows; None: the model's `length`. ValueError
-        for prompts longer than that, or known to be empty, and for a mask of another shape.
+        for prompts longer than that, or known to be empty, for a mask of another shape, and for
+        more places than a table of positions has.
         """
         batch, length = prompts.shape
         places = self.length if places is None else places
@@ -104,6 +114,35 @@ class GPT(OfAttention):
         """
         carry, logits = self._extended(tokens[:, None], carry)
         return carry, logits[:, 0]
+
+
+class GPTClassifier(nn.Module):
+    """A class of each text from its last token's state (Radford et al. 2018, section 3.2).
+
+    `ids [B, T] -> logits [B, K]`, float32, for `tasks.classification`. Where ids are `padding`,
+    behind the last token, nothing is read; of a text of padding alone it is the first one's state.
+    A trained body is put in by `params.transplant(params, {"body": weights}, "^body/")`.
+    """
+
+    body: GPT
+    classes: int
+    padding: int = 0
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Patterns of the parameters of each layer, from the head down to the embeddings.
+
+        For `optimizers.by_depth` and `unfreeze_gradually`.
+        """
+        return "^logits/", *groups_of_body(self.body.depth)
+
+    @nn.compact
+    def __call__(self, ids: Array, *, train: bool = False) -> Array:
+        states = self.body.states(ids, train=train)
+        places = jnp.arange(ids.shape[1])[None]
+        last = jnp.where(ids != self.padding, places, 0).max(axis=1)
+        read = jnp.take_along_axis(states, last[:, None, None], axis=1)[:, 0]
+        return nn.Dense(self.classes, name="logits")(read.astype(jnp.float32))
 
 
 def _scaled(init: Initializer, factor: float) -> Initializer:

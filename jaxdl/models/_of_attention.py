@@ -107,7 +107,20 @@ class OfAttention(nn.Module):
         return jnp.where((at < caches[0][0].shape[2])[..., None], logits, jnp.nan)
 
     def empty(self, batch: int, depth: int, places: int) -> tuple[KeysValues, ...]:
-        """The cache of a stack before its first token."""
+        """The cache of a stack before its first token. ValueError for more places than a table."""
+        if isinstance(self.place, Learned) and places > self.place.length:
+            raise ValueError(
+                f"a cache of {places} places is longer than the {self.place.length} learned "
+                "positions: raise the model's length, or ask for fewer places"
+            )
         shape = (batch, self.heads, places, self.width // self.heads)
         nothing: Any = jnp.zeros(shape, self.dtype or jnp.float32)
         return ((nothing, nothing),) * depth
+
+
+def groups_of_body(depth: int) -> tuple[str, ...]:
+    """Patterns of the parameters below `body`, a GPT or BERT of so many layers: of each layer, from
+    the last one down, and of the embeddings; for `optimizers.by_depth` and `unfreeze_gradually`."""
+    below = (f"^body/stack/layers_{n}/" for n in reversed(range(depth - 1)))
+    last = f"^body/stack/(layers_{depth - 1}|norm)/"
+    return last, *below, "^body/(words|positions|segments|embedding_norm)/"

@@ -71,7 +71,10 @@ class Transformer(OfAttention):
     def begin(
         self, x: Array, x_mask: Array | None = None, places: int | None = None
     ) -> TransformerCarry:
-        """The carry before the first token, for `step`. places: of the cache; None: `length`."""
+        """The carry before the first token, for `step`. places: of the cache; None: `length`.
+
+        ValueError for more of them than a table of positions has.
+        """
         caches = self.empty(len(x), self.depth, self.length if places is None else places)
         memories = self._memories(x, x_mask, False)
         return TransformerCarry(memories, x_mask, caches, jnp.zeros(len(x), jnp.int32))

@@ -57,8 +57,9 @@ def dot_product_attention(
     slopes: Array | None = None,
     drop: Callable[[Array], Array] | None = None,
 ) -> Array:
-    """Each query's mean of the values: `q [B, T, H, D]`, `k, v [B, S, H, D]` to `[B, T, H, D]`.
+    """Each query's mean of the values, `[B, T, H, E]`.
 
+    q `[B, T, H, D]`, k `[B, S, H, D]`, v `[B, S, H, E]`, S = 0 too: zeros, for nothing is seen.
     Scores and softmax are float32 at least; what is read has the dtype of q.
     mask: not 0 where a query may look; of keys, `[B, S]`, or of four axes that broadcast to
         `[B, H, T, S]`; ValueError for another number of them.
@@ -71,8 +72,10 @@ def dot_product_attention(
     bias, a drop or a mask of queries: see `blockwise_attention`. On a GPU narrow floats without
     mask, segments and slopes go to cuDNN.
     """
+    if not k.shape[1]:
+        return jnp.zeros((*q.shape[:-1], v.shape[-1]), q.dtype)
     whole = drop is not None or bias is not None or (mask is not None and mask.ndim != 2)
-    if not whole and mask is None and segments is None and slopes is None and _by_cudnn(q, k):
+    if not whole and mask is None and segments is None and slopes is None and _by_cudnn(q, k, v):
         return jax.nn.dot_product_attention(q, k, v, is_causal=causal, implementation="cudnn")
     long = LONG_ON_CPU if jax.default_backend() == "cpu" else LONG
     if not whole and q.shape[1] * k.shape[1] >= long**2:
@@ -149,9 +152,9 @@ def _scaled(q: Array) -> Array:
     return q * jnp.asarray(1 / math.sqrt(q.shape[-1]), q.dtype)
 
 
-def _by_cudnn(q: Array, k: Array) -> bool:
+def _by_cudnn(q: Array, k: Array, v: Array) -> bool:
     """Whether cuDNN has a kernel for these, on this backend."""
     narrow = q.dtype in (jnp.bfloat16, jnp.float16)
-    fits = q.shape[-1] % 8 == 0 and q.shape[-1] <= 128
+    fits = q.shape[-1] % 8 == 0 and q.shape[-1] <= 128 and q.shape[-1] == v.shape[-1]
     even = q.shape[1] % 2 == 0 and k.shape[1] % 2 == 0
     return jax.default_backend() == "gpu" and narrow and fits and even

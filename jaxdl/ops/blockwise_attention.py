@@ -102,7 +102,7 @@ def _forward(causal: bool, q: Array, k: Array, v: Array, seen: _Seen) -> tuple[A
             return total * shrunk + read, weight * shrunk + powers.sum(-1, keepdims=True), higher
 
         empty = jnp.zeros((*mine.shape[:-1], 1), wider)
-        state = jnp.zeros(mine.shape, wider), empty, empty + least
+        state = jnp.zeros((*mine.shape[:-1], v.shape[-1]), wider), empty, empty + least
         total, weight, top = lax.fori_loop(0, _last(causal, i, k), of_keys, state)
         some = weight > 0
         # Where a query sees no key, weights are to be exp(s − ∞) = 0 on the way back.

@@ -8,9 +8,10 @@ import numpy as np
 import optax
 import pytest
 
-from jaxdl import decoding, tasks, train
+from jaxdl import decoding, optimizers, tasks, train
 from jaxdl.layers.positions import ALiBi, Rotary
-from jaxdl.models import GPT
+from jaxdl.models import GPT, GPTClassifier
+from jaxdl.params import by_path, transplant
 
 V, L = 11, 8
 IDS = np.random.default_rng(1).integers(0, V, (2, L), np.int32)
@@ -119,6 +120,10 @@ def test_lengths_are_checked():
         jax.eval_shape(gpt.apply, params, jnp.zeros((1, 9), int))
     with pytest.raises(ValueError, match="prompts of 5 tokens do not fit into 4 places"):
         jax.eval_shape(lambda: gpt.apply(params, IDS[:, :5], places=4, method=gpt.begin))
+    with pytest.raises(ValueError, match="a cache of 9 places is longer than the 8 learned pos"):
+        jax.eval_shape(lambda: gpt.apply(params, IDS[:, :5], places=9, method=gpt.begin))
+    rotary, of_rotary = model("rotary")  # knows any place
+    jax.eval_shape(lambda: rotary.apply(of_rotary, IDS[:, :5], places=9, method=rotary.begin))
     with pytest.raises(ValueError, match=r"a mask \(2, 4\) does not fit prompts \(2, 5\)"):
         jax.eval_shape(lambda: gpt.apply(params, IDS[:, :5], np.ones((2, 4)), method=gpt.begin))
     with pytest.raises(ValueError, match="a prompt has no token"):
@@ -126,7 +131,7 @@ def test_lengths_are_checked():
     begin = jax.jit(functools.partial(gpt.apply, places=4, method=gpt.begin))
     carry, last = begin(params, IDS[:, :3])
     step = functools.partial(gpt.apply, params, method=gpt.step)
-    with pytest.raises(ValueError, match=r"no next token: logits of rows \[0, 1\] hold NaN"):
+    with pytest.raises(ValueError, match=r"rows \[0, 1\] hold NaN .* past the last place of a"):
         decoding.greedy(step, carry, last, 3)
 
 
@@ -161,3 +166,58 @@ def test_it_learns_in_trials_of_different_dropout():
     np.testing.assert_allclose(none[0], np.log(V), rtol=0.02)
     assert none[-1] < some[-1] < none[0]
     assert none[-1] < 0.7
+
+
+def test_states_are_what_logits_are_made_of():
+    gpt, params = model()
+    states = gpt.apply(params, IDS, method=gpt.states)
+    table = params["params"]["words"]["embedding"]
+    np.testing.assert_allclose(states @ table.T, gpt.apply(params, IDS)[1], atol=1e-5)
+
+
+def test_a_text_is_classified_by_its_last_token_whatever_is_behind_it():
+    gpt, body = model()
+    classifier = GPTClassifier(gpt, 3)
+    params = classifier.init(jax.random.key(1), IDS)["params"]
+    params = transplant(params, {"body": body["params"]}, "^body/")
+    texts = np.array([[3, 1, 4, 1, 5], [9, 2, 0, 0, 0], [0, 0, 0, 0, 0]])
+    logits = jax.jit(classifier.apply)({"params": params}, texts)
+    kernel, bias = (params["logits"][name] for name in ("kernel", "bias"))
+    for row, text in zip(logits, ([3, 1, 4, 1, 5], [9, 2], [0]), strict=True):
+        state = gpt.apply(body, np.array([text]), method=gpt.states)[0, -1]
+        np.testing.assert_allclose(row, state @ kernel + bias, atol=1e-5)
+
+
+def test_a_trained_gpt_in_a_classifier_is_frozen_tuned_or_tuned_by_layer():
+    gpt, body = model()
+    classifier = GPTClassifier(gpt, 3)
+    task = tasks.classification(classifier)
+    batch = {"x": IDS, "y": np.array([0, 2])}
+    fresh, _ = task.init(jax.random.key(1), batch)
+    params = transplant(fresh, {"body": body["params"]}, "^body/")
+    chosen = [jax.tree.leaves(by_path(params, group)) for group in classifier.groups]
+    assert (np.sum(chosen, axis=0) == 1).all()
+
+    @jax.jit
+    def after(decay):
+        factors = optimizers.by_depth(classifier.groups, decay)
+        tx = optax.chain(optax.sgd(0.1), optimizers.scale_by_path(factors))
+        state = train.init(task, tx, jax.random.key(0), batch)._replace(params=params)
+        return train.step(task, tx, state, batch)[0].params
+
+    def moved(now, path):
+        then, now = (functools.reduce(lambda tree, k: tree[k], path, t) for t in (params, now))
+        return np.asarray(now - then)
+
+    frozen, by_layer, tuned = map(after, (0.0, 0.5, 1.0))
+    held = jax.tree.map(np.array_equal, frozen["body"], params["body"])
+    assert jax.tree.all(held)
+    assert moved(frozen, ("logits", "kernel")).any()
+    for path, factor in {
+        ("stack", "norm", "scale"): 0.5,
+        ("stack", "layers_0", "attention", "out", "kernel"): 0.25,
+        ("positions", "embedding"): 0.125,
+    }.items():
+        whole = moved(tuned, ("body", *path))
+        assert whole.any()
+        np.testing.assert_allclose(moved(by_layer, ("body", *path)), factor * whole, atol=1e-6)

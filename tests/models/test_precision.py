@@ -188,6 +188,10 @@ MODELS = {
     "ULMFiT": (lambda d: models.ULMFiT(AWD(dtype=d)), (IDS,)),
     "ULMFiTClassifier": (lambda d: models.ULMFiTClassifier(AWD(dtype=d), 3), (IDS,)),
     "GPT": (lambda d: models.GPT(7, 8, 1, 2, 8, dtype=d), (IDS,)),
+    "GPTClassifier": (
+        lambda d: models.GPTClassifier(models.GPT(7, 8, 1, 2, 8, dtype=d), 3),
+        (IDS,),
+    ),
     "BERT": (bert, (IDS,)),
     "BERTClassifier": (lambda d: models.BERTClassifier(bert(d), 3), (IDS,)),
     "BERTTagger": (lambda d: models.BERTTagger(bert(d), 3), (IDS,)),
@@ -197,7 +201,7 @@ MODELS = {
 WITHOUT = {"Score", "Positions", "Decoder", "Dot", "ScaledDot", "Dropout", "Learned", "Rotary",
            "NoPositions", "Sinusoidal", "ALiBi"}  # fmt: skip
 """What has no parameters, or adds the ones it has to what comes, in its dtype."""
-HEADS = {"BERTClassifier": 1, "BERTTagger": 1, "BERTPretraining": 1}
+HEADS = {"GPTClassifier": 1, "BERTClassifier": 1, "BERTTagger": 1, "BERTPretraining": 1}
 """Whose last product, of logits, is one of float32."""
 
 

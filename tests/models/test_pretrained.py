@@ -1,6 +1,7 @@
 """Folders as `transformers` writes them, read, run and written again; folders that are wrong."""
 
 import json
+import re
 from functools import partial
 from pathlib import Path
 
@@ -287,6 +288,22 @@ def test_texts_as_batches(tokenizer):
         pretrained.tokenized(tokenizer, "w5", 5)
     with pytest.raises(ValueError, match="at most 0 tokens: 1 or more"):
         pretrained.tokenized(tokenizer, ["w5"], 0)
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_a_text_without_words_is_told(folders, tokenizer, text):
+    """The marks at both ends alone would be a vector like any other."""
+    assert tokenizer.encode(text).ids == [2, 3]
+    message = re.escape(f"text 1 has no words: {text!r}")
+    with pytest.raises(DataError, match=message):
+        pretrained.tokenized(tokenizer, ["w5", text], 5)
+    loaded = pretrained.load(folders / "bert")._replace(tokenizer=tokenizer)
+    with pytest.raises(DataError, match=message):
+        pretrained.encode(loaded, ["w5", text])
+    with pytest.raises(DataError, match="text 0 is None, not a string"):
+        pretrained.encode(loaded, [None])
+    with pytest.raises(ValueError, match="batches of 0 texts: 1 or more are needed"):
+        pretrained.encode(loaded, ["w5"], batch_size=0)
 
 
 def test_vectors_of_texts_do_not_hang_on_their_neighbours(folders, tokenizer):

@@ -115,6 +115,30 @@ def test_a_bias_of_minus_infinity_is_a_mask_for_whole_rows_too():
     np.testing.assert_allclose(masked[some], theirs[some], atol=1e-6)
 
 
+@pytest.mark.parametrize("values", [V[..., :1], jnp.concatenate([V, -V], axis=-1)], ids=("1", "8"))
+def test_values_may_have_a_width_of_their_own(values):
+    """Each of their numbers is read by itself."""
+    y, gradients = measured("plain", "all", Q, K, values)
+    of_all = measured("plain", "all", Q, K, V)[0]
+    expected = jnp.concatenate([of_all, -of_all], axis=-1)[..., : values.shape[-1]]
+    np.testing.assert_allclose(y, expected, atol=1e-6)
+    y_blocks, gradients_blocks = measured("blocks", "all", Q, K, values)
+    np.testing.assert_allclose(y_blocks, y, atol=2e-6)
+    for got, right in zip(gradients_blocks, gradients, strict=True):
+        np.testing.assert_allclose(got, right, atol=1e-5)
+
+
+def test_without_keys_all_queries_get_zeros():
+    none, x = jnp.zeros((B, 0, H, D)), Q[:, :3]
+    empty = {"mask": jnp.ones((B, 0)), "causal": True, "slopes": SLOPES}
+    attend = attention.dot_product_attention
+    for told in ({}, empty):
+        y, gradient = jax.value_and_grad(lambda q, t=told: attend(q, none, none, **t).sum())(x)
+        assert (y, jnp.abs(gradient).sum()) == (0, 0)
+        assert attend(x, none, none[..., :1], **told).shape == (B, 3, H, 1)
+    assert attention.attention_weights(x, none).shape == (B, H, 3, 0)
+
+
 @pytest.mark.parametrize("kind", ["plain", "blocks"])
 def test_a_nan_among_the_scores_is_seen_and_stays_in_its_row(kind):
     q = np.array(Q)

@@ -12,7 +12,7 @@ import torch
 import transformers
 
 from jaxdl.data.sources import documents
-from jaxdl.models import BERT, GPT, BERTPretraining, pretrained
+from jaxdl.models import BERT, GPT, BERTPretraining, GPTClassifier, pretrained
 from jaxdl.models.pretrained import Pretrained
 from jaxdl.similarity import cosine
 
@@ -89,3 +89,25 @@ def test_transformers_reads_what_is_written(model, peer, output, tmp_path):
     np.testing.assert_allclose(found, expected, atol=1e-4)
     words = transformers.PreTrainedTokenizerFast(tokenizer_file=str(tmp_path / "tokenizer.json"))
     assert words("w1 w4")["input_ids"] == [6, 9]
+
+
+def test_a_gpt_classifies_as_that_of_transformers(tmp_path):
+    """By the state of the last token that is no padding."""
+    torch.manual_seed(0)
+    config = transformers.GPT2Config(
+        vocab_size=23, n_embd=16, n_layer=2, n_head=4, n_positions=9, num_labels=3,
+        bos_token_id=1, eos_token_id=1, pad_token_id=0,
+    )  # fmt: skip
+    theirs = transformers.GPT2ForSequenceClassification(config).eval()
+    with torch.no_grad():
+        for parameter in theirs.parameters():
+            parameter.copy_(0.3 * torch.randn(parameter.shape))
+    theirs.transformer.save_pretrained(tmp_path)
+    loaded = pretrained.load(tmp_path)
+    head = {"kernel": theirs.score.weight.detach().numpy().T, "bias": np.zeros(3, np.float32)}
+    ids = np.array([[3, 1, 4, 1, 5], [9, 2, 0, 0, 0], [7, 0, 0, 0, 0]])
+    with torch.no_grad():
+        expected = theirs(torch.from_numpy(ids)).logits.numpy()
+    params = {"body": loaded.params, "logits": head}
+    found = GPTClassifier(loaded.model, 3).apply({"params": params}, ids)
+    np.testing.assert_allclose(found, expected, atol=1e-4)

@@ -14,6 +14,7 @@ import numpy as np
 
 from jaxdl.data.errors import DataError
 from jaxdl.models._bert import BERT, BERTClassifier
+from jaxdl.models._of_attention import groups_of_body
 from jaxdl.models.pretrained._folder import Pretrained
 from jaxdl.types import Array, PyTree
 
@@ -38,8 +39,7 @@ class SentenceClassifier(nn.Module):
 
         For `optimizers.by_depth` and `unfreeze_gradually`.
         """
-        layers = (f"^body/stack/layers_{n}/" for n in reversed(range(self.body.depth)))
-        return "^logits/", *layers, "^body/(words|positions|segments|embedding_norm)/"
+        return "^logits/", *groups_of_body(self.body.depth)
 
     @nn.compact
     def __call__(self, ids: Array, *, train: bool = False) -> Array:
@@ -84,18 +84,21 @@ def tokenized(tokenizer: "Tokenizer", texts: Sequence[str], length: int) -> dict
     x: int32 `[N, T]`, filled with 0, T being that of the longest, at most `length`; longer texts
         lose tokens before the last mark
     x_mask: float32 `[N, T]`, 1 on tokens
-    Raises DataError without texts, or naming one without tokens, and ValueError for a length below
-    1.
+    Raises DataError without texts, or naming one without words or that is no string, and ValueError
+    for a length below 1.
     """
     if length < 1:
         raise ValueError(f"texts of at most {length} tokens: 1 or more are needed")
     if isinstance(texts, str) or not len(texts):
         raise DataError("no texts: a list of one or more is needed")
-    rows = [_cut(encoding.ids, encoding.special_tokens_mask, length)
-            for encoding in tokenizer.encode_batch(list(texts))]  # fmt: skip
-    empty = next((place for place, ids in enumerate(rows) if not ids), None)
-    if empty is not None:
-        raise DataError(f"text {empty} has no tokens: {texts[empty]!r}")
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise DataError(f"text {place} is {text!r}, not a string")
+    rows = []
+    for place, encoding in enumerate(tokenizer.encode_batch(list(texts))):
+        if all(encoding.special_tokens_mask):
+            raise DataError(f"text {place} has no words: {texts[place]!r}")
+        rows.append(_cut(encoding.ids, encoding.special_tokens_mask, length))
     x = np.zeros((len(rows), max(map(len, rows))), np.int32)
     x_mask = np.zeros(x.shape, np.float32)
     for row, ids in enumerate(rows):
@@ -111,8 +114,10 @@ def encode(
     length: tokens of a text that are read, at most what the model has places for. Texts are sorted
     by length, and a compiled program serves each power of two that they are padded to.
     `similarity.unit` makes vectors of length 1 of them. Raises DataError as `tokenized`, and for a
-    model without a tokenizer or that is no BERT.
+    model without a tokenizer or that is no BERT; ValueError for a batch_size below 1.
     """
+    if batch_size < 1:
+        raise ValueError(f"batches of {batch_size} texts: 1 or more are needed")
     model, params, tokenizer = pretrained.body
     if tokenizer is None or not isinstance(model, BERT):
         raise DataError("texts are encoded by a BERT with its tokenizer")

@@ -1,0 +1,95 @@
+"""What training takes: operations, counted; seconds, measured; joules, estimated."""
+
+import functools
+import math
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.extend.core import jaxprs_in_params
+
+from jaxdl import report, train
+from jaxdl.optimizers import adam
+from jaxdl.types import Batch, Task, TrainState
+
+WATTS, TIMED = 15.0, 10
+"""What a busy core takes, an assumption; timed calls, of which the median counts."""
+
+
+class Phase(NamedTuple):
+    """So many training steps of a task on such batches."""
+
+    task: Task
+    batch: Batch
+    steps: int
+
+
+def table(phases: Mapping[str, Phase], watts: float = WATTS, note: str = "") -> report.Table:
+    """Operations, seconds and joules of each phase, and how they are estimated; first one timed."""
+    counts = {name: operations(phase.task, phase.batch) for name, phase in phases.items()}
+    named, measured = next(iter(phases.items()))
+    speed = counts[named] / seconds(measured.task, measured.batch)
+    rows: list[dict[str, report.tables.Cell]] = []
+    for name, phase in phases.items():
+        total = phase.steps * counts[name]
+        rows.append(
+            {
+                "phase": name, "steps": phase.steps, "operations (10¹²)": total / 1e12,
+                "seconds": total / speed, "energy (J)": watts * total / speed,
+            }
+        )  # fmt: skip
+    return report.table(
+        rows,
+        "Operations: two for each number that a matrix product or a convolution "
+        "multiplies and adds, there and back, of a loop in all of its turns, times the steps. "
+        f"Seconds: at {speed / 1e9:.3g}·10⁹ of them a second, as a step of {named} alone on the "
+        f"machine has them, the median of {TIMED}. Energy: at {watts:g} W, an assumption. {note}",
+    )
+
+
+def seconds(task: Task, batch: Batch) -> float:
+    """What a training step takes alone on the machine, the median of `TIMED`."""
+    traced, state = _traced(task, batch)
+    step, taken = traced.lower().compile(), []
+    for _ in range(1 + TIMED):
+        began = time.perf_counter()
+        jax.block_until_ready(step(state, batch))
+        taken.append(time.perf_counter() - began)
+    return float(np.median(taken[1:]))
+
+
+def operations(task: Task, batch: Batch) -> float:
+    """Of a training step, in its products and convolutions."""
+    # XLA's own count has the body of a loop once.
+    return counted(_traced(task, batch)[0].jaxpr)
+
+
+def counted(program: Any) -> float:
+    """Operations in the products and convolutions of a jaxpr, 2 for each multiplication.
+
+    A `scan` counts in all of its turns; of a loop that nobody knows the turns of, one."""
+    total = 0.0
+    for equation in program.eqns:
+        if equation.primitive.name == "dot_general":
+            (summed, _), _ = equation.params["dimension_numbers"]
+            left = equation.invars[0].aval.shape
+            inner = math.prod(left[axis] for axis in summed)
+            total += 2 * inner * math.prod(equation.outvars[0].aval.shape)
+        elif equation.primitive.name == "conv_general_dilated":
+            kernel = equation.invars[1].aval.shape
+            features = kernel[equation.params["dimension_numbers"].rhs_spec[0]]
+            total += 2 * math.prod(equation.outvars[0].aval.shape) * math.prod(kernel) / features
+        turns = equation.params["length"] if equation.primitive.name == "scan" else 1
+        total += turns * sum(map(counted, jaxprs_in_params(equation.params)))
+    return total
+
+
+def _traced(task: Task, batch: Batch) -> tuple[jax.stages.Traced, TrainState]:
+    """A training step, not yet compiled, and a state of zeros that it takes."""
+    init = functools.partial(train.init, task, adam(1e-3))
+    shapes = jax.eval_shape(init, jax.random.key(0), batch)._replace(key=())
+    state = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
+    state = state._replace(key=jax.random.key(0))
+    return jax.jit(functools.partial(train.step, task, adam(1e-3))).trace(state, batch), state
