@@ -97,7 +97,7 @@ class NGrams(nn.Module):
 
 
 class SummedNGrams(NGrams):
-    """Responses added up over the text: how often an n-gram is there counts, not only that it is."""
+    """Responses added up over the text: how often an n-gram is there counts, not only whether."""
 
     def __call__(self, x: Array, mask: Array) -> Array:
         return self._responses(x, mask).sum(axis=1)

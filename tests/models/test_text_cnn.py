@@ -46,9 +46,7 @@ def test_what_is_summed_counts_and_the_largest_does_not():
     mask = (np.arange(6) % 2 == 0)[None]
     for body, times in ((SummedNGrams(4, (1, 2)), 3), (NGrams(4, (1, 2)), 1)):
         variables = body.init(KEY, x, mask)
-        first = [
-            variables["params"][f"convolutions_{n}"]["kernel"][0] for n in range(2)
-        ]
+        first = [variables["params"][f"convolutions_{n}"]["kernel"][0] for n in range(2)]
         once = np.maximum(word @ np.concatenate(first, axis=1), 0)
         assert (once > 0).any()
         np.testing.assert_allclose(body.apply(variables, x, mask)[0], times * once, rtol=1e-6)
