@@ -116,7 +116,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
                 "model": name, "rows": way, "how many": f"{rows[way]:,}",
                 "padding (%)": 1 - used / (rows[way] * length),
                 "a step (ms)": 1000 * float(np.median(seconds[name, way])),
-                "all words (s)": stats.mean_interval(spent[name, way]),
+                "all words (s)": stats.mean_interval(spent[name, way], "positive"),
             }
             for name, way in seconds
         ],

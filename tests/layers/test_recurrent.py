@@ -139,6 +139,12 @@ def test_the_normed_cell_is_that_of_ba_et_al():
     np.testing.assert_allclose(last, (h, c), rtol=1e-10)
 
 
+def test_of_no_sequences_there_are_no_outputs():
+    rnn = RNN(H)
+    params = rnn.init(KEY, jnp.ones((1, T, 2)))
+    assert rnn.apply(params, jnp.ones((0, T, 2)))[1].shape == (0, T, H)
+
+
 def plainly(cell, inputs, recurrent, weights, carry, mask, kept, reverse):
     """What `unroll` gives, as a Python loop that JAX differentiates."""
     outputs = [None] * len(inputs)
