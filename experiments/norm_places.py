@@ -4,8 +4,9 @@ An MLP of four hidden layers on the digits, by plain SGD: without a norm, with b
 each activation (Ioffe & Szegedy 2015), and behind it. The rate of each is chosen on validation. The
 shift of what the last hidden layer is given: by how much a step of training moves the means of its
 inputs on 256 training digits, as the root of their squares over the inputs' variances, both summed
-over units; each at its own rate, the mean of ten measurements spread over training. A seed moves
-initialization and batches, and is shared.
+over units; each at its own rate, the mean of ten measurements spread over training. (Before ReLU the means of
+what batch norm gives are its shifts β alone.) A seed moves initialization and batches, and is
+shared.
 
     python -m experiments.norm_places --workdir=runs/norm_places  # 1 minute on 2 cores
 """
@@ -44,7 +45,7 @@ class Config(launch.Config):
     seeds: int = setting(12, "Seeds of each setting.", low=2)
     batch_size: int = setting(64, "Examples in a step.", low=2, high=1077)
     hidden: tuple[int, ...] = launch.widths(64, 64, 64, 64)
-    learning_rates: tuple[float, ...] = launch.rates(0.03, 0.1, 0.3, 1.0)
+    learning_rates: tuple[float, ...] = launch.rates(0.03, 0.1, 0.3, 1.0, 3.0)
 
 
 class Network(nn.Module):
