@@ -4,9 +4,9 @@ An MLP of four hidden layers on the digits, by plain SGD: without a norm, with b
 each activation (Ioffe & Szegedy 2015), and behind it. The rate of each is chosen on validation. The
 shift of what the last hidden layer is given: by how much a step of training moves the means of its
 inputs on 256 training digits, as the root of their squares over the inputs' variances, both summed
-over units; each at its own rate, the mean of ten measurements spread over training. (Before ReLU the means of
-what batch norm gives are its shifts β alone.) A seed moves initialization and batches, and is
-shared.
+over units; each at its own rate, the mean of ten measurements spread over training. (Before ReLU
+the means of what batch norm gives are its shifts β alone.) A seed moves initialization and batches,
+and is shared.
 
     python -m experiments.norm_places --workdir=runs/norm_places  # 1 minute on 2 cores
 """
@@ -24,6 +24,7 @@ from jaxdl.launch import setting
 from jaxdl.layers.norms import BatchNorm
 from jaxdl.optimizers import sgd
 from jaxdl.report import Claim, Section
+from jaxdl.report.tables import Cell
 from jaxdl.types import Array, PyTree, TrainState
 
 CLAIMS = AS_GOOD, BETTER, STEADIER = (
@@ -112,7 +113,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         STEADIER.judge(tuned.gain("mean_shift", BEFORE, NONE, log=True)),
     ]
     shifts = tuned.scores("mean_shift")
-    rows = [
+    rows: list[dict[str, Cell]] = [
         {"norm": name, "shift in a step": stats.mean_interval(shifts[name], "positive")}
         for name in plan.programs
     ]

@@ -33,8 +33,8 @@ CLAIMS = LAYER_TRAINS, BATCH_LOSES, THAN_LAYER = (
           f"{MORE}, batch norm minus layer norm", below=-0.02, unit="points"),
 )  # fmt: skip
 NONE, LAYER, BATCH = "none", "layer norm", "batch norm"
-AT_ONCE = 4
-"""Pixels of a step."""
+AT_ONCE, AVERAGE = 4, 0.99
+"""Pixels of a step, and the momentum of running statistics, which are to be of all 16 steps."""
 
 
 class Config(launch.Config):
@@ -58,10 +58,10 @@ class _BatchNormed(nn.Module):
         wide, init = 4 * h.shape[-1], nn.initializers.orthogonal()
         a = nn.Dense(wide, use_bias=False)(x)
         u = nn.Dense(wide, use_bias=False, kernel_init=init)(h)
-        gates = sum(BatchNorm()(part, train=self.train) for part in (a, u))
+        gates = sum(BatchNorm(AVERAGE)(part, train=self.train) for part in (a, u))
         i, f, g, o = jnp.split(jnp.asarray(gates), 4, axis=-1)
         c = jax.nn.sigmoid(f + 1) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
-        h = jax.nn.sigmoid(o) * jnp.tanh(BatchNorm()(c, train=self.train))
+        h = jax.nn.sigmoid(o) * jnp.tanh(BatchNorm(AVERAGE)(c, train=self.train))
         return (h, c), h
 
 

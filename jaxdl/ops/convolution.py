@@ -66,10 +66,9 @@ def convolve(
     With the `flipped` kernel it is convolution as mathematics has it, Σ_k w(k)·x(t − k), which
     commutes. Reverse-mode derivatives of any order; forward mode (`jax.jvp`) is not defined.
     """
-    if padding == "EDGE":
-        around = _sides(x.shape[1:-1], kernel.shape[:-2], strides, "SAME", dilation)
-        x, padding = jnp.pad(x, ((0, 0), *around, (0, 0)), mode="edge"), "VALID"
     sides = _sides(x.shape[1:-1], kernel.shape[:-2], strides, padding, dilation)
+    if padding == "EDGE":
+        x, sides = jnp.pad(x, ((0, 0), *sides, (0, 0)), mode="edge"), ((0, 0),) * len(sides)
     return _convolve(_Geometry(tuple(strides), sides, tuple(dilation), groups), x, kernel)
 
 
@@ -219,7 +218,7 @@ def _sides(
     """(before, after) of each axis. Raises ValueError if the kernel does not fit."""
     if padding == "VALID":
         found = [(0, 0)] * len(sizes)
-    elif padding == "SAME":
+    elif isinstance(padding, str):  # SAME, and EDGE
         found = []
         for size, kernel, stride, spread in zip(sizes, window, strides, dilation, strict=True):
             last = (math.ceil(size / stride) - 1) * stride
