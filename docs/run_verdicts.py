@@ -47,8 +47,14 @@ def main(names: Sequence[str]) -> int:
 
 @functools.cache
 def _commit() -> str:
-    command = ["git", "describe", "--always", "--dirty"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    """The commit, and whether code differs from it: verdicts that are kept change `docs` alone."""
+
+    def told(*arguments: str) -> str:
+        command = ["git", *arguments]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+    changed = told("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)docs")
+    return told("describe", "--always") + ("-dirty" if changed else "")
 
 
 def _workdir(name: str) -> Path:

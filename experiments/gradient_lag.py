@@ -44,7 +44,9 @@ class Config(launch.Config):
 
     steps: int = setting(400, "Training steps of each trial.", low=1)
     seeds: int = setting(8, "Seeds of each setting.", low=2)
-    cells: tuple[str, ...] = setting(tuple(CELLS), "Cells.")
+    cells: tuple[str, ...] = setting(
+        ("elman", "lstm", "peephole", "coupled", "gru", "minimal_gru"), "Cells."
+    )
     lag: int = setting(50, "Longest lag that is measured; sequences are ten steps longer.", low=2)
     hidden: int = setting(32, "Units of each network.", low=1)
     learning_rate: float = setting(0.01, "Rate; gradients are clipped to norm 1.", low=1e-12)

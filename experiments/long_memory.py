@@ -56,7 +56,9 @@ class Config(launch.Config):
     seeds: int = setting(4, "Seeds of each setting.", low=1)
     adding_lengths: tuple[int, ...] = setting((50, 200), "Steps T of the adding task.", low=20)
     copy_lengths: tuple[int, ...] = setting((50,), "Steps T of the copy task.", low=20)
-    cells: tuple[str, ...] = setting(tuple(CELLS), "Cells that add.")
+    cells: tuple[str, ...] = setting(
+        ("elman", "lstm", "peephole", "coupled", "gru", "minimal_gru"), "Cells that add."
+    )
     copy_cells: tuple[str, ...] = setting(("lstm", "elman"), "Cells that copy.")
     copy_steps: int = setting(12_000, "Training steps of those that copy.", low=1)
     copy_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2, help="Their learning rates.")

@@ -119,14 +119,21 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
 
 def stopped(results: sweep.Results) -> pd.DataFrame:
     """The trials with the bits of their best evaluation on validation, kind and rate by name."""
-    frame = results.frame()
-    curves = {name: found / np.log(2) for name, found in results.curves().items() if "loss" in name}
-    validation = np.where(np.isnan(curves["validation_loss"]), np.inf, curves["validation_loss"])
-    at = (np.arange(len(frame)), validation.argmin(axis=1))
+    frame = at_best(results)
     on = (frame[name] > 0 for name in ("outputs", "state"))
     return frame.assign(
         dropout=[KINDS[kind] for kind in zip(*on, strict=True)],
         rate=frame[["outputs", "state"]].max(axis=1),
+    )
+
+
+def at_best(results: sweep.Results) -> pd.DataFrame:
+    """The trials with the bits of their best evaluation on validation."""
+    frame = results.frame()
+    curves = {name: found / np.log(2) for name, found in results.curves().items() if "loss" in name}
+    validation = np.where(np.isnan(curves["validation_loss"]), np.inf, curves["validation_loss"])
+    at = (np.arange(len(frame)), validation.argmin(axis=1))
+    return frame.assign(
         validation_bits=validation[at],
         test_bits=curves["test_loss"][at],
         last_bits=curves["test_loss"][:, -1],

@@ -53,7 +53,8 @@ class Config(launch.Config):
     features: int = setting(48, "Numbers that a word is embedded in.", low=1)
     channels: int = setting(32, "Features of each width and of each layer.", low=1)
     bodies: tuple[str, ...] = setting(
-        ("bag of words", "n-grams", "dilated", "hierarchical"), "What to compare."
+        ("bag of words", "n-grams", "dilated", "hierarchical"),
+        "What to compare; there is 'n-grams, summed' besides, which adds up responses.",
     )
     learning_rates: tuple[float, ...] = launch.rates(1e-3, 3e-3, 1e-2)
 
@@ -93,6 +94,7 @@ def classifier(config: Config, words: int, name: str) -> models.TextClassifier:
     bodies = {
         BAG: models.Bag(),
         KIM: models.NGrams(config.channels),
+        "n-grams, summed": models.SummedNGrams(config.channels),
         "dilated": models.Dilated(config.channels),
         "hierarchical": models.Hierarchical(config.channels),
     }

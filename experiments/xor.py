@@ -1,14 +1,15 @@
 """XOR: what no linear model can learn, and how small a network suffices.
 
-All four points in every step, by Adam. The rate of a hidden layer is chosen on one half of the
-seeds and judged on the other; a linear model is linear at any rate, so all its trials bear witness.
-Some texts ask for several layers.
+All four points in every step, by Adam. The rate of a hidden layer, or of a linear model that is
+told x₁x₂ as a third feature, is chosen on one half of the seeds and judged on the other; a linear
+model is linear at any rate, so all its trials bear witness. Some texts ask for several layers.
 
     python -m experiments.xor --workdir=runs/xor  # 0.3 minutes on 2 cores
 """
 
 import math
 
+import jax.numpy as jnp
 import numpy as np
 
 from jaxdl import launch, report, stats, sweep, tasks
@@ -19,12 +20,16 @@ from jaxdl.models import MLP
 from jaxdl.optimizers import adam
 from jaxdl.report import Claim, Judged, Section
 from jaxdl.report.tables import Cell
+from jaxdl.types import Array, PyTree
 
 SHARE = "share of trials with all four points right"
-CLAIMS = LINEAR, HIDDEN = (
+CLAIMS = LINEAR, HIDDEN, MAPPED = (
     Claim("F1", "no linear model gets all four points of XOR right", SHARE, below=0.01, unit="%"),
     Claim("F1", "one hidden layer learns XOR more often than not", SHARE, above=0.5, unit="%"),
-)
+    Claim("F1", "a linear model that is told x₁x₂ too gets all four points right",
+          SHARE, above=0.98, unit="%"),
+)  # fmt: skip
+LINE, WITH_PRODUCT = "linear", "linear, told x₁x₂"
 
 
 class Config(launch.Config):
@@ -40,7 +45,7 @@ class Config(launch.Config):
 
 
 def plan(config: Config) -> sweep.Plan:
-    """One program per width."""
+    """One program per width, and beside a linear model one that is told x₁x₂."""
     activation = launch.choose("activation", config.activation, activations.ACTIVATIONS)
     points = {
         "x": np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32),
@@ -53,13 +58,24 @@ def plan(config: Config) -> sweep.Plan:
 
     rates = sweep.grid(learning_rate=config.learning_rates)
     programs = {name_of(width): (program(width), rates) for width in config.hidden}
+    if 0 in config.hidden:
+        programs[WITH_PRODUCT] = (sweep.on(with_product, program(0)), rates)
     data = splits.in_batches({"train": points, "test": points})
     return sweep.plan(programs, data, seeds=config.seeds, column="model")
 
 
+def with_product(hparams: PyTree, key: Array, data: sweep.Data) -> sweep.Data:
+    """The points with x₁x₂ as a third feature."""
+
+    def told(x: Array) -> Array:
+        return jnp.concatenate([x, x.prod(axis=-1, keepdims=True)], axis=-1)
+
+    return {name: {**part, "x": told(part["x"])} for name, part in data.items()}
+
+
 def name_of(width: int) -> str:
     """Of a model with a hidden layer of that width."""
-    return f"{width} hidden units" if width else "linear"
+    return f"{width} hidden units" if width else LINE
 
 
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
@@ -71,23 +87,24 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     frame["solved"] = (frame["test_accuracy"] == 1) & apart
     claims: list[Judged] = []
     rows: list[dict[str, Cell]] = []
-    for width in config.hidden:
-        trials = frame[frame["model"] == name_of(width)]
-        chosen, claim = trials, LINEAR
-        if width:
+    names = list(plan.programs)
+    for name in names:
+        trials = frame[frame["model"] == name]
+        chosen = trials
+        if name != LINE:
             first = trials["seed"] < config.seeds / 2
             rate = trials[first].groupby("learning_rate")["solved"].mean().idxmax()
-            chosen, claim = trials[~first & (trials["learning_rate"] == rate)], HIDDEN
+            chosen = trials[~first & (trials["learning_rate"] == rate)]
         share = stats.proportion_of(chosen["solved"])
-        claims.append(claim.judge(share, name_of(width) if width else ""))
+        claim = {LINE: LINEAR, WITH_PRODUCT: MAPPED}.get(name, HIDDEN)
+        claims.append(claim.judge(share, name if claim is HIDDEN else ""))
         shares = trials.groupby("learning_rate")["solved"].mean()
         rows.append({
-            "model": name_of(width),
+            "model": name,
             "trials": len(trials),
             "best accuracy (%)": float(trials["test_accuracy"].max()),
             **{f"solved at rate {rate:g} (%)": float(share) for rate, share in shares.items()},
         })  # fmt: skip
-    names = [name_of(width) for width in config.hidden]
     figure = report.intervals(claims, names, title="XOR by width of the hidden layer")
     caption = "Four points that are right by the rounding of equal logits alone are not solved."
     found = (report.picture(figure), report.table(rows, caption))

@@ -33,6 +33,8 @@ def forecast(predict: Predict, x: ArrayLike, steps: int) -> Array:
     if steps < 1:
         raise ValueError(f"steps {steps}, 1 or more are needed")
     x = jnp.asarray(x)
+    # What is fed back is rounded to the dtype of the window: of integers it would lose its point.
+    x = x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(float)
     length, block = x.shape[1], jax.eval_shape(predict, x).shape[1]
 
     def ask(window: Array, _: None) -> tuple[Array, Array]:
@@ -89,8 +91,10 @@ def fit_ar(x: np.ndarray, y: np.ndarray, order: int) -> AR:
 
     x `[N, T, D]`, y `[N, H, D]`: windows of the training part, of one series or several, so that
     gaps are left out of it as they are of the windows.
-    Raises ValueError for an order outside 1 … T.
+    Raises ValueError for an order outside 1 … T, and without windows.
     """
+    if not len(x):
+        raise ValueError("there are no windows to fit an autoregression to")
     if not 1 <= order <= x.shape[1]:
         raise ValueError(f"order {order} is outside 1..{x.shape[1]}, the length of the windows")
     intercepts, columns = [], []

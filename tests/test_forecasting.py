@@ -25,6 +25,13 @@ def test_what_is_fed_back_is_read_as_if_it_had_come(steps):
     np.testing.assert_allclose(found, seen[:, X.shape[1] :][:, :steps], rtol=1e-6)
 
 
+def test_windows_of_whole_numbers_are_fed_back_unrounded():
+    """x_t = x_{t−1} + ½, by hand."""
+    line = forecasting.AR(np.array([0.5]), np.array([[1.0]]))
+    found = forecasting.forecast(line, np.array([[[1], [2]]]), 3)
+    assert found.ravel().tolist() == [2.5, 3.0, 3.5]
+
+
 def test_of_quantiles_the_middle_one_is_fed_back():
     def predict(x):
         return x[:, -1:, :, None] + np.array([-1.0, 2.0, 3.0], np.float32).reshape(1, 1, 1, 3)
@@ -73,3 +80,8 @@ def test_errors_elsewhere_make_intervals_step_by_step():
     errors = np.arange(11.0).reshape(11, 1, 1) * np.array([1.0, 10.0]).reshape(1, 2, 1)
     found = forecasting.with_errors(np.full((3, 2, 1), 100.0), errors)
     np.testing.assert_allclose(found[0, :, 0], [[101, 105, 109], [110, 150, 190]])
+
+
+def test_without_windows_no_line_is_fitted():
+    with pytest.raises(ValueError, match="no windows"):
+        forecasting.fit_ar(np.zeros((0, 4, 1)), np.zeros((0, 1, 1)), 2)

@@ -1,5 +1,6 @@
 """The columns of a data frame, and what stands in them: numbers, text, gaps."""
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,15 +19,26 @@ def read_csv(path: str | Path, *, blank_lines: bool = False) -> pd.DataFrame:
     """A file of comma-separated values with a header; empty cells (and NA, nan, null) are gaps.
 
     blank_lines: whether they are rows of gaps, or nothing.
-    Raises DataError, in one line, where there is no such file or table.
+    Raises DataError, in one line, where there is no such file or table, where a column is named
+    twice, and where rows have more cells than the header; a comma at their ends is no cell.
     """
+    options = {"skip_blank_lines": not blank_lines, "low_memory": False}
     try:
-        return pd.read_csv(path, skip_blank_lines=not blank_lines, low_memory=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            # By itself pandas takes the first cells of longer rows for names of rows.
+            frame = pd.read_csv(path, index_col=False, **options)
+        header = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].dropna()
+    except pd.errors.ParserWarning:
+        raise DataError(f"{path}: rows have more cells than the header has names") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
     except ValueError as error:  # of bytes that are no text, and of pandas' own kinds
         reason = " ".join(str(error).split())
         raise DataError(f"{path} is no table of comma-separated values: {reason}") from None
+    if header.duplicated().any():
+        raise DataError(f"{path} has two columns {header[header.duplicated()].iloc[0]!r}")
+    return frame
 
 
 def named(frame: pd.DataFrame) -> pd.DataFrame:

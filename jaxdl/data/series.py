@@ -49,13 +49,19 @@ def prepare(
     length, horizon: steps that a window reads, and steps behind them that are its targets.
     validation, test: shares of each series' steps, at its end, in this order.
     longest_gap: see `windows`.
-    Raises DataError for a series that is too short for a window in each part, and where missing
-    values leave none.
+    Raises DataError for no series, for series of unequal numbers of columns, for one that is too
+    short for a window in each part, and where missing values leave none.
     """
     found: dict[str, list[dict[str, np.ndarray]]] = {part: [] for part in PARTS}
-    scalings = []
+    scalings: list[Scaling] = []
+    if not len(series):
+        raise DataError("there is no series")
     for number, one in enumerate(series):
         values = _columns(one, f"series {number}")
+        if scalings and len(scalings[0].mean) != values.shape[1]:
+            raise DataError(
+                f"series {number} has {values.shape[1]} columns, series 0 {len(scalings[0].mean)}"
+            )
         ends = split(len(values), length, horizon, validation, test)
         scalings.append(fit(values[: ends[0]]))
         scaled = scaling.apply(scalings[-1], values)
@@ -81,8 +87,12 @@ def split(
 ) -> tuple[int, int, int]:
     """Where the training, the validation and the test part of a series of so many steps end.
 
-    Raises DataError where a part has no room for its targets, or the first none for a window.
+    Raises DataError where a part has no room for its targets, or the first none for a window, and
+    for shares outside 0 … 1.
     """
+    for part, share in zip(PARTS[1:], (validation, test), strict=True):
+        if not 0 <= share <= 1:
+            raise DataError(f"{part}: {share} is no share of a series, from 0 to 1")
     held_out = [round(share * steps) for share in (validation, test)]
     sizes = dict(zip(PARTS, (steps - sum(held_out), *held_out), strict=True))
     for part, needed in zip(PARTS, (length + horizon, horizon, horizon), strict=True):
@@ -121,8 +131,13 @@ def windows(
     values: `[T]` or `[T, D]`. x `[N, length, D]` are the steps before y `[N, horizon, D]`, which
     begins at `step`, int32 `[N]`. A missing input is the last value before it, if that is at most
     `longest_gap` steps back; a target is never made up. Windows with another missing value are
-    left out.
+    left out. Raises DataError for lengths below 1, and a gap below 0.
     """
+    if min(length, horizon) < 1 or longest_gap < 0:
+        raise DataError(
+            f"windows of {length} inputs and {horizon} targets over gaps of {longest_gap}: 1 or "
+            "more of each are needed, and 0 or more of the gaps"
+        )
     values = _columns(values, "windows")
     stop = len(values) if stop is None else stop
     steps = np.arange(max(start, length), stop - horizon + 1)

@@ -16,7 +16,17 @@ from jaxdl.layers.activations import (
 from jaxdl.layers.attention import Additive, Biaffine, Dot, General, Memory, ScaledDot, Soft
 from jaxdl.layers.attention_pooling import AttentionPool
 from jaxdl.layers.causal import Causal
-from jaxdl.layers.cells import CELLS, COUPLED, ELMAN, GRU, LSTM, MINIMAL_GRU, PEEPHOLE, Cell
+from jaxdl.layers.cells import (
+    CELLS,
+    COUPLED,
+    ELMAN,
+    GRU,
+    LSTM,
+    MINIMAL_GRU,
+    NORMED,
+    PEEPHOLE,
+    Cell,
+)
 from jaxdl.layers.conv import Conv, ConvTranspose
 from jaxdl.layers.dropout import Dropout
 from jaxdl.layers.embedding import Embedding, FrozenEmbedding, pretrained
@@ -39,6 +49,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "MINIMAL_GRU",
+    "NORMED",
     "PEEPHOLE",
     "RNN",
     "ALiBi",

@@ -3,6 +3,8 @@
 https://arxiv.org/abs/1804.02391 (of images), https://arxiv.org/abs/1703.03130 (of words)
 """
 
+import math
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -28,7 +30,7 @@ class AttentionPool(nn.Module):
         (x,) = cast(self.dtype, x)
         hidden = jnp.tanh(nn.Dense(self.width, name="hidden", dtype=self.dtype)(x))
         scores = nn.Dense(1, use_bias=False, name="score", dtype=self.dtype)(hidden)[..., 0]
-        flat = scores.reshape(len(x), -1).astype(jnp.float32)
+        flat = scores.reshape(len(x), math.prod(x.shape[1:-1])).astype(jnp.float32)
         weights = jax.nn.softmax(flat).reshape(scores.shape)
         self.sow("intermediates", "weights", weights)
         return weighted(x, weights)
@@ -38,5 +40,6 @@ def weighted(x: Array, weights: Array) -> Array:
     """Σ over positions of weight · x: `[B, *spatial, C]` and `[B, *spatial]` to `[B, C]`."""
     if weights.shape != x.shape[:-1]:
         raise ValueError(f"weights {weights.shape} are not one for each position of x {x.shape}")
-    positions = x.reshape(len(x), -1, x.shape[-1])
-    return jnp.einsum("bn,bnc->bc", weights.reshape(len(x), -1).astype(x.dtype), positions)
+    count = math.prod(x.shape[1:-1])
+    positions = x.reshape(len(x), count, x.shape[-1])
+    return jnp.einsum("bn,bnc->bc", weights.reshape(len(x), count).astype(x.dtype), positions)

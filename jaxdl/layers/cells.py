@@ -8,6 +8,7 @@ and u = h U `[B, G·H]` from the state, in the order of the gates:
                  c' = f ⊙ c + i ⊙ g,   h' = o ⊙ tanh(c')                        Gers et al. 2000
     PEEPHOLE     LSTM in which i and f see c, and o sees c'                     Gers et al. 2002
     COUPLED      f, g, o and i = 1 − f                                          Greff et al. 2017
+    NORMED       LSTM of LN(a) + LN(u) + b, with h' = o ⊙ tanh(LN(c'))          Ba et al. 2016
     GRU          r, z = σ(a + u),   n = tanh(a + r ⊙ (u + b_n))                 Cho et al. 2014
                  h' = (1 − z) ⊙ n + z ⊙ h
     MINIMAL_GRU  f = σ(a + u),   n = tanh(a + f ⊙ u)                            Zhou et al. 2016
@@ -23,6 +24,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from jaxdl.numerics import narrowed, wide
 from jaxdl.types import Array
 
 Carry = tuple[Array, ...]
@@ -115,6 +117,34 @@ def _coupled(weights: Weights, carry: Carry, total: Array) -> Carry:
     return jax.nn.sigmoid(o) * jnp.tanh(c), c
 
 
+def _normed(weights: Weights, carry: Carry, a: Array, u: Array) -> Carry:
+    rows = weights["norms"]
+    of_a, of_u, shift = (rows[n : n + 4].reshape(1, -1) for n in (0, 4, 8))
+    of_c, shift_of_c = rows[12:13], rows[13:14]
+    i, f, g, o = jnp.split(
+        _standardized(a) * (1 + of_a) + _standardized(u) * (1 + of_u) + shift, 4, axis=-1
+    )
+    c = jax.nn.sigmoid(f + 1) * carry[1] + jax.nn.sigmoid(i) * jnp.tanh(g)
+    return jax.nn.sigmoid(o) * jnp.tanh(_standardized(c) * (1 + of_c) + shift_of_c), c
+
+
+def _standardized(x: Array) -> Array:
+    """Each row, of mean 0 and deviation 1."""
+    (z,) = wide(x)
+    z = z - z.mean(axis=-1, keepdims=True)
+    return narrowed(z * jax.lax.rsqrt(jnp.square(z).mean(axis=-1, keepdims=True) + 1e-5), x)
+
+
+def _normed_forward(weights: Weights, carry: Carry, a: Array, u: Array) -> tuple[Carry, Carry]:
+    return _normed(weights, carry, a, u), (a, u)
+
+
+def _normed_back(
+    weights: Weights, saved: Carry, before: Carry, after: Carry, d_after: Carry
+) -> tuple[Weights, Carry, Array, Array]:
+    return jax.vjp(_normed, weights, before, *saved)[1](d_after)
+
+
 def _gru(weights: Weights, carry: Carry, a: Array, u: Array) -> tuple[Carry, Carry]:
     (ar, az, an), (ur, uz, un) = jnp.split(a, 3, axis=-1), jnp.split(u, 3, axis=-1)
     r, z, inner = jax.nn.sigmoid(ar + ur), jax.nn.sigmoid(az + uz), un + weights["inner_bias"]
@@ -169,6 +199,9 @@ PEEPHOLE = Cell(4, 2, (("peepholes", 3),), **_derived(_peephole), forget=1)
 """LSTM whose gates see its memory too (Gers et al. 2002)."""
 COUPLED = Cell(3, 2, (), **_derived(_coupled), forget=0)
 """LSTM that writes as much as it forgets, i = 1 − f (Greff et al. 2017)."""
+NORMED = Cell(4, 2, (("norms", 14),), _normed_forward, _normed_back)
+"""LSTM with layer normalization (Ba, Kiros & Hinton 2016, equations 20 to 22; ε is 1e-5). Its rows:
+γ − 1 of a and of u and b of the gates, four each, then γ − 1 and shift of c'. To f 1 is added."""
 GRU = Cell(3, 1, (("inner_bias", 1),), _gru, _gru_back)
 """Gated recurrent unit, reset after the product with U (Cho et al. 2014)."""
 MINIMAL_GRU = Cell(2, 1, (), _minimal_gru, _minimal_gru_back)
@@ -179,6 +212,7 @@ CELLS = {
     "lstm": LSTM,
     "peephole": PEEPHOLE,
     "coupled": COUPLED,
+    "normed": NORMED,
     "gru": GRU,
     "minimal_gru": MINIMAL_GRU,
 }

@@ -71,7 +71,7 @@ class RNN(nn.Module):
             x = jnp.where(jnp.swapaxes(real, 0, 1), x, 0)
         # Rows side by side: the gradient of a product over two axes is slow on CPU.
         rows = jnp.swapaxes(x, 0, 1).reshape(-1, x.shape[-1])
-        inputs = (rows @ kernel + bias[None]).reshape(-1, batch, cell.gates * width)
+        inputs = (rows @ kernel + bias[None]).reshape(x.shape[1], batch, cell.gates * width)
         if carry is None:
             carry = (jnp.zeros((batch, width)),) * cell.states
         kept = None

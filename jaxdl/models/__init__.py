@@ -44,7 +44,14 @@ from jaxdl.models._siamese import Siamese
 from jaxdl.models._skip_thought import SkipThought
 from jaxdl.models._table import TableNetwork
 from jaxdl.models._tagger import CharacterFeatures, Tagger
-from jaxdl.models._text_cnn import Bag, Dilated, Hierarchical, NGrams, TextClassifier
+from jaxdl.models._text_cnn import (
+    Bag,
+    Dilated,
+    Hierarchical,
+    NGrams,
+    SummedNGrams,
+    TextClassifier,
+)
 from jaxdl.models._transformer import Transformer, TransformerCarry
 from jaxdl.models._ulmfit import AWDLSTM, NO_DROPS, Drops, ULMFiT, ULMFiTClassifier
 from jaxdl.models._unet import UNet
@@ -110,6 +117,7 @@ __all__ = [
     "SkipThought",
     "StateEncoder",
     "Summary",
+    "SummedNGrams",
     "TableNetwork",
     "Tagger",
     "TextClassifier",

@@ -96,6 +96,13 @@ class NGrams(nn.Module):
         return _words(nn.relu(found), mask)
 
 
+class SummedNGrams(NGrams):
+    """Responses added up over the text: how often an n-gram is there counts, not only whether."""
+
+    def __call__(self, x: Array, mask: Array) -> Array:
+        return self._responses(x, mask).sum(axis=1)
+
+
 class Dilated(nn.Module):
     """Convolutions of wider and wider steps, and the largest values: F = `features`."""
 

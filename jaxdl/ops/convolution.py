@@ -19,8 +19,9 @@ from jax import lax
 
 from jaxdl.types import Array
 
-Padding = Literal["SAME", "VALID"] | Sequence[tuple[int, int]]
-"""`VALID`: none; `SAME`: ⌈N / stride⌉ outputs, odd one last; or (before, after) of each axis."""
+Padding = Literal["SAME", "VALID", "EDGE"] | Sequence[tuple[int, int]]
+"""`VALID`: none; `SAME`: ⌈N / stride⌉ outputs, odd one last; or (before, after) of each axis.
+`EDGE`: as wide as `SAME`, of the values at the borders instead of zeros."""
 
 IMAGES = 16
 """Whose part in the kernel's gradient is computed together: they are to stay in the cache."""
@@ -62,10 +63,18 @@ def convolve(
     """Cross-correlation of `x: [B, *spatial, C]` with `kernel: [*window, C / groups, F]`.
 
     Returns `[B, *positions, F]`. One or two spatial axes; `strides` and `dilation` have as many.
-    Reverse-mode derivatives of any order; forward mode (`jax.jvp`) is not defined.
+    With the `flipped` kernel it is convolution as mathematics has it, Σ_k w(k)·x(t − k), which
+    commutes. Reverse-mode derivatives of any order; forward mode (`jax.jvp`) is not defined.
     """
     sides = _sides(x.shape[1:-1], kernel.shape[:-2], strides, padding, dilation)
+    if padding == "EDGE":
+        x, sides = jnp.pad(x, ((0, 0), *sides, (0, 0)), mode="edge"), ((0, 0),) * len(sides)
     return _convolve(_Geometry(tuple(strides), sides, tuple(dilation), groups), x, kernel)
+
+
+def flipped(kernel: Array) -> Array:
+    """`[*window, C, F]` turned round on every axis of its window."""
+    return jnp.flip(kernel, range(kernel.ndim - 2))
 
 
 def convolve_transpose(
@@ -131,7 +140,7 @@ def _input_gradient(geometry: _Geometry, sizes: tuple[int, ...], dy: Array, kern
     # The groups' outputs become inputs: [*window, C/g, g, F/g] to [*window, F/g, g · C/g].
     own, features = kernel.shape[-2:]
     groups = geometry.groups
-    turned = jnp.flip(kernel, range(axes)).reshape(*window, own, groups, features // groups)
+    turned = flipped(kernel).reshape(*window, own, groups, features // groups)
     turned = jnp.swapaxes(turned, -1, -3).reshape(*window, features // groups, groups * own)
     back = _Geometry((1,) * axes, tuple(sides), geometry.dilation, groups)
     return _convolve(back, dy, turned)
@@ -209,7 +218,7 @@ def _sides(
     """(before, after) of each axis. Raises ValueError if the kernel does not fit."""
     if padding == "VALID":
         found = [(0, 0)] * len(sizes)
-    elif padding == "SAME":
+    elif isinstance(padding, str):  # SAME, and EDGE
         found = []
         for size, kernel, stride, spread in zip(sizes, window, strides, dilation, strict=True):
             last = (math.ceil(size / stride) - 1) * stride

@@ -91,6 +91,10 @@ def test_a_column_of_a_file(tmp_path):
     np.testing.assert_array_equal(
         series.read_column(path, "sold"), [2.5, np.nan, np.nan, 1000, np.nan]
     )
+    path.write_text("day,sold,\n1,2,\n2,3,\n")
+    np.testing.assert_array_equal(series.read_column(path, "sold"), [2, 3])
+    path.write_text("day,sold\n1,2,\n2,3,\n")
+    np.testing.assert_array_equal(series.read_column(path, "sold"), [2, 3])
     # In a file of one column an empty line is a missing value.
     path.write_text("sold\n1\n\n3\n")
     np.testing.assert_array_equal(series.read_column(path, "sold"), [1, np.nan, 3])
@@ -105,6 +109,8 @@ def test_a_column_of_a_file(tmp_path):
         ("day,sold\n1,\n", "sold", "column 'sold' holds no number"),
         ("", "sold", "is no table of comma-separated values"),
         ("a,b\n1,2\n1,2,3,4\n", "a", "is no table of comma-separated values"),
+        ("day,sold\n1,2,9\n2,3,9\n", "sold", "rows have more cells than the header has names"),
+        ("sold,sold\n1,2\n", "sold", "has two columns 'sold'"),
     ],
 )
 def test_a_file_that_is_wrong_is_told_in_one_line(tmp_path, text, column, match):
@@ -123,3 +129,20 @@ def test_a_file_that_is_not_there_or_no_text(tmp_path):
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00\x01\x80")
     with pytest.raises(DataError, match="is no table"):
         series.read_column(tmp_path / "bytes.csv", "sold")
+
+
+@pytest.mark.parametrize(
+    ("given", "options", "match"),
+    [
+        ([], {}, "there is no series"),
+        ([RAMP, np.stack([RAMP, RAMP], axis=1)], {}, "series 1 has 2 columns, series 0 1"),
+        ([RAMP], {"length": 0}, "windows of 0 inputs"),
+        ([RAMP], {"horizon": 0}, "and 0 targets"),
+        ([RAMP], {"longest_gap": -1}, "gaps of -1"),
+        ([RAMP], {"test": float("nan")}, "test: nan is no share"),
+        ([RAMP], {"validation": -0.1}, "validation: -0.1 is no share"),
+    ],
+)
+def test_what_makes_no_windows_is_told(given, options, match):
+    with pytest.raises(DataError, match=match):
+        series.prepare(given, **{"length": LENGTH, "horizon": HORIZON, **options})

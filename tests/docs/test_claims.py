@@ -1,6 +1,8 @@
 """The ledger of sentences: numbered without a gap, of kept verdicts, and put together by rule."""
 
 import runpy
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -64,3 +66,24 @@ def test_unknown_experiments_are_not_run(capsys):
     main = runpy.run_path(str(ROOT / "docs/run_verdicts.py"))["main"]
     assert main(["unheard_of"]) == 2
     assert capsys.readouterr().err == "no experiment is named unheard_of\n"
+
+
+def test_a_verdict_that_is_kept_does_not_make_the_others_begin_anew(tmp_path):
+    """They lie in a folder of the commit; another is taken where code has changed."""
+    for name in ("docs/run_verdicts.py", "experiments/one.py", "docs/verdicts/one.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    shutil.copy(ROOT / "docs/run_verdicts.py", tmp_path / "docs")
+    who = ("-c", "user.name=a", "-c", "user.email=a@localhost")
+    for words in (["init", "-q"], ["add", "."], [*who, "commit", "-q", "-m", "first"]):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+
+    def folder():
+        made = runpy.run_path(str(tmp_path / "docs/run_verdicts.py"))
+        return made["_workdir"]("one").parent.name
+
+    first = folder()
+    (tmp_path / "docs/verdicts/one.json").write_text("[]")
+    assert folder() == first
+    (tmp_path / "experiments/one.py").write_text("[]")
+    assert folder() == f"{first}-dirty"

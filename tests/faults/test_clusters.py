@@ -23,7 +23,7 @@ SMALL = (
     "--config.learning_rates=0.1",
 )
 ENVIRONMENT = {**os.environ, "JAX_NUM_CPU_DEVICES": "1", "NPROC": "2"}
-ROWS = 8
+ROWS = 12
 
 
 def start(*arguments, words=("-m", "experiments.xor"), **environment):

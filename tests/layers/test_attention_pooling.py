@@ -47,6 +47,10 @@ def test_equal_weights_are_the_mean():
     )
 
 
+def test_of_no_images_there_are_no_means(pooled):
+    assert AttentionPool(8).apply({"params": pooled[0]}, X[:0]).shape == (0, 5)
+
+
 def test_weights_of_other_positions_are_refused():
     with pytest.raises(ValueError, match=r"weights \(2, 3\) are not one for each position"):
         weighted(jnp.asarray(X), jnp.ones((2, 3)))

@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import ndimage, signal
 
 from jaxdl.layers.conv import Conv, ConvTranspose, output_size, receptive_field
-from jaxdl.ops.convolution import convolve, convolve_transpose
+from jaxdl.ops.convolution import convolve, convolve_transpose, flipped
 
 KEY = jax.random.key(0)
 # Strides, padding, dilation and groups of the goldens.
@@ -168,6 +169,67 @@ def test_second_derivatives_are_those_of_xla_with_groups_too():
                 scale = np.abs(expected).max()
                 assert scale > 0
                 np.testing.assert_allclose(ours, expected, atol=1e-11 * scale, err_msg=str(option))
+
+
+def test_with_its_kernel_turned_round_it_is_the_convolution_of_scipy_and_commutes():
+    """Of one channel, with all places at which the two meet: f * g = g * f."""
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(size=(5, 4)), rng.normal(size=(3, 2))
+
+    @jax.jit
+    def both(one, other):
+        def full(image, kernel):
+            sides = [(size - 1, size - 1) for size in kernel.shape]
+            once = (1, 1)
+            return convolve(
+                image[None, :, :, None], flipped(kernel[..., None, None]),
+                strides=once, padding=sides, dilation=once,
+            )[0, ..., 0]  # fmt: skip
+
+        return full(one, other), full(other, one)
+
+    with jax.enable_x64(True):
+        for found in both(one, other):
+            np.testing.assert_allclose(found, signal.convolve2d(one, other), rtol=1e-12)
+
+
+@pytest.mark.parametrize("window", [(3, 3), (5, 2), (1, 7)])
+def test_edges_go_on_with_their_values_as_in_scipy(window):
+    """The kernel's middle is where scipy has it; wider windows than the image too."""
+    rng = np.random.default_rng(0)
+    image, kernel = rng.normal(size=(4, 5)), rng.normal(size=window)
+    layer = Conv(1, window, padding="EDGE", use_bias=False)
+
+    @jax.jit
+    def found(image, kernel):
+        def forward(image):
+            params = {"kernel": kernel[..., None, None]}
+            return layer.apply({"params": params}, image[None, ..., None])[0, ..., 0]
+
+        y, pull = jax.vjp(forward, image)
+        return y, jnp.vdot(y, y), jnp.vdot(pull(y)[0], image)
+
+    with jax.enable_x64(True):
+        y, squares, pulled = found(image, kernel)
+    origin = tuple(-1 if size % 2 == 0 else 0 for size in window)
+    expected = ndimage.correlate(image, kernel, mode="nearest", origin=origin)
+    np.testing.assert_allclose(y, expected, rtol=1e-12)
+    # It is linear in the image: ⟨Cx, y⟩ = ⟨x, Cᵀy⟩.
+    np.testing.assert_allclose(squares, pulled, rtol=1e-12)
+
+
+def test_a_strided_edge_has_as_many_positions_as_same():
+    for size, window, stride in [(7, 3, 2), (8, 2, 3), (5, 3, 3), (6, 1, 2)]:
+        shapes = {
+            jax.eval_shape(
+                lambda x, p=padding, w=window, s=stride: convolve(
+                    x, jnp.ones((w, 1, 1)), strides=(s,), padding=p, dilation=(1,)
+                ),
+                jnp.ones((1, size, 1)),
+            ).shape
+            for padding in ("SAME", "EDGE")
+        }
+        assert shapes == {(1, -(-size // stride), 1)}
 
 
 def test_a_transposed_convolution_is_that_of_torch():

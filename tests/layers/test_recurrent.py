@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jaxdl.layers import unroll
-from jaxdl.layers.cells import CELLS, COUPLED, ELMAN, GRU, LSTM, MINIMAL_GRU, PEEPHOLE
+from jaxdl.layers.cells import CELLS, COUPLED, ELMAN, GRU, LSTM, MINIMAL_GRU, NORMED, PEEPHOLE
 from jaxdl.layers.dropout import Dropout
 from jaxdl.layers.recurrent import RNN, Bidirectional, Stack
 
@@ -106,6 +106,43 @@ def test_two_bidirectional_layers_are_those_of_torch():
     for place, number in (("last_0", 0), ("last_1", 1)):
         states = [direction[number] for layer in carry for direction in layer]
         np.testing.assert_allclose(jnp.stack(states), torch[place], rtol=1e-5, atol=1e-6)
+
+
+def test_the_normed_cell_is_that_of_ba_et_al():
+    """In NumPy, for gains and shifts that are not those it begins with."""
+    rng = np.random.default_rng(0)
+    a, u = rng.normal(size=(T, B, 4 * H)), rng.normal(size=(H, 4 * H))
+    gain_a, gain_u, shift = rng.normal(size=(3, 4 * H))
+    gain_c, shift_c = rng.normal(size=(2, H))
+
+    def norm(x, gain, shift=0.0):
+        return gain * (x - x.mean(-1, keepdims=True)) / np.sqrt(
+            x.var(-1, keepdims=True) + 1e-5
+        ) + shift  # fmt: skip
+
+    def sigmoid(x):
+        return 1 / (1 + np.exp(-x))
+
+    h = c = np.zeros((B, H))
+    for now in a:
+        gates = norm(now, gain_a) + norm(h @ u, gain_u) + shift
+        i, f, g, o = np.split(gates, 4, axis=-1)
+        c = sigmoid(f + 1) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(norm(c, gain_c, shift_c))
+    rows = np.concatenate([
+        *(row.reshape(4, H) for row in (gain_a - 1, gain_u - 1, shift)),
+        [gain_c - 1, shift_c],
+    ])  # fmt: skip
+    with jax.enable_x64(True):
+        zeros = (jnp.zeros((B, H)),) * 2
+        last, _ = unroll(NORMED, jnp.asarray(a), jnp.asarray(u), {"norms": rows}, zeros)
+    np.testing.assert_allclose(last, (h, c), rtol=1e-10)
+
+
+def test_of_no_sequences_there_are_no_outputs():
+    rnn = RNN(H)
+    params = rnn.init(KEY, jnp.ones((1, T, 2)))
+    assert rnn.apply(params, jnp.ones((0, T, 2)))[1].shape == (0, T, H)
 
 
 def plainly(cell, inputs, recurrent, weights, carry, mask, kept, reverse):

@@ -170,6 +170,7 @@ MODELS = {
     "TextClassifier": text(lambda d: models.Bag()),
     "Bag": text(lambda d: models.Bag()),
     "NGrams": text(lambda d: models.NGrams(4, (2, 3), dtype=d)),
+    "SummedNGrams": text(lambda d: models.SummedNGrams(4, (2, 3), dtype=d)),
     "Dilated": text(lambda d: models.Dilated(4, dtype=d)),
     "Hierarchical": text(lambda d: models.Hierarchical(4, dtype=d)),
     "BagOfWords": (

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from jaxdl.layers.embedding import Embedding
-from jaxdl.models import Bag, Dilated, Hierarchical, NGrams, TextClassifier
+from jaxdl.models import Bag, Dilated, Hierarchical, NGrams, SummedNGrams, TextClassifier
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
 BODIES = {
     "bag": Bag(),
     "n-grams": NGrams(3, (2, 4)),
+    "n-grams, summed": SummedNGrams(3, (2, 4)),
     "dilated": Dilated(3, (1, 2)),
     "hierarchical": Hierarchical(3, 2),
 }
@@ -35,6 +36,20 @@ def test_nothing_depends_on_padding(name):
     params = variables["params"] | {"embedding": {"embedding": table}}
     changed = apply({"params": params}, np.pad(WORDS, ((0, 0), (0, 4))))
     np.testing.assert_array_equal(changed, longer)
+
+
+def test_what_is_summed_counts_and_the_largest_does_not():
+    """A word that is there three times, none beside another: bigrams with nothing behind it."""
+    word = np.array([2.0, -1.0], np.float32)
+    x = np.zeros((1, 6, 2), np.float32)
+    x[0, ::2] = word
+    mask = (np.arange(6) % 2 == 0)[None]
+    for body, times in ((SummedNGrams(4, (1, 2)), 3), (NGrams(4, (1, 2)), 1)):
+        variables = body.init(KEY, x, mask)
+        first = [variables["params"][f"convolutions_{n}"]["kernel"][0] for n in range(2)]
+        once = np.maximum(word @ np.concatenate(first, axis=1), 0)
+        assert (once > 0).any()
+        np.testing.assert_allclose(body.apply(variables, x, mask)[0], times * once, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
