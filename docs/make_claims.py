@@ -1,6 +1,7 @@
 """Writes claims.md, the ledger of the notes' sentences, from claims.toml and verdicts/."""
 
 import json
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,12 +21,14 @@ Each sentence of the study notes that can be tested, in our words, with the verd
 that measure it. A claim has its threshold before the run. It *holds* where its 95 % interval lies
 beyond the threshold, *fails* where it lies on the other side, is *inconclusive* where it lies
 across, and *depends* where named conditions disagree. A sentence has the verdict that all its
-claims share, depends where some hold and some fail, and is inconclusive otherwise. Small plots:
-`│` the threshold, `●` the estimate, `─` its interval; of a claim under several conditions the
-estimates alone. The last column names the sentence's system in [the curriculum](curriculum.md), and
-the experiment of a claim, whose head says what is measured and how. Where intervals lay across the
-threshold, some experiments were given more seeds, as many as the spread called for, once, and run
-anew as a whole. `python docs/make_claims.py` writes this page.
+claims share, depends where some hold and some fail, and is inconclusive otherwise; one condition
+under which a claim that speaks against it holds is enough to fail it. Small plots: `│` the
+threshold, `●` the estimate, `─` its interval; of a claim under several conditions all of the
+estimates, and from where to where their intervals reach. The last column names the sentence's
+system in [the curriculum](curriculum.md), and the experiment of a claim, whose head says what is
+measured and how. Where intervals lay across the threshold, some experiments were given more seeds,
+as many as the spread called for, once, and run anew as a whole.
+`python docs/make_claims.py` writes this page.
 """
 
 
@@ -80,10 +83,18 @@ def _named(
 ) -> Iterator[tuple[str, list[dict[str, Any]], bool]]:
     for name in names:
         experiment, _, text = name.partition(": ")
-        family = [c for c in verdicts.get(experiment, ()) if fnmatchcase(c["claim"], f"{text}*")]
-        if not family:
+        found = [c for c in verdicts.get(experiment, ()) if fnmatchcase(c["claim"], f"{text}*")]
+        if not found:
             raise ValueError(f"claims.toml: no verdict of {experiment} has a claim {text!r}")
+        # Another claim may begin with the whole text of this one.
+        whole = min((_whole(claim) for claim in found), key=len)
+        family = [claim for claim in found if "*" in text or _whole(claim) == whole]
         yield name, family, against
+
+
+def _whole(claim: dict[str, Any]) -> str:
+    """The text of a claim without its condition, in brackets at its end."""
+    return re.sub(r" \([^()]*\)$", "", claim["claim"])
 
 
 def page() -> str:
@@ -120,8 +131,8 @@ def _table(found: Sequence[Sentence]) -> Iterator[str]:
 
 
 def _claim(name: str, family: Sequence[dict[str, Any]], against: bool) -> str:
-    experiment, _, text = name.partition(": ")
-    text = family[0]["claim"] if "*" in text else text
+    experiment = name.partition(": ")[0]
+    text = family[0]["claim"] if len(family) == 1 else _whole(family[0])
     counts = Counter(claim["verdict"] for claim in family)
     verdict = next(iter(counts)) if len(family) == 1 else _counted(counts)
     first = family[0]
@@ -144,16 +155,23 @@ def _counted(counts: Counter[str]) -> str:
 
 
 def _effect(family: Sequence[dict[str, Any]]) -> str:
-    """Estimate and interval; of several conditions the range of the estimates."""
+    """Estimate and interval; of several conditions from where to where each of both reaches."""
     unit = "" if family[0]["unit"] == "1" else f" {family[0]['unit']}"
     measured = [claim["measured"] for claim in family if claim["measured"] is not None]
     if not measured:
         return "–"
     if len(family) > 1:
         ends = dict.fromkeys([_number(min(measured)), _number(max(measured))])
-        return f"{' … '.join(ends)}{unit}"
-    low, high = (_number(limit) for limit in family[0]["interval"])
+        low, high = map(_number, _reach(family))
+        return f"{' … '.join(ends)} ({low} … {high}){unit}"
+    low, high = map(_number, _reach(family))
     return f"{_number(measured[0])} ({low} … {high}){unit}"
+
+
+def _reach(family: Sequence[dict[str, Any]]) -> tuple[float | None, float | None]:
+    """The lowest and the highest end of the intervals; None where one of them has no end."""
+    lows, highs = zip(*(claim["interval"] for claim in family), strict=True)
+    return None if None in lows else min(lows), None if None in highs else max(highs)
 
 
 def _number(value: float | None) -> str:
@@ -161,8 +179,7 @@ def _number(value: float | None) -> str:
 
 
 def _plot(family: Sequence[dict[str, Any]]) -> str:
-    alone = family[0] if len(family) == 1 else None
-    limits = [x for x in (alone["interval"] if alone else ()) if x is not None]
+    limits = [limit for limit in _reach(family) if limit is not None]
     dots = [claim["measured"] for claim in family if claim["measured"] is not None]
     thresholds = [claim["threshold"] for claim in family]
     low, high = min([*limits, *dots, *thresholds]), max([*limits, *dots, *thresholds])

@@ -54,7 +54,24 @@ def test_a_sentence_has_the_verdict_of_its_claims(families, verdict):
 def test_plots_by_hand():
     assert MADE["_plot"]([claim("fails")]) == "─" * 12 + "●" + "─" * 11 + "│"
     several = [claim("holds", 2.0), claim("holds", 3.0)]
-    assert MADE["_plot"](several) == "│" + "·" * 11 + "●" + "·" * 11 + "●"
+    assert MADE["_plot"](several) == "│" + "─" * 7 + "●" + "─" * 7 + "●" + "─" * 8
+    assert MADE["_effect"](several) == "2 … 3 (1 … 4)"
+    endless = [several[0], several[1] | {"interval": [2.0, None]}]
+    assert MADE["_effect"](endless) == "2 … 3 (1 … –)"
+    assert MADE["_plot"](endless) == "│" + "·" * 11 + "●" + "·" * 11 + "●"
+
+
+def test_a_claim_is_told_whole_and_another_that_begins_like_it_is_not_of_its_family():
+    """Conditions in brackets are of one family; `*` stands for anything."""
+    texts = ["it copies (T = 5)", "it copies (T = 9)", "it copies more than others (T = 5)"]
+    kept = {"x": [claim("holds") | {"claim": text} for text in texts]}
+    ((_, family, _),) = MADE["_named"](["x: it cop"], kept, False)
+    assert [each["claim"] for each in family] == texts[:2]
+    assert MADE["_whole"](family[0]) == "it copies"
+    ((_, family, _),) = MADE["_named"](["x: it copies more"], kept, False)
+    assert len(family) == 1
+    ((_, family, _),) = MADE["_named"](["x: it *T = 5"], kept, False)
+    assert len(family) == 2
 
 
 def test_a_name_that_no_verdict_has_is_told():
