@@ -6,7 +6,7 @@ shift of what the last hidden layer is given: by how much a step of training mov
 inputs on 256 training digits, as the root of their squares over the inputs' variances, both summed
 over units; each at its own rate, the mean of ten measurements spread over training. (Before ReLU
 the means of what batch norm gives are its shifts β alone.) A seed moves initialization and batches,
-and is shared.
+and is shared. The thresholds are from before any run; the highest rate was added after a first one.
 
     python -m experiments.norm_places --workdir=runs/norm_places  # 1 minute on 2 cores
 """

@@ -73,7 +73,7 @@ class Config(launch.Config):
     """The language model and its texts, and the training with labels."""
 
     steps: int = setting(150, "Training steps of each trial.", low=1)
-    seeds: int = setting(4, "Seeds of each setting.", low=2)
+    seeds: int = setting(10, "Seeds of each setting.", low=2)
     documents: int = setting(25000, "Docstrings to take, of all splits.", low=500)
     vocabulary: int = setting(3000, "Words that are known.", low=10)
     features: int = setting(48, "Numbers that a word is embedded in.", low=1)
