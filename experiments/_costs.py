@@ -1,16 +1,15 @@
 """What training takes: operations, counted; seconds, measured; joules, estimated."""
 
 import functools
-import math
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
-from jax.extend.core import jaxprs_in_params
 
 from jaxdl import report, train
+from jaxdl.operations import counted
 from jaxdl.optimizers import adam
 from jaxdl.types import Batch, Task, TrainState
 
@@ -62,28 +61,7 @@ def seconds(task: Task, batch: Batch) -> float:
 
 def operations(task: Task, batch: Batch) -> float:
     """Of a training step, in its products and convolutions."""
-    # XLA's own count has the body of a loop once.
     return counted(_traced(task, batch)[0].jaxpr)
-
-
-def counted(program: Any) -> float:
-    """Operations in the products and convolutions of a jaxpr, 2 for each multiplication.
-
-    A `scan` counts in all of its turns; of a loop that nobody knows the turns of, one."""
-    total = 0.0
-    for equation in program.eqns:
-        if equation.primitive.name == "dot_general":
-            (summed, _), _ = equation.params["dimension_numbers"]
-            left = equation.invars[0].aval.shape
-            inner = math.prod(left[axis] for axis in summed)
-            total += 2 * inner * math.prod(equation.outvars[0].aval.shape)
-        elif equation.primitive.name == "conv_general_dilated":
-            kernel = equation.invars[1].aval.shape
-            features = kernel[equation.params["dimension_numbers"].rhs_spec[0]]
-            total += 2 * math.prod(equation.outvars[0].aval.shape) * math.prod(kernel) / features
-        turns = equation.params["length"] if equation.primitive.name == "scan" else 1
-        total += turns * sum(map(counted, jaxprs_in_params(equation.params)))
-    return total
 
 
 def _traced(task: Task, batch: Batch) -> tuple[jax.stages.Traced, TrainState]:

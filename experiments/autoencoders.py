@@ -69,6 +69,7 @@ class Config(launch.Config):
     """The size of the models, and the noise."""
 
     steps: int = setting(3000, "Training steps of each trial.", low=1)
+    seeds: int = setting(12, "Seeds of each setting.", low=1)
     batch_size: int = setting(64, "Examples in a step.", low=1, high=1077)
     code: int = setting(8, "Numbers in a code.", low=1, high=64)
     hidden: tuple[int, ...] = launch.widths(128, help="Dense encoder; the decoder backwards.")

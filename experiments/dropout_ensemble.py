@@ -39,7 +39,7 @@ class Config(launch.Config):
     """The networks, and how many masks and members there are."""
 
     steps: int = setting(600, "Training steps of each network.", low=1)
-    seeds: int = setting(12, "Seeds of each setting.", low=2)
+    seeds: int = setting(40, "Seeds of each setting.", low=2)
     examples: int = setting(200, "Training images.", low=1, high=1077)
     batch_size: int = setting(50, "Examples in a step, at most all of them.", low=1, high=1077)
     width: int = setting(128, "Units of each hidden layer.", low=1)

@@ -43,7 +43,7 @@ class Config(launch.Config):
     """The language model, the taggers, and their training."""
 
     steps: int = setting(300, "Training steps of each trial.", low=1)
-    seeds: int = setting(4, "Seeds of each setting.", low=2)
+    seeds: int = setting(8, "Seeds of each setting.", low=2)
     documents: int = setting(25000, "Docstrings to take, of all splits.", low=500)
     vocabulary: int = setting(3000, "Words that are known.", low=10)
     features: int = setting(64, "Units of each direction and layer of the language model.", low=1)

@@ -59,7 +59,7 @@ class Config(launch.Config):
     """The network, and how it is trained."""
 
     steps: int = setting(300, "Training steps of each trial.", low=1)
-    seeds: int = setting(10, "Seeds of each setting.", low=2)
+    seeds: int = setting(25, "Seeds of each setting.", low=2)
     examples: int = setting(100, "Training images, drawn by the seed.", low=10, high=1077)
     batch_size: int = setting(50, "Images in a step.", low=2)
     channels: tuple[int, ...] = launch.widths(16, 32, help="Channels of each block.")

@@ -55,7 +55,7 @@ class Config(launch.Config):
     """How much is read, and by how large a network."""
 
     steps: int = setting(700, "Training steps of each trial.", low=1)
-    seeds: int = setting(4, "Seeds.", low=1)
+    seeds: int = setting(8, "Seeds.", low=1)
     documents: int = setting(6000, "Docstrings to use, at most.", low=100)
     batch_size: int = setting(64, "Sentences in a step.", low=1, high=64)
     vocabulary: int = setting(1200, "Words; all others are one unknown word.", low=10)

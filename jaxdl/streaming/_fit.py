@@ -12,6 +12,7 @@ import optax
 
 from jaxdl import checkpoint, distributed, train
 from jaxdl._files import drop_drafts
+from jaxdl.operations import counted
 from jaxdl.parallel import StepOver
 from jaxdl.signals import Interrupted
 from jaxdl.streaming import agreement, conditions, endings, program
@@ -101,7 +102,7 @@ def fit(
             return carry.state
         saver.begin(number)
         log = _logged(workdir, config, meta, number, stack)
-        flops = traced.lower().cost_analysis()["flops"] if peak_flops else None
+        flops = jax.process_count() * counted(traced.jaxpr) if peak_flops else None
         session = Session(
             steps=steps,
             log_steps=log_steps,

@@ -16,6 +16,7 @@ from support.streams import DATA, STEPS, TASK, TX, Listed, after, events, fit, l
 from jaxdl import checkpoint, params, streaming, train
 from jaxdl.streaming import Evaluation
 from jaxdl.streaming.saving import Saver
+from jaxdl.types import Task
 
 
 def names(folder):
@@ -303,3 +304,28 @@ def test_a_row_that_is_pending_is_written_before_what_fails(tmp_path, last, mess
 def test_mistakes_are_one_line(tmp_path, options, error, message):
     with pytest.raises(error, match=message):
         fit(tmp_path, **options)
+
+
+def test_utilization_counts_what_a_step_multiplies_in_every_turn_of_its_loops(tmp_path):
+    def objective(params, model_state, batch, key, *, train):
+        turned = jax.lax.scan(lambda x, _: (x @ params["w"], None), batch["x"], length=5)[0]
+        loss = (turned**2).mean()
+        return loss, (model_state, {"loss": (loss, 1.0)})
+
+    def init(key, batch):
+        width = batch["x"].shape[1]
+        return {"w": np.eye(width, dtype=np.float32)}, {}
+
+    task = Task(init, objective, lambda params, model_state, batch: batch["x"])
+    begun = streams.initial(task, TX, jax.random.key(0), DATA)
+    streaming.fit(
+        task, TX, begun, streams.data(), workdir=tmp_path / "run", steps=6, log_steps=2,
+        peak_flops=1e9,
+    )  # fmt: skip
+    width, batch = DATA["x"].shape[1], 8
+    last = lines(tmp_path / "run")[-1]
+    # Five turns, each a product there, one back by the weights and one by what it was given.
+    product = 2 * batch * width * width
+    by_hand = {turns * product for turns in (14, 15)}  # the first is given no gradient
+    found = last["speed/flops_utilization"] * last["speed/step_seconds"] * 1e9
+    assert min(abs(found - each) for each in by_hand) < 1
