@@ -24,7 +24,7 @@ import pandas as pd
 from experiments import _forecaster
 from experiments._forecaster import DENSE, FED, LSTM, MODELS, Loaded, network
 from jaxdl import forecasting, launch, report, stats, sweep, tasks
-from jaxdl.data import series, splits
+from jaxdl.data import cells, series, splits
 from jaxdl.data.sources import signals
 from jaxdl.launch import setting
 from jaxdl.optimizers import adam
@@ -75,6 +75,8 @@ def load(config: Config) -> dict[str, Loaded]:
     """The series by name: the user's, or the generated ones."""
     if config.column and not config.csv:
         raise launch.UserError("config.column: of which file? config.csv names it")
+    if config.csv and not config.column:
+        raise launch.UserError(f"config.column: which of {', '.join(cells.read_csv(config.csv))}?")
     if config.season > config.length:
         raise launch.UserError("config.season: at most config.length, the values that are read")
     if config.csv:

@@ -53,7 +53,12 @@ def point(values: Rows, axes: int = 3) -> Rows:
 
 
 def persistence(x: ArrayLike, steps: int) -> Array:
-    """The last value again and again, `[B, steps, D]`: the best there is of a random walk."""
+    """The last value again and again, `[B, steps, D]`: the best there is of a random walk.
+
+    Raises ValueError for no steps.
+    """
+    if steps < 1:
+        raise ValueError(f"steps {steps}, 1 or more are needed")
     return jnp.repeat(jnp.asarray(x)[:, -1:], steps, axis=1)
 
 

@@ -48,6 +48,8 @@ def test_of_quantiles_the_middle_one_is_fed_back():
 def test_persistence_and_last_season_by_hand():
     x = np.arange(5.0, dtype=np.float32).reshape(1, 5, 1)
     assert forecasting.persistence(x, 3).ravel().tolist() == [4, 4, 4]
+    with pytest.raises(ValueError, match="steps -1, 1 or more are needed"):
+        forecasting.persistence(x, -1)
     assert forecasting.seasonal_naive(x, 5, 3).ravel().tolist() == [2, 3, 4, 2, 3]
     with pytest.raises(ValueError, match=r"outside 1\.\.5"):
         forecasting.seasonal_naive(x, 1, 6)

@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from jaxdl.data.cells import FIRST, UNSEEN
+from jaxdl.initializers import Initializer
 from jaxdl.layers.embedding import Embedding
 from jaxdl.models._mlp import MLP
 from jaxdl.types import Array
@@ -21,7 +23,7 @@ class TableNetwork(nn.Module):
     sizes: ids of each column of categories (`data.tables.Columns.sizes`), the last ones of a row.
     features: hidden widths. embedded: numbers of a category's vector at most, ⌈size / 2⌉ where
     there are few categories; 0: one-hot, where a row of the first kernel is a category's vector.
-    activation, kernel_init: of the MLP.
+    activation, kernel_init: of the MLP. A category that training never saw is the zero vector.
     """
 
     sizes: Sequence[int]
@@ -41,11 +43,12 @@ class TableNetwork(nn.Module):
         for column, size in enumerate(self.sizes):
             if self.embedded:
                 width = min(self.embedded, -(-size // 2))
-                scale = nn.initializers.normal(width**-0.5)
-                table = Embedding(size, width, scale, name=f"category_{column}", dtype=self.dtype)
+                init = _blank_until_seen(nn.initializers.normal(width**-0.5))
+                table = Embedding(size, width, init, name=f"category_{column}", dtype=self.dtype)
                 parts.append(table(ids[:, column]))
             else:
-                parts.append(jax.nn.one_hot(ids[:, column], size, dtype=x.dtype))
+                one_hot = jax.nn.one_hot(ids[:, column], size, dtype=x.dtype)
+                parts.append(one_hot.at[:, UNSEEN].set(0))
         joined = jnp.concatenate(parts, axis=-1)
         mlp = MLP(
             self.features,
@@ -57,3 +60,12 @@ class TableNetwork(nn.Module):
             dtype=self.dtype,
         )
         return mlp(joined, train=train)
+
+
+def _blank_until_seen(init: Initializer) -> Initializer:
+    """Zeros for a gap, which training may never meet, and for what it never meets."""
+
+    def draw(key: Array, shape: Sequence[int], dtype: DTypeLike = jnp.float32) -> Array:
+        return init(key, shape, dtype).at[:FIRST].set(0)
+
+    return draw

@@ -74,7 +74,7 @@ def test_a_file_is_planned_and_what_is_wrong_is_told(tmp_path):
         settings, name, loaded
     )
     for wrong, match in (
-        ([f"--config.csv={path}"], "no column '', only sold, other"),
+        ([f"--config.csv={path}"], "config.column: which of sold, other"),
         (["--config.column=sold"], "of which file"),
         ([*of_file[:1], "--config.column=other"], "line 2: column 'other' holds 'x'"),
         ([*of_file, "--config.length=300"], "400 steps is too short: 280 are for train"),

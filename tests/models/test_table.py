@@ -1,5 +1,6 @@
 import jax
 import numpy as np
+import pytest
 
 from jaxdl.models import TableNetwork
 
@@ -35,3 +36,21 @@ def test_vectors_are_no_wider_than_half_the_categories():
     shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), rows, train=False))["params"]
     assert shapes["category_0"]["embedding"].shape == (5, 3)
     assert shapes["category_1"]["embedding"].shape == (100, 8)
+
+
+@pytest.mark.parametrize("embedded", [0, 2])
+def test_a_category_that_was_never_seen_says_nothing(embedded):
+    """Whatever the seed: what reaches the network is as if the column were not there."""
+    model = TableNetwork(SIZES, 2, (), embedded=embedded)
+    unseen = np.array([[0.5, -1, 0, 1, 1, 1]], np.float32)
+
+    @jax.jit
+    def run(key):
+        params = model.init(key, unseen, train=False)["params"]
+        last = params["mlp"]["Dense_0"]
+        return model.apply({"params": params}, unseen, train=False), unseen[:, :4] @ last["kernel"][
+            :4
+        ]
+
+    for found, of_numbers in map(run, jax.random.split(jax.random.key(0), 3)):
+        np.testing.assert_allclose(found, of_numbers, rtol=1e-5, atol=1e-6)

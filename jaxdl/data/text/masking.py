@@ -70,7 +70,12 @@ def masked(
     fates: of a chosen word, the probabilities `[3]` that x has the mask, another word (uniform over
         all words), or the word itself; (1, 0, 0) is a mask always. Both may be traced.
     Adds y, int32 `[B, T]`, the words as they were, and y_mask, float32 `[B, T]`, 1 on the chosen.
+    Raises ValueError for fates that are known and no three probabilities.
     """
+    if not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(fates)):
+        given = np.asarray(fates, np.float64)
+        if given.shape != (3,) or given.min() < 0 or abs(given.sum() - 1) > 1e-6:
+            raise ValueError(f"fates {given.tolist()} are not three probabilities that add up to 1")
     x = jnp.asarray(batch["x"])
     chosen_key, fate_key, word_key = jax.random.split(key, 3)
     words = jnp.asarray(symbols.words)

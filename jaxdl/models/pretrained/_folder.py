@@ -89,6 +89,8 @@ def save(folder: str | Path, pretrained: Pretrained) -> None:
     arrays = _names.given(flat, names)
     if tokenizer is not None:
         _check_size(tokenizer, body.vocabulary)
+    if path.exists() and not path.is_dir():
+        raise DataError(f"{path} is a file, not a folder")
     path.mkdir(parents=True, exist_ok=True)
     write_atomic(path / CONFIG, json.dumps(config, indent=2) + "\n")
     write_atomic(path / WEIGHTS, serialize(arrays, {"format": "pt"}))
