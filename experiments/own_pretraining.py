@@ -61,7 +61,7 @@ class Config(launch.Config):
     """The bodies, what they read, and the training with labels."""
 
     steps: int = setting(120, "Training steps of each trial.", low=2)
-    seeds: int = setting(4, "Seeds of each setting.", low=2)
+    seeds: int = setting(10, "Seeds of each setting.", low=2)
     full: bool = setting(False, "A long run: six times the steps of pretraining.")
     labels: tuple[int, ...] = setting((8, 64, 512), "Labelled sentences.", low=1, high=512)
     sentences: int = setting(600, "Sentences in training, and in test.", low=16)

@@ -42,7 +42,7 @@ class Config(launch.Config):
     """The network, and its training."""
 
     steps: int = setting(400, "Training steps of each trial.", low=1)
-    seeds: int = setting(8, "Seeds of each setting.", low=2)
+    seeds: int = setting(40, "Seeds of each setting.", low=2)
     batch_size: int = setting(50, "Digits in a step.", low=2, high=1077)
     units: int = setting(32, "Units of the LSTM.", low=1)
     learning_rates: tuple[float, ...] = launch.rates(3e-3, 1e-2, 3e-2)
