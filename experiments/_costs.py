@@ -8,10 +8,10 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from jaxdl import report, train
+from jaxdl import params, report, train
 from jaxdl.operations import counted
 from jaxdl.optimizers import adam
-from jaxdl.types import Batch, Task, TrainState
+from jaxdl.types import Array, Batch, Metrics, PyTree, Task, TrainState
 
 WATTS, TIMED = 15.0, 10
 """What a busy core takes, an assumption; timed calls, of which the median counts."""
@@ -46,6 +46,21 @@ def table(phases: Mapping[str, Phase], watts: float = WATTS, note: str = "") -> 
         f"Seconds: at {speed / 1e9:.3g}·10⁹ of them a second, as a step of {named} alone on the "
         f"machine has them, the median of {TIMED}. Energy: at {watts:g} W, an assumption. {note}",
     )
+
+
+def frozen(task: Task, pattern: str) -> Task:
+    """The task, which nothing is learned in for the parameters whose path matches."""
+
+    def loss(
+        weights: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
+    ) -> tuple[Array, tuple[PyTree, Metrics]]:
+        still = params.by_path(weights, pattern)
+        weights = jax.tree.map(
+            lambda kept, leaf: jax.lax.stop_gradient(leaf) if kept else leaf, still, weights
+        )
+        return task.loss(weights, model_state, batch, key, train=train)
+
+    return task._replace(loss=loss)
 
 
 def seconds(task: Task, batch: Batch) -> float:

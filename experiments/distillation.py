@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from experiments import _costs
 from jaxdl import clocks, ensembles, keys, launch, losses, report, stats, sweep, tasks
 from jaxdl.data import batches, catalog, scaling, splits
 from jaxdl.launch import setting
@@ -43,6 +44,7 @@ LABELS, SMOOTHED, SOFT = "labels", "smoothed labels", "soft targets"
 STRENGTHS = {LABELS: (0.0,), SMOOTHED: (0.1, 0.2, 0.4), SOFT: (2.0, 4.0, 8.0)}
 """Nothing, an amount, a temperature."""
 TEACHER, MEMBERS, TIMED = CNN(((16, 16), (32,)), 10, (64,)), 3, 20
+TEACHER_BATCH, BATCH = 64, 32
 
 
 class Config(launch.Config):
@@ -93,7 +95,7 @@ def teacher(config: Config, arrays: Batch) -> Callable[[Array], Array]:
     @jax.jit
     def trained(keys: Array) -> PyTree:
         def member(key: Array) -> PyTree:
-            options = {"steps": config.teacher_steps, "batch_size": 64}
+            options = {"steps": config.teacher_steps, "batch_size": TEACHER_BATCH}
             return fit_scan(task, adam(schedules.scaled(2e-3, peak)), key, arrays, **options).params
 
         return ensembles.over_members(member, keys)
@@ -124,7 +126,7 @@ def run(config: Config, hparams: PyTree) -> sweep.Run:
         return drawn[jax.vmap(one)(first_step + jnp.arange(steps))]
 
     build = functools.partial(student, config)
-    return sweep.make_run(build, steps=config.steps, batch_size=32, order=order)
+    return sweep.make_run(build, steps=config.steps, batch_size=BATCH, order=order)
 
 
 def student(config: Config, hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
@@ -206,7 +208,26 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         x_label="training images (log scale)", y_label="test accuracy (%)",
     )  # fmt: skip
     table = report.table(rows, note)
-    return launch.Conclusion(claims, [Section("By the number of images", (table, *pictures))])
+    costly = Section("What it costs", (costs(config, plan),))
+    return launch.Conclusion(
+        claims, [Section("By the number of images", (table, *pictures)), costly]
+    )
+
+
+def costs(config: Config, plan: sweep.Plan) -> report.Table:
+    """Operations and joules of the teacher, once, and of a student."""
+    taught = plan.data["train"]
+    large, small = ({name: taught[name][:n] for name in taught} for n in (TEACHER_BATCH, BATCH))
+    own, _ = student(config, {"condition": 2, "strength": 2.0, "learning_rate": 0.01})
+    phases = {
+        "teacher": _costs.Phase(
+            tasks.classification(TEACHER), large, MEMBERS * config.teacher_steps
+        ),
+        "student": _costs.Phase(own, small, config.steps),
+    }
+    return _costs.table(
+        phases, note="Teacher: of all its networks, once; student: of one trial, in all conditions."
+    )
 
 
 if __name__ == "__main__":

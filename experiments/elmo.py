@@ -15,7 +15,7 @@ import jax
 import numpy as np
 import optax
 
-from experiments import tagging
+from experiments import _costs, tagging
 from jaxdl import launch, models, optimizers, report, stats, sweep, tasks, train
 from jaxdl.data.sources import documents, markup
 from jaxdl.data.text import bio, streams, vocabulary
@@ -92,12 +92,15 @@ def unlabelled(config: Config, known: Vocabulary) -> np.ndarray:
     return np.concatenate([part for pair in ids for part in pair])
 
 
+def reading(config: Config, size: int) -> Task:
+    """What the language model of so many words learns by."""
+    model = ELMo(size, config.features, dropout=Dropout(config.dropout))
+    return tasks.bidirectional_language_model(model)
+
+
 def language_model(config: Config, ids: np.ndarray, size: int) -> PyTree:
     """Parameters of the language model that has learned this text."""
-    task = tasks.bidirectional_language_model(
-        ELMo(size, config.features, dropout=Dropout(config.dropout))
-    )
-    steps = config.language_steps
+    task, steps = reading(config, size), config.language_steps
     rate = schedules.scaled(config.language_rate, schedules.cosine(steps))
     tx = optax.chain(optimizers.clip_by_global_norm(1.0), adam(rate))
     arrays = {"x": streams.streams(ids, len(ids) // WINDOW)}
@@ -113,15 +116,10 @@ def language_model(config: Config, ids: np.ndarray, size: int) -> PyTree:
 def plan(config: Config) -> sweep.Plan:
     """A program a kind of vectors; the number of sentences and the rate are numbers inside it."""
     data, ids, size, characters = load(config)
-    read = ELMo(size, config.features)
-    contexts = {NONE: None, STATIC: Static(read), CONTEXT: models.Contextual(read)}
     points = sweep.grid(labels=SENTENCES, learning_rate=config.learning_rates)
 
     def run(context: nn.Module | None) -> sweep.Run:
-        body = Bidirectional(RNN(config.width), RNN(config.width, reverse=True))
-        letters = CharacterFeatures(characters, config.letters)
-        tags = len(bio.labels(markup.TYPES))
-        task = tasks.tagging(Tagger(size, config.width, body, tags, letters, context))
+        task = tagged(config, context, size, characters)
 
         def build(hparams: PyTree) -> tuple[Task, optax.GradientTransformation]:
             rate = schedules.scaled(hparams["learning_rate"], schedules.cosine(config.steps))
@@ -133,10 +131,24 @@ def plan(config: Config) -> sweep.Plan:
         )
 
     return sweep.plan(
-        {name: (run(context), points) for name, context in contexts.items()},
+        {name: (run(context), points) for name, context in contexts(config, size).items()},
         {**data, "model": language_model(config, ids, size)},
         seeds=config.seeds,
     )
+
+
+def contexts(config: Config, size: int) -> dict[str, nn.Module | None]:
+    """What a tagger reads beside its own vectors, by the kind of vectors."""
+    read = ELMo(size, config.features)
+    return {NONE: None, STATIC: Static(read), CONTEXT: models.Contextual(read)}
+
+
+def tagged(config: Config, context: nn.Module | None, size: int, characters: int) -> Task:
+    """What a tagger of so many words and characters learns by."""
+    body = Bidirectional(RNN(config.width), RNN(config.width, reverse=True))
+    letters = CharacterFeatures(characters, config.letters)
+    tags = len(bio.labels(markup.TYPES))
+    return tasks.tagging(Tagger(size, config.width, body, tags, letters, context))
 
 
 def with_model(run: sweep.Run) -> sweep.Run:
@@ -190,7 +202,22 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
             rows, "The share of each layer in the mix, the embeddings first: means over seeds."
         ),
     )
-    return launch.Conclusion(claims, [Section("Tagging held-out documents", blocks)])
+    costly = Section("What it costs", (costs(config, plan),))
+    return launch.Conclusion(claims, [Section("Tagging held-out documents", blocks), costly])
+
+
+def costs(config: Config, plan: sweep.Plan) -> report.Table:
+    """Operations and joules of the language model, once, and of a trial by kind of vectors."""
+    *_, size, characters = load(config)
+    windows = {"x": np.ones((config.streams, WINDOW), np.int32)}
+    rows = {name: array[:BATCH] for name, array in plan.data["train"].items()}
+    phases = {"language model": _costs.Phase(reading(config, size), windows, config.language_steps)}
+    for name, context in contexts(config, size).items():
+        task = tagged(config, context, size, characters)
+        if context is not None:
+            task = _costs.frozen(task, "^context/model/")
+        phases[f"tagger, {name}"] = _costs.Phase(task, rows, config.steps)
+    return _costs.table(phases, note="A tagger's: of one trial.")
 
 
 if __name__ == "__main__":

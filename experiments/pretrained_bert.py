@@ -30,6 +30,7 @@ import numpy as np
 import optax
 from sklearn.feature_extraction.text import TfidfTransformer
 
+from experiments import _costs
 from jaxdl import launch, params, report, similarity, stats, sweep, tasks
 from jaxdl.data import batches
 from jaxdl.data.sources import documents, sections, sentences
@@ -260,7 +261,35 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     table = report.tuned_table(tuned, "test_accuracy", against=FROZEN)
     if row := stats.example(frame, tuned, ("sections", max(config.labels), FROZEN)):
         keep(config, plan, plan.replay(row).params, row["trial"], results.workdir)
-    return launch.Conclusion(claims, [Section("By the number of labels", (*pictures, table))])
+    costly = Section("What it costs", (costs(config, plan),))
+    return launch.Conclusion(
+        claims, [Section("By the number of labels", (*pictures, table)), costly]
+    )
+
+
+def costs(config: Config, plan: sweep.Plan) -> report.Table:
+    """Operations and joules of MiniLM's vectors, once, and of a trial on packages by method."""
+    own, classes = plan.data["train"]["packages"], len(CLASSES["packages"])
+    parts = [plan.data[split][task] for split in SHARES for task in CLASSES]
+    count = sum(int(np.sum(part.get("mask", np.ones_like(part["y"])))) for part in parts)
+    body: Any = pretrained.minilm().model
+    reader = tasks.classification(pretrained.SentenceClassifier(body, classes))
+
+    def phase(task: Task, name: str, steps: int, size: int) -> _costs.Phase:
+        return _costs.Phase(task, {"x": own[name][:size], "y": own["y"][:size]}, steps)
+
+    size = config.batch_size
+    once = phase(_costs.frozen(reader, "^body/"), TUNED, math.ceil(count / size), size)
+    phases = {"MiniLM's vectors": once}
+    for name, model in models(int(own[SCRATCH].max()) + 1, classes, config.full).items():
+        fewer = 2 if name == TUNED else 1
+        task = tasks.classification(model)
+        phases[name] = phase(task, name, config.steps // fewer, size // fewer)
+    return _costs.table(
+        phases,
+        note=f"Vectors: of all {count:,} sentences, once, as if each had {config.length} word "
+        "pieces. Others: of one trial. MiniLM's pretraining, by others, is not known here.",
+    )
 
 
 def keep(config: Config, plan: sweep.Plan, head: PyTree, trial: str, workdir: Path) -> None:

@@ -22,7 +22,7 @@ import numpy as np
 import optax
 from jax.typing import ArrayLike
 
-from experiments import text_cnn
+from experiments import _costs, text_cnn
 from jaxdl import launch, models, optimizers, report, stats, sweep, tasks, train
 from jaxdl.data.sources import documents, markup
 from jaxdl.data.sources.sections import SECTIONS
@@ -237,7 +237,24 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         report.tuned_table(tuned, "test_accuracy", against=SCRATCH),
     )
     claims = [BEATS.judge(gain(SCRATCH)), *without]
-    return launch.Conclusion(claims, [Section("Accuracy by labels and recipe", blocks)])
+    costly = Section("What it costs", (costs(config, plan),))
+    return launch.Conclusion(claims, [Section("Accuracy by labels and recipe", blocks), costly])
+
+
+def costs(config: Config, plan: sweep.Plan) -> report.Table:
+    """Operations and joules of both stages without labels, once, and of a trial with labels."""
+    network = encoder(config, plan.data["encoders"]["embedding"].shape[1])
+    windows = np.ones((config.streams, WINDOW), np.int32)
+    texts = {"x": windows, "y": windows}
+    rows = {name: array[:BATCH] for name, array in plan.data["train"].items()}
+    read = tasks.language_model(ULMFiT(network))
+    classified = tasks.classification(ULMFiTClassifier(network, len(SECTIONS)))
+    phases = {
+        "general text": _costs.Phase(read, texts, config.general_steps),
+        "the task's text": _costs.Phase(read, texts, config.task_steps),
+        "labels": _costs.Phase(classified, rows, config.steps),
+    }
+    return _costs.table(phases, note="Labels: of one trial, in all arms alike.")
 
 
 if __name__ == "__main__":

@@ -7,8 +7,10 @@ that have one. Topical: the share of neighbours that are in the same documents a
 more often than by chance or more, in documents kept out of training. Analogies: what is to `shape`
 as `arrays` is to `array`, among the 10 best, over pairs of inflected words of these that a rule of
 spelling finds; against the 10 nearest to `shape` alone, which answer as well where vectors have no
-offsets in common (Linzen 2016). A seed moves the first vectors, the noise, the order and what
-subsampling drops; it is shared by both windows.
+offsets in common (Linzen 2016). All is asked of the output matrix too, and of both rows' sum;
+that was added when the verdicts on the input rows were known, its threshold before any of its own.
+A seed moves the first vectors, the noise, the order and what subsampling drops; it is shared by
+both windows.
 
     python -m experiments.word_windows --workdir=runs/word_windows  # 0.5 minutes on 2 cores
     python -m experiments.word_windows --workdir=runs/word_windows --nearest=array
@@ -30,7 +32,7 @@ from jaxdl.report import Claim, Section
 from jaxdl.types import Array, PyTree, TrainState
 from jaxdl.word_vectors import cooccurrence, indexing, training, windows, word2vec
 
-CLAIMS = SYNTACTIC, TOPICAL, ALIKE, ANSWERS = (
+CLAIMS = SYNTACTIC, TOPICAL, ALIKE, ANSWERS, OUTPUTS = (
     Claim("E6", "neighbours by a small window are more syntactic than those by a large one",
           "share of neighbours with the same ending, difference", above=0.02, unit="points"),
     Claim("E6", "neighbours by a large window are more topical than those by a small one",
@@ -41,10 +43,15 @@ CLAIMS = SYNTACTIC, TOPICAL, ALIKE, ANSWERS = (
     Claim("E8", "analogies of inflected words are answered more often than by the nearest words",
           "share of analogies answered among 10 words, minus that by those nearest to the third",
           above=0.02, unit="points"),
+    Claim("E6", "the nearest by rows of the output matrix have more in common than any two words",
+          "share of neighbours by output rows, minus that of any two words", above=0.05,
+          unit="points"),
 )  # fmt: skip
 FREQUENT, NEIGHBOURS, OFTEN = 2000, 10, 4.0
 SHOWN = ("array", "plotting", "computed", "thread", "keys", "probability")
 MEASURES = {"syntactic": "with the same ending", "topical": "in the same documents"}
+ROWS = {"input": "", "output": "_by_output", "sum of both": "_by_sum"}
+"""Which rows are asked, and what the names of their metrics end with."""
 
 
 class Config(launch.Config):
@@ -91,8 +98,8 @@ def plan(config: Config) -> sweep.Plan:
 
     def program(window: int) -> sweep.Run:
         return training.word_vectors(
-            word2vec.skip_gram(word2vec.negative_sampling(noise)), word2vec.Plan(window), evaluate,
-            size=len(read.words), dimensions=config.dimensions, steps=config.steps,
+            word2vec.skip_gram(word2vec.negative_sampling(noise)), word2vec.Plan(window),
+            evaluate_all, size=len(read.words), dimensions=config.dimensions, steps=config.steps,
             epochs=config.epochs,
         )  # fmt: skip
 
@@ -126,6 +133,16 @@ def evaluate(state: TrainState, data: sweep.Data) -> dict[str, Array]:
     }
 
 
+def evaluate_all(state: TrainState, data: sweep.Data) -> dict[str, Array]:
+    """`evaluate` by the input rows, by the output rows and by their sum, named as `ROWS` has it."""
+    inputs, outputs = state.params["input"], state.params["output"]
+    return {
+        f"{name}{ending}": value
+        for ending, rows in zip(ROWS.values(), (inputs, outputs, inputs + outputs), strict=True)
+        for name, value in evaluate(state._replace(params={"input": rows}), data).items()
+    }
+
+
 def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch.Conclusion:
     """Both shares, small window against large, seed by seed; the vectors of the first seed."""
     frame, found = results.frame(), in_common(results.frame(), plan.data)
@@ -147,12 +164,22 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     claims += ANSWERS.judge_each(
         {name: stats.paired_interval(offset[name], alone[name]) for name in plan.programs}
     )
+    outputs = in_common(frame, plan.data, ROWS["output"])
+    measured = zip(MEASURES.values(), outputs[:2], outputs.by_chance, strict=True)
+    claims += OUTPUTS.judge_each(
+        {
+            f"{what}, {name}": stats.mean_interval(seeds[name] - chance)
+            for what, seeds, chance in measured
+            for name in plan.programs
+        }
+    )
     words = load(config)[1].words
     tables = {name: params["input"] for name, params in of_first_seeds(plan, frame).items()}
     launch.save_best(results.workdir, tables, task="word2vec", model="word_windows", words=words)
     sections = [
         Section("Shares of the nearest words", shares(found, plan.programs, "window")),
         Section("Analogies of inflected words", (answered(answers, len(plan.data["analogies"])),)),
+        Section("By the rows of either matrix", (by_rows(frame, plan.programs),)),
         Section("Nearest words", (neighbours(tables, words, "window"),)),
     ]
     return launch.Conclusion(claims, sections)
@@ -168,10 +195,11 @@ class InCommon(NamedTuple):
     words: int
 
 
-def in_common(frame: pd.DataFrame, data: sweep.Data) -> InCommon:
-    """Of the trials of a frame, one a program and seed, which `evaluate` has judged."""
+def in_common(frame: pd.DataFrame, data: sweep.Data, ending: str = "") -> InCommon:
+    """Of the trials of a frame, one a program and seed, which `evaluate` has judged; the names of
+    the metrics have this `ending`."""
     syntactic, topical = (
-        frame.pivot(index="seed", columns="program", values=f"test_{measure}").astype(float)
+        frame.pivot(index="seed", columns="program", values=f"test_{measure}{ending}").astype(float)
         for measure in MEASURES
     )
     has = data["has_ending"] > 0
@@ -228,6 +256,20 @@ def answered(answers: Mapping[str, pd.DataFrame], questions: int) -> report.Tabl
     return report.table(
         rows, f"Of {questions:,} analogies; means over seeds with their 95 % intervals."
     )
+
+
+def by_rows(frame: pd.DataFrame, programs: Iterable[str]) -> report.Table:
+    """What the nearest have in common, and analogies that are answered, by window and rows."""
+    measured = MEASURES | {"analogies": "analogies answered"}
+    found = (
+        {"window": program.removeprefix("window "), "rows": rows}
+        | {f"{what} (%)": stats.mean_interval(trials[f"test_{name}{ending}"], "share")
+           for name, what in measured.items()}
+        for program in programs
+        for trials in [frame[frame["program"] == program]]
+        for rows, ending in ROWS.items()
+    )  # fmt: skip
+    return report.table(found, "Means over seeds with their 95 % intervals.")
 
 
 def nearest_words(

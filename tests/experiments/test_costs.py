@@ -15,6 +15,13 @@ def test_products_there_and_back_are_those_by_hand():
     assert found == 2 * 4 * (2 * 3 * 5 + 3 * 5 * 2)
 
 
+def test_frozen_layers_have_no_way_back():
+    """Of 4 rows through 3·5 and 5·2 weights: forward, and by the weights that are learned."""
+    batch = {"x": np.zeros((4, 3), np.float32), "y": np.zeros(4, np.int32)}
+    task = _costs.frozen(tasks.classification(MLP((5,), 2)), "^Dense_0/")
+    assert _costs.operations(task, batch) == 2 * 4 * (3 * 5 + 2 * 5 * 2)
+
+
 def test_the_table_has_joules_by_the_watts_and_the_first_phase_as_it_was_timed(monkeypatch):
     monkeypatch.setattr(_costs, "seconds", lambda task, batch: 0.5)
     batch = {"x": np.zeros((4, 3), np.float32), "y": np.zeros(4, np.int32)}
