@@ -11,7 +11,8 @@ def counted(program: Any) -> float:
 
     program: as `jax.make_jaxpr` gives it, or the `jaxpr` of what a jitted function traced. A `scan`
     counts in all of its turns, of a `cond` the branch that has the most; of a loop that nobody
-    knows the turns of, one. XLA's own count (`cost_analysis`) has one turn of any loop.
+    knows the turns of, one; of a `shard_map` what one device does. XLA's own count
+    (`cost_analysis`) has one turn of any loop.
     """
     total = 0.0
     for equation in program.eqns:

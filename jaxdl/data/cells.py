@@ -28,7 +28,8 @@ def read_csv(path: str | Path, *, blank_lines: bool = False) -> pd.DataFrame:
             warnings.simplefilter("error", pd.errors.ParserWarning)
             # By itself pandas takes the first cells of longer rows for names of rows.
             frame = pd.read_csv(path, index_col=False, **options)
-        header = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].dropna()
+        names = {"header": None, "nrows": 1, "dtype": str, "keep_default_na": False}
+        header = pd.read_csv(path, na_values=[""], **names).iloc[0].dropna()
     except pd.errors.ParserWarning:
         raise DataError(f"{path}: rows have more cells than the header has names") from None
     except OSError as error:

@@ -215,15 +215,17 @@ def _sides(
     padding: Padding,
     dilation: Sequence[int],
 ) -> tuple[tuple[int, int], ...]:
-    """(before, after) of each axis. Raises ValueError if the kernel does not fit."""
+    """(before, after) of each axis. ValueError for a kernel that does not fit, another padding."""
     if padding == "VALID":
         found = [(0, 0)] * len(sizes)
-    elif isinstance(padding, str):  # SAME, and EDGE
+    elif padding in ("SAME", "EDGE"):
         found = []
         for size, kernel, stride, spread in zip(sizes, window, strides, dilation, strict=True):
             last = (math.ceil(size / stride) - 1) * stride
             total = max(last + spread * (kernel - 1) + 1 - size, 0)
             found.append((total // 2, total - total // 2))
+    elif isinstance(padding, str):
+        raise ValueError(f"padding {padding!r}: SAME, VALID, EDGE, or (before, after) of each axis")
     else:
         found = [(before, after) for before, after in padding]
     for n, k, s, d, sides in zip(sizes, window, strides, dilation, found, strict=True):

@@ -111,6 +111,7 @@ def test_a_column_of_a_file(tmp_path):
         ("a,b\n1,2\n1,2,3,4\n", "a", "is no table of comma-separated values"),
         ("day,sold\n1,2,9\n2,3,9\n", "sold", "rows have more cells than the header has names"),
         ("sold,sold\n1,2\n", "sold", "has two columns 'sold'"),
+        ("NA,NA\n1,2\n", "NA", "has two columns 'NA'"),
     ],
 )
 def test_a_file_that_is_wrong_is_told_in_one_line(tmp_path, text, column, match):

@@ -411,6 +411,12 @@ def test_channels_that_groups_do_not_divide_are_refused():
         Conv(4, (3, 3), groups=2).init(KEY, jnp.ones((1, 5, 5, 3)))
 
 
+@pytest.mark.parametrize("padding", ["same", "REFLECT"])
+def test_a_padding_of_another_name_is_refused(padding):
+    with pytest.raises(ValueError, match=f"padding '{padding}': SAME, VALID, EDGE, or"):
+        Conv(4, (3, 3), padding=padding).init(KEY, jnp.ones((1, 5, 5, 3)))
+
+
 def test_gradients_of_more_images_than_are_taken_together():
     """19 images, and windows that leave over the end of both axes."""
     keys = jax.random.split(KEY)

@@ -74,7 +74,7 @@ def masked(
     """
     if not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(fates)):
         given = np.asarray(fates, np.float64)
-        if given.shape != (3,) or given.min() < 0 or abs(given.sum() - 1) > 1e-6:
+        if given.shape != (3,) or not (given.min() >= 0 and abs(given.sum() - 1) <= 1e-6):
             raise ValueError(f"fates {given.tolist()} are not three probabilities that add up to 1")
     x = jnp.asarray(batch["x"])
     chosen_key, fate_key, word_key = jax.random.split(key, 3)

@@ -124,6 +124,6 @@ def test_errors():
         masking.pairs([[word, word]], KNOWN, 8, 0)
     with pytest.raises(ValueError, match="length 4: 5 or more"):
         masking.pairs([[word, word], [word]], KNOWN, 4, 0)
-    for fates in ((0.5, 0.1, 0.1), (0.8, 0.2), (1.2, -0.2, 0.0)):
+    for fates in ((0.5, 0.1, 0.1), (0.8, 0.2), (1.2, -0.2, 0.0), (np.nan, 0.1, 0.1)):
         with pytest.raises(ValueError, match="three probabilities that add up to 1"):
             masking.masked({"x": word[None]}, jax.random.key(0), KNOWN, fates=fates)
