@@ -13,7 +13,17 @@ from jaxdl import keys, tasks
 from jaxdl.data import batches
 from jaxdl.params import paths, running_statistics
 from jaxdl.tasks import statistics
-from jaxdl.types import Array, Batch, Metrics, PyTree, Sums, Task, TrainState
+from jaxdl.types import (
+    Array,
+    Batch,
+    LossOfOutputs,
+    Metrics,
+    PyTree,
+    Sums,
+    Task,
+    TrainState,
+    ValueOfOutputs,
+)
 
 EvalParams = Callable[[PyTree, PyTree], PyTree]
 Step = Callable[[Task, optax.GradientTransformation, TrainState, Batch], tuple[TrainState, Metrics]]
@@ -32,18 +42,30 @@ def step(
     """One update. Pure: jit it, vmap it, shard it, scan it.
 
     The transformation also receives `value`, `grad` and `value_fn`, so that optimizers with a
-    line search or a Polyak step go through the same door. Metrics are those before the update.
+    line search or a Polyak step go through the same door; of a `LossOfOutputs` the last is a
+    `ValueOfOutputs`, for Gauss–Newton. Metrics are those before the update.
     """
     task = tasks.trained(task, state.opt_state)
     key = jax.random.fold_in(state.key, state.step)
 
-    def value_fn(params: PyTree) -> Array:
-        return task.loss(params, state.model_state, batch, key, train=True)[0]
-
+    value_fn = _value_fn(task, state, batch, key)
     (value, (model_state, metrics)), grad = jax.value_and_grad(task.loss, has_aux=True)(
         state.params, state.model_state, batch, key, train=True
     )
     return _updated(tx, state, model_state, value, grad, value_fn), metrics
+
+
+def _value_fn(task: Task, state: TrainState, batch: Batch, key: Array) -> Callable[[PyTree], Array]:
+    """The loss as a function of the parameters, in its two parts where the task says them."""
+    loss = task.loss
+    if not isinstance(loss, LossOfOutputs):
+        return lambda params: loss(params, state.model_state, batch, key, train=True)[0]
+
+    def outputs_fn(params: PyTree) -> tuple[PyTree, PyTree]:
+        # With the parameters, of which penalties are: their curvature counts too.
+        return loss.outputs(params, state.model_state, batch, key, train=True)[0], params
+
+    return ValueOfOutputs(outputs_fn, lambda found: loss.judge(found[0], found[1], batch)[0])
 
 
 def accumulated_step(

@@ -1,5 +1,6 @@
 """Core interfaces: what is learned (`Task`) and what changes while learning."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -58,6 +59,40 @@ class Task(NamedTuple):
     loss: Callable[..., tuple[Array, tuple[PyTree, Metrics]]]
     predict: Callable[[PyTree, PyTree, Batch], Any]
     combine: Callable[[Mapping[str, Array]], Array] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class LossOfOutputs:
+    """A `Task.loss` that says what of it is the model's, as Gauss–Newton needs to know.
+
+    outputs: `(params, model_state, batch, key, *, train) -> (outputs, model_state)`
+    judge: `(outputs, params, batch) -> (scalar, metrics)`; of the parameters it takes penalties
+
+    A task made of another by `_replace(loss=...)` has no such parts unless its new loss does.
+    """
+
+    outputs: Callable[..., tuple[PyTree, PyTree]]
+    judge: Callable[[PyTree, PyTree, Batch], tuple[Array, Metrics]]
+
+    def __call__(
+        self, params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
+    ) -> tuple[Array, tuple[PyTree, Metrics]]:
+        """The scalar, and the model state after it with the metrics."""
+        outputs, model_state = self.outputs(params, model_state, batch, key, train=train)
+        value, metrics = self.judge(outputs, params, batch)
+        return value, (model_state, metrics)
+
+
+@dataclasses.dataclass(frozen=True)
+class ValueOfOutputs:
+    """A `value_fn` that says what it is made of: `loss_fn(outputs_fn(params))`, `params -> []`."""
+
+    outputs_fn: Callable[[PyTree], PyTree]
+    loss_fn: Callable[[PyTree], Array]
+
+    def __call__(self, params: PyTree) -> Array:
+        """The loss at these parameters."""
+        return self.loss_fn(self.outputs_fn(params))
 
 
 class TrainState(NamedTuple):

@@ -7,9 +7,9 @@ import numpy as np
 import optax
 import pytest
 
-from jaxdl import tasks, train
+from jaxdl import losses, tasks, train
 from jaxdl.models import MLP
-from jaxdl.optimizers import OPTIMIZERS
+from jaxdl.optimizers import OPTIMIZERS, gauss_newton
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 3)).astype(np.float32)
@@ -35,6 +35,43 @@ def test_a_scan_begins_with_the_parameters_that_are_given():
     fit = jax.jit(scan)
     # Where the loss is 0, nothing moves.
     equal(fit(KEY, DATA, params=given).params, given)
+
+
+def test_a_step_of_gauss_newton_solves_linear_least_squares():
+    data = {"x": X, "y": RNG.normal(size=(40, 2)).astype(np.float32)}
+    task, tx = tasks.regression(nn.Dense(2, use_bias=False)), gauss_newton(1.0)
+    after, _ = one_step(task, tx, initial(task, tx, KEY, data), data)
+    found = np.linalg.lstsq(X.astype(np.float64), data["y"])[0]
+    np.testing.assert_allclose(after.params["kernel"], found, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_step_of_gauss_newton_is_newtons_by_hand_on_a_penalized_logistic_loss(masked):
+    labels = RNG.integers(0, 2, (40, 1)).astype(np.float32)
+    weights = RNG.integers(0, 3, 40).astype(np.float32) if masked else np.ones(40)
+    data = {"x": X, "y": labels, **({"mask": weights} if masked else {})}
+    task = tasks.supervised(
+        nn.Dense(1, use_bias=False),
+        losses.binary_cross_entropy,
+        penalty=lambda params: 0.05 * jnp.sum(params["kernel"] ** 2),
+    )
+    tx = gauss_newton(1.0)
+    state = initial(task, tx, KEY, data)
+    w = np.asarray(state.params["kernel"], np.float64)
+    p, share = 1 / (1 + np.exp(-X @ w)), weights[:, None] / weights.sum()
+    gradient = X.T @ (share * (p - labels)) + 0.1 * w
+    hessian = X.T @ (share * p * (1 - p) * X) + 0.1 * np.eye(3)
+    after, _ = one_step(task, tx, state, data)
+    by_hand = w - np.linalg.solve(hessian, gradient)
+    np.testing.assert_allclose(after.params["kernel"], by_hand, rtol=1e-4, atol=1e-5)
+
+
+def test_gauss_newton_of_a_loss_that_does_not_say_its_outputs_is_told_in_one_line():
+    tx = gauss_newton(1.0)
+    noisy = tasks.noise.weight_noise(LINEAR, 0.1)
+    with pytest.raises(ValueError, match=r"a types\.LossOfOutputs$") as caught:
+        train.step(noisy, tx, train.init(noisy, tx, KEY, DATA), DATA)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_step_of_gradient_descent_by_hand():

@@ -18,7 +18,7 @@ from jaxdl._text import meant
 from jaxdl.comparison.entrants import ENTRANTS, RATES, Entrant, Kind
 from jaxdl.sweep.distributions import Distribution
 from jaxdl.sweep.explain import reason
-from jaxdl.types import Array, PyTree, TrainState
+from jaxdl.types import Array, PyTree, TrainState, ValueOfOutputs
 
 OPTIMIZER = "adam"
 """With which candidates of another kind are tried, tuned for each."""
@@ -268,8 +268,9 @@ def _step(tx: optax.GradientTransformation, params: PyTree) -> PyTree:
         return optax.tree.norm(params, squared=True) / 2
 
     value, grad = jax.value_and_grad(bowl)(params)
+    value_fn = ValueOfOutputs(lambda params: params, bowl)
     return optax.with_extra_args_support(tx).update(
-        grad, tx.init(params), params, value=value, grad=grad, value_fn=bowl
+        grad, tx.init(params), params, value=value, grad=grad, value_fn=value_fn
     )[0]
 
 

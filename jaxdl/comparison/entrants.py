@@ -142,11 +142,15 @@ ENTRANTS: dict[str, Entrant] = {
     ),
     "sophia": Entrant(_sophia, _RATE),
     "newton": Entrant(optimizers.newton, _DAMPED, {"learning_rate": 1.0, "damping": 1.0}),
+    "gauss_newton": Entrant(
+        optimizers.gauss_newton, _DAMPED, {"learning_rate": 1.0, "damping": 1.0}
+    ),
     "adahessian": Entrant(_with_betas(optimizers.adahessian), _ADAM, {"learning_rate": 0.15}),
     "lbfgs": Entrant(optax.lbfgs, _RATE, {"learning_rate": 1.0}),
 }
 """Own and optax's, by name. Defaults are those of the papers where these name one.
 
-A step of the last four costs more than a gradient: of Newton up to 100 Hessian-vector products, of
-AdaHessian one, of Sophia one in ten steps, of L-BFGS what its line search evaluates.
+A step of the last five costs more than a gradient: of Newton up to 100 Hessian-vector products, of
+Gauss–Newton as many with JᵀHJ, of AdaHessian one, of Sophia one in ten steps, of L-BFGS what its
+line search evaluates. Gauss–Newton raises where a task has no `types.LossOfOutputs`.
 """

@@ -8,7 +8,7 @@ import optax
 from jaxdl.optimizers._averages import Scalar, precise
 from jaxdl.optimizers._curvature import ValueFn, gauss_newton_matrix, given, on_present, solved
 from jaxdl.optimizers._sgd import descent
-from jaxdl.types import PyTree
+from jaxdl.types import PyTree, ValueOfOutputs
 
 
 def scale_by_gauss_newton(
@@ -18,9 +18,10 @@ def scale_by_gauss_newton(
 
     J: the Jacobian of `outputs_fn: params -> outputs`; H: the Hessian of `loss_fn: outputs -> []`
     at the outputs. `½Σr²` of residuals r makes H the identity; λ is Levenberg's then.
-    `update` takes both as further arguments; ValueError without. A loss alone does not say what
-    its outputs are, so that `train.step` does not hand them on: `tx._replace(update=
-    functools.partial(tx.update, outputs_fn=..., loss_fn=...))` does, for a batch that is at hand.
+    `update` takes both as further arguments, or as the `value_fn` that `train.step` makes of a
+    `types.LossOfOutputs`: supervised tasks, reconstruction and language models have one. ValueError
+    without. Other losses do not say what their outputs are: `tx._replace(update=functools.partial(
+    tx.update, outputs_fn=..., loss_fn=...))` does, for a batch that is at hand.
     Others as in `scale_by_newton`; an iteration takes two products with J.
     """
     damping = precise("damping", damping)
@@ -32,11 +33,17 @@ def scale_by_gauss_newton(
         *,
         outputs_fn: Callable[[PyTree], PyTree] | None = None,
         loss_fn: ValueFn | None = None,
+        value_fn: ValueFn | None = None,
         **extra: Any,
     ) -> tuple[PyTree, optax.EmptyState]:
         del extra
-        outputs_fn = given("gauss_newton", "outputs_fn", outputs_fn)
-        loss_fn = given("gauss_newton", "loss_fn", loss_fn)
+        if outputs_fn is None and loss_fn is None and isinstance(value_fn, ValueOfOutputs):
+            outputs_fn, loss_fn = value_fn.outputs_fn, value_fn.loss_fn
+        if outputs_fn is None or loss_fn is None:
+            raise ValueError(
+                "gauss_newton: its update needs outputs_fn and loss_fn, which were not given: a "
+                "task has them whose loss is a types.LossOfOutputs"
+            )
         params = given("gauss_newton", "params", params)
         of_present, point = on_present(outputs_fn, updates, params)
         product = gauss_newton_matrix(of_present, loss_fn, point)

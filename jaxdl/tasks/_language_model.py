@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxdl import losses, metrics
 from jaxdl.tasks._examples import ratio, weights
 from jaxdl.tasks.networks import Model, network, pair
-from jaxdl.types import Array, Batch, Metrics, PyTree, Task
+from jaxdl.types import Array, Batch, LossOfOutputs, Metrics, PyTree, Task
 
 CARRY, START, SEGMENTS = "carry", "start", "segments"
 GIVEN = "(carry, logits [B, T, V])"
@@ -54,9 +54,9 @@ def language_model(model: Model, *, padding: int | None = None, carried: bool = 
             model_state = {**model_state, CARRY: zeros}
         return params, model_state
 
-    def objective(
+    def given(
         params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
-    ) -> tuple[Array, tuple[PyTree, Metrics]]:
+    ) -> tuple[Array, PyTree]:
         own = {name: value for name, value in model_state.items() if name != CARRY}
         going_on = carried and train
         carry = _begun(model_state[CARRY], batch) if going_on else None
@@ -66,6 +66,9 @@ def language_model(model: Model, *, padding: int | None = None, carried: bool = 
         after, logits = pair(net, outputs, GIVEN)
         if carried:
             own = {**own, CARRY: jax.lax.stop_gradient(after) if train else model_state[CARRY]}
+        return logits, own
+
+    def judge(logits: Array, params: PyTree, batch: Batch) -> tuple[Array, Metrics]:
         y = batch["y"]
         of_rows = weights(batch)
         real = of_rows if of_rows.ndim == 2 else jnp.broadcast_to(of_rows[:, None], y.shape)
@@ -75,7 +78,7 @@ def language_model(model: Model, *, padding: int | None = None, carried: bool = 
             real = real * _within(batch[SEGMENTS])
         nats = metrics.mean(losses.softmax_cross_entropy(logits, y), real)
         reported = {"loss": nats, "accuracy": metrics.accuracy(logits, y, real)}
-        return ratio(*nats), (own, reported)
+        return ratio(*nats), reported
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Array:
         own = {name: value for name, value in model_state.items() if name != CARRY}
@@ -83,7 +86,7 @@ def language_model(model: Model, *, padding: int | None = None, carried: bool = 
         outputs, _ = net.apply(params, own, batch["x"], None, train=False, named=named)
         return pair(net, outputs, GIVEN)[1]
 
-    return Task(init, objective, predict)
+    return Task(init, LossOfOutputs(given, judge), predict)
 
 
 def _packed(batch: Batch) -> dict[str, Array]:

@@ -14,7 +14,7 @@ from jaxdl import losses, metrics
 from jaxdl.numerics import wide
 from jaxdl.tasks import linen
 from jaxdl.tasks._examples import examples, mean
-from jaxdl.types import Array, Batch, Metrics, PyTree, Task
+from jaxdl.types import Array, Batch, LossOfOutputs, Metrics, PyTree, Task
 
 
 def reconstruction(
@@ -37,10 +37,10 @@ def reconstruction(
     def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
         return linen.init(model, key, batch["x"])
 
-    def objective(
+    def given(
         params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
-    ) -> tuple[Array, tuple[PyTree, Metrics]]:
-        x, weights = examples(batch)
+    ) -> tuple[PyTree, PyTree]:
+        x, _ = examples(batch)
         noise_key, key = jax.random.split(key)
 
         def through(module: nn.Module, x: Array) -> tuple[Array, Array]:
@@ -48,18 +48,20 @@ def reconstruction(
             return code, module.decode(code, train=train)
 
         seen = x if corrupt is None else corrupt(noise_key, x)
-        (code, outputs), model_state = linen.apply(
-            model, params, model_state, seen, key=key, train=train, method=through
-        )
+        return linen.apply(model, params, model_state, seen, key=key, train=train, method=through)
+
+    def judge(given: PyTree, params: PyTree, batch: Batch) -> tuple[Array, Metrics]:
+        code, outputs = given
+        x, weights = examples(batch)
         values = loss(outputs, x).reshape(len(weights), -1).mean(axis=1)
         penalty = 0.0 if code_penalty is None else code_penalty(code, weights)
         reported = {"loss": metrics.mean(values, weights)}
-        return mean(values, weights) + penalty, (model_state, reported)
+        return mean(values, weights) + penalty, reported
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Array:
         return linen.apply(model, params, model_state, batch["x"], train=False)[0]
 
-    return Task(init, objective, predict)
+    return Task(init, LossOfOutputs(given, judge), predict)
 
 
 def absolute_code(code: Array, weights: Array) -> Array:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from jaxdl.metrics import mean as summed
 from jaxdl.tasks._examples import ratio, weights, zeroed
 from jaxdl.tasks.networks import Model, network
-from jaxdl.types import Array, Batch, Metrics, PyTree, Task
+from jaxdl.types import Array, Batch, LossOfOutputs, Metrics, PyTree, Task
 
 
 def supervised(
@@ -32,22 +32,23 @@ def supervised(
     def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
         return net.init(key, batch["x"])
 
-    def objective(
+    def given(
         params: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
-    ) -> tuple[Array, tuple[PyTree, Metrics]]:
+    ) -> tuple[PyTree, PyTree]:
+        x = zeroed(batch["x"], weights(batch)) if "mask" in batch else batch["x"]
+        return net.apply(params, model_state, x, key=key, train=train)
+
+    def judge(outputs: PyTree, params: PyTree, batch: Batch) -> tuple[Array, Metrics]:
         example_weights = weights(batch)
-        x, y = batch["x"], batch["y"]
-        if "mask" in batch:
-            x, y = zeroed(x, example_weights), zeroed(y, example_weights)
-        outputs, model_state = net.apply(params, model_state, x, key=key, train=train)
+        y = zeroed(batch["y"], example_weights) if "mask" in batch else batch["y"]
         values = loss(outputs, y).reshape(len(example_weights), -1).mean(axis=1)
         reported = {"loss": summed(values, example_weights)}
         mean = ratio(*reported["loss"])
         if metrics is not None:
             reported |= metrics(outputs, y, example_weights)
-        return mean if penalty is None else mean + penalty(params), (model_state, reported)
+        return mean if penalty is None else mean + penalty(params), reported
 
     def predict(params: PyTree, model_state: PyTree, batch: Batch) -> Array:
         return net.apply(params, model_state, batch["x"], train=False)[0]
 
-    return Task(init, objective, predict)
+    return Task(init, LossOfOutputs(given, judge), predict)

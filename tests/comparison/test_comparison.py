@@ -360,3 +360,15 @@ def test_a_grid_is_of_rates_alone_and_halton_of_the_whole_space():
     assert (grid[0]["learning_rate"], grid[-1]["learning_rate"]) == (1e-5, 1e2)
     assert set(comparison.PROTOCOLS["halton"](adam, 5)[0]) == set(adam.space)
     assert comparison.PROTOCOLS["defaults"](adam, 5) == [{"learning_rate": 1e-3}]
+
+
+def test_gauss_newton_is_compared_where_a_loss_says_its_outputs_and_raises_elsewhere():
+    on = [workloads.named(name)._replace(steps=20) for name in ("breast_cancer", "ravine")]
+    options = {"protocol": "defaults", "seeds": 1, "fresh_seeds": 3}
+    found = comparison.compare("gauss_newton", ("newton", "sgd"), on, **options)
+    ((where, said),) = found.raised.items()
+    assert where == ("ravine", "gauss_newton")
+    assert said.startswith("ValueError: gauss_newton: its update needs outputs_fn and loss_fn")
+    # Of a linear model both have the same curvature, that of the penalty with it.
+    scores = found.scores(on[0])
+    np.testing.assert_allclose(scores["gauss_newton"], scores["newton"], rtol=1e-3)

@@ -9,6 +9,7 @@ import pytest
 from jaxdl.comparison import ENTRANTS, Entrant, entrant, find
 from jaxdl.optimizers import OPTIMIZERS, adam
 from jaxdl.sweep.distributions import LogUniform
+from jaxdl.types import ValueOfOutputs
 
 
 def trained(one, hparams, loss, params, steps):
@@ -18,7 +19,8 @@ def trained(one, hparams, loss, params, steps):
     def body(carry, _):
         params, state = carry
         value, grad = jax.value_and_grad(loss)(params)
-        updates, state = tx.update(grad, state, params, value=value, grad=grad, value_fn=loss)
+        extra = {"value_fn": ValueOfOutputs(lambda params: params, loss)}
+        updates, state = tx.update(grad, state, params, value=value, grad=grad, **extra)
         return (optax.apply_updates(params, updates), state), None
 
     (params, state), _ = jax.lax.scan(body, (params, tx.init(params)), None, steps)
@@ -28,7 +30,7 @@ def trained(one, hparams, loss, params, steps):
 def test_what_the_house_has_and_the_field_names_can_be_compared():
     assert set(OPTIMIZERS) <= set(ENTRANTS)
     field = {"nadam", "amsgrad", "adafactor", "lion", "muon", "schedule_free", "prodigy", "sophia"}
-    assert field | {"lbfgs", "newton", "adahessian"} <= set(ENTRANTS)
+    assert field | {"lbfgs", "newton", "gauss_newton", "adahessian"} <= set(ENTRANTS)
 
 
 @pytest.mark.parametrize("name", ENTRANTS)

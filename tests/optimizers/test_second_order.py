@@ -215,7 +215,7 @@ def test_what_an_update_needs_is_said_in_one_line(name):
     tx, extra = SECOND_ORDER[name](0.1), extra_of(FULL)
     with pytest.raises(ValueError, match=f"^{name}: its update needs params, which"):
         tx.update(FULL, tx.init(FULL), **extra)
-    with pytest.raises(ValueError, match=f"^{name}: its update needs .*_fn, which was not given$"):
+    with pytest.raises(ValueError, match=f"^{name}: its update needs .*_fn, which w.* not given"):
         tx.update(FULL, tx.init(FULL), FULL)
     with pytest.raises(TypeError, match="is bfloat16, which rounds it too far"):
         SECOND_ORDER[name](0.1, jnp.bfloat16(0.9))
