@@ -65,7 +65,7 @@ def _value_fn(task: Task, state: TrainState, batch: Batch, key: Array) -> Callab
         # With the parameters, of which penalties are: their curvature counts too.
         return loss.outputs(params, state.model_state, batch, key, train=True)[0], params
 
-    return ValueOfOutputs(outputs_fn, lambda found: loss.judge(*found, batch)[0])
+    return ValueOfOutputs(outputs_fn, lambda found: loss.judge(found[0], found[1], batch)[0])
 
 
 def accumulated_step(

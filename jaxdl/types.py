@@ -1,5 +1,6 @@
 """Core interfaces: what is learned (`Task`) and what changes while learning."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -60,7 +61,8 @@ class Task(NamedTuple):
     combine: Callable[[Mapping[str, Array]], Array] | None = None
 
 
-class LossOfOutputs(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class LossOfOutputs:
     """A `Task.loss` that says what of it is the model's, as Gauss–Newton needs to know.
 
     outputs: `(params, model_state, batch, key, *, train) -> (outputs, model_state)`
@@ -81,7 +83,8 @@ class LossOfOutputs(NamedTuple):
         return value, (model_state, metrics)
 
 
-class ValueOfOutputs(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class ValueOfOutputs:
     """A `value_fn` that says what it is made of: `loss_fn(outputs_fn(params))`, `params -> []`."""
 
     outputs_fn: Callable[[PyTree], PyTree]

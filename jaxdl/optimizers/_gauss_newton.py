@@ -38,7 +38,7 @@ def scale_by_gauss_newton(
     ) -> tuple[PyTree, optax.EmptyState]:
         del extra
         if outputs_fn is None and loss_fn is None and isinstance(value_fn, ValueOfOutputs):
-            outputs_fn, loss_fn = value_fn
+            outputs_fn, loss_fn = value_fn.outputs_fn, value_fn.loss_fn
         if outputs_fn is None or loss_fn is None:
             raise ValueError(
                 "gauss_newton: its update needs outputs_fn and loss_fn, which were not given: a "

@@ -89,12 +89,12 @@ def _task(kernel_init: Initializer | None = None) -> Task:
     task = tasks.supervised(model, losses.binary_cross_entropy, accuracy, penalty)
     known = jax.tree.map(jnp.float32, solution()._asdict())
     assert isinstance(task.loss, LossOfOutputs)
-    given, of_outputs = task.loss
+    plain = task.loss
 
     def judge(logits: Array, params: PyTree, batch: Batch) -> tuple[Array, Metrics]:
-        value, reported = of_outputs(logits, params, batch)
+        value, reported = plain.judge(logits, params, batch)
         apart = jax.tree.map(jnp.subtract, jax.lax.stop_gradient(params["Dense_0"]), known)
         distance = optax.tree.norm(apart) / optax.tree.norm(known)
         return value, {**reported, "distance": (distance, jnp.ones(()))}
 
-    return task._replace(loss=LossOfOutputs(given, judge))
+    return task._replace(loss=LossOfOutputs(plain.outputs, judge))
