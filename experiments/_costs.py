@@ -49,18 +49,27 @@ def table(phases: Mapping[str, Phase], watts: float = WATTS, note: str = "") -> 
 
 
 def frozen(task: Task, pattern: str) -> Task:
-    """The task, which nothing is learned in for the parameters whose path matches."""
+    """The task with the parameters whose path matches in its state, where nothing is learned."""
+
+    def init(key: Array, batch: Batch) -> tuple[PyTree, PyTree]:
+        weights, model_state = task.init(key, batch)
+        still = params.by_path(weights, pattern)
+        learned = jax.tree.map(lambda kept, leaf: None if kept else leaf, still, weights)
+        held = jax.tree.map(lambda kept, leaf: leaf if kept else None, still, weights)
+        return learned, (held, model_state)
 
     def loss(
-        weights: PyTree, model_state: PyTree, batch: Batch, key: Array, *, train: bool
+        learned: PyTree, states: PyTree, batch: Batch, key: Array, *, train: bool
     ) -> tuple[Array, tuple[PyTree, Metrics]]:
-        still = params.by_path(weights, pattern)
+        held, own = states
         weights = jax.tree.map(
-            lambda kept, leaf: jax.lax.stop_gradient(leaf) if kept else leaf, still, weights
-        )
-        return task.loss(weights, model_state, batch, key, train=train)
+            lambda one, other: other if one is None else one,
+            learned, held, is_leaf=lambda leaf: leaf is None,
+        )  # fmt: skip
+        value, (own, metrics) = task.loss(weights, own, batch, key, train=train)
+        return value, ((held, own), metrics)
 
-    return task._replace(loss=loss)
+    return task._replace(init=init, loss=loss)
 
 
 def seconds(task: Task, batch: Batch) -> float:

@@ -217,7 +217,7 @@ def costs(config: Config, plan: sweep.Plan) -> report.Table:
         if context is not None:
             task = _costs.frozen(task, "^context/model/")
         phases[f"tagger, {name}"] = _costs.Phase(task, rows, config.steps)
-    return _costs.table(phases, note="A tagger's: of one trial.")
+    return _costs.table(phases, note="A tagger: of one trial; in what is frozen there alone.")
 
 
 if __name__ == "__main__":

@@ -287,8 +287,8 @@ def costs(config: Config, plan: sweep.Plan) -> report.Table:
         phases[name] = phase(task, name, config.steps // fewer, size // fewer)
     return _costs.table(
         phases,
-        note=f"Vectors: of all {count:,} sentences, once, as if each had {config.length} word "
-        "pieces. Others: of one trial. MiniLM's pretraining, by others, is not known here.",
+        note=f"Vectors: there alone, of all {count:,} sentences, as if each had {config.length} "
+        "word pieces. Others: of one trial. MiniLM's pretraining, by others, is not known here.",
     )
 
 
