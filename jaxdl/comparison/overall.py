@@ -39,7 +39,9 @@ def mean_gain(found: Comparison, baseline: str, scale: Scale) -> Interval | None
     lost = int((~np.isfinite(gains)).sum())
     if lost:
         nan = float("nan")
-        return Interval(nan, nan, nan, gains.size, f"{lost} of {gains.size} pairs diverged or raised")
+        return Interval(
+            nan, nan, nan, gains.size, f"{lost} of {gains.size} pairs diverged or raised"
+        )
     gain = stats.bootstrap_interval(gains)
     if scale != "positive":
         return gain

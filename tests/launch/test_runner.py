@@ -84,7 +84,7 @@ def test_what_fails_is_noted_until_it_is_run_again(tmp_path):
     with pytest.raises(RuntimeError, match="today"):
         launched(broken)
     (run,) = runs.below(tmp_path)
-    assert (run.status, run.done, run.planned) == ("failed", 4, 4)
+    assert (run.status, run.done, run.planned) == ("failed", 6, 6)
     noted = json.loads((tmp_path / "environment.json").read_text())["failed"]
     assert noted == "RuntimeError: not today"
     assert launched(module.conclude) == 0
