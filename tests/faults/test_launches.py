@@ -62,14 +62,14 @@ def test_a_finished_workdir_holds_what_was_promised(finished):
     assert environment["experiment"] == "xor"
     assert {"jax", "python", "device", "commit"} <= set(environment)
     rows = [json.loads(line) for line in (workdir / "trials.jsonl").read_text().splitlines()]
-    assert len(rows) == 4
+    assert len(rows) == 6
     with np.load(workdir / "curves.npz", allow_pickle=False) as curves:
-        assert curves["loss"].shape == (4, 20)
+        assert curves["loss"].shape == (6, 20)
     page = (workdir / "report.html").read_text()
     assert "python -m experiments.xor" in page
     assert str(workdir / "report.html") in out
-    assert "4/4 trials" in err
-    assert "6 compilations" in err  # three functions of each of two programs
+    assert "6/6 trials" in err
+    assert "9 compilations" in err  # three functions of each of three programs
 
 
 def test_a_finished_run_started_again_says_so_and_changes_nothing(finished):
@@ -126,8 +126,8 @@ def test_rows_of_other_conditions_are_refused_or_run_anew(finished, tmp_path):
     code, _, err = run(f"--workdir={workdir}", *longer, "--allow_config_change")
     assert code == 0, err
     rows = [json.loads(line) for line in (workdir / "trials.jsonl").read_text().splitlines()]
-    assert [row["steps"] for row in rows] == [30] * 4
-    assert len((workdir / "superseded.jsonl").read_text().splitlines()) == 4
+    assert [row["steps"] for row in rows] == [30] * 6
+    assert len((workdir / "superseded.jsonl").read_text().splitlines()) == 6
 
 
 def test_help_is_fast_and_names_the_claims():
@@ -146,7 +146,7 @@ def test_a_dry_run_tells_and_writes_nothing(tmp_path):
     workdir = tmp_path / "run"
     code, out, err = run(f"--workdir={workdir}", "--dry_run", *SMALL)
     assert code == 0, err
-    assert "2 programs, 4 trials" in out
+    assert "3 programs, 6 trials" in out
     assert "minutes" in out
     assert not workdir.exists()
 
@@ -155,7 +155,7 @@ def test_a_dry_run_counts_what_is_done_already(finished):
     workdir, _, _ = finished
     code, out, err = run(f"--workdir={workdir}", "--dry_run", *SMALL)
     assert code == 0, err
-    assert "4 trials are done already" in out
+    assert "6 trials are done already" in out
     assert "about 0.1 minutes on this machine, with the report" in out
 
 
@@ -165,7 +165,7 @@ def test_what_writes_nothing_needs_no_workdir_of_its_own(finished):
     longer = [*SMALL[1:], "--config.steps=30"]
     code, out, err = run(f"--workdir={workdir}", "--dry_run", *longer)
     assert code == 0, err
-    assert "2 programs, 4 trials" in out
+    assert "3 programs, 6 trials" in out
     assert "done already" not in out  # they were of other steps
     assert out.splitlines()[-1].startswith("a run is refused: --workdir=")
     assert "steps (20 there, 30 asked); use another workdir" in out
@@ -201,8 +201,8 @@ def test_a_damaged_ledger_is_one_line_that_says_what_to_do(finished, tmp_path):
     ledger.write_text(good[:-2])
     code, _, err = run(f"--workdir={workdir}", *SMALL)
     assert code == 0
-    assert err.startswith(f"xor: {ledger}, line 4 is torn")
-    assert len(ledger.read_text().splitlines()) == 4
+    assert err.startswith(f"xor: {ledger}, line 6 is torn")
+    assert len(ledger.read_text().splitlines()) == 6
 
 
 def test_two_processes_on_one_workdir_the_second_is_refused(tmp_path):
