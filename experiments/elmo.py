@@ -69,17 +69,18 @@ class Static(nn.Module):
         return self.model.states(ids, train=train)[0]
 
 
-def load(config: Config) -> tuple[sweep.Data, np.ndarray, int, int]:
-    """Tagged sentences as a run takes them, ids of unlabelled text, how many words, characters."""
+def load(config: Config) -> tuple[sweep.Data, Vocabulary, int, int]:
+    """Tagged sentences as a run takes them, all words, how many are known, how many characters."""
     options = tagging.Config(documents=config.documents)
     data, words, characters = tagging.load(options)
     size = min(len(words), config.vocabulary)
+    data = {name: {**part, "words": rare(part["words"], size)} for name, part in data.items()}
+    return data, words, size, len(characters)
 
-    def rare(ids: np.ndarray) -> np.ndarray:
-        return np.where(ids < size, ids, vocabulary.UNKNOWN).astype(np.int32)
 
-    data = {name: {**part, "words": rare(part["words"])} for name, part in data.items()}
-    return data, rare(unlabelled(config, words)), size, len(characters)
+def rare(ids: np.ndarray, size: int) -> np.ndarray:
+    """Ids of which the first so many are known."""
+    return np.where(ids < size, ids, vocabulary.UNKNOWN).astype(np.int32)
 
 
 def unlabelled(config: Config, known: Vocabulary) -> np.ndarray:
@@ -115,7 +116,8 @@ def language_model(config: Config, ids: np.ndarray, size: int) -> PyTree:
 
 def plan(config: Config) -> sweep.Plan:
     """A program a kind of vectors; the number of sentences and the rate are numbers inside it."""
-    data, ids, size, characters = load(config)
+    data, words, size, characters = load(config)
+    ids = rare(unlabelled(config, words), size)
     points = sweep.grid(labels=SENTENCES, learning_rate=config.learning_rates)
 
     def run(context: nn.Module | None) -> sweep.Run:

@@ -105,6 +105,17 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         claim.judge(tuned.gain("test_bits", baseline, condition))
         for claim, (baseline, condition) in zip(CLAIMS, PAIRS, strict=True)
     ]
+    return launch.Conclusion(claims, [shown(config, plan, results, frame, tuned)])
+
+
+def shown(
+    config: Config,
+    plan: sweep.Plan,
+    results: sweep.Results,
+    frame: pd.DataFrame,
+    tuned: stats.Tuned,
+) -> Section:
+    """Validation by step, and what each kind of dropout reached at its rates."""
     picture = report.course(
         results, tuned.trials.assign(model="LSTM"), "validation_loss", panel="model",
         line="dropout", y_scale="linear", every=config.steps // plan.segments, factor=1 / np.log(2),
@@ -113,8 +124,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
     )  # fmt: skip
     caption = "Bits a character, means over seeds.  * the rate that all seeds chose on validation."
     table = report.table(report.searched(frame, tuned, COLUMNS), caption)
-    section = Section("At the best evaluation of each trial", (picture, table))
-    return launch.Conclusion(claims, [section])
+    return Section("At the best evaluation of each trial", (picture, table))
 
 
 def stopped(results: sweep.Results) -> pd.DataFrame:

@@ -9,16 +9,15 @@ is chosen there. A seed moves the initialization, the batches and what is droppe
     python -m experiments.weight_drop --workdir=runs/weight_drop  # 4 minutes on 2 cores
 """
 
-import numpy as np
 import optax
 
 from experiments import recurrent_dropout
-from experiments.recurrent_dropout import COLUMNS, EVALUATIONS, FEATURES, SAVED, STATE, UNIT
-from jaxdl import launch, report, stats, sweep, tasks
+from experiments.recurrent_dropout import EVALUATIONS, FEATURES, SAVED, STATE, UNIT
+from jaxdl import launch, stats, sweep, tasks
 from jaxdl.layers.recurrent import RNN
 from jaxdl.models import LanguageModel
 from jaxdl.optimizers import adam
-from jaxdl.report import Claim, Section
+from jaxdl.report import Claim
 from jaxdl.types import PyTree, Task
 
 NONE, RECURRENT, ALL = "none", "weights of the state's matrix", "weights of both matrices"
@@ -71,15 +70,7 @@ def conclude(config: Config, plan: sweep.Plan, results: sweep.Results) -> launch
         AS_STATE.judge(tuned.gain("test_bits", STATE, RECURRENT)),
         OF_BOTH.judge(tuned.gain("test_bits", RECURRENT, ALL)),
     ]
-    picture = report.course(
-        results, tuned.trials.assign(model="LSTM"), "validation_loss", panel="model",
-        line="dropout", y_scale="linear", every=config.steps // plan.segments, factor=1 / np.log(2),
-        title=f"An LSTM with {config.characters:,} characters to learn from",
-        y_label="validation loss (bits a character)",
-    )  # fmt: skip
-    caption = "Bits a character, means over seeds.  * the rate that all seeds chose on validation."
-    table = report.table(report.searched(frame, tuned, COLUMNS), caption)
-    section = Section("At the best evaluation of each trial", (picture, table))
+    section = recurrent_dropout.shown(config, plan, results, frame, tuned)
     return launch.Conclusion(claims, [section])
 
 

@@ -109,14 +109,14 @@ def _gains(found: Comparison) -> Table:
 
 
 def _scores(found: Comparison) -> Table:
-    rows = []
+    rows, raised = [], found.raised
     for workload in found.study.workloads:
         mine = found.fresh[found.fresh["workload"].eq(workload.name)]
         share = workload.kind.scale == "share"
         metric = f"{workload.metric} (%)" if share else workload.metric
         row: dict[str, Cell] = {"workload": workload.name, "metric": metric}
         for name in found.study.entrants:
-            if (workload.name, name) in found.raised:
+            if (workload.name, name) in raised:
                 row[name] = RAISED
                 continue
             values = mine.loc[mine["optimizer"].eq(name), f"test_{workload.metric}"]
@@ -187,12 +187,12 @@ def _steps(value: float) -> str:
 
 
 def _chosen(found: Comparison) -> Table:
-    rows, told = [], False
+    rows, told, raised = [], False, found.raised
     rates = found.chosen.set_index(["workload", "optimizer"])
     for workload in found.study.workloads:
         row: dict[str, Cell] = {"workload": workload.name}
         for name in found.study.entrants:
-            if (workload.name, name) in found.raised:
+            if (workload.name, name) in raised:
                 row[name] = RAISED
                 continue
             choice = rates.loc[(workload.name, name)]

@@ -18,7 +18,8 @@ def ways(found: Comparison, workload: Workload) -> dict[str, np.ndarray]:
 
     They are the trials of the comparison again; nan from where one diverged. Who raised has none.
     """
-    walked = [name for name in found.study.entrants if (workload.name, name) not in found.raised]
+    raised = found.raised
+    walked = [name for name in found.study.entrants if (workload.name, name) not in raised]
     return {name: _way(found, workload, name) for name in walked}
 
 
