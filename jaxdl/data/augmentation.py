@@ -118,6 +118,21 @@ def crop(image: Array, key: Array, amount: Strength) -> Array:
     return affine(image, (1 - cut) * jnp.eye(2), cut * room * _symmetric(place_key, (2,)))
 
 
+def padded_crop(image: Array, key: Array, pixels: int | Array) -> Array:
+    """A window of the image's size anywhere in the image with so many zeros all round it.
+
+    That is a shift by whole pixels, −pixels … pixels along each axis, all equally likely (He et al.
+    2016, section 4.2, with 4).
+    """
+    moves = jax.random.randint(key, (2,), -jnp.asarray(pixels, int), jnp.asarray(pixels, int) + 1)
+    moved = jnp.roll(image, moves, (0, 1))
+    for axis in (0, 1):
+        source = jnp.arange(image.shape[axis]) - moves[axis]
+        inside = (source >= 0) & (source < image.shape[axis])
+        moved = jnp.where(inside[:, None, None] if axis == 0 else inside[:, None], moved, 0)
+    return moved
+
+
 def flip(image: Array, key: Array, probability: Strength) -> Array:
     """Mirrored, left to right, with this probability."""
     return jnp.where(jax.random.bernoulli(key, _strength(probability)), image[:, ::-1], image)
@@ -129,14 +144,32 @@ def brightness(image: Array, key: Array, amount: Strength) -> Array:
     return (image + drawn).astype(image.dtype)
 
 
-def contrast(image: Array, key: Array, amount: Strength) -> Array:
-    """The distance from the image's mean times 1 + u, u uniform in −amount … amount."""
-    return _stretched(image, None, key, amount)
+def contrast(image: Array, key: Array, amount: Strength, *, by_channel: bool = False) -> Array:
+    """The distance from the image's mean times 1 + u, u uniform in −amount … amount.
+
+    by_channel: each from its own mean, as TensorFlow's, all by one factor.
+    """
+    return _stretched(image, (0, 1) if by_channel else None, key, amount)
 
 
 def colour(image: Array, key: Array, amount: Strength) -> Array:
     """The distance from grey (each pixel's mean over channels) times 1 + u, as in `contrast`."""
     return _stretched(image, -1, key, amount)
+
+
+def saturation(image: Array, key: Array, amount: Strength) -> Array:
+    """HSV's saturation times 1 + u, at most 1, u uniform in −amount … amount (Smith 1978).
+
+    Hue and value, which is a pixel's largest channel, stay. Channels are not negative.
+    """
+    wide = image.astype(_wide(image))
+    value = wide.max(-1, keepdims=True)
+    span = value - wide.min(-1, keepdims=True)
+    factor = 1 + (_strength(amount) * _symmetric(key)).astype(wide.dtype)
+    most = value / jnp.where(span > 0, span, 1)
+    factor = jnp.where(span > 0, jnp.minimum(factor, jnp.maximum(most, 1)), 1)
+    # Written as a sum, so that it is the identity bit for bit where the factor is 1.
+    return (wide + (1 - factor) * (value - wide)).astype(image.dtype)
 
 
 def noise(image: Array, key: Array, deviation: Strength) -> Array:
@@ -209,7 +242,9 @@ def _symmetric(key: Array, shape: tuple[int, ...] = ()) -> Array:
     return jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
 
 
-def _stretched(image: Array, axis: int | None, key: Array, amount: Strength) -> Array:
+def _stretched(
+    image: Array, axis: int | tuple[int, ...] | None, key: Array, amount: Strength
+) -> Array:
     wide = image.astype(_wide(image))
     away = wide - wide.mean(axis, keepdims=True)
     factor = (_strength(amount) * _symmetric(key)).astype(wide.dtype)

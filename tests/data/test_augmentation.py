@@ -1,5 +1,6 @@
 """Geometry is read back from ramps: the image of a linear function shows the map that moved it."""
 
+import colorsys
 import functools
 
 import jax
@@ -18,10 +19,11 @@ EVERY = {
     function.__name__: function
     for function in (
         aug.shift, aug.rotate, aug.zoom, aug.crop, aug.flip,
-        aug.brightness, aug.contrast, aug.colour, aug.noise, aug.cutout,
+        aug.padded_crop, aug.brightness, aug.contrast, aug.colour, aug.saturation, aug.noise,
+        aug.cutout,
     )
 }  # fmt: skip
-STRONG = {"rotate": 90.0, "cutout": 5.0, "shift": 3.0, "flip": 1.0}
+STRONG = {"rotate": 90.0, "cutout": 5.0, "shift": 3.0, "padded_crop": 4.0, "flip": 1.0}
 
 
 @functools.cache
@@ -144,6 +146,44 @@ def test_colours_move_along_the_lines_they_are_named_after():
         factor = (moved * away).sum(axis=(1, 2, 3)) / (away**2).sum()
         np.testing.assert_allclose(moved, factor[:, None, None, None] * away[None], atol=1e-5)
         uniform(factor, 0.6, 1.4)
+
+
+def test_a_padded_crop_is_every_window_of_the_image_with_zeros_around_it():
+    image = jnp.float32(IMAGE)
+    found = {crop.tobytes() for crop in np.asarray(many("padded_crop")(image, jnp.float32(2)))}
+    padded = np.pad(IMAGE, ((2, 2), (2, 2), (0, 0)))
+    windows = {
+        np.ascontiguousarray(padded[row : row + 9, column : column + 6]).tobytes()
+        for row in range(5)
+        for column in range(5)
+    }
+    assert found == windows  # that one of 25 is missed by 300 draws has a chance of 1e-4
+
+
+def test_saturation_is_that_of_hsv():
+    image = jnp.float32(IMAGE)
+    for key in KEYS[:4]:
+        factor = 1 + 0.8 * float(jax.random.uniform(key, minval=-1.0, maxval=1.0))
+        expected = []
+        for pixel in IMAGE.reshape(-1, 3):
+            hue, saturation, value = colorsys.rgb_to_hsv(*map(float, pixel))
+            expected.append(colorsys.hsv_to_rgb(hue, min(factor * saturation, 1), value))
+        found = np.asarray(aug.saturation(image, key, 0.8)).reshape(-1, 3)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_grey_and_black_pixels_have_no_saturation():
+    image = jnp.stack([jnp.zeros((2, 3)), jnp.full((2, 3), 0.5)])
+    np.testing.assert_array_equal(aug.saturation(image, jax.random.key(0), 0.9), image)
+
+
+def test_contrast_by_channel_keeps_the_mean_of_each():
+    image = jnp.float32(IMAGE)
+    found = np.asarray(aug.contrast(image, KEYS[0], 0.8, by_channel=True))
+    means = IMAGE.mean(axis=(0, 1))
+    np.testing.assert_allclose(found.mean(axis=(0, 1)), means, atol=1e-6)
+    factors = (found - means) / (IMAGE - means)
+    np.testing.assert_allclose(factors, np.median(factors), rtol=1e-3)
 
 
 def test_noise_is_gaussian():

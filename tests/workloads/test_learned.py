@@ -5,7 +5,6 @@ import pytest
 from scipy import optimize, special
 
 from jaxdl import workloads
-from jaxdl.data.catalog import Dataset
 from jaxdl.models.bag_of_words import NO_WORD
 from jaxdl.workloads import _breast_cancer, _characters, _deepobs, _topics
 
@@ -78,9 +77,23 @@ def test_pooling_is_that_of_tensorflow():
 
 def test_images_are_standardized_one_by_one():
     rng = np.random.default_rng(0)
-    x = rng.integers(0, 256, (3, 4, 4, 3), np.uint8)
+    x = rng.integers(0, 256, (3, 4, 4, 3)).astype(np.float32)
     x[1] = 7  # nothing to see: it becomes zeros, not NaN
-    part = {"x": x, "y": np.zeros(3, np.int32)}
-    found = _deepobs.standardized(Dataset(part, part, part, 10, "cifar10"))["train"]["x"]
-    np.testing.assert_allclose(found.mean(axis=(1, 2, 3)), 0, atol=1e-6)
-    np.testing.assert_allclose(found.std(axis=(1, 2, 3)), [1, 0, 1], atol=1e-6)
+    x[2] = 0
+    x[2, 1, 1, 1] = 1  # a level in one number of n: its deviation is √(n − 1)/n < 1/√n
+    found = np.asarray(_deepobs.standardized(jnp.asarray(x / 255)))
+    np.testing.assert_allclose(found.mean(axis=(1, 2, 3)), 0, atol=1e-4)
+    np.testing.assert_allclose(found.std(axis=(1, 2, 3)), [1, 0, (47 / 48) ** 0.5], atol=1e-4)
+
+
+def test_images_of_cifar10_are_augmented_in_training_alone():
+    task = workloads.named("cifar10_3c3d").task()
+    rng = np.random.default_rng(0)
+    batch = {"x": jnp.asarray(rng.uniform(size=(2, 32, 32, 3)), jnp.float32), "y": jnp.arange(2)}
+    params, state = jax.jit(task.init)(jax.random.key(0), batch)
+    loss = jax.jit(task.loss, static_argnames="train")
+    keys = [jax.random.key(seed) for seed in (0, 0, 1)]
+    first, again, other = (float(loss(params, state, batch, key, train=True)[0]) for key in keys)
+    assert first == again != other
+    plain = {float(loss(params, state, batch, key, train=False)[0]) for key in keys}
+    assert len(plain) == 1
