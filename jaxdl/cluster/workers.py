@@ -16,6 +16,7 @@ from typing import IO, Any, Protocol
 import jax
 
 from jaxdl import checkpoint
+from jaxdl._errors import from_your_code
 from jaxdl._worker import Command
 from jaxdl.signals import Interrupted, caught
 from jaxdl.sweep import chunk, parts, programs
@@ -123,7 +124,8 @@ def run(plan: Plan, workdir: Path, name: str, stop: Callable[[], bool]) -> str:
     except (ForeignRows, LedgerError, PruneError) as error:
         return str(error)
     except Failed as failed:
-        logging.getLogger("jaxdl").error("part %s failed", name, exc_info=failed.__cause__)
+        cause = failed.__cause__ or failed
+        logging.getLogger("jaxdl").error("part %s failed", name, exc_info=from_your_code(cause))
     return ""
 
 

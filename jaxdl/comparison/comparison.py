@@ -81,9 +81,13 @@ class Comparison(NamedTuple):
     def outcome(self, workload: Workload, baseline: str) -> Outcome:
         """Who is better, as the `gain` says.
 
-        There is none where a seed diverged or raised. Then it is the interval of the `improvement`:
-        one that diverges where the other does not has lost.
+        There is none where a seed diverged. Then it is the interval of the `improvement`: one that
+        diverges where the other does not has lost. One that raised has lost to one that did not,
+        however few the seeds: it would raise on any.
         """
+        raised = [(workload.name, name) in self.raised for name in (self.candidate, baseline)]
+        if raised[0] != raised[1]:
+            return "loses" if raised[0] else "wins"
         gain = self.gain(workload, baseline)
         if not np.isnan(gain.mean) or gain.n < 2:
             return outcome(gain)

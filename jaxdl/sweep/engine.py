@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from jaxdl import checkpoint, signals
+from jaxdl._errors import from_your_code
 from jaxdl._files import drop_drafts
 from jaxdl._workdir import COLUMNS, LOCK_OF_SWEEP
 from jaxdl.signals import Interrupted
@@ -264,7 +265,7 @@ def _run_pending(
         message = next(row["message"] for row in found.rows if row["program"] == name)
         raise Failed(f"program {name}: {message}") from error
     for name, error in errors.items():
-        logging.getLogger("jaxdl").error("program %s failed", name, exc_info=error)
+        logging.getLogger("jaxdl").error("program %s failed", name, exc_info=from_your_code(error))
     return found
 
 
