@@ -47,6 +47,21 @@ def test_equal_weights_are_the_mean():
     )
 
 
+def test_padding_changes_nothing_and_where_all_is_padding_the_mean_is_zero(pooled):
+    params, pool = {"params": pooled[0]}, AttentionPool(8)
+    texts = X.reshape(2, 12, 5)
+    mask = np.arange(12) < np.array([[7], [0]])
+    read = jax.jit(lambda x: pool.apply(params, x, mask))
+    found = np.asarray(read(np.where(mask[..., None], texts, 1e4)))
+    np.testing.assert_allclose(found[0], pool.apply(params, texts[:1, :7])[0], rtol=1e-5)
+    np.testing.assert_array_equal(found[1], 0)
+    slope = jax.jit(jax.grad(lambda x: read(x).sum()))(texts)
+    assert np.isfinite(slope).all()
+    assert not np.asarray(slope)[~mask].any()
+    with pytest.raises(ValueError, match=r"mask \(2, 11\) is not one for each position of x"):
+        pool.apply(params, texts, mask[:, 1:])
+
+
 def test_of_no_images_there_are_no_means(pooled):
     assert AttentionPool(8).apply({"params": pooled[0]}, X[:0]).shape == (0, 5)
 

@@ -184,9 +184,8 @@ def test_a_program_that_raises_leaves_the_others_alone(tmp_path, whole, caplog):
     (record,) = caplog.records
     assert record.getMessage() == "program adam failed"
     places = [line for line in caplog.text.splitlines() if line.startswith("  File ")]
-    assert [Path(line.split('"')[1]).name for line in places] == ["tiny_sweep.py", "test_engine.py"], (
-        places
-    )
+    files = [Path(line.split('"')[1]).name for line in places]
+    assert files == ["tiny_sweep.py", "test_engine.py"]
     assert str(progress).startswith("12/24 trials, 12 failed")
 
 
