@@ -10,7 +10,7 @@ from jaxdl.comparison.study import SEGMENTS
 from jaxdl.report import Section
 from jaxdl.report import tables as cells
 from jaxdl.report.page import Block
-from jaxdl.report.summaries import BORDER
+from jaxdl.report.summaries import BORDER, UNSETTLED
 from jaxdl.report.tables import Cell, Table, counted
 
 DIFFERS = {
@@ -137,8 +137,10 @@ def _scores(found: Comparison) -> Table:
 
 def _externally_tuned(found: Comparison) -> list[Table]:
     """Times by AlgoPerf's protocol, of the points that it draws."""
+    if found.study.protocol != "halton":
+        return []
     steps = searched.of_studies(found)
-    if found.study.protocol != "halton" or steps.empty:
+    if steps.empty:
         return []
     return _times(
         found,
@@ -196,16 +198,18 @@ def _chosen(found: Comparison) -> Table:
                 row[name] = RAISED
                 continue
             choice = rates.loc[(workload.name, name)]
-            border = BORDER if "learning_rate" in choice["borders"] else ""
+            mark = BORDER * ("learning_rate" in choice["borders"])
+            if np.isnan(choice["validation"]):
+                mark = UNSETTLED
             width = searched.width(found, workload, name)
             told |= width is not None
-            row[name] = report.number(choice["learning_rate"]) + border + _width(width)
+            row[name] = report.number(choice["learning_rate"]) + mark + _width(width)
         rows.append(row)
     return report.table(
         rows,
-        f"The learning rate that validation chose, of {found.study.points} points "
-        f"({found.study.protocol}) over {found.study.seeds} seeds.{WIDTHS * told} {BORDER} on the "
-        "border of what was searched.",
+        f"The learning rate that validation chose, of {found.tried} over "
+        f"{counted(found.study.seeds, 'seed')}.{WIDTHS * told} {BORDER} on the border of what was "
+        f"searched; {UNSETTLED} a seed diverged at each.",
     )
 
 
