@@ -10,6 +10,7 @@ from support.compared import made_up
 
 from jaxdl import comparison, optimizers, report, sweep, workloads
 from jaxdl.comparison import Entrant, Study
+from jaxdl.comparison.study import TAKEN
 from jaxdl.comparison.words import amount, outcome
 from jaxdl.optimizers import schedules
 from jaxdl.stats import Interval
@@ -283,6 +284,10 @@ def constant(learning_rate):
     return optax.sgd(-1 * (-1 * learning_rate))
 
 
+def with_more(learning_rate, **others):
+    return twin(learning_rate)
+
+
 WITHOUT_RATE = Entrant(twin, defaults={})
 WRONG = {
     "one is there twice, ravine, ravine": (twin, {"workloads": (RAVINE, RAVINE)}),
@@ -290,6 +295,14 @@ WRONG = {
     "'height' is better high or low": (twin, {"workloads": [RAVINE._replace(metric="height")]}),
     "no learning_rate in its defaults": (WITHOUT_RATE, {"protocol": "defaults"}),
     "takes no schedule": (constant, {"shape": schedules.cosine}),
+    "points: a grid has two ends, so 2 or more are needed, not 1": (twin, {"points": 1}),
+    **{
+        f"the hyperparameter {name} needs another name": (
+            Entrant(with_more, defaults={"learning_rate": 0.1, name: 1.0}),
+            {},
+        )
+        for name in sorted(TAKEN)
+    },
 }
 
 
