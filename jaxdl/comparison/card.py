@@ -151,7 +151,7 @@ def _totals(card: Card) -> Table:
             "optimizer": name,
             "difficulties solved": int(levels[name].sum()),
             "all four": int(levels[name].eq(4).sum()),
-            "not one": int(levels[name].eq(0).sum()),
+            "not one": int(levels[name].fillna(0).eq(0).sum()),
             "attempts that succeed (%)": float(shares[name].mean()),
             "attempts needed at the easiest": _finite(card.needed(name)),
         }
