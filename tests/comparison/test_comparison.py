@@ -177,8 +177,11 @@ def test_halving_among_others_is_another(tmp_path):
 
 
 def test_what_has_no_bounds_says_why():
-    unknown = Interval(0.1, np.nan, np.nan, 1, "one seed")
-    assert amount(RAVINE, unknown) == "distance: one seed"
+    unknown = Interval(np.log(2.0), np.nan, np.nan, 1, "one seed")
+    assert amount(RAVINE, unknown) == "distance 2 times smaller: one seed"
+    nothing = Interval(np.nan, np.nan, np.nan, 1, "one seed")
+    assert amount(RAVINE, nothing) == "distance: one seed"
+    unknown = unknown._replace(mean=0.1)
     digits = workloads.named("digits_mlp")
     assert amount(digits, unknown) == "+10.00 points of accuracy: one seed"
 
