@@ -182,7 +182,7 @@ def _map(card: Card) -> Picture:
     caption = (
         f"{alt}; beside it the share of attempts that succeed over the four, of "
         f"{card.tried} each, from a start of its own. A difficulty counts if one attempt solves it "
-        "and all easier ones are solved."
+        "and all easier ones are solved. Without intervals, which the claims have."
     )
     return Picture("card", figure, alt, caption)
 

@@ -21,6 +21,11 @@ def test_sections_have_captions_with_seeds_and_budget(small, tmp_path):
     captions = [block.caption for block in blocks if not isinstance(block, str)]
     assert len(captions) == 10
     assert all("seeds" in caption or "share the machine" in caption for caption in captions)
+    drawn = {block.name: block.caption for block in blocks if isinstance(block, Picture)}
+    assert drawn.keys() == {"victories", "rates_positive", "best_of_positive", "ways_ravine"}
+    del drawn["ways_ravine"]  # single runs
+    assert all("interval" in caption or "bands" in caption for caption in drawn.values())
+    assert all("steps" in caption for caption in drawn.values())
     overall = sections[0].blocks[1]
     assert overall.header[:3] == ("against", "wins–ties–losses", "a run is better (%)")
     assert [row[0] for row in overall.rows] == ["sgd", "momentum"]
