@@ -41,8 +41,8 @@ def victories(found: Comparison) -> Picture:
     return Picture(
         "victories", figure, alt,
         f"On test, of {found.whose}: the share of pairs with a run of another that are won, a mean "
-        "over the others; ties count half, and what diverged has lost. Without intervals, which the "
-        "tables have.",
+        "over the others; ties count half, and what diverged has lost. Without intervals, "
+        "which the tables have.",
     )  # fmt: skip
 
 

@@ -149,7 +149,7 @@ def proportion_interval(successes: int, trials: int, confidence: float = 0.95) -
 def proportion_of(flags: ArrayLike, confidence: float = 0.95) -> Interval:
     """`proportion_interval` of the share of `flags` [N] that are true; ValueError for nan."""
     if pd.isna(np.asarray(flags)).any():
-        raise ValueError("a flag is NaN, neither true nor false: say what a diverged seed counts as")
+        raise ValueError("a flag is NaN, not true or false: say what a diverged seed counts as")
     found = np.asarray(flags, bool)
     return proportion_interval(int(found.sum()), found.size, confidence)
 
