@@ -80,6 +80,17 @@ def _stops(
     return sweep.Best(metric, SHARE, mode)(segments, frame)
 
 
+def _check_made(name: str, one: Entrant, point: Point, protocol: str) -> None:
+    """Raises ValueError for an optimizer that cannot be made of a point that is tried."""
+    try:
+        one.make(**point)
+    except Exception as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ValueError(
+            f"{name}: {protocol} tries {point}: {said}; give it `defaults` of what is not searched"
+        ) from error
+
+
 def _check_takes(name: str, one: Entrant, shape: Shape) -> None:
     """Raises ValueError for an optimizer that does not take a schedule."""
     try:
@@ -146,6 +157,8 @@ class Study(NamedTuple):
                     f"{name}: the hyperparameter {', '.join(taken)} needs another name, tables "
                     "have a column that is called so"
                 )
+            point, *_ = PROTOCOLS[self.protocol](one, self.points)
+            _check_made(name, one, point, self.protocol)
             if shape := one.shape or self.shape:
                 _check_takes(name, one, shape(SEGMENTS))
             if one.kernel_init is not None or one.loss is not None:

@@ -14,6 +14,7 @@ from jaxdl.comparison.study import TAKEN
 from jaxdl.comparison.words import amount, outcome
 from jaxdl.optimizers import schedules
 from jaxdl.stats import Interval
+from jaxdl.sweep.distributions import LogUniform, Uniform
 
 RAVINE = workloads.named("ravine")._replace(steps=40)
 
@@ -291,6 +292,11 @@ def with_more(learning_rate, **others):
     return twin(learning_rate)
 
 
+def heavy(learning_rate, decay):
+    return optax.sgd(learning_rate, momentum=decay)
+
+
+heavy.space = {"learning_rate": LogUniform(1e-3, 1.0), "decay": Uniform(0.5, 0.9)}
 WITHOUT_RATE = Entrant(twin, defaults={})
 WRONG = {
     "one is there twice, ravine, ravine": (twin, {"workloads": (RAVINE, RAVINE)}),
@@ -298,6 +304,8 @@ WRONG = {
     "'height' is better high or low": (twin, {"workloads": [RAVINE._replace(metric="height")]}),
     "no learning_rate in its defaults": (WITHOUT_RATE, {"protocol": "defaults"}),
     "takes no schedule": (constant, {"shape": schedules.cosine}),
+    "heavy: grid tries .* missing 1 .*'decay'; give it `defaults` of": (heavy, {}),
+    "heavy: defaults tries .* missing 1 .*'decay'": (heavy, {"protocol": "defaults"}),
     "points: a grid has two ends, so 2 or more are needed, not 1": (twin, {"points": 1}),
     **{
         f"the hyperparameter {name} needs another name": (
