@@ -41,9 +41,12 @@ class Comparison(NamedTuple):
 
     @property
     def raised(self) -> dict[tuple[str, str], str]:
-        """What programs raised, by workload and optimizer."""
-        rows = self.search[self.search["status"].eq("error")].to_dict("records")
-        return {(row["workload"], row["optimizer"]): row["message"] for row in rows}
+        """What programs raised, by workload and optimizer, in the search or on fresh seeds."""
+        return {
+            (row["workload"], row["optimizer"]): row["message"]
+            for frame in (self.search, self.fresh)
+            for row in frame[frame["status"].eq("error")].to_dict("records")
+        }
 
     @property
     def whose(self) -> str:

@@ -341,6 +341,16 @@ def test_what_raises_on_every_workload_is_no_tie():
         comparison.compare(of_matrices, ("sgd",), [RAVINE], **options)
 
 
+def test_what_raises_on_fresh_seeds_alone_is_not_said_to_diverge():
+    found = made_up(a=[np.nan] * 5, b=[0.9, 0.8, 0.7, 0.85, 0.75])
+    lost = found.fresh["optimizer"].eq("a")
+    fresh = found.fresh.assign(message="RuntimeError: no")
+    fresh.loc[lost, "status"] = "error"
+    found = found._replace(fresh=fresh)
+    assert found.words(found.study.workloads[0], "b") == "a raises RuntimeError: no"
+    assert found.outcome(found.study.workloads[0], "b") == "loses"
+
+
 def test_what_raises_on_some_has_lost_there_and_the_rest_is_compared():
     on = [RAVINE, workloads.named("breast_cancer")._replace(steps=20)]
     options = {"points": 2, "seeds": 1, "fresh_seeds": 3}
