@@ -171,9 +171,10 @@ def _tried(function: Callable[..., Any], *arguments: Any) -> tuple[Any, str]:
     """What it returns, or None and what it raises, in one line."""
     try:
         return function(*arguments), ""
-    # Whatever a user's function raises.
-    except Exception as error:
-        return None, f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    # Whatever a user's function raises; it may end the program.
+    except (Exception, SystemExit) as error:
+        said = " ".join(str(error).split())[:300]
+        return None, type(error).__name__ + f": {said}" * bool(said)
 
 
 def _examples() -> tuple[Array, Array]:
@@ -242,36 +243,54 @@ def _check_optimizer(entrant: Entrant, name: str) -> None:
     names = [one for one, value in point.items() if not isinstance(value, int | float | np.number)]
     if names:
         raise ValueError(f"{name}: {', '.join(names)}: give numbers, such as the index of a name")
-    try:
-        tx = entrant.make(**point)
-    except Exception as error:
-        raise ValueError(f"{name} cannot be made of {point}: {error}") from error
+    tx, raised = _tried(functools.partial(entrant.make, **point))
+    if raised:
+        raise ValueError(f"{name} cannot be made of {point}: {raised}")
     if not isinstance(tx, optax.GradientTransformation):
         raise ValueError(
             f"{name} gives {type(tx).__name__}, not an optax.GradientTransformation (init, update)"
         )
 
-    updates, raised = _tried(jax.eval_shape, functools.partial(_step, tx), PROBE)
+    stepped, raised = _tried(jax.eval_shape, functools.partial(_step, tx), PROBE)
     if raised:
         raise ValueError(f"{name}: its update raises {raised}")
+    updates, before, after = stepped
     wanted = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), PROBE)
     given = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), updates)
     if given != wanted:
         raise ValueError(f"{name}: updates of parameters {wanted} are {given}: they must be alike")
+    _check_state(before, after, name)
     _check_traced(entrant, point, name)
 
 
-def _step(tx: optax.GradientTransformation, params: PyTree) -> PyTree:
-    """The first update on a bowl."""
+def _check_state(before: PyTree, after: PyTree, name: str) -> None:
+    """Raises ValueError for a state of other shapes or dtypes after an update: no loop takes it."""
+    was, now = (
+        {jax.tree_util.keystr(path): f"{leaf.dtype}{list(leaf.shape)}" for path, leaf in leaves}
+        for leaves in map(jax.tree.leaves_with_path, (before, after))
+    )
+    apart = [where for where in {**was, **now} if was.get(where) != now.get(where)]
+    if apart:
+        first, then = (each.get(apart[0], "not there") for each in (was, now))
+        raise ValueError(
+            f"{name}: its state{apart[0]} is {first} at first and {then} after an update: shapes "
+            "and dtypes must stay"
+        )
+
+
+def _step(tx: optax.GradientTransformation, params: PyTree) -> tuple[PyTree, PyTree, PyTree]:
+    """The first update on a bowl, and the state before and after it."""
 
     def bowl(params: PyTree) -> Array:
         return optax.tree.norm(params, squared=True) / 2
 
     value, grad = jax.value_and_grad(bowl)(params)
     value_fn = ValueOfOutputs(lambda params: params, bowl)
-    return optax.with_extra_args_support(tx).update(
-        grad, tx.init(params), params, value=value, grad=grad, value_fn=value_fn
-    )[0]
+    before = tx.init(params)
+    updates, after = optax.with_extra_args_support(tx).update(
+        grad, before, params, value=value, grad=grad, value_fn=value_fn
+    )
+    return updates, before, after
 
 
 def _check_traced(entrant: Entrant, point: Mapping[str, Any], name: str) -> None:
@@ -279,7 +298,7 @@ def _check_traced(entrant: Entrant, point: Mapping[str, Any], name: str) -> None
 
     def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
         params = {part: jnp.zeros(leaf.shape, leaf.dtype) for part, leaf in PROBE.items()}
-        return {"norm": optax.tree.norm(_step(entrant.make(**hparams), params))}
+        return {"norm": optax.tree.norm(_step(entrant.make(**hparams), params)[0])}
 
     run = sweep.without_training(evaluate)
     kinds: dict[type, type] = {bool: np.bool_, int: np.int32}

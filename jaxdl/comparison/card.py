@@ -151,7 +151,7 @@ def _totals(card: Card) -> Table:
             "optimizer": name,
             "difficulties solved": int(levels[name].sum()),
             "all four": int(levels[name].eq(4).sum()),
-            "not one": int(levels[name].eq(0).sum()),
+            "not one": int(levels[name].fillna(0).eq(0).sum()),
             "attempts that succeed (%)": float(shares[name].mean()),
             "attempts needed at the easiest": _finite(card.needed(name)),
         }
@@ -182,7 +182,7 @@ def _map(card: Card) -> Picture:
     caption = (
         f"{alt}; beside it the share of attempts that succeed over the four, of "
         f"{card.tried} each, from a start of its own. A difficulty counts if one attempt solves it "
-        "and all easier ones are solved."
+        "and all easier ones are solved. Without intervals, which the claims have."
     )
     return Picture("card", figure, alt, caption)
 

@@ -41,16 +41,19 @@ class Comparison(NamedTuple):
 
     @property
     def raised(self) -> dict[tuple[str, str], str]:
-        """What programs raised, by workload and optimizer."""
-        rows = self.search[self.search["status"].eq("error")].to_dict("records")
-        return {(row["workload"], row["optimizer"]): row["message"] for row in rows}
+        """What programs raised, by workload and optimizer, in the search or on fresh seeds."""
+        return {
+            (row["workload"], row["optimizer"]): row["message"]
+            for frame in (self.search, self.fresh)
+            for row in frame[frame["status"].eq("error")].to_dict("records")
+        }
 
     @property
     def whose(self) -> str:
         """Of whom a number is, for a caption: seeds, points, budget."""
         study = self.study
         return (
-            f"{study.fresh_seeds} fresh seeds at the best of {self._tried()} over "
+            f"{study.fresh_seeds} fresh seeds at the best of {self.tried} over "
             f"{counted(study.seeds, 'seed')}, within {self.budget}"
         )
 
@@ -58,6 +61,13 @@ class Comparison(NamedTuple):
     def budget(self) -> str:
         """Steps of a trial, from the fewest to the most of a workload, for a caption."""
         return steps_of(self.study.budget(each) for each in self.study.workloads)
+
+    @property
+    def tried(self) -> str:
+        """What the search has of each optimizer, for a caption."""
+        if self.study.protocol == "defaults":
+            return "its defaults"
+        return f"{counted(self.study.points, 'point')} ({self.study.protocol})"
 
     def gain(self, workload: Workload, baseline: str) -> stats.Interval:
         """How much better the candidate is on test, paired over fresh seeds; above 0 is better.
@@ -188,7 +198,7 @@ class Comparison(NamedTuple):
         parts = [f"{self.candidate} {how} on {', '.join(on)}" for how, on in said.items() if on]
         study = self.study
         return (
-            f"{'; '.join(parts)}. {self._against()}, each at the best of {self._tried()} over "
+            f"{'; '.join(parts)}. {self._against()}, each at the best of {self.tried} over "
             f"{counted(study.seeds, 'seed')}, then judged on test by {study.fresh_seeds} "
             f"fresh seeds, with 95 % intervals.{self._few()}{self._floor()}{self._border()}"
         )
@@ -229,11 +239,6 @@ class Comparison(NamedTuple):
         if len(self.baselines) == 1:
             return f"Against {self.baselines[0]}"
         return f"Against the strongest of {', '.join(self.baselines)} by validation"
-
-    def _tried(self) -> str:
-        if self.study.protocol == "defaults":
-            return "its defaults"
-        return f"{counted(self.study.points, 'point')} ({self.study.protocol})"
 
     def _few(self) -> str:
         if self.study.fresh_seeds >= stats.ENOUGH:

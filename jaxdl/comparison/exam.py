@@ -38,6 +38,11 @@ class Exam(NamedTuple):
         """A program for each optimizer on each problem. Raises ValueError, in one line."""
         if not self.problems:
             raise ValueError("problems: there is none")
+        for problem in self.problems:
+            if problem.steps < HOLD:
+                raise ValueError(
+                    f"{problem.name} has {problem.steps} steps: solved is what holds for {HOLD}"
+                )
         for name, one in self.entrants.items():
             if one.kind != "optimizer":
                 raise ValueError(f"{name} is of the kind {one.kind}: the card is one of optimizers")

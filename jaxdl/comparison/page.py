@@ -10,7 +10,7 @@ from jaxdl.comparison.study import SEGMENTS
 from jaxdl.report import Section
 from jaxdl.report import tables as cells
 from jaxdl.report.page import Block
-from jaxdl.report.summaries import BORDER
+from jaxdl.report.summaries import BORDER, UNSETTLED
 from jaxdl.report.tables import Cell, Table, counted
 
 DIFFERS = {
@@ -137,8 +137,10 @@ def _scores(found: Comparison) -> Table:
 
 def _externally_tuned(found: Comparison) -> list[Table]:
     """Times by AlgoPerf's protocol, of the points that it draws."""
+    if found.study.protocol != "halton":
+        return []
     steps = searched.of_studies(found)
-    if found.study.protocol != "halton" or steps.empty:
+    if steps.empty:
         return []
     return _times(
         found,
@@ -172,7 +174,8 @@ def _times(found: Comparison, steps: pd.DataFrame, told: str) -> list[Table]:
     rows.append({"workload": "compilation", **{name: float(compiling[name]) for name in seconds}})
     caption = (
         "The same in seconds: those steps at the pace of search and fresh seeds, which share the "
-        "machine; evaluations are among them, compilation stands apart."
+        "machine; evaluations and the starts of segments are among them, which where a step takes "
+        "microseconds is most, compilation stands apart."
     )
     return [*tables, report.table(rows, caption)]
 
@@ -196,16 +199,18 @@ def _chosen(found: Comparison) -> Table:
                 row[name] = RAISED
                 continue
             choice = rates.loc[(workload.name, name)]
-            border = BORDER if "learning_rate" in choice["borders"] else ""
+            mark = BORDER * ("learning_rate" in choice["borders"])
+            if np.isnan(choice["validation"]):
+                mark = UNSETTLED
             width = searched.width(found, workload, name)
             told |= width is not None
-            row[name] = report.number(choice["learning_rate"]) + border + _width(width)
+            row[name] = report.number(choice["learning_rate"]) + mark + _width(width)
         rows.append(row)
     return report.table(
         rows,
-        f"The learning rate that validation chose, of {found.study.points} points "
-        f"({found.study.protocol}) over {found.study.seeds} seeds.{WIDTHS * told} {BORDER} on the "
-        "border of what was searched.",
+        f"The learning rate that validation chose, of {found.tried} over "
+        f"{counted(found.study.seeds, 'seed')}.{WIDTHS * told} {BORDER} on the border of what was "
+        f"searched; {UNSETTLED} a seed diverged at each.",
     )
 
 

@@ -41,7 +41,8 @@ def victories(found: Comparison) -> Picture:
     return Picture(
         "victories", figure, alt,
         f"On test, of {found.whose}: the share of pairs with a run of another that are won, a mean "
-        "over the others; ties count half, and what diverged has lost.",
+        "over the others; ties count half, and what diverged has lost. Without intervals, "
+        "which the tables have.",
     )  # fmt: skip
 
 
@@ -98,7 +99,7 @@ def best_so_far(found: Comparison) -> list[Picture]:
         found, shown, "best_of", "points", "The best of so many points", "points tried (log scale)",
         f"Expected best of k of the {study.points} points ({study.protocol}) in random order, each "
         f"the mean of {study.seeds} seeds within {found.budget}; what diverged counts as the worst "
-        "that did not.",
+        "that did not. Without an interval: of one search.",
     )  # fmt: skip
 
 

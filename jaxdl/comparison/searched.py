@@ -99,8 +99,12 @@ def _studies(trials: pd.DataFrame) -> np.ndarray:
 
 
 def warnings(found: Comparison) -> Iterator[str]:
-    """A line for each workload on which an optimizer is beaten by one that it includes."""
-    chain = [name for name in CHAIN if name in found.study.entrants]
+    """A line for each workload on which an optimizer is beaten by one that it includes.
+
+    None where nothing was searched.
+    """
+    searched = found.study.protocol != "defaults"
+    chain = [name for name in CHAIN if searched and name in found.study.entrants]
     for workload in found.study.workloads:
         scores = found.scores(workload)[chain].dropna(axis=1)
         if scores.shape[1] < 2 or len(scores) < 2:

@@ -24,6 +24,11 @@ SEGMENTS = 20
 SEARCH_SEED = 0
 """Of the quasi-random points: the same for all who are compared."""
 BY = ("workload", "optimizer")
+TAKEN = {
+    *("arrived", "validation", "value", "mean", "count", "eligible", "on_border", "borders"),
+    *("share_diverged", "chosen_on", "choices"),
+}
+"""Columns of what is found, beside those of every row: no hyperparameter has such a name."""
 POINTS, SEEDS, FRESH_SEEDS = 36, 3, 10
 """Of each optimizer on each workload, and the seeds of search and judgement."""
 
@@ -33,6 +38,8 @@ def grid(one: Entrant, count: int) -> list[Point]:
     rates = one.space["learning_rate"]
     if not isinstance(rates, LogUniform):
         raise ValueError(f"a grid needs a LogUniform space of the learning rate, not {rates!r}")
+    if count < 2:
+        raise ValueError(f"points: a grid has two ends, so 2 or more are needed, not {count}")
     tried = sweep.log_spaced(rates.low, rates.high, count)
     return [{**one.defaults, "learning_rate": rate} for rate in tried]
 
@@ -71,6 +78,17 @@ def _stops(
     """The rule of `sweep.Best`, by metric and mode of the workload that a rung is of."""
     metric, mode = goals[frame["workload"].iloc[0]]
     return sweep.Best(metric, SHARE, mode)(segments, frame)
+
+
+def _check_made(name: str, one: Entrant, point: Point, protocol: str) -> None:
+    """Raises ValueError for an optimizer that cannot be made of a point that is tried."""
+    try:
+        one.make(**point)
+    except Exception as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ValueError(
+            f"{name}: {protocol} tries {point}: {said}; give it `defaults` of what is not searched"
+        ) from error
 
 
 def _check_takes(name: str, one: Entrant, shape: Shape) -> None:
@@ -134,6 +152,13 @@ class Study(NamedTuple):
             where = "defaults" if self.protocol == "defaults" else "space"
             if "learning_rate" not in getattr(one, where):
                 raise ValueError(f"{name}: there is no learning_rate in its {where}")
+            if taken := sorted(TAKEN & {*one.point()}):
+                raise ValueError(
+                    f"{name}: the hyperparameter {', '.join(taken)} needs another name, tables "
+                    "have a column that is called so"
+                )
+            point, *_ = PROTOCOLS[self.protocol](one, self.points)
+            _check_made(name, one, point, self.protocol)
             if shape := one.shape or self.shape:
                 _check_takes(name, one, shape(SEGMENTS))
             if one.kernel_init is not None or one.loss is not None:

@@ -44,14 +44,15 @@ def amount(workload: Workload, found: stats.Interval) -> str:
         return f"{mean:+.2f} points of {workload.metric}{bounds}"
     if found.mean == 0:
         return f"equal {workload.metric}"
-    if np.isnan(found.low):
+    if np.isnan(found.mean):
         return f"{workload.metric}: {found.method}"
     better = found.mean > 0
     how = "smaller" if better == (workload.kind.mode == "min") else "larger"
     sign = 1 if better else -1
     with np.errstate(over="ignore"):
-        low, ratio, high = np.exp(np.sort(sign * np.array([found.low, found.mean, found.high])))
-    told = [f"{each:.3g}" for each in (ratio, low, high)]
-    if set(told) == {"1"}:
+        low, high = np.exp(np.sort(sign * np.array([found.low, found.high])))
+        told = [f"{each:.3g}" for each in (np.exp(abs(found.mean)), low, high)]
+    if set(told) <= {"1", "nan"}:
         return f"{workload.metric} equal to three digits"
-    return f"{workload.metric} {told[0]} times {how}, {told[1]} … {told[2]}"
+    bounds = f": {found.method}" if np.isnan(found.low) else f", {told[1]} … {told[2]}"
+    return f"{workload.metric} {told[0]} times {how}{bounds}"

@@ -110,7 +110,8 @@ def _launch(experiment: Experiment, name: str, command: Command) -> int:
     differing = workdirs.differences(workdir, settings, experiment.config().to_dict())
     tells_only = command.dry_run or command.check_overfit
     if not tells_only and (workdir / VERDICT).exists() and not differing:
-        print(f"{name}: {workdir} is complete; see {workdir / REPORT}")
+        after = "code that has changed since needs another workdir"
+        print(f"{name}: {workdir} is complete; see {workdir / REPORT} ({after})")
         return tracking.tell_later(workdir, command.trackers)
     job = None if tells_only else launchers.join(command)
     try:

@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special
 
@@ -146,7 +147,9 @@ def proportion_interval(successes: int, trials: int, confidence: float = 0.95) -
 
 
 def proportion_of(flags: ArrayLike, confidence: float = 0.95) -> Interval:
-    """`proportion_interval` of the share of `flags` [N] that are true."""
+    """`proportion_interval` of the share of `flags` [N] that are true; ValueError for nan."""
+    if pd.isna(np.asarray(flags)).any():
+        raise ValueError("a flag is NaN, not true or false: say what a diverged seed counts as")
     found = np.asarray(flags, bool)
     return proportion_interval(int(found.sum()), found.size, confidence)
 

@@ -21,6 +21,7 @@ TRACED = (
     jax.errors.TracerIntegerConversionError,
     jax.errors.NonConcreteBooleanIndexError,
 )
+TRACEBACK = "Traceback (most recent call last):"
 NOT_OWN = ("site-packages", str(Path(__file__).parents[1]))
 REMEDIES = {
     "optax/schedules": "jaxdl.optimizers.schedules has schedules that take a traced peak, and "
@@ -37,8 +38,7 @@ def reason(error: Exception, run: Run, hparams: Mapping[str, np.ndarray], data: 
     """What a program raised, in one line; for a hyperparameter that was used as a Python number,
     which one it is, where that happened, and the remedy; for one that the trials do not have, its
     name and those that they have."""
-    first = next(iter(f"{error}".splitlines()), "")
-    message = f"{type(error).__name__}: {first}"
+    message = f"{type(error).__name__}: {_said(error)}"
     if isinstance(error, KeyError) and (unknown := _unknown(run, hparams, data)):
         have = ", ".join(hparams) or "none"
         return f"the run asks for the hyperparameter {unknown!r}; its trials have {have}"
@@ -60,6 +60,16 @@ def reason(error: Exception, run: Run, hparams: Mapping[str, np.ndarray], data: 
         f"{what} is used as a Python number{where}, but a program is compiled once for all its "
         f"values: {next(remedies, OTHERWISE)}"
     )
+
+
+def _said(error: Exception) -> str:
+    """The first line of a message, with what it announces where it ends with a colon."""
+    first, *others = [line for line in f"{error}".splitlines() if line.strip()] or [""]
+    if not first.endswith(":"):
+        return first
+    if first.endswith(TRACEBACK):  # of what a callback raised, whose own message is not indented
+        others = [line for line in others if not line[0].isspace()]
+    return " ".join([first.removesuffix(TRACEBACK).strip(), *map(str.strip, others[:1])])
 
 
 class _Asked(dict[str, Array]):

@@ -249,7 +249,11 @@ def _run_chunk(
                 saved = now
             if stop:
                 raise Interrupted
-    store.clock(sweep.workdir, work.name, running=ran, steps=int(record.steps.sum()) - before)
+    done = int(record.steps.sum()) - before
+    if sweep.placement.over_lanes is not one_after_another:  # there the dead take time, too
+        planned = next(iter(record.curves.values())).shape[1]
+        done = len(trials) * (leg.end - first) * planned // sweep.segments
+    store.clock(sweep.workdir, work.name, running=ran, steps=done)
     _end(sweep, leg, trials, state, record, seats, facts)
     if sweep.stop():
         raise Interrupted

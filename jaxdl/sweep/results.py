@@ -64,7 +64,8 @@ class Results(NamedTuple):
         """What each program took, by its name, over all launches in this workdir.
 
         `compiling` and `running`, in seconds of the whole machine, evaluations among them; `steps`
-        of training that ran in that time, of all trials together. Of a chunk that was interrupted
+        of training that ran in that time, of all trials together; where they run side by side,
+        those of trials that have diverged too, which take as long. Of a chunk that was interrupted
         the time counts from where it went on.
         """
         noted = pd.DataFrame(store.read_clock(self.workdir))

@@ -55,7 +55,36 @@ def test_every_initializer_is_one():
     assert {kind_of(init) for init in initializers.INITIALIZERS.values()} == {"initializer"}
 
 
+def raising(error):
+    def made(learning_rate):
+        raise error
+
+    return made
+
+
+def growing(after):
+    """An optimizer whose state is another after an update."""
+
+    def update(updates, state, params=None):
+        return updates, {"count": after(state["count"])}
+
+    return lambda learning_rate: optax.GradientTransformation(
+        lambda params: {"count": jnp.zeros(1, jnp.int32)}, update
+    )
+
+
 WRONG = {
+    "mine: its state['count'] is int32[1] at first and float32[1] after an": growing(
+        lambda count: count + 0.5
+    ),
+    "mine: its state['count'] is int32[1] at first and int32[2] after an": growing(
+        lambda count: jnp.concatenate([count, count])
+    ),
+    "mine cannot be made of {'learning_rate': 0.001}: ValueError: two lines": raising(
+        ValueError("two\nlines")
+    ),
+    "mine cannot be made of {'learning_rate': 0.001}: KeyError": raising(KeyError()),
+    "mine cannot be made of {'learning_rate': 0.001}: SystemExit: 3": raising(SystemExit(3)),
     "its shape gives nan at step 0 of 100": lambda steps: lambda step: jnp.nan * step,
     "its shape gives -1 at step 0 of 100": lambda steps: lambda step: step - 1,
     "its shape raises TracerBoolConversionError": lambda steps: lambda step: 1 if step else 0.5,

@@ -81,6 +81,11 @@ def test_the_map_has_every_problem_and_says_what_raised(card):
     axes = picture.figure.axes[0]
     written = [text.get_text() for text in axes.texts]
     assert written == ["4 · 42 %", "2 · 50 %", "0 · 0 %", "raised", "1 · 15 %", "4 · 90 %"]
+    # Who raised has solved not one.
+    assert [row[:4] for row in first.blocks[0].rows] == [
+        ("mine", "5", "1", "1"),
+        ("adam", "6", "1", "1"),
+    ]
     assert second.blocks[0].rows[0][2] == "1 × 40 steps"
     assert second.blocks[0].rows[1][2] == "–"
 

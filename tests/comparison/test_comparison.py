@@ -10,9 +10,11 @@ from support.compared import made_up
 
 from jaxdl import comparison, optimizers, report, sweep, workloads
 from jaxdl.comparison import Entrant, Study
+from jaxdl.comparison.study import TAKEN
 from jaxdl.comparison.words import amount, outcome
 from jaxdl.optimizers import schedules
 from jaxdl.stats import Interval
+from jaxdl.sweep.distributions import LogUniform, Uniform
 
 RAVINE = workloads.named("ravine")._replace(steps=40)
 
@@ -176,8 +178,11 @@ def test_halving_among_others_is_another(tmp_path):
 
 
 def test_what_has_no_bounds_says_why():
-    unknown = Interval(0.1, np.nan, np.nan, 1, "one seed")
-    assert amount(RAVINE, unknown) == "distance: one seed"
+    unknown = Interval(np.log(2.0), np.nan, np.nan, 1, "one seed")
+    assert amount(RAVINE, unknown) == "distance 2 times smaller: one seed"
+    nothing = Interval(np.nan, np.nan, np.nan, 1, "one seed")
+    assert amount(RAVINE, nothing) == "distance: one seed"
+    unknown = unknown._replace(mean=0.1)
     digits = workloads.named("digits_mlp")
     assert amount(digits, unknown) == "+10.00 points of accuracy: one seed"
 
@@ -283,6 +288,15 @@ def constant(learning_rate):
     return optax.sgd(-1 * (-1 * learning_rate))
 
 
+def with_more(learning_rate, **others):
+    return twin(learning_rate)
+
+
+def heavy(learning_rate, decay):
+    return optax.sgd(learning_rate, momentum=decay)
+
+
+heavy.space = {"learning_rate": LogUniform(1e-3, 1.0), "decay": Uniform(0.5, 0.9)}
 WITHOUT_RATE = Entrant(twin, defaults={})
 WRONG = {
     "one is there twice, ravine, ravine": (twin, {"workloads": (RAVINE, RAVINE)}),
@@ -290,6 +304,16 @@ WRONG = {
     "'height' is better high or low": (twin, {"workloads": [RAVINE._replace(metric="height")]}),
     "no learning_rate in its defaults": (WITHOUT_RATE, {"protocol": "defaults"}),
     "takes no schedule": (constant, {"shape": schedules.cosine}),
+    "heavy: grid tries .* missing 1 .*'decay'; give it `defaults` of": (heavy, {}),
+    "heavy: defaults tries .* missing 1 .*'decay'": (heavy, {"protocol": "defaults"}),
+    "points: a grid has two ends, so 2 or more are needed, not 1": (twin, {"points": 1}),
+    **{
+        f"the hyperparameter {name} needs another name": (
+            Entrant(with_more, defaults={"learning_rate": 0.1, name: 1.0}),
+            {},
+        )
+        for name in sorted(TAKEN)
+    },
 }
 
 
@@ -315,6 +339,16 @@ def test_what_raises_on_every_workload_is_no_tie():
     options = {"protocol": "defaults", "seeds": 1, "fresh_seeds": 3}
     with pytest.raises(RuntimeError, match=r"^ravine: of_matrices: TypeError: a matrix is needed$"):
         comparison.compare(of_matrices, ("sgd",), [RAVINE], **options)
+
+
+def test_what_raises_on_fresh_seeds_alone_is_not_said_to_diverge():
+    found = made_up(a=[np.nan] * 5, b=[0.9, 0.8, 0.7, 0.85, 0.75])
+    lost = found.fresh["optimizer"].eq("a")
+    fresh = found.fresh.assign(message="RuntimeError: no")
+    fresh.loc[lost, "status"] = "error"
+    found = found._replace(fresh=fresh)
+    assert found.words(found.study.workloads[0], "b") == "a raises RuntimeError: no"
+    assert found.outcome(found.study.workloads[0], "b") == "loses"
 
 
 def test_what_raises_on_some_has_lost_there_and_the_rest_is_compared():

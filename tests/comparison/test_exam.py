@@ -95,3 +95,5 @@ def test_what_cannot_be_examined_is_said_before_anything_runs():
         Exam({"mine": schedule}, [ROUND]).plan()
     with pytest.raises(ValueError, match="problems: there is none"):
         Exam({"sgd": comparison.ENTRANTS["sgd"]}, []).plan()
+    with pytest.raises(ValueError, match="has 9 steps: solved is what holds for 10"):
+        Exam({"sgd": comparison.ENTRANTS["sgd"]}, [ROUND._replace(steps=9)]).plan()

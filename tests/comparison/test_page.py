@@ -1,9 +1,10 @@
 """The sections of a report: what must stand there, and what is said of what diverged."""
 
 import numpy as np
+import optax
 
 from jaxdl import comparison, report, workloads
-from jaxdl.comparison import pictures, ways
+from jaxdl.comparison import pictures, searched, ways
 from jaxdl.report import Picture
 
 
@@ -20,6 +21,11 @@ def test_sections_have_captions_with_seeds_and_budget(small, tmp_path):
     captions = [block.caption for block in blocks if not isinstance(block, str)]
     assert len(captions) == 10
     assert all("seeds" in caption or "share the machine" in caption for caption in captions)
+    drawn = {block.name: block.caption for block in blocks if isinstance(block, Picture)}
+    assert drawn.keys() == {"victories", "rates_positive", "best_of_positive", "ways_ravine"}
+    del drawn["ways_ravine"]  # single runs
+    assert all("interval" in caption or "bands" in caption for caption in drawn.values())
+    assert all("steps" in caption for caption in drawn.values())
     overall = sections[0].blocks[1]
     assert overall.header[:3] == ("against", "wins–ties–losses", "a run is better (%)")
     assert [row[0] for row in overall.rows] == ["sgd", "momentum"]
@@ -52,6 +58,27 @@ def test_halton_is_told_by_the_protocol_of_algoperf():
         expected.append(study["arrived"].min())
     assert np.isfinite(expected).sum() >= 2
     assert told[0].rows[0][1] == f"{np.median(expected):.0f}"
+
+
+def test_defaults_have_a_report_though_one_point_is_no_study():
+    """Adam's default rate is far too low for the ravine: that is no narrow search."""
+    ravine = workloads.named("ravine")._replace(steps=100)
+    options = {"protocol": "defaults", "seeds": 1, "fresh_seeds": 3}
+    found = comparison.compare("adam", ("sgd",), [ravine], **options)
+    assert found.study.points >= searched.TRIALS
+    (search,) = [each for each in comparison.sections(found) if each.heading == "The search"]
+    (table,) = search.blocks
+    assert table.rows == (("ravine", "0.001", "0.01"),)
+    assert "chose, of its defaults over 1 seed." in table.caption
+
+
+def test_a_rate_of_which_none_is_sound_is_marked():
+    never = comparison.Entrant(lambda learning_rate: optax.sgd(1e6 * learning_rate))
+    ravine = workloads.named("ravine")._replace(steps=100)
+    found = comparison.compare(never, ("sgd",), [ravine], points=3, seeds=1, fresh_seeds=3)
+    (search,) = [each for each in comparison.sections(found) if each.heading == "The search"]
+    assert search.blocks[0].rows[0][1] == "1e-05†"
+    assert "† a seed diverged at each" in search.blocks[0].caption
 
 
 def test_rates_are_drawn_though_there_are_no_more_points_than_optimizers(small):

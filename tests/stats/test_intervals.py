@@ -264,3 +264,6 @@ def test_the_magnitude_of_an_interval_is_that_of_the_distance_from_zero(bounds, 
 def test_a_proportion_of_flags_is_that_of_their_count():
     flags = np.array([True, False, True, True])
     assert stats.proportion_of(flags) == stats.proportion_interval(3, 4)
+    for flag in (np.nan, None):  # of which NumPy makes a true and a false one
+        with pytest.raises(ValueError, match="a flag is NaN"):
+            stats.proportion_of([1.0, flag])

@@ -52,3 +52,15 @@ def test_lanes_side_by_side_give_what_they_give_one_after_another(plan, tmp_path
     assert float(jnp.sum(again.params["x"] ** 2)) == pytest.approx(row["test_loss"], rel=1e-6)
     with pytest.raises(sweep.ForeignRows):
         plan.execute(tmp_path / "True")
+
+
+def test_the_clock_counts_steps_of_the_diverged_where_they_take_time(plan, tmp_path):
+    """Else a step of who often diverges would seem slow: two trials are lost in the first half."""
+    taken = {
+        batched: plan._replace(batched=batched, segments=2)
+        .execute(tmp_path / str(batched))
+        .clock()["steps"]["falling"]
+        for batched in (True, False)
+    }
+    assert taken[True] == 6 * 20
+    assert 4 * 20 <= taken[False] <= 4 * 20 + 2 * 10

@@ -1,6 +1,7 @@
 """What is said of a hyperparameter that a program wants as a Python number."""
 
 import flax.linen as nn
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -89,3 +90,38 @@ def test_another_key_that_is_missing_is_not_taken_for_a_hyperparameter(tmp_path)
     trials = sweep.trials(["a"], sweep.grid(lr=[0.1]), [0])
     with pytest.raises(sweep.Failed, match="program a: KeyError: 'learning_rate'"):
         sweep.execute({"a": run}, trials, tiny.DATA, workdir=tmp_path)
+
+
+def transformed(update):
+    """A run by SGD whose gradients and count go through `(gradients, count) -> both`."""
+    tx = optax.GradientTransformation(
+        lambda params: jnp.zeros((), jnp.int32),
+        lambda updates, count, params=None: update(updates, count),
+    )
+    return sweep.make_run(
+        lambda h: (tiny.task({"initializer": 1}), optax.chain(tx, optax.sgd(h["lr"]))),
+        steps=2,
+        batch_size=8,
+    )
+
+
+def calling(updates, count):
+    """Raises as XLA does of a callback: a real one would be waited for when Python ends."""
+    raise RuntimeError(
+        "INTERNAL: CpuCallback error calling callback: Traceback (most recent call last):\n"
+        '  File "mine.py", line 3, in refuse\nRuntimeError: 0 is too large\nfor this'
+    )
+
+
+@pytest.mark.parametrize(
+    ("update", "said"),
+    [
+        (calling, "RuntimeError: INTERNAL: .* callback: RuntimeError: 0 is too large$"),
+        (lambda updates, count: (updates, count + 0.5), "differ: .*int32.*float32"),
+    ],
+)
+def test_what_a_message_announces_in_its_first_line_is_told_with_it(tmp_path, update, said):
+    trials = sweep.trials(["a"], sweep.grid(lr=[0.1]), [0])
+    with pytest.raises(sweep.Failed, match=said) as failure:
+        sweep.execute({"a": transformed(update)}, trials, tiny.DATA, workdir=tmp_path)
+    assert "\n" not in str(failure.value)
