@@ -56,13 +56,13 @@ def find(text: str, optimizer: str = OPTIMIZER) -> tuple[str, Entrant]:
         sys.path.insert(0, str(folder))
     try:
         found = importlib.import_module(name)
-    except ImportError as error:
-        raise ValueError(
-            f"{text!r}: the module is not found: {error}; it is looked for in {folder} and where "
-            "Python looks, or give the path of a file"
-        ) from error
     # Whatever a user's module raises, a mistake in its syntax too; a script may end the program.
     except (Exception, SystemExit) as error:
+        if isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}."):
+            raise ValueError(
+                f"{text!r}: the module is not found: {error}; it is looked for in {folder} and "
+                "where Python looks, or give the path of a file"
+            ) from error
         raise ValueError(f"{text!r}: {type(error).__name__}: {error}") from error
     where = getattr(found, "__file__", None) or name
     if module.endswith(".py") and Path(where).resolve() != path:
@@ -245,24 +245,29 @@ def _check_optimizer(entrant: Entrant, name: str) -> None:
     try:
         tx = entrant.make(**point)
     except Exception as error:
-        raise ValueError(f"{name} cannot be made of {point}: {error}") from error
+        raise ValueError(f"{name} cannot be made of {point}: {error} ({FORMS})") from error
     if not isinstance(tx, optax.GradientTransformation):
         raise ValueError(
             f"{name} gives {type(tx).__name__}, not an optax.GradientTransformation (init, update)"
         )
 
-    updates, raised = _tried(jax.eval_shape, functools.partial(_step, tx), PROBE)
+    state, raised = _tried(jax.eval_shape, tx.init, PROBE)
+    if raised:
+        raise ValueError(f"{name}: its init raises {raised}")
+    stepped, raised = _tried(jax.eval_shape, functools.partial(_step, tx), PROBE)
     if raised:
         raise ValueError(f"{name}: its update raises {raised}")
+    updates, after = stepped
     wanted = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), PROBE)
     given = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), updates)
     if given != wanted:
         raise ValueError(f"{name}: updates of parameters {wanted} are {given}: they must be alike")
+    _check_state(state, after, name)
     _check_traced(entrant, point, name)
 
 
-def _step(tx: optax.GradientTransformation, params: PyTree) -> PyTree:
-    """The first update on a bowl."""
+def _step(tx: optax.GradientTransformation, params: PyTree) -> tuple[PyTree, PyTree]:
+    """The first update on a bowl, and the state after it."""
 
     def bowl(params: PyTree) -> Array:
         return optax.tree.norm(params, squared=True) / 2
@@ -271,7 +276,20 @@ def _step(tx: optax.GradientTransformation, params: PyTree) -> PyTree:
     value_fn = ValueOfOutputs(lambda params: params, bowl)
     return optax.with_extra_args_support(tx).update(
         grad, tx.init(params), params, value=value, grad=grad, value_fn=value_fn
-    )[0]
+    )
+
+
+def _check_state(before: PyTree, after: PyTree, name: str) -> None:
+    """Raises ValueError for a state that a loop cannot carry, as its type changes."""
+    if jax.tree.structure(before) != jax.tree.structure(after):
+        raise ValueError(f"{name}: its update changes the structure of its state")
+    ends = jax.tree.leaves(after)
+    for (path, was), leaf in zip(jax.tree.leaves_with_path(before), ends, strict=True):
+        if (was.shape, was.dtype) != (leaf.shape, leaf.dtype):
+            raise ValueError(
+                f"{name}: its state{jax.tree_util.keystr(path)} is {was.dtype}{list(was.shape)} "
+                f"before an update and {leaf.dtype}{list(leaf.shape)} after it: they must be alike"
+            )
 
 
 def _check_traced(entrant: Entrant, point: Mapping[str, Any], name: str) -> None:
@@ -279,7 +297,7 @@ def _check_traced(entrant: Entrant, point: Mapping[str, Any], name: str) -> None
 
     def evaluate(hparams: PyTree, state: TrainState, data: sweep.Data) -> dict[str, Array]:
         params = {part: jnp.zeros(leaf.shape, leaf.dtype) for part, leaf in PROBE.items()}
-        return {"norm": optax.tree.norm(_step(entrant.make(**hparams), params))}
+        return {"norm": optax.tree.norm(_step(entrant.make(**hparams), params)[0])}
 
     run = sweep.without_training(evaluate)
     kinds: dict[type, type] = {bool: np.bool_, int: np.int32}

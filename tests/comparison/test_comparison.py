@@ -133,7 +133,7 @@ def test_a_baseline_may_be_a_function():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"baselines": ()}, "there is none that twin is compared with"),
+        ({"baselines": ()}, "there is no baseline that twin is compared with"),
         ({"baselines": "lion"}, r"give a sequence of names, such as \('lion',\)"),
         ({"workloads": ()}, "workloads: there is none"),
         ({"workloads": [3]}, "workloads: give names or workloads, not 3"),

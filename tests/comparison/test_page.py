@@ -1,6 +1,7 @@
 """The sections of a report: what must stand there, and what is said of what diverged."""
 
 import numpy as np
+import pytest
 
 from jaxdl import comparison, report, workloads
 from jaxdl.comparison import pictures, ways
@@ -52,6 +53,15 @@ def test_halton_is_told_by_the_protocol_of_algoperf():
         expected.append(study["arrived"].min())
     assert np.isfinite(expected).sum() >= 2
     assert told[0].rows[0][1] == f"{np.median(expected):.0f}"
+
+
+@pytest.mark.parametrize("protocol", ["defaults", "halving"])
+def test_points_that_are_not_of_algoperf_are_no_studies(protocol):
+    ravine = workloads.named("ravine")._replace(steps=20)
+    options = {"protocol": protocol, "points": 5, "seeds": 1, "fresh_seeds": 3}
+    found = comparison.compare("adam", ("sgd",), [ravine], **options)
+    blocks = [block for each in comparison.sections(found) for block in each.blocks]
+    assert not any("external tuning" in getattr(block, "caption", "") for block in blocks)
 
 
 def test_rates_are_drawn_though_there_are_no_more_points_than_optimizers(small):
