@@ -30,6 +30,8 @@ POINTS, SEEDS, FRESH_SEEDS = 36, 3, 10
 
 def grid(one: Entrant, count: int) -> list[Point]:
     """`count` rates of equal ratio over the searched range, all else at its default."""
+    if count < 2:
+        raise ValueError(f"points: {count} are too few, a grid has two ends")
     rates = one.space["learning_rate"]
     if not isinstance(rates, LogUniform):
         raise ValueError(f"a grid needs a LogUniform space of the learning rate, not {rates!r}")

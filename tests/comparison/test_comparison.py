@@ -289,6 +289,7 @@ WRONG = {
     "20 or more are needed": (twin, {"workloads": [RAVINE._replace(steps=19)]}),
     "'height' is better high or low": (twin, {"workloads": [RAVINE._replace(metric="height")]}),
     "no learning_rate in its defaults": (WITHOUT_RATE, {"protocol": "defaults"}),
+    "points: 1 are too few, a grid has two ends": (twin, {"points": 1}),
     "takes no schedule": (constant, {"shape": schedules.cosine}),
 }
 
@@ -326,7 +327,7 @@ def test_what_raises_on_some_has_lost_there_and_the_rest_is_compared():
     assert found.scores(RAVINE)["of_matrices"].isna().all()
     assert np.isinf(found.times_of_workloads().loc["ravine", "of_matrices"])
     text = found.text()
-    assert "ravine (of_matrices raises TypeError: a matrix is needed against " in text
+    assert "ravine (of_matrices raises TypeError: a matrix is needed, against " in text
     assert "of_matrices on ravine (learning_rate)" not in text
     blocks = [block for section in comparison.sections(found) for block in section.blocks]
     tables = [block for block in blocks if isinstance(block, report.Table)]
