@@ -281,7 +281,8 @@ def _step(tx: optax.GradientTransformation, params: PyTree) -> tuple[PyTree, PyT
 
 def _check_state(before: PyTree, after: PyTree, name: str) -> None:
     """Raises ValueError for a state that a loop cannot carry, as its type changes."""
-    if jax.tree.structure(before) != jax.tree.structure(after):
+    structures: list[Any] = [jax.tree.structure(state) for state in (before, after)]
+    if structures[0] != structures[1]:
         raise ValueError(f"{name}: its update changes the structure of its state")
     ends = jax.tree.leaves(after)
     for (path, was), leaf in zip(jax.tree.leaves_with_path(before), ends, strict=True):
