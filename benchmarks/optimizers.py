@@ -90,6 +90,7 @@ class Config(launch.Config):
 
 def study(config: Config) -> tuple[Study, str]:
     """What is run, and the name of the candidate."""
+    launch.choose("optimizer", config.optimizer, comparison.ENTRANTS)
     try:
         name, one = comparison.find(config.candidate, config.optimizer)
     except ValueError as error:

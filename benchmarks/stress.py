@@ -42,9 +42,14 @@ def exam(config: Config) -> tuple[Exam, str]:
     """What is run, and the name of the candidate."""
     try:
         name, one = comparison.find(config.candidate)
+    except ValueError as error:
+        raise launch.UserError(f"config.candidate: {error}") from error
+    if one.kind != "optimizer":
+        raise launch.UserError(f"config.candidate: {name} is of the kind {one.kind}, no optimizer")
+    try:
         name, entrants = comparison.against(name, one, config.baselines)
     except ValueError as error:
-        raise launch.UserError(f"config.candidate or config.baselines: {error}") from error
+        raise launch.UserError(f"config.baselines: {error}") from error
     chosen = launch.choose_all("problems", config.problems, PROBLEMS)
     within = [
         problem._replace(steps=config.steps) if config.steps else problem

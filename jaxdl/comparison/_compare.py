@@ -134,7 +134,7 @@ def against(
     if name in found:
         name = f"{name} (candidate)"
     if not found:
-        raise ValueError(f"baselines: there is none that {name} is compared with")
+        raise ValueError(f"there is no baseline that {name} is compared with")
     return name, {name: candidate, **found}
 
 

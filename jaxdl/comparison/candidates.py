@@ -56,13 +56,13 @@ def find(text: str, optimizer: str = OPTIMIZER) -> tuple[str, Entrant]:
         sys.path.insert(0, str(folder))
     try:
         found = importlib.import_module(name)
-    except ImportError as error:
-        raise ValueError(
-            f"{text!r}: the module is not found: {error}; it is looked for in {folder} and where "
-            "Python looks, or give the path of a file"
-        ) from error
     # Whatever a user's module raises, a mistake in its syntax too; a script may end the program.
     except (Exception, SystemExit) as error:
+        if isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}."):
+            raise ValueError(
+                f"{text!r}: the module is not found: {error}; it is looked for in {folder} and "
+                "where Python looks, or give the path of a file"
+            ) from error
         raise ValueError(f"{text!r}: {type(error).__name__}: {error}") from error
     where = getattr(found, "__file__", None) or name
     if module.endswith(".py") and Path(where).resolve() != path:
@@ -245,21 +245,24 @@ def _check_optimizer(entrant: Entrant, name: str) -> None:
         raise ValueError(f"{name}: {', '.join(names)}: give numbers, such as the index of a name")
     tx, raised = _tried(functools.partial(entrant.make, **point))
     if raised:
-        raise ValueError(f"{name} cannot be made of {point}: {raised}")
+        raise ValueError(f"{name} cannot be made of {point}: {raised} ({FORMS})")
     if not isinstance(tx, optax.GradientTransformation):
         raise ValueError(
             f"{name} gives {type(tx).__name__}, not an optax.GradientTransformation (init, update)"
         )
 
+    state, raised = _tried(jax.eval_shape, tx.init, PROBE)
+    if raised:
+        raise ValueError(f"{name}: its init raises {raised}")
     stepped, raised = _tried(jax.eval_shape, functools.partial(_step, tx), PROBE)
     if raised:
         raise ValueError(f"{name}: its update raises {raised}")
-    updates, before, after = stepped
+    updates, after = stepped
     wanted = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), PROBE)
     given = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), updates)
     if given != wanted:
         raise ValueError(f"{name}: updates of parameters {wanted} are {given}: they must be alike")
-    _check_state(before, after, name)
+    _check_state(state, after, name)
     _check_traced(entrant, point, name)
 
 
@@ -276,21 +279,22 @@ def _check_state(before: PyTree, after: PyTree, name: str) -> None:
             f"{name}: its state{apart[0]} is {first} at first and {then} after an update: shapes "
             "and dtypes must stay"
         )
+    structures: list[Any] = [jax.tree.structure(state) for state in (before, after)]
+    if structures[0] != structures[1]:
+        raise ValueError(f"{name}: its update changes the structure of its state")
 
 
-def _step(tx: optax.GradientTransformation, params: PyTree) -> tuple[PyTree, PyTree, PyTree]:
-    """The first update on a bowl, and the state before and after it."""
+def _step(tx: optax.GradientTransformation, params: PyTree) -> tuple[PyTree, PyTree]:
+    """The first update on a bowl, and the state after it."""
 
     def bowl(params: PyTree) -> Array:
         return optax.tree.norm(params, squared=True) / 2
 
     value, grad = jax.value_and_grad(bowl)(params)
     value_fn = ValueOfOutputs(lambda params: params, bowl)
-    before = tx.init(params)
-    updates, after = optax.with_extra_args_support(tx).update(
-        grad, before, params, value=value, grad=grad, value_fn=value_fn
+    return optax.with_extra_args_support(tx).update(
+        grad, tx.init(params), params, value=value, grad=grad, value_fn=value_fn
     )
-    return updates, before, after
 
 
 def _check_traced(entrant: Entrant, point: Mapping[str, Any], name: str) -> None:

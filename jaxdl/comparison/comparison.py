@@ -52,10 +52,7 @@ class Comparison(NamedTuple):
     def whose(self) -> str:
         """Of whom a number is, for a caption: seeds, points, budget."""
         study = self.study
-        return (
-            f"{study.fresh_seeds} fresh seeds at the best of {self.tried} over "
-            f"{counted(study.seeds, 'seed')}, within {self.budget}"
-        )
+        return f"{study.fresh_seeds} fresh seeds {self._chosen_of()}, within {self.budget}"
 
     @property
     def budget(self) -> str:
@@ -193,14 +190,16 @@ class Comparison(NamedTuple):
         for workload in self.study.workloads:
             strongest = self.strongest(workload)
             found = f"{self.words(workload, strongest)}{self._sooner(workload, strongest)}"
-            words = f"{workload.name} ({found} against {strongest})"
+            raised = {(workload.name, name) for name in (self.candidate, strongest)}
+            comma = "," if raised & set(self.raised) else ""  # A message may be of any words.
+            words = f"{workload.name} ({found}{comma} against {strongest})"
             said[self.outcome(workload, strongest)].append(words)
         parts = [f"{self.candidate} {how} on {', '.join(on)}" for how, on in said.items() if on]
         study = self.study
         return (
-            f"{'; '.join(parts)}. {self._against()}, each at the best of {self.tried} over "
-            f"{counted(study.seeds, 'seed')}, then judged on test by {study.fresh_seeds} "
-            f"fresh seeds, with 95 % intervals.{self._few()}{self._floor()}{self._border()}"
+            f"{'; '.join(parts)}. {self._against()}, each {self._chosen_of()}, then judged on "
+            f"test by {study.fresh_seeds} fresh seeds, with 95 % intervals.{self._few()}"
+            f"{self._floor()}{self._border()}"
         )
 
     def headline(self) -> str:
@@ -239,6 +238,12 @@ class Comparison(NamedTuple):
         if len(self.baselines) == 1:
             return f"Against {self.baselines[0]}"
         return f"Against the strongest of {', '.join(self.baselines)} by validation"
+
+    def _chosen_of(self) -> str:
+        study = self.study
+        if study.protocol == "defaults":
+            return "at the defaults"
+        return f"at the best of {self.tried} over {counted(study.seeds, 'seed')}"
 
     def _few(self) -> str:
         if self.study.fresh_seeds >= stats.ENOUGH:

@@ -142,12 +142,13 @@ def _externally_tuned(found: Comparison) -> list[Table]:
     steps = searched.of_studies(found)
     if steps.empty:
         return []
+    count = found.study.points // searched.TRIALS
+    last = "one study alone" if count == 1 else f"and the median over these {count} studies"
     return _times(
         found,
         steps,
         f"AlgoPerf's external tuning: of every {searched.TRIALS} of the {found.study.points} "
-        "points, in their order, the first that is there, by one of the seeds, and the median over "
-        f"these {found.study.points // searched.TRIALS} studies",
+        f"points, in their order, the first that is there, by one of the seeds, {last}",
     )
 
 

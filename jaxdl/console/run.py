@@ -36,4 +36,8 @@ def command(experiment: str) -> tuple[tuple[str, ...], dict[str, str]]:
 def _hint(experiment: str, known: Iterable[str]) -> str:
     if Path(f"{experiment}.py").is_file():
         return f"; did you mean {experiment}.py?"
+    if not list(known):
+        return (
+            ": there are none here; go to a checkout of jaxdl, or give the path of a file of yours"
+        )
     return meant(experiment, known) or "; give the path of a file of your own, such as mine.py"

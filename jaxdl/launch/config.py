@@ -134,6 +134,8 @@ def _in_one_line(error: Exception, fields: Mapping[str, Field]) -> str:
         if flag.removeprefix("--").partition("=")[0] in LAUNCHERS:
             return f"{flag}: {reason}"
         return f"{flag} is neither true nor false"
+    if text.startswith("Missing value for flag --config."):
+        return f"{text}; values are given as --config.KEY=VALUE"
     return text
 
 
@@ -148,7 +150,9 @@ def usage(
         shown = flag_values[flag].default
         if isinstance(shown, tuple | list):
             shown = listed(shown)
-        value = "" if isinstance(shown, bool) and not shown else f"={shown}"
+        if isinstance(shown, bool):
+            shown = str(shown).lower()
+        value = "" if flag in SWITCHES else f"={shown}"
         lines += [f"  --{flag}{value}", f"      {flag_values[flag].help}"]
         field = fields.get(flag.removeprefix("config."))
         if field is not None and (words := limits(field)):

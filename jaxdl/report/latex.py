@@ -42,12 +42,25 @@ ESCAPES = {
 """What a reader of text would see otherwise, or an engine of eight bits not at all."""
 TWINS = re.compile(r"([-',])(?=\1)")
 """Signs of which two would be one; a NUL, which no clean text has, keeps them apart."""
+NUMBER = re.compile(r"(?<![^\s(\[])([-+]?)(\d[\d.,]*)(?:e([-+]\d+))?(?![\w.])")
+"""A number that stands alone, in escaped text: its sign, its digits and its power of ten."""
 
 
 def escaped(text: str) -> str:
     """Text from data as LaTeX that shows it; a line break is a space."""
     line = " ".join(clean(text).split())
     return "".join(ESCAPES.get(sign, sign) for sign in TWINS.sub("\\1\0", line))
+
+
+def cell(text: str) -> str:
+    """An `escaped` text in which a number has a minus, no hyphen, and a power of ten."""
+
+    def typeset(found: re.Match[str]) -> str:
+        sign, digits, power = found.groups()
+        raised = rf"$\times10^{{{int(power)}}}$" if power else ""
+        return f"{sign.replace('-', '$-$')}{digits}{raised}"
+
+    return NUMBER.sub(typeset, escaped(text))
 
 
 def to_latex(table: Table, name: str) -> str:
@@ -57,7 +70,7 @@ def to_latex(table: Table, name: str) -> str:
     """
 
     def row(cells: Sequence[str]) -> str:
-        text = " & ".join(map(escaped, cells))
+        text = " & ".join(map(cell, cells))
         # What ends the row before takes a bracket, or a star, for its own argument.
         return ("{}" if text.startswith(("[", "*")) else "") + text + r" \\"
 

@@ -6,6 +6,7 @@
 import functools
 from collections.abc import Callable
 
+from jaxdl._text import meant
 from jaxdl.workloads import landscapes, stress
 from jaxdl.workloads._breast_cancer import breast_cancer
 from jaxdl.workloads._characters import char_gpt, char_rnn
@@ -55,7 +56,8 @@ WORKLOADS: dict[str, Callable[[], Workload]] = {
 def named(name: str) -> Workload:
     """The workload of that name; ValueError for another, with those there are."""
     if name not in WORKLOADS:
-        raise ValueError(f"unknown workload {name!r}, choose from {', '.join(WORKLOADS)}")
+        known = f"{', '.join(WORKLOADS)}{meant(name, WORKLOADS)}"
+        raise ValueError(f"unknown workload {name!r}, choose from {known}")
     return WORKLOADS[name]()
 
 

@@ -155,6 +155,31 @@ NO_SPACE = {
 }
 
 
+def no_start(params):
+    raise RuntimeError("no start")
+
+
+CHANGED = {
+    "its init raises RuntimeError: no start": (no_start, lambda state: state),
+    "its state['point']['matrix'] is float32[4, 3] at first and float32[1, 4, 3] after": (
+        lambda params: {"point": params}, lambda state: jax.tree.map(lambda x: x[None], state)),
+    "its state['count'] is not there at first and float32[] after": (
+        lambda params: {}, lambda state: {**state, "count": jnp.zeros(())}),
+    "its update changes the structure of its state": (
+        lambda params: (params,), lambda state: [*state]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("said", CHANGED)
+def test_a_state_that_a_loop_cannot_carry_is_said_in_one_line(said):
+    init, changed = CHANGED[said]
+    tx = optax.GradientTransformation(init, lambda grad, state, params: (grad, changed(state)))
+    with pytest.raises(ValueError) as caught:
+        entrant(lambda learning_rate: tx, "mine")
+    assert str(caught.value).startswith(f"mine: {said}")
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("what", ["space", "defaults"])
 def test_a_space_that_is_no_dict_is_said_in_one_line(what):
     def mine(learning_rate):
@@ -277,6 +302,11 @@ def test_a_file_may_be_given_by_its_path(tmp_path, monkeypatch):
         find(f"{tmp_path}/rules_by_path.py")
     with pytest.raises(ValueError, match="there is no file"):
         find(f"{tmp_path}/rules.py:mine")
+    (tmp_path / "needs_more.py").write_text("import nosuchthing\n")
+    with pytest.raises(ValueError, match=r":mine': ModuleNotFoundError: No module named 'nosucht"):
+        find(f"{tmp_path}/needs_more.py:mine")
+    with pytest.raises(ValueError, match="the module is not found: No module named 'nowhere'"):
+        find("nowhere.rules:mine")
     (tmp_path / "json.py").write_text("")
     with pytest.raises(ValueError, match="Python has another module json"):
         find(f"{tmp_path}/json.py:mine")

@@ -135,7 +135,7 @@ def test_a_baseline_may_be_a_function():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"baselines": ()}, "there is none that twin is compared with"),
+        ({"baselines": ()}, "there is no baseline that twin is compared with"),
         ({"baselines": "lion"}, r"give a sequence of names, such as \('lion',\)"),
         ({"workloads": ()}, "workloads: there is none"),
         ({"workloads": [3]}, "workloads: give names or workloads, not 3"),
@@ -360,7 +360,7 @@ def test_what_raises_on_some_has_lost_there_and_the_rest_is_compared():
     assert found.scores(RAVINE)["of_matrices"].isna().all()
     assert np.isinf(found.times_of_workloads().loc["ravine", "of_matrices"])
     text = found.text()
-    assert "ravine (of_matrices raises TypeError: a matrix is needed against " in text
+    assert "ravine (of_matrices raises TypeError: a matrix is needed, against " in text
     assert "of_matrices on ravine (learning_rate)" not in text
     blocks = [block for section in comparison.sections(found) for block in section.blocks]
     tables = [block for block in blocks if isinstance(block, report.Table)]

@@ -27,6 +27,11 @@ def test_that_of_the_current_folder_goes_first(here):
     assert run.command("xor")[1]["PYTHONPATH"].split(":")[0] == str(here)
 
 
+def test_where_no_experiments_are_it_is_said_where_they_are():
+    said = run._hint("optimizers_x_initializers", {})
+    assert said.startswith(": there are none here; go to a checkout of jaxdl")
+
+
 def test_a_file_is_a_file_whatever_its_name(here):
     (here / "xor.py").touch()
     assert run.command("xor.py")[0] == ("xor.py",)

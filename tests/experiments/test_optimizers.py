@@ -5,7 +5,7 @@ import json
 import pytest
 from support.compared import made_up
 
-from benchmarks import optimizers, run_all, suite
+from benchmarks import optimizers, run_all, stress, suite
 from jaxdl import launch
 from jaxdl.launch import config
 
@@ -89,6 +89,10 @@ def test_a_candidate_of_another_kind_has_baselines_and_workloads_of_its_kind(tmp
     assert list(study.entrants) == ["half", "constant", "cosine"]
     with pytest.raises(launch.UserError, match="'adam' is no schedule here: give module"):
         asked("--config.candidate=my_kinds:half", "--config.baselines=adam")
+    with pytest.raises(launch.UserError, match=r"'adan' is none of sgd, .*; did you mean adam"):
+        asked("--config.candidate=adam", "--config.optimizer=adan")
+    with pytest.raises(launch.UserError, match="half is of the kind schedule, no optimizer"):
+        stress.exam(stress.Config(candidate="my_kinds:half"))
 
 
 def test_a_grid_has_36_rates_and_halton_three_studies_of_five():

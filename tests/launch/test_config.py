@@ -65,6 +65,7 @@ def test_values_are_typed():
         (["--config.rates="], "config.rates is empty"),
         (["--config.optimizers=sgd,sgd"], "config.optimizers names a value twice: sgd,sgd"),
         (["--config.mode=c"], "config.mode: 'c' is none of a, b"),
+        (["--config.nesterov"], "for flag --config.nesterov; values are given as --config.KEY=V"),
         (["steps=3"], "unexpected argument 'steps=3'"),
         (["--config=/nowhere.json"], "--config=/nowhere.json cannot be read: No such file"),
         (["--workdir="], "--workdir is empty"),
@@ -113,6 +114,8 @@ def test_usage_names_every_key_with_its_default():
     for name in Some.fields():
         assert f"--config.{name}" in text
     assert "--config.rates=0.1,1.0" in text
+    # A switch stands alone, a key of the configuration never does.
+    assert ("  --dry_run\n" in text, "  --config.nesterov=false\n" in text) == (True, True)
     assert "python -m experiments.xor" in text
 
 

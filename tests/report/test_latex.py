@@ -1,6 +1,6 @@
 """Tables for papers: what a reader of LaTeX sees is what stood in the cells."""
 
-from jaxdl.report.latex import escaped, to_latex
+from jaxdl.report.latex import cell, escaped, to_latex
 from jaxdl.report.tables import Table
 
 
@@ -18,6 +18,21 @@ def test_signs_that_latex_takes_for_itself_are_shown():
         r"-{}-config.x 'a'{}' {\ttfamily\char34}b{\ttfamily\char34} "
         r"{\ttfamily\char96}c{\ttfamily\char96} ?"
     )
+
+
+def test_a_number_has_a_minus_and_a_power_of_ten():
+    shown = {
+        "-0.2": "$-$0.2",
+        "-0.11 points, -0.50 … +0.28": r"$-$0.11 points, $-$0.50 \dots{} +0.28",
+        "0.1 (-0.8 … 0.4)": r"0.1 ($-$0.8 \dots{} 0.4)",
+        "[-1, 2e-05]": r"[$-$1, 2$\times10^{-5}$]",
+        "2.4e-12 (1.3e-12 … -1.27e+03)": (
+            r"2.4$\times10^{-12}$ (1.3$\times10^{-12}$ \dots{} $-$1.27$\times10^{3}$)"
+        ),
+    }
+    assert {text: cell(text) for text in shown} == shown
+    kept = ["2026-12-01", "0.10.2", "1-2", "--config.steps=-1", "run-7e-05", "3e-05x", "a -b", "--"]
+    assert [cell(text) for text in kept] == [escaped(text) for text in kept]
 
 
 def test_no_cell_is_the_argument_of_the_row_before():

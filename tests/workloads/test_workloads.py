@@ -65,6 +65,8 @@ def test_a_target_is_reached_from_the_side_that_is_better():
 def test_a_wrong_name_is_answered_with_the_right_ones():
     with pytest.raises(ValueError, match=r"unknown workload 'digit', choose from .*digits_mlp"):
         workloads.named("digit")
+    with pytest.raises(ValueError, match=r"cifar10_3c3d; did you mean ravine\?$"):
+        workloads.named("ravin")
 
 
 COUNTS = {
