@@ -4,9 +4,14 @@ Eight of its cases are defined here alike: the same function, size, kind of star
 success; the same points of Adam's hyperparameters. An attempt is one configuration trained to
 success or to its last step. Ours are lanes of one compiled program a case, compiled before, with
 ledger and results, on all cores; theirs run one after another, on one thread (extra `parity`).
+And the whole card of `benchmarks.stress`, as its command draws it, imports and report included.
 """
 
+import functools
 import math
+import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks import harness
+from benchmarks import harness, stress
 from benchmarks.harness import Row
 from jaxdl import _cpu, comparison, sweep
 from jaxdl.comparison.exam import DIFFICULTY, run
@@ -24,9 +29,11 @@ from jaxdl.sweep.distributions import LogUniform
 from jaxdl.sweep.space import Point, Trial
 from jaxdl.types import Array, PyTree
 from jaxdl.workloads import landscapes
-from jaxdl.workloads.stress import Now, Problem
+from jaxdl.workloads.stress import PROBLEMS, Now, Problem
 
 STEPS, ATTEMPTS, TARGET = 1024, 100, 100.0
+CARD, PUBLISHED = 100.0, 10_000.0
+"""Seconds an optimizer: asked for of the whole card; of LightBench's 148 cases, as it says."""
 SPACE = {
     "learning_rate": LogUniform(1e-7, 1e2),
     "one_minus_b1": LogUniform(1e-5, 1.0),
@@ -141,8 +148,31 @@ def theirs(case: str, level: str, points: list[Point]) -> tuple[float, list[bool
     return time.perf_counter() - began, won
 
 
+def card(attempts: int) -> Iterator[Row]:
+    """Rows of the whole card: with nothing in the compilation cache, and again with all of it."""
+    optimizers = len({stress.Config().candidate, *stress.BASELINES})
+    with tempfile.TemporaryDirectory() as folder:
+        for how in ("nothing compiled before", "all in the compilation cache"):
+            command = [
+                *(sys.executable, "-m", "benchmarks.stress", f"--config.attempts={attempts}"),
+                f"--workdir={folder}/{how}",
+            ]
+            environment = {**os.environ, "XDG_CACHE_HOME": folder}
+            run = functools.partial(
+                subprocess.run, command, check=True, env=environment, stdout=subprocess.DEVNULL
+            )
+            spent = harness.seconds(run) / optimizers
+            note = f"{optimizers} optimizers in one process of {_cpu.count()} cores"
+            yield Row(
+                f"the card of an optimizer, {len(PROBLEMS)} problems × 4 × {attempts}, {how}",
+                spent, PUBLISHED, "LightBench, published, 148 cases", "s", PUBLISHED / spent,
+                PUBLISHED / CARD, note,
+            )  # fmt: skip
+
+
 def measure(quick: bool) -> Iterator[Row]:
-    """A row a case, and one of all."""
+    """A row a case, one of all, and two of the card."""
+    yield from card(5 if quick else ATTEMPTS)
     try:
         import lightbench.utils  # noqa: F401
     except ImportError as error:
