@@ -156,7 +156,10 @@ def test_a_finished_run_whose_code_has_changed_runs_anew_where_it_is_asked(tmp_p
 
     first = launched(1.0)[2]
     code, out, kept = launched(2.0)
-    assert (code, "has changed since needs another workdir or --allow_config_change" in out) == (0, True)
+    assert (code, "has changed since needs another workdir or --allow_config_change" in out) == (
+        0,
+        True,
+    )
     assert kept == first
     code, out, anew = launched(2.0, "--allow_config_change")
     assert (code, "is complete" in out) == (0, False)
