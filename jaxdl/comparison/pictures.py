@@ -29,7 +29,7 @@ def victories(found: Comparison) -> Picture:
     if len(shares) > 1:
         shares = pd.concat([shares, shares.mean().to_frame("all of them").T])
     figure = report.heat_map(
-        shares.rename_axis(index="workload", columns="optimizer"),
+        shares.rename_axis(index="workload", columns=_kind(found)),
         marked=shares.eq(shares.max(axis=1), axis=0),
         title="How often a run beats one of another",
         label="on test (%)",
@@ -37,7 +37,7 @@ def victories(found: Comparison) -> Picture:
         decimals=0,
         limits=(0, 100),
     )
-    alt = "Heat map of workloads and optimizers: how often a run beats one of another optimizer."
+    alt = f"Heat map of workloads and {_kind(found)}: how often a run beats one of another."
     return Picture(
         "victories", figure, alt,
         f"On test, of {found.whose}: the share of pairs with a run of another that are won, a mean "
@@ -52,13 +52,13 @@ def profile(found: Comparison, times: pd.DataFrame) -> list[Picture]:
         return []
     share = 100 * stats.time_profile(times.to_numpy(), FACTORS)
     frame = pd.DataFrame(share, columns=times.columns).assign(factor=FACTORS)
-    long = frame.melt("factor", var_name="optimizer", value_name="share").assign(seed=0)
+    long = frame.melt("factor", var_name=_kind(found), value_name="share").assign(seed=0)
     figure = report.lines(
-        long, x="factor", y="share", panel=None, line="optimizer", title="Performance profile",
+        long, x="factor", y="share", panel=None, line=_kind(found), title="Performance profile",
         x_label="steps, in multiples of the fastest", y_label="workloads at the target (%)",
         y_scale="linear", points=len(FACTORS),
     )  # fmt: skip
-    alt = "The share of workloads solved within a multiple of the fastest optimizer's steps."
+    alt = "The share of workloads solved within a multiple of the steps of the fastest."
     caption = (
         f"{len(times)} workloads with a target, median steps of {found.whose}. The mean height of "
         "a line from 1 to 4, every multiple counting alike, is AlgoPerf's score. It has no "
@@ -103,6 +103,11 @@ def best_so_far(found: Comparison) -> list[Picture]:
     )  # fmt: skip
 
 
+def _kind(found: Comparison) -> str:
+    """What is compared: `optimizer`, `schedule`, `initializer` or `loss`."""
+    return found.study.entrants[found.candidate].kind
+
+
 def _searched(found: Comparison) -> bool:
     """Whether more than one rate was tried of an optimizer."""
     rates = found.search.groupby(["workload", "optimizer"])["learning_rate"]
@@ -120,7 +125,8 @@ def _by_scale(
         if frame.empty or not np.isfinite(frame["value"]).any():
             continue
         figure = report.sensitivity(
-            frame, x=x, y="value", panel="workload", line="optimizer", title=title,
+            frame.rename(columns={"optimizer": _kind(found)}), x=x, y="value", panel="workload",
+            line=_kind(found), title=title,
             x_label=x_label, y_label=label, y_scale="log" if scale == "positive" else "linear",
         )  # fmt: skip
         metrics = _metrics(chosen)

@@ -109,8 +109,9 @@ def _launch(experiment: Experiment, name: str, command: Command) -> int:
     tracking.check(command.trackers, workdir)
     differing = workdirs.differences(workdir, settings, experiment.config().to_dict())
     tells_only = command.dry_run or command.check_overfit
-    if not tells_only and (workdir / VERDICT).exists() and not differing:
-        after = "code that has changed since needs another workdir"
+    settled = not (tells_only or differing or command.allow_config_change)
+    if settled and (workdir / VERDICT).exists():
+        after = "code that has changed since needs another workdir or --allow_config_change"
         print(f"{name}: {workdir} is complete; see {workdir / REPORT} ({after})")
         return tracking.tell_later(workdir, command.trackers)
     job = None if tells_only else launchers.join(command)

@@ -1,8 +1,10 @@
 """The sections of a report: what must stand there, and what is said of what diverged."""
 
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from matplotlib.text import Text
 
 from jaxdl import comparison, report, workloads
 from jaxdl.comparison import pictures, searched, ways
@@ -104,6 +106,22 @@ def test_rates_are_drawn_though_there_are_no_more_points_than_optimizers(small):
     assert picture.name == "rates_positive"
     alone = small._replace(search=small.search[small.search["learning_rate"].eq(1e2)])
     assert pictures.rates(alone) == []
+
+
+def test_pictures_are_of_what_is_compared():
+    def flat(steps):
+        return lambda step: jnp.float32(1)
+
+    two = [workloads.named(name)._replace(steps=20) for name in ("ravine", "himmelblau")]
+    options = {"points": 2, "seeds": 1, "fresh_seeds": 3}
+    found = comparison.compare(flat, ("cosine",), two, **options)
+    made = [pictures.victories(found), *pictures.rates(found)]
+    made += pictures.profile(found, found.times_of_workloads())
+    assert len(made) == 3
+    for picture in made:
+        written = [text.get_text() for text in picture.figure.findobj(Text)]
+        assert ("schedule" in written, "optimizer" in written) == (True, False)
+        assert "optimizer" not in picture.alt
 
 
 def test_ways_are_those_of_the_trials(small):

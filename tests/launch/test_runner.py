@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import pytest
 from support import tiny_sweep as tiny
 
@@ -128,6 +129,42 @@ def test_a_configuration_of_another_program_is_not_gone_on_from(tmp_path, within
     code, out, err = within(f"--workdir={tmp_path}", *SMALL, *more)
     assert (code, out, err.count("\n")) == (2, "", 1), err
     assert "model_type (bert there, None asked)" in err
+
+
+def test_a_finished_run_whose_code_has_changed_runs_anew_where_it_is_asked(tmp_path, capsys):
+    module = importlib.import_module("experiments.xor")
+
+    def launched(factor, *flags):
+        def plan(config):
+            made = module.plan(config)
+
+            def slower(run):
+                return run._replace(
+                    init=lambda hparams, key, data: jax.tree.map(
+                        lambda leaf: leaf * factor if leaf.dtype == jnp.float32 else leaf,
+                        run.init(hparams, key, data),
+                    )
+                )
+
+            return made._replace(programs={n: slower(run) for n, run in made.programs.items()})
+
+        command = config.parse(["x", f"--workdir={tmp_path}", *SMALL, *flags], module.Config, "xor")
+        code = runner.launch(
+            launch.Experiment(module.Config, plan, module.conclude), "xor", command
+        )
+        return code, capsys.readouterr().out, (tmp_path / "trials.jsonl").read_text()
+
+    first = launched(1.0)[2]
+    code, out, kept = launched(2.0)
+    assert (code, "has changed since needs another workdir or --allow_config_change" in out) == (
+        0,
+        True,
+    )
+    assert kept == first
+    code, out, anew = launched(2.0, "--allow_config_change")
+    assert (code, "is complete" in out) == (0, False)
+    assert anew != first
+    assert (tmp_path / "superseded.jsonl").read_text().count("\n") == first.count("\n") == 6
 
 
 def test_jaxdl_alone_loads_neither_jax_nor_numpy():
