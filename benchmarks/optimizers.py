@@ -36,7 +36,8 @@ CLAIMS = POINTS, RATIO, RUNS = (
     Claim("O4", "the candidate is nearer to the optimum than the strongest baseline",
           "logarithm of the ratio on test over fresh seeds", above=0),
     Claim("O4", "a run of the candidate is better than one of the strongest baseline",
-          "probability on test where one diverged or raised, which has lost", above=0.5, unit="%"),
+          "probability on test where seeds diverged or raised, which lose, or differ all alike",
+          above=0.5, unit="%"),
 )  # fmt: skip
 USUAL, FIGURES = "usual", "figures.md"
 USUALLY, QUICK = (comparison.POINTS, comparison.FRESH_SEEDS), (8, 5)
@@ -157,7 +158,7 @@ def judged(found: Comparison, workload: Workload) -> Judged:
     """The claim that the candidate is better than the strongest baseline on a workload."""
     strongest = found.strongest(workload)
     gain = found.gain(workload, strongest)
-    if np.isnan(gain.mean):
+    if np.isnan(gain.low) and gain.mean != 0:
         return RUNS.judge(found.improvement(workload, strongest), workload.name)
     return (RATIO if workload.kind.scale == "positive" else POINTS).judge(gain, workload.name)
 

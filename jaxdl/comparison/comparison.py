@@ -88,15 +88,16 @@ class Comparison(NamedTuple):
     def outcome(self, workload: Workload, baseline: str) -> Outcome:
         """Who is better, as the `gain` says.
 
-        There is none where a seed diverged. Then it is the interval of the `improvement`: one that
-        diverges where the other does not has lost. One that raised has lost to one that did not,
-        however few the seeds: it would raise on any.
+        There is none where a seed diverged, or where the gain is the same in all seeds and not 0.
+        Then it is the interval of the `improvement`: one that diverges where the other does not has
+        lost. One that raised has lost to one that did not, however few the seeds: it would raise on
+        any.
         """
         raised = [(workload.name, name) in self.raised for name in (self.candidate, baseline)]
         if raised[0] != raised[1]:
             return "loses" if raised[0] else "wins"
         gain = self.gain(workload, baseline)
-        if not np.isnan(gain.mean) or gain.n < 2:
+        if not np.isnan(gain.low) or gain.mean == 0 or gain.n < 2:
             return outcome(gain)
         found = self.improvement(workload, baseline)
         return outcome(found._replace(low=found.low - 0.5, high=found.high - 0.5))

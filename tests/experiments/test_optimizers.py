@@ -31,6 +31,22 @@ def test_a_candidate_that_diverges_where_the_baseline_does_not_has_lost():
     assert lost.text().startswith("a loses on digits_mlp (3 of 3 seeds of a diverged: a run is")
 
 
+def test_a_candidate_that_is_worse_by_the_same_on_every_seed_has_lost():
+    """A run of a deterministic problem is one run, whatever the seed: there is no spread."""
+    for a, b, verdict, how in (
+        ([0.5] * 5, [0.9] * 5, "fails", "loses"),
+        ([0.9] * 3, [0.5] * 3, "holds", "wins"),
+        ([0.9] * 5, [0.9] * 5, "inconclusive", "ties"),
+        # By two hundredths on each, but runs of one seed and another overlap.
+        ([0.52, 0.54, 0.56], [0.5, 0.52, 0.54], "inconclusive", "ties"),
+    ):
+        found = made_up(a=a, b=b)
+        (workload,) = found.study.workloads
+        assert optimizers.judged(found, workload).verdict == verdict
+        assert found.outcome(workload, "b") == how
+        assert found.text().startswith(f"a {how} on digits_mlp (")
+
+
 def test_where_all_end_the_claim_is_of_the_difference():
     found = made_up(a=[0.9, 0.91, 0.92], b=[0.5, 0.5, 0.5])
     judged = optimizers.judged(found, found.study.workloads[0])
