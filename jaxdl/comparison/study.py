@@ -80,25 +80,13 @@ def _stops(
     return sweep.Best(metric, SHARE, mode)(segments, frame)
 
 
-def _check_made(name: str, one: Entrant, point: Point, protocol: str) -> None:
-    """Raises ValueError for an optimizer that cannot be made of a point that is tried."""
+def _check_made(one: Entrant, point: Mapping[str, object], otherwise: str) -> None:
+    """Raises ValueError, which begins with `otherwise`, for what cannot be made of the point."""
     try:
         one.make(**point)
     except Exception as error:
         said = " ".join(f"{type(error).__name__}: {error}".split())
-        raise ValueError(
-            f"{name}: {protocol} tries {point}: {said}; give it `defaults` of what is not searched"
-        ) from error
-
-
-def _check_takes(name: str, one: Entrant, shape: Shape) -> None:
-    """Raises ValueError for an optimizer that does not take a schedule."""
-    try:
-        one.make(**{**one.point(), "learning_rate": scaled(1.0, shape)})
-    except Exception as error:
-        raise ValueError(
-            f"{name} takes no schedule for its learning_rate: {type(error).__name__}: {error}"
-        ) from error
+        raise ValueError(f"{otherwise}: {said}") from error
 
 
 def program_of(workload: str, optimizer: str) -> str:
@@ -158,9 +146,14 @@ class Study(NamedTuple):
                     "have a column that is called so"
                 )
             point, *_ = PROTOCOLS[self.protocol](one, self.points)
-            _check_made(name, one, point, self.protocol)
+            lacks = (
+                f"{name}: {self.protocol} tries {point}, so give it `defaults` of all the others"
+            )
+            _check_made(one, point, lacks)
             if shape := one.shape or self.shape:
-                _check_takes(name, one, shape(SEGMENTS))
+                rate = {"learning_rate": scaled(1.0, shape(SEGMENTS))}
+                fixed = f"{name} takes no schedule for its learning_rate"
+                _check_made(one, {**one.point(), **rate}, fixed)
             if one.kernel_init is not None or one.loss is not None:
                 for workload in self.workloads:
                     workload.made(one.kernel_init, one.loss)

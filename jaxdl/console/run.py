@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -33,11 +33,9 @@ def command(experiment: str) -> tuple[tuple[str, ...], dict[str, str]]:
     return ("-m", module), experiments.with_folder(environment, folder)
 
 
-def _hint(experiment: str, known: Iterable[str]) -> str:
+def _hint(experiment: str, known: Collection[str]) -> str:
     if Path(f"{experiment}.py").is_file():
         return f"; did you mean {experiment}.py?"
-    if not list(known):
-        return (
-            ": there are none here; go to a checkout of jaxdl, or give the path of a file of yours"
-        )
+    if not known:
+        return ": there are none here; go to a checkout of jaxdl, or give the path of your own file"
     return meant(experiment, known) or "; give the path of a file of your own, such as mine.py"

@@ -62,24 +62,7 @@ def raising(error):
     return made
 
 
-def growing(after):
-    """An optimizer whose state is another after an update."""
-
-    def update(updates, state, params=None):
-        return updates, {"count": after(state["count"])}
-
-    return lambda learning_rate: optax.GradientTransformation(
-        lambda params: {"count": jnp.zeros(1, jnp.int32)}, update
-    )
-
-
 WRONG = {
-    "mine: its state['count'] is int32[1] at first and float32[1] after an": growing(
-        lambda count: count + 0.5
-    ),
-    "mine: its state['count'] is int32[1] at first and int32[2] after an": growing(
-        lambda count: jnp.concatenate([count, count])
-    ),
     "mine cannot be made of {'learning_rate': 0.001}: ValueError: two lines": raising(
         ValueError("two\nlines")
     ),
@@ -161,6 +144,9 @@ def no_start(params):
 
 CHANGED = {
     "its init raises RuntimeError: no start": (no_start, lambda state: state),
+    "its state['count'] is int32[] at first and float32[] after": (
+        lambda params: {"count": jnp.zeros((), jnp.int32)},
+        lambda state: {"count": state["count"] + 0.5}),
     "its state['point']['matrix'] is float32[4, 3] at first and float32[1, 4, 3] after": (
         lambda params: {"point": params}, lambda state: jax.tree.map(lambda x: x[None], state)),
     "its state['count'] is not there at first and float32[] after": (

@@ -304,7 +304,7 @@ WRONG = {
     "'height' is better high or low": (twin, {"workloads": [RAVINE._replace(metric="height")]}),
     "no learning_rate in its defaults": (WITHOUT_RATE, {"protocol": "defaults"}),
     "takes no schedule": (constant, {"shape": schedules.cosine}),
-    "heavy: grid tries .* missing 1 .*'decay'; give it `defaults` of": (heavy, {}),
+    "heavy: grid tries .* give it `defaults` of .* missing 1 .*'decay'": (heavy, {}),
     "heavy: defaults tries .* missing 1 .*'decay'": (heavy, {"protocol": "defaults"}),
     "points: a grid has two ends, so 2 or more are needed, not 1": (twin, {"points": 1}),
     **{

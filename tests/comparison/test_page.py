@@ -84,18 +84,20 @@ def test_a_rate_of_which_none_is_sound_is_marked():
     assert "† a seed diverged at each" in search.blocks[0].caption
 
 
-@pytest.mark.parametrize("protocol", ["defaults", "halving"])
-def test_points_that_are_not_of_algoperf_are_no_studies(protocol):
+@pytest.mark.parametrize(
+    ("protocol", "said"),
+    [
+        ("defaults", "3 fresh seeds at the defaults, within 20 steps"),
+        ("halving", "3 fresh seeds at the best of 5 points (halving) over 1 seed, within"),
+    ],
+)
+def test_points_that_are_not_of_algoperf_are_no_studies(protocol, said):
     ravine = workloads.named("ravine")._replace(steps=20)
     options = {"protocol": protocol, "points": 5, "seeds": 1, "fresh_seeds": 3}
     found = comparison.compare("adam", ("sgd",), [ravine], **options)
     blocks = [block for each in comparison.sections(found) for block in each.blocks]
     captions = [block.caption for block in blocks if not isinstance(block, str)]
     assert not any("external tuning" in caption for caption in captions)
-    tried = {"defaults": "3 fresh seeds at the defaults, within 20 steps"}
-    said = tried.get(
-        protocol, "3 fresh seeds at the best of 5 points (halving) over 1 seed, within"
-    )
     assert said in captions[0]
 
 
