@@ -9,6 +9,7 @@ import pytest
 from support.compared import made_up
 
 from jaxdl import comparison, optimizers, report, sweep, workloads
+from jaxdl._workdir import COLUMNS
 from jaxdl.comparison import Entrant, Study
 from jaxdl.comparison.study import TAKEN
 from jaxdl.comparison.words import amount, outcome
@@ -324,6 +325,17 @@ def test_what_a_study_cannot_run_is_said_before_anything_runs(said):
     with pytest.raises(ValueError, match=said) as error:
         comparison.compare(candidate, **options)
     assert "\n" not in str(error.value)
+
+
+METRICS = ("distance", "loss")
+
+
+def test_the_columns_of_a_comparison_are_names_that_no_hyperparameter_may_have():
+    options = {"points": 2, "seeds": 1, "fresh_seeds": 3}
+    found = comparison.compare("adam", ("sgd",), [RAVINE], **options)
+    columns = {name for frame in (found.search, found.fresh, found.chosen) for name in frame}
+    measured = {f"{split}_{name}" for split in ("validation", "test") for name in METRICS}
+    assert columns - measured - {*COLUMNS, "learning_rate", "workload", "optimizer"} <= TAKEN
 
 
 def of_matrices(learning_rate):
