@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import numbers
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -118,6 +119,9 @@ class Study(NamedTuple):
 
     def check(self) -> None:
         """Raises ValueError, in one line, for what cannot be searched or compared."""
+        for what in ("points", "seeds", "fresh_seeds"):
+            if not isinstance(count := getattr(self, what), numbers.Integral) or count < 1:
+                raise ValueError(f"{what}: a whole number from 1 on is needed, not {count!r}")
         names = [workload.name for workload in self.workloads]
         if not names:
             raise ValueError("workloads: there is none")

@@ -2,11 +2,12 @@
 
 import pytest
 
-from jaxdl import comparison, workloads
+from jaxdl import comparison, sweep, workloads
 
 
 @pytest.fixture(scope="session")
 def small():
+    sweep.programs.forget()  # it is to compile what it runs, whatever ran before
     return comparison.compare(
         "adam",
         ("sgd", "momentum"),

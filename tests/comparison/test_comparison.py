@@ -307,6 +307,8 @@ WRONG = {
     "takes no schedule": (constant, {"shape": schedules.cosine}),
     "heavy: grid tries .* give it `defaults` of .* missing 1 .*'decay'": (heavy, {}),
     "heavy: defaults tries .* missing 1 .*'decay'": (heavy, {"protocol": "defaults"}),
+    "points: a whole number from 1 on is needed, not 2.5": (twin, {"points": 2.5}),
+    "^seeds: a whole number from 1 on is needed, not 0": (twin, {"seeds": 0}),
     "points: a grid has two ends, so 2 or more are needed, not 1": (twin, {"points": 1}),
     **{
         f"the hyperparameter {name} needs another name": (
