@@ -124,13 +124,9 @@ def padded_crop(image: Array, key: Array, pixels: int | Array) -> Array:
     That is a shift by whole pixels, −pixels … pixels along each axis, all equally likely (He et al.
     2016, section 4.2, with 4).
     """
-    moves = jax.random.randint(key, (2,), -jnp.asarray(pixels, int), jnp.asarray(pixels, int) + 1)
-    moved = jnp.roll(image, moves, (0, 1))
-    for axis in (0, 1):
-        source = jnp.arange(image.shape[axis]) - moves[axis]
-        inside = (source >= 0) & (source < image.shape[axis])
-        moved = jnp.where(inside[:, None, None] if axis == 0 else inside[:, None], moved, 0)
-    return moved
+    most = jnp.asarray(pixels, int)
+    moves = jax.random.randint(key, (2,), -most, most + 1)
+    return affine(image, jnp.eye(2), -moves)
 
 
 def flip(image: Array, key: Array, probability: Strength) -> Array:
