@@ -9,6 +9,11 @@ class UserError(ValueError):
     """A mistake of the user's, in one line: what, where, and what would be right."""
 
 
+def in_one_line(error: BaseException) -> str:
+    """Its type and all that it says, without breaks."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
 def from_your_code(
     error: BaseException,
 ) -> tuple[type[BaseException], BaseException, TracebackType | None]:

@@ -11,10 +11,12 @@ import optax
 import pandas as pd
 
 from jaxdl import stats, sweep
+from jaxdl._errors import in_one_line
 from jaxdl.comparison.entrants import Entrant
 from jaxdl.comparison.words import floor
 from jaxdl.optimizers.schedules import Shape, scaled
 from jaxdl.sweep.distributions import LogUniform
+from jaxdl.sweep.found import OF_CHOICES
 from jaxdl.sweep.searching import SHARE
 from jaxdl.sweep.space import Point, Trial
 from jaxdl.types import PyTree
@@ -25,10 +27,7 @@ SEGMENTS = 20
 SEARCH_SEED = 0
 """Of the quasi-random points: the same for all who are compared."""
 BY = ("workload", "optimizer")
-TAKEN = {
-    *("arrived", "validation", "value", "mean", "count", "eligible", "on_border", "borders"),
-    *("share_diverged", "chosen_on", "choices"),
-}
+TAKEN = OF_CHOICES | {"arrived", "validation", "value", "mean", "count"}
 """Columns of what is found, beside those of every row: no hyperparameter has such a name."""
 POINTS, SEEDS, FRESH_SEEDS = 36, 3, 10
 """Of each optimizer on each workload, and the seeds of search and judgement."""
@@ -86,7 +85,7 @@ def _check_made(one: Entrant, point: Mapping[str, object], otherwise: str) -> No
     try:
         one.make(**point)
     except Exception as error:
-        said = " ".join(f"{type(error).__name__}: {error}".split())
+        said = in_one_line(error)
         raise ValueError(f"{otherwise}: {said}") from error
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxdl import checkpoint
-from jaxdl._errors import UserError
+from jaxdl._errors import UserError, in_one_line
 from jaxdl._workdir import CONFIG, ENVIRONMENT, REPORT, VERDICT
 from jaxdl.launch import read_best
 from jaxdl.launch.best import MODEL, PARAMS
@@ -43,7 +43,7 @@ def of_json(name: str, tell: Callable[[dict[str, Any]], str]) -> Callable[[Path]
         try:
             what, state = tell(dict(json.loads((workdir / name).read_bytes()))), WHOLE
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            what, state = f"not as it was written ({_words(error)})", DAMAGED
+            what, state = f"not as it was written ({in_one_line(error)})", DAMAGED
         yield Part(name, state, what)
 
     return check
@@ -121,7 +121,7 @@ def arrays(workdir: Path) -> Iterator[Part]:
                 shapes = {part: parts[part].shape for part in parts.files}
             trials = shapes["trial" if "trial" in shapes else "ids"][0]
         except Exception as error:  # of zipfile, zlib or NumPy, whichever meets it first
-            yield Part(name, DAMAGED, f"not as it was written ({_words(error)})")
+            yield Part(name, DAMAGED, f"not as it was written ({in_one_line(error)})")
             continue
         others = ", ".join(part for part in sorted(shapes) if part != "trial")
         what = "waiting for the others" if name.startswith(rungs.RUNGS) else others
@@ -280,7 +280,3 @@ def _missing_curves(workdir: Path, found: list[Part]) -> list[Part]:
     if not lost:
         return []
     return [Part(store.CURVES, DAMAGED, f"{counted(len(lost), 'row')} without: {lost[0]} …")]
-
-
-def _words(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())

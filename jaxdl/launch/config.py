@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from absl import flags
 from ml_collections import ConfigDict
 
+from jaxdl._errors import in_one_line
 from jaxdl.launch.fields import KINDS, Config, Field, UserError, check, limits, listed
 from jaxdl.trackers import TRACKERS
 
@@ -268,7 +269,7 @@ def _get_config(path: str) -> dict[str, Any]:
         raise UserError(f"--config={path} is no Python: {error}") from None
     except Exception as error:  # the file is the user's: whatever it raises is told with its place
         line = traceback.extract_tb(error.__traceback__)[-1].lineno
-        text = " ".join(f"{type(error).__name__}: {error}".split())
+        text = in_one_line(error)
         raise UserError(f"--config={path}, line {line}: {text}") from None
     if made is None:
         raise UserError(f"--config={path} has no function get_config()")

@@ -13,7 +13,7 @@ from typing import Any
 
 import jax
 
-from jaxdl._errors import UserError
+from jaxdl._errors import UserError, in_one_line
 from jaxdl._files import write_atomic
 from jaxdl._text import clean
 from jaxdl._workdir import CONFIG, ENVIRONMENT, VERDICT
@@ -120,7 +120,7 @@ def noting_failure(workdir: Path, spared: tuple[type[Exception], ...]) -> Iterat
     except Exception as error:
         with contextlib.suppress(OSError, ValueError, TypeError):
             facts = json.loads((workdir / ENVIRONMENT).read_text())
-            text = " ".join(f"{type(error).__name__}: {error}".split())
+            text = in_one_line(error)
             write(workdir / ENVIRONMENT, {**facts, "failed": text})
         raise
 

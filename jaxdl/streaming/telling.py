@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from jaxdl._errors import in_one_line
 from jaxdl.streaming.log import ROWS
 from jaxdl.trackers import Identity, Record, Row, Tracker
 from jaxdl.trackers.tracker import STREAM
@@ -65,7 +66,7 @@ def _told_of_failure() -> Iterator[None]:
     try:
         yield
     except Exception as error:  # whatever a service raises, training goes on
-        text = " ".join(f"{type(error).__name__}: {error}".split())
+        text = in_one_line(error)
         warnings.warn(f"a tracker was not told: {text}", stacklevel=3)
 
 

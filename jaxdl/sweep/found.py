@@ -13,10 +13,11 @@ from jaxdl.sweep.plans import Plan
 from jaxdl.sweep.results import ENDED, Results, point
 from jaxdl.sweep.space import Point
 
-TAKEN = frozenset({
-    "value", "status", "seed", "eligible", "on_border", "borders", "share_diverged", "chosen_on",
-    "choices",
+OF_CHOICES = frozenset({
+    "eligible", "on_border", "borders", "share_diverged", "chosen_on", "choices",
 })  # fmt: skip
+"""Columns that `stats.select` adds to a point."""
+TAKEN = OF_CHOICES | {"value", "status", "seed"}
 """Columns of points and of choices among them, beside hyperparameters."""
 WORSE = (*ENDED, "diverged", "error")
 
