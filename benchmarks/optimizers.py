@@ -18,8 +18,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks import run_all
 from jaxdl import comparison, launch, report, sweep, workloads
 from jaxdl._files import write_atomic
@@ -157,10 +155,11 @@ def conclude(
 def judged(found: Comparison, workload: Workload) -> Judged:
     """The claim that the candidate is better than the strongest baseline on a workload."""
     strongest = found.strongest(workload)
-    gain = found.gain(workload, strongest)
-    if np.isnan(gain.low) and gain.mean != 0:
+    if found.is_told_by_runs(workload, strongest):
         return RUNS.judge(found.improvement(workload, strongest), workload.name)
-    return (RATIO if workload.kind.scale == "positive" else POINTS).judge(gain, workload.name)
+    return (RATIO if workload.kind.scale == "positive" else POINTS).judge(
+        found.gain(workload, strongest), workload.name
+    )
 
 
 def figures(found: Comparison, sections: Sequence[Section]) -> str:

@@ -85,19 +85,25 @@ class Comparison(NamedTuple):
         scores = self.scores(workload).fillna(-np.inf)
         return stats.probability_of_improvement(scores[self.candidate], scores[baseline])
 
-    def outcome(self, workload: Workload, baseline: str) -> Outcome:
-        """Who is better, as the `gain` says.
+    def is_told_by_runs(self, workload: Workload, baseline: str) -> bool:
+        """Whether the `gain` has no interval: a seed diverged, or all differ alike, and not by 0.
 
-        There is none where a seed diverged, or where the gain is the same in all seeds and not 0.
-        Then it is the interval of the `improvement`: one that diverges where the other does not has
-        lost. One that raised has lost to one that did not, however few the seeds: it would raise on
-        any.
+        Then it is the `improvement` that tells who is better.
+        """
+        gain = self.gain(workload, baseline)
+        return bool(np.isnan(gain.low)) and gain.mean != 0
+
+    def outcome(self, workload: Workload, baseline: str) -> Outcome:
+        """Who is better, as the interval of the `gain` says, or else that of the `improvement`.
+
+        Where it `is_told_by_runs`, one that diverges where the other does not has lost. One that
+        raised has lost to one that did not, however few the seeds: it would raise on any.
         """
         raised = [(workload.name, name) in self.raised for name in (self.candidate, baseline)]
         if raised[0] != raised[1]:
             return "loses" if raised[0] else "wins"
         gain = self.gain(workload, baseline)
-        if not np.isnan(gain.low) or gain.mean == 0 or gain.n < 2:
+        if not self.is_told_by_runs(workload, baseline) or gain.n < 2:
             return outcome(gain)
         found = self.improvement(workload, baseline)
         return outcome(found._replace(low=found.low - 0.5, high=found.high - 0.5))

@@ -58,6 +58,11 @@ class Record(NamedTuple):
     evaluations: dict[str, np.ndarray]
 
     @property
+    def planned(self) -> int:
+        """Steps of a trial, over all segments."""
+        return next(iter(self.curves.values())).shape[1]
+
+    @property
     def alive(self) -> np.ndarray:
         return self.status == OK
 
@@ -141,7 +146,7 @@ def update(
     for name, curve in record.curves.items():
         curve[alive, begin:end] = curves[name][alive]
     diverged = alive & ~finite
-    planned = next(iter(record.curves.values())).shape[1]
+    planned = record.planned
     if diverged.any() or end == planned:
         whole = _all_finite([curve[:, :end] for curve in record.curves.values()])
         # Counted from the last finite loss: what came before was survived.

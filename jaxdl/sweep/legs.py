@@ -251,8 +251,7 @@ def _run_chunk(
                 raise Interrupted
     done = int(record.steps.sum()) - before
     if sweep.placement.over_lanes is not one_after_another:  # there the dead take time, too
-        planned = next(iter(record.curves.values())).shape[1]
-        done = len(trials) * (leg.end - first) * planned // sweep.segments
+        done = len(trials) * (leg.end - first) * record.planned // sweep.segments
     store.clock(sweep.workdir, work.name, running=ran, steps=done)
     _end(sweep, leg, trials, state, record, seats, facts)
     if sweep.stop():
